@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One lock a container: flock(2) on a file that is never replaced, with its holder's name in it. */
+#pragma once
+
+struct err;
+
+/*
+ * Locks `name` in dir (made if missing, 0600), waiting at most wait_ms. verb is written into it for the message that the
+ * next one gets ("locked by pid 412 (migrate)"). Returns the fd whose closing (or whose holder's death) unlocks; -EWOULDBLOCK,
+ * class LOCKED. The fd is CLOEXEC.
+ */
+int lock_take_at(int dir, const char *name, const char *verb, int wait_ms, struct err *e);
