@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A tree over a descriptor: the root file system's way in a migration, in two passes. */
+#pragma once
+
+/*
+ * Pass one sends everything while the container runs (files may vanish, grow and shrink under it) and fills a manifest; pass
+ * two, after the freeze, sends what differs from that manifest and the names that are gone. Carried: types, modes, owners relative to id_base,
+ * times in ns, xattrs (with ids in capabilities and ACLs made relative as well), hard links, holes, devices, fifos, sockets, and overlayfs'
+ * whiteouts and opaque marks. Each pass ends with a record, so that a stream that was cut is seen. The descriptor is left just behind it.
+ *
+ * The receiver trusts nothing: every name is resolved beneath the directory without following links, and only known types and
+ * xattrs are taken. With id_base > 0 the only devices it makes are whiteouts.
+ */
+
+#include <stdint.h>
+
+struct err;
+struct st_manifest;
+
+struct st_stream_stats {
+	uint64_t entries; /* names sent or made */
+	uint64_t removed; /* names sent as gone, or removed */
+	uint64_t bytes;	  /* of content */
+	uint64_t vanished; /* disappeared while they were being read */
+};
+
+/*
+ * Sends the tree at dir. since: pass one's manifest (its seen marks are used), NULL for everything. made: an empty manifest to
+ * fill, or NULL. stats may be NULL.
+ */
+int st_stream_send(int dir, uint32_t id_base, struct st_manifest *since, int fd, struct st_manifest *made,
+		   struct st_stream_stats *stats, struct err *e);
+
+/*
+ * Receives one pass into dir (an existing directory: its own owner, mode, times are set as well). A stream that ends
+ * early is -EPIPE; no room is class NO_SPACE; a record that no sender makes is -EBADMSG.
+ */
+int st_stream_receive(int dir, uint32_t id_base, int fd, struct st_stream_stats *stats, struct err *e);
