@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* "This address is here now": gratuitous ARP and unsolicited neighbour advertisements. */
+#pragma once
+
+#include "net/if.h"
+
+struct err;
+
+/*
+ * Sends one for each address of ifc from inside netns (fd; < 0: ours) on ifc->name, whose MAC is ifc->mac. To be called when the link is up, after a
+ * start and after a migration. In ROUTED mode neighbours must hear the uplink: use net_announce_on. The socket's close costs an RCU
+ * grace period (5-20 ms): call it after the container runs, never while it is frozen.
+ */
+int net_announce(const struct net_if *ifc, int netns, struct err *e);
+
+/* The same on a link of this host with that link's own MAC. */
+int net_announce_on(const char *ifname, const struct net_addr *addrs, size_t count, struct err *e);
