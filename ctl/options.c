@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Parsing a command line by tables. */
+#include "ctl/options.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "ctl/nearest.h"
+
+/* Tables end with an option without a name. The globals count as one more table behind the verb's own. */
+static const struct ctl_option *table_nth(const struct ctl_front *front, const struct ctl_command *command, int n)
+{
+	if (command && command->tables)
+		for (const struct ctl_option *const *t = command->tables; *t; t++)
+			if (n-- == 0)
+				return *t;
+	return n == 0 ? front->global : NULL;
+}
+
+const struct ctl_option *ctl_option_find(const struct ctl_front *front, const struct ctl_command *command, const char *name)
+{
+	const struct ctl_option *t;
+
+	for (int n = 0; (t = table_nth(front, command, n)); n++)
+		for (; t->name; t++)
+			if (strcmp(t->name, name) == 0)
+				return t;
+	return NULL;
+}
+
+static const struct ctl_option *find_letter(const struct ctl_front *front, const struct ctl_command *command, char letter)
+{
+	const struct ctl_option *t;
+
+	for (int n = 0; (t = table_nth(front, command, n)); n++)
+		for (; t->name; t++)
+			if (t->letter == letter)
+				return t;
+	return NULL;
+}
+
+const struct ctl_command *ctl_command_find(const struct ctl_front *front, const char *name)
+{
+	for (const struct ctl_command *const *c = front->commands; *c; c++)
+		if (strcmp((*c)->name, name) == 0 || ((*c)->also && strcmp((*c)->also, name) == 0))
+			return *c;
+	return NULL;
+}
+
+static int no_such_verb(const struct ctl_front *front, const char *word, struct err *e)
+{
+	const char *best = NULL;
+	int distance = ctl_too_far(word);
+
+	for (const struct ctl_command *const *c = front->commands; *c; c++)
+		if (!(*c)->hidden)
+			ctl_nearest(word, (*c)->name, &best, &distance);
+	err_set(e, EINVAL, "there is no command %s", word);
+	err_class(e, ERR_USAGE);
+	if (best)
+		return err_hint(e, "did you mean %s %s? (%s --help lists all)", front->name, best, front->name);
+	return err_hint(e, "%s --help lists the commands", front->name);
+}
+
+static int no_such_option(const struct ctl_line *line, const char *word, struct err *e)
+{
+	const char *verb = line->command ? line->command->name : "";
+	const struct ctl_option *t;
+	const char *best = NULL;
+	int distance = ctl_too_far(word);
+
+	for (int n = 0; (t = table_nth(line->front, line->command, n)); n++)
+		for (; t->name; t++)
+			ctl_nearest(word, t->name, &best, &distance);
+	err_set(e, EINVAL, "%s%s%s has no option --%s", line->front->name, *verb ? " " : "", verb, word);
+	err_class(e, ERR_USAGE);
+	if (best)
+		return err_hint(e, "did you mean --%s?", best);
+	return err_hint(e, "%s%s%s --help lists them", line->front->name, *verb ? " " : "", verb);
+}
+
+static int usage(struct err *e, const struct ctl_line *line, const char *what, const char *which)
+{
+	err_set(e, EINVAL, "%s%s", what, which);
+	err_class(e, ERR_USAGE);
+	return err_hint(e, "%s%s%s --help shows how", line->front->name, line->command ? " " : "",
+			line->command ? line->command->name : "");
+}
+
+static int keep(struct ctl_line *line, const struct ctl_option *o, const char *value, struct err *e)
+{
+	if (line->count == CTL_MOST_OPTIONS)
+		return usage(e, line, "too many options at --", o->name);
+	line->options[line->count].option = o;
+	line->options[line->count++].value = value;
+	return 0;
+}
+
+/* --name, --name=value, --name value. Returns how many words of argv it used. */
+static int parse_long(struct ctl_line *line, char **argv, struct err *e)
+{
+	char name[64];
+	const char *equals = strchr(argv[0], '=');
+	size_t len = equals ? (size_t)(equals - argv[0]) - 2 : strlen(argv[0]) - 2;
+	const struct ctl_option *o;
+	int r;
+
+	if (len >= sizeof(name))
+		return usage(e, line, "this is no option: ", argv[0]);
+	memcpy(name, argv[0] + 2, len);
+	name[len] = '\0';
+	if (strcmp(name, "help") == 0) {
+		line->help = true;
+		return 1;
+	}
+	o = ctl_option_find(line->front, line->command, name);
+	if (!o)
+		return no_such_option(line, name, e);
+	if (!o->arg) {
+		if (equals)
+			return usage(e, line, "a flag takes no value: ", argv[0]);
+		r = keep(line, o, "", e);
+		return r < 0 ? r : 1;
+	}
+	if (equals) {
+		r = keep(line, o, equals + 1, e);
+		return r < 0 ? r : 1;
+	}
+	if (!argv[1])
+		return usage(e, line, "a value is missing after --", name);
+	r = keep(line, o, argv[1], e);
+	return r < 0 ? r : 2;
+}
+
+/* -abc, -ovalue, -o value. Returns how many words of argv it used. */
+static int parse_short(struct ctl_line *line, char **argv, struct err *e)
+{
+	for (const char *p = argv[0] + 1; *p; p++) {
+		const struct ctl_option *o = find_letter(line->front, line->command, *p);
+		int r;
+
+		if (*p == 'h' && !o) {
+			line->help = true;
+			continue;
+		}
+		if (!o)
+			return usage(e, line, "there is no such option: ", argv[0]);
+		if (o->arg && !p[1] && !argv[1])
+			return usage(e, line, "a value is missing after ", argv[0]);
+		r = keep(line, o, !o->arg ? "" : p[1] ? p + 1 : argv[1], e);
+		if (r < 0)
+			return r;
+		if (o->arg)
+			return p[1] ? 1 : 2;
+	}
+	return 1;
+}
+
+static int check_words(struct ctl_line *line, struct err *e)
+{
+	const struct ctl_command *c = line->command;
+
+	if (line->help)
+		return 0;
+	if (line->nwords < c->least) {
+		err_set(e, EINVAL, "%s needs: %s", c->name, c->words);
+		err_class(e, ERR_USAGE);
+		return err_hint(e, "%s %s --help shows examples", line->front->name, c->name);
+	}
+	if (c->most >= 0 && line->nwords > c->most)
+		return usage(e, line, "one word too many: ", line->words[c->most]);
+	return 0;
+}
+
+int ctl_parse(const struct ctl_front *front, int argc, char **argv, struct ctl_line *line, struct err *e)
+{
+	int i = 1;
+
+	memset(line, 0, sizeof(*line));
+	line->front = front;
+	line->words = argv + argc; /* the NULL behind argv, until there is a word */
+	while (i < argc) {
+		char *word = argv[i];
+		bool is_option = word[0] == '-' && word[1];
+		int r;
+
+		if (strcmp(word, "--") == 0) {
+			for (i++; i < argc; i++)
+				argv[line->nwords++] = argv[i];
+			break;
+		}
+		if (is_option) {
+			r = word[1] == '-' ? parse_long(line, argv + i, e) : parse_short(line, argv + i, e);
+			if (r < 0)
+				return r;
+			i += r;
+			continue;
+		}
+		if (!line->command) {
+			line->command = ctl_command_find(front, word);
+			if (!line->command)
+				return no_such_verb(front, word, e);
+			i++;
+			continue;
+		}
+		/* Words are packed at the front of argv: what stood there has been read. */
+		argv[line->nwords++] = word;
+		i++;
+		if (line->command->tail && line->nwords > 1) {
+			for (; i < argc; i++)
+				argv[line->nwords++] = argv[i];
+		}
+	}
+	line->words = argv;
+	if (argc > 0)
+		argv[line->nwords < argc ? line->nwords : argc] = NULL;
+	if (!line->command) {
+		if (line->help)
+			return 0;
+		return usage(e, line, "a command is missing", "");
+	}
+	return check_words(line, e);
+}
+
+static const char *meant(const struct ctl_option *o)
+{
+	return o->means ? o->means : o->name;
+}
+
+const char *ctl_value_nth(const struct ctl_line *line, const char *name, int n, const char **spelled)
+{
+	assert(!line->command || ctl_option_find(line->front, line->command, name));
+	for (int i = 0; i < line->count; i++) {
+		if (strcmp(meant(line->options[i].option), name) != 0 || n-- > 0)
+			continue;
+		if (spelled)
+			*spelled = line->options[i].option->name;
+		return line->options[i].value;
+	}
+	return NULL;
+}
+
+const char *ctl_value(const struct ctl_line *line, const char *name)
+{
+	const char *last = NULL, *v;
+
+	for (int n = 0; (v = ctl_value_nth(line, name, n, NULL)); n++)
+		last = v;
+	return last;
+}
+
+bool ctl_flag(const struct ctl_line *line, const char *name)
+{
+	return ctl_value(line, name) != NULL;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the operator wants a container to be: ROOT/ct/NAME/definition.json, read, judged and written in one place. */
+#pragma once
+
+/*
+ * Life: ct_definition_init(), then filled by options or ct_definition_load(); judged by ct_definition_check() on every way in and out
+ * (load, save, receive from another host call it themselves); written atomically; turned into a bundle by ct_compile(). Plain
+ * data without pointers: it is copied by assignment.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "cgroups/limits.h"
+#include "net/if.h"
+
+struct err;
+
+#define CT_DEFINITION_VERSION 1
+#define CT_DEFINITION_FILE    "definition.json"
+#define CT_WORDS_MAX	      32
+#define CT_NETS_MAX	      4
+#define CT_ID_COUNT	      65536
+
+/* How the network namespace is made. PRIVATE: own one with the interfaces of nets[], which may be none. */
+#define CT_NETWORKS(X)                                                                             \
+	X(PRIVATE, "private")                                                                      \
+	X(HOST, "host")
+
+enum ct_network {
+#define X(name, text) CT_NETWORK_##name,
+	CT_NETWORKS(X)
+#undef X
+};
+
+struct ct_definition {
+	char name[65];
+	char uuid[37];
+	char template[65];
+	char description[256];
+	char hostname[65];			/* empty: the name */
+	char init[CT_WORDS_MAX][256];		/* empty: the template's init_path */
+	char env[CT_WORDS_MAX][512];		/* "NAME=value" */
+	uint32_t id_base;			/* first host id of CT_ID_COUNT; 0: none allocated yet */
+	struct cg_limits limits;
+	enum ct_network network;
+	struct net_if nets[CT_NETS_MAX];	/* host_name and alias are made at each start, not kept */
+	unsigned net_count;
+	uint64_t disk_bytes;			/* 0: no image, the upper layer is a directory */
+	bool autostart;
+	int order;				/* lower starts first */
+	bool nesting;
+	char cap_add[CT_WORDS_MAX][32];		/* "CAP_NET_ADMIN" */
+	char cap_drop[CT_WORDS_MAX][32];
+	char stop_signal[32];			/* empty: the template's */
+	int stop_timeout_s;
+};
+
+/* Defaults: a new uuid, stop timeout 120 s (OpenVZ's), private network. */
+void ct_definition_init(struct ct_definition *d, const char *name);
+
+/* The one judge: names, ranges, forms, no control characters. Class VALUE; the message names the field. */
+int ct_definition_check(const struct ct_definition *d, struct err *e);
+
+/* To and from JSON; from_json refuses unknown members, newer versions, wrong types (class CONFIG), and then checks. */
+int ct_definition_to_json(const struct ct_definition *d, json_t **out, struct err *e);
+int ct_definition_from_json(const json_t *j, struct ct_definition *d, struct err *e);
+
+/* dir: a descriptor of ROOT/ct/NAME. */
+int ct_definition_load(int dir, struct ct_definition *d, struct err *e);
+int ct_definition_save(int dir, const struct ct_definition *d, struct err *e);
