@@ -2,7 +2,7 @@
 /* "This address is here now": gratuitous ARP and unsolicited neighbour advertisements. */
 #pragma once
 
-#include "net/if.h"
+#include "net/iface.h"
 
 struct err;
 

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "net/if.h"
+#include "net/iface.h"
 
 struct err;
 

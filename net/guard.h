@@ -2,7 +2,7 @@
 /* Anti-spoofing at the host end of a veth: only the container's own MAC and addresses pass; works bridged and routed. */
 #pragma once
 
-#include "net/if.h"
+#include "net/iface.h"
 
 struct err;
 

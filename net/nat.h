@@ -2,7 +2,7 @@
 /* Masquerading of a bridge's subnets to the outside, in an nftables table of our own: inet skep_nat_BRIDGE. */
 #pragma once
 
-#include "net/if.h"
+#include "net/iface.h"
 
 struct err;
 

@@ -2,7 +2,7 @@
 /* A free address out of a subnet, and whether somebody out there has it already. */
 #pragma once
 
-#include "net/if.h"
+#include "net/iface.h"
 
 struct err;
 

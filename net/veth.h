@@ -7,13 +7,13 @@
  * removes the pair by itself, 11-35 ms later. net_veth_destroy() is for undoing a failed start and for cleaning by name.
  */
 
-#include "net/if.h"
+#include "net/iface.h"
 
 struct err;
 
 /*
  * Host side. Makes the pair (one RTM_NEWLINK: peer born in netns, master, MTU, MAC, one queue), then in netns: lo up,
- * link up, addresses (IPv6 without DAD), routes; in ROUTED mode net_route_add(), too. The bridge must be there
+ * link up, addresses (IPv6 without DAD), routes; in ROUTED mode net_routed_add(), too. The bridge must be there
  * (net_bridge_ensure). netns: borrowed fd. Sets sysctls of the host end (accept_ra 0, rp_filter, arp_ignore ...). Guard, shape
  * and announcement are separate calls. On failure nothing remains. Class NETWORK.
  */

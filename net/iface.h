@@ -2,7 +2,7 @@
 /* What a container's network interface is: plain data, its text forms, and where its MAC and host name come from. */
 #pragma once
 
-#include <net/if.h>
+#include <net/if.h> /* the C library's: that is why ours is not named so */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -8,7 +8,7 @@
  * (proxy entries one by one, never proxy_arp for everything).
  */
 
-#include "net/if.h"
+#include "net/iface.h"
 
 struct err;
 
@@ -16,11 +16,11 @@ struct err;
 #define NET_ROUTED_GATEWAY6 "fe80::1/64"
 
 /* Gives the host end its gateway addresses and the host its routes; ifc->host_name exists and is up. Idempotent. */
-int net_route_add(const struct net_if *ifc, struct err *e);
+int net_routed_add(const struct net_if *ifc, struct err *e);
 
 /* Removes one host route and the proxy entry for it on uplink (may be empty). Gone already is success. */
-int net_route_remove(const char *host_name, const struct net_addr *addr, const char *uplink, struct err *e);
+int net_routed_remove(const char *host_name, const struct net_addr *addr, const char *uplink, struct err *e);
 
 /* Answers ARP/NDP for addr on uplink; needs forwarding. Both idempotent. */
-int net_route_proxy_add(const char *uplink, const struct net_addr *addr, struct err *e);
-int net_route_proxy_remove(const char *uplink, const struct net_addr *addr, struct err *e);
+int net_routed_proxy_add(const char *uplink, const struct net_addr *addr, struct err *e);
+int net_routed_proxy_remove(const char *uplink, const struct net_addr *addr, struct err *e);
