@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which controller is mounted where, and the control groups of one container in all hierarchies. */
+/* Which controller is mounted where. */
 #pragma once
 
 /*
- * A container's control group is named by one relative path ("skep/101") that is the same in every hierarchy. Layout:
- *   unified:  PATH     owned by root, carries the limits, never a process
- *             PATH/ct  the container's processes; root of its cgroup namespace; delegated to it
- *   each v1:  PATH     limits and processes; root of the container's cgroup namespace there
- * Life: cg_create() (or cg_open() later), clone with CLONE_INTO_CGROUP into cg_v2_fd(), cg_add() for the v1 ones, cg_close().
- * The path alone is enough to remove everything, cg_destroy(), also after a create that died half-way: so
- * write it down before cg_create. All of it runs on the host side as root; nothing is safe after clone.
+ * struct cg_host is found at the first cg_host() of a process and never changes. A hybrid host has v1 controllers and a unified
+ * hierarchy for the core (events, freeze, kill, pressure); a stock host only the unified one.
  */
-
-#include <stdbool.h>
-#include <sys/types.h>
 
 struct err;
 
@@ -49,57 +41,3 @@ const struct cg_host *cg_host(struct err *e);
 
 /* "memory", as the user knows it (the v2 name where there is one). */
 const char *cg_controller_to_str(enum cg_controller c);
-
-struct cg {
-	char path[256];		     /* relative, the same in all hierarchies */
-	int v2;			     /* unified PATH, or -EBADF */
-	int ct;			     /* unified PATH/ct, or -EBADF */
-	int v1[CG_CONTROLLER_COUNT]; /* PATH in that controller's v1 hierarchy, or -EBADF */
-};
-
-#define CG_INIT                                                                                    \
-	{                                                                                          \
-		.v2 = -9, .ct = -9, .v1 = { [0 ... CG_CONTROLLER_COUNT - 1] = -9 }                 \
-	}
-#define auto_cg __attribute__((cleanup(cg_close)))
-
-/*
- * Makes the groups in every hierarchy and enables the controllers on the way down. Empty left-overs of that path are
- * removed first; one that has processes or is frozen is refused: -EEXIST, class EXISTS (a group prepared by
- * somebody else must not catch a container). On failure nothing that it made remains. A controller that cannot be enabled is a
- * log_warn here and an error in cg_limits_apply when a limit needs it.
- */
-int cg_create(const char *path, struct cg *cg, struct err *e);
-
-/* Opens what cg_create made. -ENOENT with e filled when there is none in any hierarchy. */
-int cg_open(const char *path, struct cg *cg, struct err *e);
-
-void cg_close(struct cg *cg);
-
-/*
- * Removes the groups with all below them in every hierarchy, then parents that became empty. Kills nothing; waits at most
- * wait_ms for processes that are dying. Gone already is success; -EBUSY if some still live.
- */
-int cg_destroy(const char *path, int wait_ms, struct err *e);
-
-/* Calls fn for the absolute directory of path in each hierarchy (existing or not): for ledgers and messages. */
-int cg_each_dir(const char *path, void (*fn)(const char *dir, void *arg), void *arg, struct err *e);
-
-/* Borrowed O_DIRECTORY fd of PATH/ct for CLONE_INTO_CGROUP; -EBADF without a unified hierarchy. */
-int cg_v2_fd(const struct cg *cg);
-
-/*
- * A leaf for a process that enters a running container: PATH/ct itself while it has no controllers enabled, else
- * PATH/ct/skep-exec (an init like systemd has made ct an inner node, which may hold no process). The fd is the
- * caller's. -EBADF with e untouched without a unified hierarchy.
- */
-int cg_exec_fd(const struct cg *cg, struct err *e);
-
-/*
- * Puts a process with all its threads into the v1 hierarchies, and into PATH/ct if v2_too (when clone did not). Must be
- * done before the process unshares its cgroup namespace and before it forks.
- */
-int cg_add(const struct cg *cg, pid_t pid, bool v2_too, struct err *e);
-
-/* Gives PATH/ct (and PATH of name=systemd) to the container's root; the limits one level up stay ours. */
-int cg_delegate(const struct cg *cg, uid_t uid, gid_t gid, struct err *e);

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cgroups/hierarchy.h"
+#include "cgroups/group.h"
 
 struct err;
 

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Freezing and thawing: cgroup.freeze with its event, or the v1 freezer. */
+#include "cgroups/freezer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "cgroups/group.h"
+#include "cgroups/tree.h"
+
+/* The v1 freezer tells nobody when it is done, so it is asked this often. */
+#define V1_LOOK_MS 1
+
+static int no_freezer(const struct cg *cg, struct err *e)
+{
+	err_set(e, EOPNOTSUPP, "control group %s cannot be frozen: this host has no freezer", cg->path);
+	err_hint(e, "mount cgroup2, or the v1 freezer controller");
+	return err_class(e, ERR_UNSUPPORTED);
+}
+
+static bool has_v2(const struct cg *cg)
+{
+	return cg->v2 >= 0 && !faccessat(cg->v2, "cgroup.freeze", F_OK, 0);
+}
+
+static int v1_state(const struct cg *cg, char state[16], struct err *e)
+{
+	auto_free char *text = NULL;
+
+	if (file_read_at(cg->v1[CG_FREEZER], "freezer.state", 64, &text, e) < 0)
+		return -e->no;
+	text[strcspn(text, "\n")] = '\0';
+	strncpy(state, text, 15);
+	state[15] = '\0';
+	return 0;
+}
+
+/*
+ * FROZEN is written again each time: a process forked or moved in meanwhile can keep the state at FREEZING for ever otherwise
+ * (Documentation/admin-guide/cgroup-v1/freezer-subsystem.rst allows exactly that).
+ */
+static int v1_set(const struct cg *cg, const char *want, int wait_ms, struct err *e)
+{
+	uint64_t until = log_now_ns() + (uint64_t)(wait_ms > 0 ? wait_ms : 0) * 1000000u;
+	char state[16];
+
+	for (;;) {
+		if (file_write_at(cg->v1[CG_FREEZER], "freezer.state", want, e) < 0)
+			return -e->no;
+		if (v1_state(cg, state, e) < 0)
+			return -e->no;
+		if (!strcmp(state, want))
+			return 0;
+		if (log_now_ns() >= until)
+			return -ETIMEDOUT;
+		poll(NULL, 0, V1_LOOK_MS);
+	}
+}
+
+static int v2_set(const struct cg *cg, bool freeze, int wait_ms, struct err *e)
+{
+	int rc;
+
+	if (file_write_at(cg->v2, "cgroup.freeze", freeze ? "1" : "0", e) < 0)
+		return -e->no;
+	rc = cg_event_wait(cg->v2, "frozen", freeze, wait_ms, e);
+	if (rc == -ENOENT && !e->no)
+		return err_set(e, ENOENT, "control group %s is gone", cg->path);
+	return rc;
+}
+
+int cg_freeze(const struct cg *cg, int wait_ms, struct err *e)
+{
+	bool v2 = has_v2(cg);
+	struct err ignored = {0};
+	int rc;
+
+	if (!v2 && cg->v1[CG_FREEZER] < 0)
+		return no_freezer(cg, e);
+	rc = v2 ? v2_set(cg, true, wait_ms, e) : v1_set(cg, "FROZEN", wait_ms, e);
+	if (rc >= 0)
+		return 0;
+	if (file_write_at(v2 ? cg->v2 : cg->v1[CG_FREEZER], v2 ? "cgroup.freeze" : "freezer.state",
+			  v2 ? "0" : "THAWED", &ignored) < 0)
+		log_warn("control group %s may be half frozen: %s", cg->path, ignored.text);
+	if (rc != -ETIMEDOUT || e->no)
+		return err_wrap(e, "freeze %s", cg->path);
+	err_set(e, ETIMEDOUT, "control group %s did not freeze within %d ms", cg->path, wait_ms);
+	err_hint(e, "a process may be in an uninterruptible wait: ps -eo pid,stat,wchan,comm");
+	return -ETIMEDOUT;
+}
+
+int cg_thaw(const struct cg *cg, int wait_ms, struct err *e)
+{
+	int rc;
+
+	if (has_v2(cg))
+		rc = v2_set(cg, false, wait_ms, e);
+	else if (cg->v1[CG_FREEZER] >= 0)
+		rc = v1_set(cg, "THAWED", wait_ms, e);
+	else
+		return no_freezer(cg, e);
+	if (rc == -ETIMEDOUT && !e->no)
+		return err_set(e, ETIMEDOUT, "control group %s did not thaw within %d ms", cg->path, wait_ms);
+	return rc < 0 ? err_wrap(e, "thaw %s", cg->path) : 0;
+}
+
+int cg_frozen(const struct cg *cg, struct err *e)
+{
+	uint64_t v = 0;
+	char state[16];
+	int rc;
+
+	if (has_v2(cg)) {
+		rc = file_read_u64_at(cg->v2, "cgroup.freeze", &v, e);
+		if (rc < 0)
+			return e->no ? -e->no : err_set(e, ENOENT, "control group %s is gone", cg->path);
+		return v != 0;
+	}
+	if (cg->v1[CG_FREEZER] < 0)
+		return 0;
+	rc = v1_state(cg, state, e);
+	return rc < 0 ? rc : strcmp(state, "THAWED") != 0;
+}

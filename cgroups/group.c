@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Making, entering, handing over and removing the groups of one container. */
+#include "cgroups/group.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "cgroups/tree.h"
+
+/* Bounds of what a container can build in its own subtree, so that listing and removing it ends. */
+#define CT_MOST_DEPTH	    "64"
+#define CT_MOST_DESCENDANTS "4096"
+
+/* A parent may be removed by another container's destroy between our two mkdirs; then we begin anew. */
+#define MKDIR_TRIES 64
+
+static int check_path(const char *path, struct err *e)
+{
+	char copy[sizeof(((struct cg *)0)->path)], *save = NULL;
+
+	if (path[0] && path[0] != '/' && strlen(path) < sizeof(copy) && !strstr(path, "//") &&
+	    path[strlen(path) - 1] != '/') {
+		bool fine = true;
+
+		strcpy(copy, path);
+		for (char *w = strtok_r(copy, "/", &save); w; w = strtok_r(NULL, "/", &save))
+			fine = fine && strcmp(w, ".") && strcmp(w, "..") && strlen(w) < 200;
+		if (fine)
+			return 0;
+	}
+	err_set(e, EINVAL, "'%s' cannot name a control group", path);
+	return err_class(e, ERR_VALUE);
+}
+
+static int open_root(const char *mount, struct err *e)
+{
+	int fd = open(mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? err_sys(e, "open %s", mount) : fd;
+}
+
+/* A v1 cpuset without CPUs and memory nodes takes no process: a new one gets its parent's. */
+static int fill_cpuset(int parent, int dir, struct err *e)
+{
+	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		auto_free char *own = NULL, *above = NULL;
+
+		if (file_try_read_at(dir, files[i], 4096, &own, e) < 0)
+			return e->no ? -e->no : 0; /* cpuset mounted with noprefix: none of ours */
+		if (own[strspn(own, " \n")])
+			continue;
+		if (file_read_at(parent, files[i], 4096, &above, e) < 0)
+			return -e->no;
+		above[strcspn(above, "\n")] = '\0';
+		if (file_write_at(dir, files[i], above, e) < 0)
+			return -e->no;
+	}
+	return 0;
+}
+
+/* Lets the children of a unified group have every controller we know that is to be had there. */
+static void enable_controllers(const struct cg_host *host, int dir, const char *where)
+{
+	for (int c = 0; c < CG_CONTROLLER_COUNT; c++) {
+		struct err ignored = {0};
+		char word[32];
+
+		if (host->ctl[c].version != 2 || c == CG_CPUACCT)
+			continue;
+		snprintf(word, sizeof(word), "+%s", cg_controller_to_str((enum cg_controller)c));
+		if (file_write_at(dir, "cgroup.subtree_control", word, &ignored) < 0)
+			log_warn("controller %s cannot be enabled in %s: %s", word + 1, where,
+				 strerror(ignored.no));
+	}
+}
+
+/* Makes one level. Returns its fd; -ENOENT with e untouched if the parent is being removed. */
+static int make_level(const struct cg_host *host, const char *mount, int parent, const char *name,
+		      struct err *e)
+{
+	bool unified = !strcmp(mount, host->unified);
+	auto_fd int fd = -EBADF;
+
+	if (unified)
+		enable_controllers(host, parent, mount);
+	if (mkdirat(parent, name, 0755) && errno != EEXIST)
+		return errno == ENOENT || errno == ENODEV
+			       ? -ENOENT
+			       : err_sys(e, "make control group %s in %s", name, mount);
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT
+				       : err_sys(e, "open control group %s in %s", name, mount);
+	if (host->ctl[CG_CPUSET].version == 1 && !strcmp(mount, host->ctl[CG_CPUSET].mount) &&
+	    fill_cpuset(parent, fd, e) < 0)
+		return -e->no;
+	return take_fd(&fd);
+}
+
+static int make_path(const struct cg_host *host, const char *mount, const char *path, struct err *e)
+{
+	for (int tries = 0; tries < MKDIR_TRIES; tries++) {
+		char copy[sizeof(((struct cg *)0)->path)], *save = NULL;
+		auto_fd int dir = open_root(mount, e);
+		int next = dir;
+
+		if (dir < 0)
+			return dir;
+		strcpy(copy, path);
+		for (char *w = strtok_r(copy, "/", &save); w && next >= 0;
+		     w = strtok_r(NULL, "/", &save)) {
+			next = make_level(host, mount, dir, w, e);
+			if (next >= 0) {
+				close(dir);
+				dir = next;
+			}
+		}
+		if (next >= 0)
+			return take_fd(&dir);
+		if (e->no)
+			return -e->no;
+	}
+	return err_set(e, EAGAIN, "control group %s in %s is being removed all the time", path, mount);
+}
+
+static bool group_frozen(int dir)
+{
+	auto_free char *state = NULL;
+	struct err ignored = {0};
+	uint64_t frozen = 0;
+
+	if (file_read_u64_at(dir, "cgroup.freeze", &frozen, &ignored) >= 0 && frozen)
+		return true;
+	return file_try_read_at(dir, "freezer.state", 64, &state, &ignored) >= 0 &&
+	       strncmp(state, "THAWED", 6) != 0;
+}
+
+/* What is there already is an empty left-over, which goes, or somebody's, which is refused. */
+static int clear_left_over(const char *mount, const char *path, struct err *e)
+{
+	auto_fd int root = open_root(mount, e);
+	auto_fd int dir = -EBADF;
+	int rc;
+
+	if (root < 0)
+		return root;
+	dir = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "open %s/%s", mount, path);
+	if (group_frozen(dir)) {
+		err_set(e, EEXIST, "control group %s/%s exists and is frozen", mount, path);
+		err_hint(e, "thaw and remove it, if nobody needs it");
+		return err_class(e, ERR_EXISTS);
+	}
+	rc = cg_tree_remove(root, path, e);
+	if (rc != -EBUSY)
+		return rc;
+	err_clear(e);
+	err_set(e, EEXIST, "control group %s/%s exists and has processes", mount, path);
+	err_hint(e, "see %s/%s/cgroup.procs", mount, path);
+	return err_class(e, ERR_EXISTS);
+}
+
+static int each_mount_clear(const struct cg_host *host, const char *path, struct err *e)
+{
+	if (host->unified[0] && clear_left_over(host->unified, path, e) < 0)
+		return -e->no;
+	for (int c = 0; c < CG_CONTROLLER_COUNT; c++)
+		if (host->ctl[c].version == 1 && clear_left_over(host->ctl[c].mount, path, e) < 0)
+			return -e->no;
+	return 0;
+}
+
+static int make_ct(const struct cg_host *host, struct cg *cg, struct err *e)
+{
+	struct err ignored = {0};
+
+	cg->v2 = make_path(host, host->unified, cg->path, e);
+	if (cg->v2 < 0)
+		return cg->v2;
+	if (file_write_at(cg->v2, "cgroup.max.depth", CT_MOST_DEPTH, &ignored) < 0 ||
+	    file_write_at(cg->v2, "cgroup.max.descendants", CT_MOST_DESCENDANTS, &ignored) < 0)
+		log_warn("control group %s: its depth is not bounded: %s", cg->path, ignored.text);
+	enable_controllers(host, cg->v2, cg->path);
+	if (mkdirat(cg->v2, "ct", 0755) && errno != EEXIST)
+		return err_sys(e, "make control group %s/ct", cg->path);
+	cg->ct = openat(cg->v2, "ct", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return cg->ct < 0 ? err_sys(e, "open control group %s/ct", cg->path) : 0;
+}
+
+static void handle_init(struct cg *cg, const char *path)
+{
+	*cg = (struct cg)CG_INIT;
+	snprintf(cg->path, sizeof(cg->path), "%s", path);
+}
+
+int cg_create(const char *path, struct cg *cg, struct err *e)
+{
+	const struct cg_host *host = cg_host(e);
+	struct err ignored = {0};
+
+	handle_init(cg, "");
+	if (!host || check_path(path, e) < 0 || each_mount_clear(host, path, e) < 0)
+		return -e->no;
+	handle_init(cg, path);
+	if (host->unified[0] && make_ct(host, cg, e) < 0)
+		goto undo;
+	for (int c = 0; c < CG_CONTROLLER_COUNT; c++) {
+		if (host->ctl[c].version != 1)
+			continue;
+		cg->v1[c] = make_path(host, host->ctl[c].mount, path, e);
+		if (cg->v1[c] < 0)
+			goto undo;
+	}
+	return 0;
+undo:
+	cg_close(cg);
+	if (cg_destroy(path, 0, &ignored) < 0)
+		log_warn("control group %s is left behind: %s", path, ignored.text);
+	return -e->no;
+}
+
+static int try_open(const char *mount, const char *path, int *fd, struct err *e)
+{
+	char dir[512];
+
+	snprintf(dir, sizeof(dir), "%s/%s", mount, path);
+	*fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*fd >= 0)
+		return 1;
+	*fd = -EBADF;
+	return errno == ENOENT ? 0 : err_sys(e, "open %s", dir);
+}
+
+int cg_open(const char *path, struct cg *cg, struct err *e)
+{
+	const struct cg_host *host = cg_host(e);
+	int found = 0, rc;
+
+	handle_init(cg, "");
+	if (!host || check_path(path, e) < 0)
+		return -e->no;
+	handle_init(cg, path);
+	if (host->unified[0]) {
+		rc = try_open(host->unified, path, &cg->v2, e);
+		if (rc < 0)
+			return rc;
+		found += rc;
+		if (rc)
+			cg->ct = openat(cg->v2, "ct", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (cg->ct < 0)
+			cg->ct = -EBADF;
+	}
+	for (int c = 0; c < CG_CONTROLLER_COUNT; c++) {
+		rc = host->ctl[c].version == 1 ? try_open(host->ctl[c].mount, path, &cg->v1[c], e) : 0;
+		if (rc < 0) {
+			cg_close(cg);
+			return rc;
+		}
+		found += rc;
+	}
+	return found ? 0 : err_set(e, ENOENT, "control group %s does not exist", path);
+}
+
+void cg_close(struct cg *cg)
+{
+	own_close_fd(&cg->v2);
+	own_close_fd(&cg->ct);
+	for (int c = 0; c < CG_CONTROLLER_COUNT; c++)
+		own_close_fd(&cg->v1[c]);
+}
+
+int cg_destroy(const char *path, int wait_ms, struct err *e)
+{
+	const struct cg_host *host = cg_host(e);
+	uint64_t until = log_now_ns() + (uint64_t)(wait_ms > 0 ? wait_ms : 0) * 1000000u;
+
+	if (!host || check_path(path, e) < 0)
+		return -e->no;
+	/* On past a failure: what can go, goes; the first failure is reported. */
+	if (host->unified[0])
+		cg_tree_remove_wait(host->unified, path, until, e);
+	for (int c = 0; c < CG_CONTROLLER_COUNT; c++)
+		if (host->ctl[c].version == 1)
+			cg_tree_remove_wait(host->ctl[c].mount, path, until, e);
+	return -e->no;
+}
+
+int cg_each_dir(const char *path, void (*fn)(const char *dir, void *arg), void *arg, struct err *e)
+{
+	const struct cg_host *host = cg_host(e);
+	char dir[512];
+
+	if (!host || check_path(path, e) < 0)
+		return -e->no;
+	for (int c = -1; c < CG_CONTROLLER_COUNT; c++) {
+		const char *mount = c < 0 ? host->unified : host->ctl[c].mount;
+		bool seen = !mount[0] || (c >= 0 && host->ctl[c].version != 1);
+
+		for (int b = 0; b < c && !seen; b++)
+			seen = !strcmp(mount, host->ctl[b].mount); /* cpu and cpuacct in one */
+		if (seen)
+			continue;
+		snprintf(dir, sizeof(dir), "%s/%s", mount, path);
+		fn(dir, arg);
+	}
+	return 0;
+}
+
+int cg_v2_fd(const struct cg *cg)
+{
+	return cg->ct;
+}
+
+/* Whether a process may be put here: a frozen group would hang it, an inner node or threaded one refuse it. */
+static bool takes_processes(int dir)
+{
+	auto_free char *control = NULL, *type = NULL;
+	struct err ignored = {0};
+
+	return file_try_read_at(dir, "cgroup.subtree_control", 4096, &control, &ignored) >= 0 &&
+	       !control[strspn(control, " \n")] &&
+	       file_try_read_at(dir, "cgroup.type", 64, &type, &ignored) >= 0 &&
+	       !strcmp(type, "domain\n") && !group_frozen(dir);
+}
+
+int cg_exec_fd(const struct cg *cg, struct err *e)
+{
+	if (cg->ct < 0)
+		return -EBADF;
+	if (takes_processes(cg->ct)) {
+		int fd = openat(cg->ct, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		return fd < 0 ? err_sys(e, "open control group %s/ct", cg->path) : fd;
+	}
+	/* The subtree is the container's: it may have spoilt the name, so there is more than one. */
+	for (int i = 0; i < 8; i++) {
+		auto_fd int fd = -EBADF;
+		char name[32];
+
+		snprintf(name, sizeof(name), i ? "skep-exec-%d" : "skep-exec", i);
+		if (mkdirat(cg->ct, name, 0755) && errno != EEXIST)
+			return err_sys(e, "make control group %s/ct/%s", cg->path, name);
+		fd = openat(cg->ct, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd >= 0 && takes_processes(fd))
+			return take_fd(&fd);
+	}
+	return err_set(e, EBUSY, "control group %s/ct has no place for a new process", cg->path);
+}
+
+int cg_add(const struct cg *cg, pid_t pid, bool v2_too, struct err *e)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	if (v2_too && cg->ct >= 0 && file_write_at(cg->ct, "cgroup.procs", text, e) < 0)
+		return err_wrap(e, "put process %d into %s/ct", pid, cg->path);
+	for (int c = 0; c < CG_CONTROLLER_COUNT; c++)
+		if (cg->v1[c] >= 0 && file_write_at(cg->v1[c], "cgroup.procs", text, e) < 0)
+			return err_wrap(e, "put process %d into %s of %s", pid, cg->path,
+					cg_controller_to_str((enum cg_controller)c));
+	return 0;
+}
+
+static int give(int dir, const char *name, uid_t uid, gid_t gid, struct err *e)
+{
+	if (fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) && errno != ENOENT)
+		return err_sys(e, "give control group file %s to uid %u", name, uid);
+	return 0;
+}
+
+int cg_delegate(const struct cg *cg, uid_t uid, gid_t gid, struct err *e)
+{
+	/* When the kernel is older than its list of what may be given away (4.15). */
+	char files[1024] = "cgroup.procs\ncgroup.threads\ncgroup.subtree_control\n", *save = NULL;
+	auto_free char *listed = NULL;
+	struct err ignored = {0};
+
+	if (file_try_read_at(AT_FDCWD, "/sys/kernel/cgroup/delegate", sizeof(files) - 1, &listed,
+			     &ignored) >= 0)
+		snprintf(files, sizeof(files), "%s", listed);
+	if (cg->ct >= 0) {
+		for (char *f = strtok_r(files, "\n", &save); f; f = strtok_r(NULL, "\n", &save))
+			if (!strchr(f, '/') && give(cg->ct, f, uid, gid, e) < 0)
+				return -e->no;
+		if (fchown(cg->ct, uid, gid))
+			return err_sys(e, "give control group %s/ct to uid %u", cg->path, uid);
+	}
+	if (cg->v1[CG_SYSTEMD] < 0)
+		return 0;
+	/* A hierarchy with only a name limits nothing, so the whole of it can be the container's. */
+	if (give(cg->v1[CG_SYSTEMD], "cgroup.procs", uid, gid, e) < 0 ||
+	    give(cg->v1[CG_SYSTEMD], "tasks", uid, gid, e) < 0)
+		return -e->no;
+	return fchown(cg->v1[CG_SYSTEMD], uid, gid)
+		       ? err_sys(e, "give control group %s to uid %u", cg->path, uid)
+		       : 0;
+}
