@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Attributes of the calling process that survive execve. */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+
+/* -1000 … 1000. Before the pivot. Lowering without CAP_SYS_RESOURCE keeps the present value with a notice. */
+int ns_self_oom_score_adj(int score, struct err *e);
+
+int ns_self_no_new_privs(struct err *e);
+
+/* Nobody may ptrace us or read our /proc/self/fd from now on until execve: the first act of init and of a join (CVE-2016-9962). */
+int ns_self_undumpable(struct err *e);
+
+/* Dies with its parent; parent_pid: who that was (read before clone), to see whether it died already. 0: no check (across
+ * a pid namespace getppid() is 0). */
+int ns_self_die_with_parent(pid_t parent_pid, struct err *e);
+
+/* All signals to default, none blocked: what a fresh program expects. */
+int ns_self_reset_signals(struct err *e);
+
+/* "LINUX" or "LINUX32". */
+int ns_self_personality(const char *domain, struct err *e);
+
+/* Shown by ps; also the first 15 bytes of argv[0] of nobody. */
+int ns_self_name(const char *name, struct err *e);
