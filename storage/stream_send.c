@@ -255,11 +255,11 @@ static int visit(const struct st_walk_entry *at, void *arg, struct err *e)
 		st_put_time(&s->frame, &at->st.st_mtim);
 		return s->frame.failed;
 	}
-	if (S_ISDIR(at->st.st_mode) || !unchanged(s, at))
-		return unchanged(s, at) ? 0 : send_one(s, at, e);
-	return s->made && st_manifest_add(s->made, at->path, &at->st, ctime_is_sure(&at->st)) < 0
-		       ? err_set(e, ENOMEM, "send a tree: out of memory")
-		       : 0;
+	if (!unchanged(s, at))
+		return send_one(s, at, e);
+	if (s->made && st_manifest_add(s->made, at->path, &at->st, ctime_is_sure(&at->st)) < 0)
+		return err_set(e, ENOMEM, "send a tree: out of memory");
+	return 0;
 }
 
 static int put_removed(struct sender *s)
