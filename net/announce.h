@@ -7,7 +7,7 @@
 struct err;
 
 /*
- * Sends one for each address of ifc from inside netns (fd; < 0: ours) on ifc->name, whose MAC is ifc->mac. To be called when the link is up, after a
+ * Sends one for each address of ifc from inside netns (fd; < 0: ours) on ifc->name, with the MAC it has. To be called when the link is up, after a
  * start and after a migration. In ROUTED mode neighbours must hear the uplink: use net_announce_on. The socket's close costs an RCU
  * grace period (5-20 ms): call it after the container runs, never while it is frozen.
  */

@@ -8,9 +8,14 @@
  * a reboot cannot leave a false note. Callers serialise (see bridge.h).
  */
 
+#include <stdbool.h>
+
 struct err;
 
-/* Idempotent. */
-int net_forward_hold(const char *who, struct err *e);
+/*
+ * Idempotent. IPv6 forwarding makes a host deaf to router advertisements, so with ipv6 each link that listened
+ * (accept_ra 1) is told to go on listening (2), and put back with the rest.
+ */
+int net_forward_hold(const char *who, bool ipv6, struct err *e);
 /* The last one puts back what we changed. Not held is success. */
 int net_forward_drop(const char *who, struct err *e);

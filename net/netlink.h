@@ -10,6 +10,7 @@
  */
 
 #include <libmnl/libmnl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -52,5 +53,5 @@ void net_nl_forgive(struct net_nl *nl, int no);
 /* Sends the batch, waits for all acks (at most 5 s each). -errno of the first refusal, with the kernel's words. */
 int net_nl_commit(struct net_nl *nl, struct err *e);
 
-/* Sends the one open message and calls cb for each answer (dump or get). */
+/* Sends the one open message and calls cb for each answer (dump or get). A forgiven errno is returned with e untouched. */
 int net_nl_query(struct net_nl *nl, mnl_cb_t cb, void *data, struct err *e);

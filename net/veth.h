@@ -12,27 +12,38 @@
 struct err;
 
 /*
- * Host side. Makes the pair (one RTM_NEWLINK: peer born in netns, master, MTU, MAC, one queue), then in netns: lo up,
- * link up, addresses (IPv6 without DAD), routes; in ROUTED mode net_routed_add(), too. The bridge must be there
- * (net_bridge_ensure). netns: borrowed fd. Sets sysctls of the host end (accept_ra 0, rp_filter, arp_ignore ...). Guard, shape
- * and announcement are separate calls. On failure nothing remains. Class NETWORK.
+ * All of an interface in the right order: pair, routes (ROUTED), guard, shape, and only then the link up inside. The bridge and NAT are
+ * the caller's, before. netns: borrowed fd. On failure nothing remains. Class NETWORK.
  */
+int net_if_create(const struct net_if *ifc, int netns, struct err *e);
+
+/*
+ * Undoes net_if_create by the host name alone (all but ROUTED proxy entries on an uplink: net_routed_proxy_remove): guard, shape, lock, forward hold, and the
+ * link. leave_link: the container's namespace is gone or about to go, and the kernel removes the link by itself, without our waiting 14-20 ms for it.
+ */
+int net_if_destroy(const char *host_name, bool leave_link, struct err *e);
+
+/*
+ * The pair alone (one RTM_NEWLINK: peer born in netns, master, MTU, MAC, one queue), host end up with its sysctls (no IPv6 on a bridge
+ * port; rp_filter, arp_ignore, accept_ra 0 routed), inner end down.
+ */
+int net_veth_pair(const struct net_if *ifc, int netns, struct err *e);
+
+/* In netns: lo up, link up, addresses (without DAD), routes. One batch. */
+int net_veth_configure(const struct net_if *ifc, int netns, struct err *e);
+
+/* Pair and configuration, without guard and shape. */
 int net_veth_create(const struct net_if *ifc, int netns, struct err *e);
 
 /* Removes the pair by its host name; gone already is success. Waits for the kernel (14-20 ms). */
 int net_veth_destroy(const char *host_name, struct err *e);
 
-/* Everything of the host end that outlives it: guard, shape, lock, forward hold. Then the link itself unless `leave` . */
-int net_if_destroy(const char *host_name, bool leave_link, struct err *e);
-
-/*
- * All of an interface in the right order: bridge and NAT are the caller's before; guard (before the link is up inside), veth,
- * shape. netns: borrowed fd.
- */
-int net_if_create(const struct net_if *ifc, int netns, struct err *e);
-
 /* lo up in netns: for a container without a network. */
 int net_loopback_up(int netns, struct err *e);
-/* Adds or removes one address of a running container (netns fd), live. Existing/gone already is success. */
+
+/*
+ * Adds or removes one address of a running container (netns fd), live, inside only: set the guard again with the new list, and
+ * in ROUTED mode net_routed_add / net_routed_remove. Existing/gone already is success.
+ */
 int net_veth_addr_add(const struct net_if *ifc, int netns, const struct net_addr *addr, struct err *e);
 int net_veth_addr_remove(const struct net_if *ifc, int netns, const struct net_addr *addr, struct err *e);
