@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Builds skep out of the source tree: `make help` names the targets and the variables.
+
+BUILD      ?= build
+PREFIX     ?= /usr
+DESTDIR    ?=
+CC         := $(if $(filter default,$(origin CC)),gcc,$(CC))
+AR         := $(if $(filter default,$(origin AR)),ar,$(AR))
+PKG_CONFIG ?= pkg-config
+STATIC_CC  ?= $(shell command -v musl-gcc || echo $(CC))
+LIBEXECDIR  = $(PREFIX)/libexec/skep
+MANDIR      = $(PREFIX)/share/man
+COMPDIR     = $(PREFIX)/share/bash-completion/completions
+
+MAKEFLAGS += $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
+FOLDERS := base ns cgroups net storage runtime checkpoint ctl
+PKGS    := libcap libseccomp libmnl libcgroup libnftables jansson libarchive
+# Parsing this file must work before `make deps` has installed pkg-config; the compiler then names what is missing.
+pkg      = $(shell $(PKG_CONFIG) $(1) 2>/dev/null)
+
+WARN     := -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Wformat=2 \
+            -Wno-format-nonliteral $(WERROR)
+CFLAGS   ?= -O2 -g
+CPPFLAGS += -D_GNU_SOURCE -I. -DSKEP_LIBEXECDIR='"$(LIBEXECDIR)"'
+SKEPFLAGS = -std=gnu11 $(WARN) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) $(call pkg,--cflags $(PKGS))
+LDLIBS    = $(or $(call pkg,--libs $(PKGS)),-lcap -lseccomp -lmnl -lcgroup -lnftables -ljansson -larchive)
+CMOCKA    = $(or $(call pkg,--libs cmocka),-lcmocka)
+
+# Programs of libskep, and tiny static ones that stay resident or run inside a container and link nothing of it.
+MAINS       := ctl/skepctl.c ctl/skep.c
+STATIC_MAINS := runtime/skep_monitor_main.c checkpoint/skep_criu_hook_main.c
+PROGRAMS    := $(patsubst ctl/%.c,$(BUILD)/%,$(wildcard $(MAINS)))
+LIBEXEC     := $(if $(wildcard runtime/skep_monitor_main.c),$(BUILD)/skep-monitor) \
+               $(if $(wildcard checkpoint/skep_criu_hook_main.c),$(BUILD)/skep-criu-hook)
+TEST_STATIC := $(if $(wildcard tests/probe.c),$(BUILD)/probe) $(if $(wildcard tests/bench/floor.c),$(BUILD)/floor)
+
+LIB      := $(BUILD)/libskep.a
+LIB_SRCS := $(filter-out $(MAINS) $(STATIC_MAINS),$(wildcard $(FOLDERS:%=%/*.c)))
+LIB_OBJS := $(LIB_SRCS:%.c=$(BUILD)/%.o)
+UNITS    := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
+DEPS     := $(LIB_OBJS:.o=.d) $(MAINS:%.c=$(BUILD)/%.d) $(UNITS:=.d)
+
+.PHONY: all deps tests demo check lint fmt asan bench install clean help FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(LIB) $(PROGRAMS) $(LIBEXEC) ## build skepctl, skep and their helper programs
+
+tests: all $(UNITS) $(TEST_STATIC) ## build the unit tests, the probe and the bench's floor too
+
+deps: ## install what build and tests need, and a CRIU that works on this kernel
+	@tools/deps
+
+# Compiling starts in a second make: pkg-config and the headers may be there only after `make deps`.
+demo: deps ## show the main job on two test hosts
+	@$(MAKE) --no-print-directory tests
+	@BUILD=$(BUILD) tests/demo
+
+check: deps ## run all tests; T=net/veth or T=start runs one, MUST_RUN=1 forbids unknown skips
+	@$(MAKE) --no-print-directory tests
+	@BUILD=$(BUILD) T="$(T)" tests/run
+
+lint: ## check format, include arrows, headers, both compilers, clang-tidy, shellcheck
+	@CFLAGS_PKGS="$(call pkg,--cflags $(PKGS))" WARN="$(WARN)" tools/lint
+
+fmt: ## format all C files
+	clang-format -i $(wildcard $(FOLDERS:%=%/*.[ch]) tests/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch])
+
+asan: ## run the whole native suite under ASan and UBSan
+	@$(MAKE) --no-print-directory check BUILD=build/asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
+		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+
+bench: ## measure against runc, lxc-start and the bare floor; JSON=1 prints JSON lines
+	@$(MAKE) --no-print-directory tests >&2
+	@BUILD=$(BUILD) JSON="$(JSON)" RUNS="$(RUNS)" tests/bench/run
+
+install: all ## install below $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR)
+	$(if $(PROGRAMS),install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin)
+	$(if $(strip $(LIBEXEC)),install -m 755 $(LIBEXEC) $(DESTDIR)$(LIBEXECDIR))
+	$(if $(wildcard ctl/man/*.8),install -m 644 $(wildcard ctl/man/*.8) $(DESTDIR)$(MANDIR)/man8)
+	$(if $(wildcard ctl/completion/*),install -m 644 $(wildcard ctl/completion/*) $(DESTDIR)$(COMPDIR))
+
+clean: ## remove everything that was built
+	rm -rf $(BUILD)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
+	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror PREFIX DESTDIR T MUST_RUN JSON RUNS'
+
+# A change of compiler or flags rebuilds everything: the file changes only when they do.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D); echo '$(subst ','\'',$(CC) $(SKEPFLAGS) $(LDLIBS))' | cmp -s - $@ || \
+		echo '$(subst ','\'',$(CC) $(SKEPFLAGS) $(LDLIBS))' >$@
+
+# The archive is made anew each time its list of sources changes, so that a removed file leaves it.
+$(BUILD)/sources: FORCE
+	@mkdir -p $(@D); echo '$(LIB_SRCS)' | cmp -s - $@ || echo '$(LIB_SRCS)' >$@
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(SKEPFLAGS) -MMD -MP -c -o $@ $<
+
+$(LIB): $(LIB_OBJS) $(BUILD)/sources
+	@rm -f $@
+	$(AR) rcs $@ $(LIB_OBJS)
+
+$(PROGRAMS): $(BUILD)/%: $(BUILD)/ctl/%.o $(LIB)
+	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+
+$(UNITS): $(BUILD)/%: tests/%.c $(LIB) $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(SKEPFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LIB) $(CMOCKA) $(LDLIBS)
+
+# The static programs are one file each and carry no sanitizer: they run where no library is.
+# musl-gcc hides the kernel's headers: they come last, after musl's own.
+KERNEL_HEADERS = $(if $(findstring musl,$(STATIC_CC)),-idirafter /usr/include -idirafter /usr/include/$(shell gcc -print-multiarch))
+STATIC_BUILD   = $(STATIC_CC) -std=gnu11 -static -Os -g $(WARN) -D_GNU_SOURCE -I. $(KERNEL_HEADERS) -MMD -MP -MF $@.d -o $@ $<
+$(BUILD)/skep-monitor: runtime/skep_monitor_main.c
+$(BUILD)/skep-criu-hook: checkpoint/skep_criu_hook_main.c
+$(BUILD)/probe: tests/probe.c
+$(BUILD)/floor: tests/bench/floor.c
+$(BUILD)/skep-monitor $(BUILD)/skep-criu-hook $(BUILD)/probe $(BUILD)/floor: $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(STATIC_BUILD)
+
+-include $(DEPS) $(wildcard $(BUILD)/*.d)
