@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * Everything is denied first; rules are then read in order and the last one that matches a device and all
- * the wanted accesses decides. The whole list replaces the one before.
+ * Everything is denied first; rules are then read in order and the last one that matches decides, for
+ * each wanted access (read, write, mknod) by itself; all of them must be allowed. The whole list replaces the one before.
  */
 
 #include <stdbool.h>
@@ -25,9 +25,12 @@ struct cg_device_rule {
 extern const struct cg_device_rule cg_device_default[];
 extern const size_t cg_device_default_count;
 
-/* Applies by the v1 controller where the host has it, else by BPF. -EOPNOTSUPP, class LIMIT, with neither. */
+/*
+ * Applies by BPF where there is a unified hierarchy (exact for any list), else by the v1 controller, which refuses a rule that takes
+ * back a part of an earlier one. -EOPNOTSUPP, class LIMIT, with neither.
+ */
 int cg_devices_apply(const struct cg *cg, const struct cg_device_rule *rules, size_t count, struct err *e);
 
-/* The two ways. */
+/* The two ways, on a borrowed directory: of the v1 devices hierarchy, of the unified one. */
 int cg_devices_v1_apply(int dir, const struct cg_device_rule *rules, size_t count, struct err *e);
 int cg_devices_bpf_apply(int dir, const struct cg_device_rule *rules, size_t count, struct err *e);

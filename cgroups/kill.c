@@ -145,7 +145,7 @@ static int kill_by_signal(const struct cg *cg, struct err *e)
 
 		if (count <= 0)
 			return count;
-		/* Zombies stay listed until reaped, so more rounds prove nothing once the first found all frozen. */
+		/* The killed need a moment to leave the list; whoever is in it next time slipped through or is dying. */
 		poll(NULL, 0, V1_LOOK_MS);
 	}
 	return 0;
