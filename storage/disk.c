@@ -15,6 +15,7 @@
 #include <sys/vfs.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "base/proc.h"
 
@@ -200,12 +201,12 @@ int st_disk_grow(int dir, const char *name, int mount, uint64_t size_bytes, stru
 	if (ftruncate(fd, (off_t)size) < 0)
 		return err_sys(e, "size disk image %s", name);
 	r = mount >= 0 ? grow_mounted(mount, size, e) : grow_offline(path, e);
-	/* A longer file than its file system is harmless, but the next grow would believe that size. */
-	if (r < 0 && ftruncate(fd, st.st_size) == 0 && mount >= 0) {
-		struct err again = {0};
-
-		grow_mounted(mount, (uint64_t)st.st_size, &again);
-	}
+	/*
+	 * EPERM comes before anything was done. After other failures the file system may have grown in part, and cutting the file
+	 * would destroy it; a file longer than its file system is harmless, and the next grow takes it from there.
+	 */
+	if (r == -EPERM && mount >= 0 && ftruncate(fd, st.st_size) < 0)
+		log_warn("disk image %s stays at %llu bytes", name, (unsigned long long)size);
 	return r;
 }
 
