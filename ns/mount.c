@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* One mount: made detached, finished while nobody can see it, then attached in one step. */
+#include "ns/mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/path.h"
+#include "ns/tmpcopyup.h"
+
+/* What the kernel says about a refused file system is in the context fd's log, not in errno (fsopen(2)). */
+static int fs_error(int ctx, const char *what, const char *name, struct err *e)
+{
+	int no = errno;
+	char said[256];
+	ssize_t n = read(ctx, said, sizeof(said) - 1);
+
+	errno = no;
+	if (n > 2 && said[1] == ' ') {
+		said[n] = 0;
+		said[strcspn(said, "\n")] = 0;
+		return err_sys(e, "%s %s (the kernel says: %s)", what, name, said + 2);
+	}
+	return err_sys(e, "%s %s", what, name);
+}
+
+static int configure_word(int ctx, char *word, struct err *e)
+{
+	char *value = strchr(word, '=');
+	int r;
+
+	if (value)
+		*value++ = 0;
+	r = value ? fsconfig(ctx, FSCONFIG_SET_STRING, word, value, 0)
+		  : fsconfig(ctx, FSCONFIG_SET_FLAG, word, NULL, 0);
+	if (r < 0) {
+		fs_error(ctx, "mount option", word, e);
+		return err_class(e, ERR_CONFIG);
+	}
+	return 0;
+}
+
+int ns_mount_new(const char *fstype, const char *source, const char *data, uint64_t attr,
+		 struct err *e)
+{
+	auto_fd int ctx = fsopen(fstype, FSOPEN_CLOEXEC);
+	auto_free char *words = data ? strdup(data) : NULL;
+	char *rest = words, *word;
+	int fd, r;
+
+	if (ctx < 0) {
+		err_sys(e, "file system %s", fstype);
+		return errno == ENODEV ? err_hint(e, "this kernel has no %s", fstype) : -e->no;
+	}
+	if (data && !words)
+		return err_set(e, ENOMEM, "out of memory for mount options");
+	if (source && fsconfig(ctx, FSCONFIG_SET_STRING, "source", source, 0) < 0)
+		return fs_error(ctx, "source of", fstype, e);
+	while ((word = strsep(&rest, ","))) {
+		r = *word ? configure_word(ctx, word, e) : 0;
+		if (r < 0)
+			return r;
+	}
+	if (fsconfig(ctx, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return fs_error(ctx, "make a file system of type", fstype, e);
+	fd = fsmount(ctx, FSMOUNT_CLOEXEC, (unsigned)attr);
+	return fd >= 0 ? fd : fs_error(ctx, "mount a file system of type", fstype, e);
+}
+
+int ns_mount_clone(int dirfd, const char *path, unsigned flags, struct err *e)
+{
+	int fd = open_tree(dirfd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
+
+	return fd >= 0 ? fd : err_sys(e, "open %s as a mount", *path ? path : "a descriptor");
+}
+
+int ns_mount_attach(int mount_fd, int target_fd, const char *what, struct err *e)
+{
+	if (move_mount(mount_fd, "", target_fd, "",
+		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return err_sys(e, "mount on %s", what);
+	return 0;
+}
+
+int ns_mount_setattr(int mount_fd, uint64_t set, uint64_t clr, bool recursive, struct err *e)
+{
+	struct mount_attr attr = {.attr_set = set, .attr_clr = clr};
+
+	if (!set && !clr)
+		return 0;
+	if (mount_setattr(mount_fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr,
+			  sizeof(attr)) < 0)
+		return err_sys(e, "set mount attributes");
+	return 0;
+}
+
+/* The r… words first: a word for the top alone is the exception from them. */
+static int set_attrs(int fd, const struct ns_mount *m, struct err *e)
+{
+	int r = ns_mount_setattr(fd, m->rec_attr_set, m->rec_attr_clr, true, e);
+
+	if (r >= 0)
+		r = ns_mount_setattr(fd, m->attr_set, m->attr_clr, false, e);
+	return r < 0 ? err_wrap(e, "%s", m->target) : 0;
+}
+
+static int set_propagation(int fd, const struct ns_mount *m, struct err *e)
+{
+	struct mount_attr attr = {.propagation = m->propagation & ~(unsigned long)MS_REC};
+	unsigned rec = m->propagation & MS_REC ? AT_RECURSIVE : 0;
+
+	if (!attr.propagation) {
+		attr.propagation = MS_PRIVATE;
+		rec = AT_RECURSIVE;
+	}
+	if (mount_setattr(fd, "", AT_EMPTY_PATH | rec, &attr, sizeof(attr)) < 0)
+		return err_sys(e, "set the propagation of %s", m->target);
+	return 0;
+}
+
+static int open_source(const struct ns_mount *m, struct err *e)
+{
+	unsigned flags = (m->recursive ? AT_RECURSIVE : 0) |
+			 (m->src_nofollow ? AT_SYMLINK_NOFOLLOW : 0);
+
+	if (!m->source) {
+		err_set(e, EINVAL, "bind mount on %s has no source", m->target);
+		return err_class(e, ERR_CONFIG);
+	}
+	return ns_mount_clone(AT_FDCWD, m->source, flags, e);
+}
+
+int ns_mount_open_source(struct ns_mount *m, int userns_fd, struct err *e)
+{
+	auto_fd int fd = open_source(m, e);
+
+	if (fd < 0)
+		return fd;
+	if ((m->idmap || m->ridmap) && userns_fd >= 0) {
+		struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP,
+					  .userns_fd = (uint64_t)userns_fd};
+
+		if (mount_setattr(fd, "", AT_EMPTY_PATH | (m->ridmap ? AT_RECURSIVE : 0), &attr,
+				  sizeof(attr)) < 0) {
+			err_sys(e, "map the ids of %s", m->source);
+			return err_hint(e, "its file system may not support id-mapped mounts");
+		}
+	}
+	m->source_fd = take_fd(&fd);
+	return 0;
+}
+
+/* /proc, /sys: "cgroup" of OCI is the cgroup2 of our cgroup namespace, on hybrid hosts, too. */
+static int open_fs(const struct ns_mount *m, struct err *e)
+{
+	const char *type = !strcmp(m->fstype, "cgroup") ? "cgroup2" : m->fstype;
+	auto_free char *data = NULL;
+
+	if (m->sync && asprintf(&data, "sync%s%s", m->data ? "," : "", m->data ? m->data : "") < 0)
+		return err_set(e, ENOMEM, "out of memory for mount options");
+	/* "ro" and the like are set on the mount, not on the superblock, which others may share. Set now, not with
+	 * set_attrs(): in a user namespace the kernel lets a new proc or sysfs be no freer than the host's. */
+	return ns_mount_new(type, m->source ? m->source : type, data ? data : m->data,
+			    m->attr_set | m->rec_attr_set, e);
+}
+
+/* A new instance of a file system is always a directory; of a bind, its top object tells. */
+static int is_directory(int fd, bool *directory, struct err *e)
+{
+	struct stat st;
+
+	if (fstatat(fd, "", &st, AT_EMPTY_PATH) < 0)
+		return err_sys(e, "stat a mount");
+	*directory = S_ISDIR(st.st_mode);
+	return 0;
+}
+
+/* A link at /proc or /sys would put a label or sysctl write elsewhere (CVE-2019-19921, CVE-2023-27561). */
+static int refuse_link(int root, const struct ns_mount *m, struct err *e)
+{
+	static const char *const fixed[] = {"proc", "sys", "dev"};
+	const char *name = m->target + strspn(m->target, "/");
+
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
+		size_t n = strlen(fixed[i]);
+		struct stat st;
+
+		if (strncmp(name, fixed[i], n) || strspn(name + n, "/") != strlen(name + n))
+			continue;
+		if (fstatat(root, fixed[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue; /* will be made */
+		if (!S_ISDIR(st.st_mode))
+			return err_set(e, ENOTDIR, "/%s of the root file system is not a directory",
+				       fixed[i]);
+	}
+	return 0;
+}
+
+/* A file system root is never a mount point: that would hide all that was prepared. */
+static int refuse_root(int root, int target, const struct ns_mount *m, struct err *e)
+{
+	struct stat a, b;
+
+	if (fstat(root, &a) < 0 || fstat(target, &b) < 0)
+		return err_sys(e, "stat %s", m->target);
+	if (a.st_dev == b.st_dev && a.st_ino == b.st_ino) {
+		err_set(e, EINVAL, "mount target %s is the root file system", m->target);
+		return err_class(e, ERR_CONFIG);
+	}
+	return 0;
+}
+
+static int remount(int root, const struct ns_mount *m, struct err *e)
+{
+	auto_fd int target = path_open_in(root, m->target, O_PATH, 0, e);
+
+	return target < 0 ? target : set_attrs(target, m, e);
+}
+
+/* Changes the propagation of what is there: an OCI mount without type and source. */
+static bool only_propagation(const struct ns_mount *m)
+{
+	return m->propagation && !m->bind && (!m->fstype || !*m->fstype) && m->source_fd < 0;
+}
+
+static int make_detached(struct ns_mount *m, struct err *e)
+{
+	int fd, r = 0;
+	bool bind = m->bind || (m->fstype && !strcmp(m->fstype, "bind"));
+
+	if (m->source_fd >= 0)
+		fd = take_fd(&m->source_fd);
+	else if (bind)
+		fd = open_source(m, e);
+	else if (m->fstype && *m->fstype)
+		return open_fs(m, e);
+	else
+		fd = err_set(e, EINVAL, "mount on %s has neither a type nor a bind", m->target);
+	if (fd >= 0)
+		r = set_attrs(fd, m, e);
+	if (r < 0)
+		own_close_fd(&fd);
+	return r < 0 ? r : fd;
+}
+
+static int mount_on(int root, struct ns_mount *m, int fd, struct err *e)
+{
+	auto_fd int target = -EBADF;
+	bool directory = true;
+	int r = is_directory(fd, &directory, e);
+
+	if (r >= 0)
+		r = refuse_link(root, m, e);
+	if (r < 0)
+		return r;
+	target = path_mount_point_in(root, m->target, directory, e);
+	if (target < 0)
+		return target;
+	r = refuse_root(root, target, m, e);
+	if (r >= 0 && m->tmpcopyup)
+		r = ns_tmpcopyup(root, m->target, fd, e);
+	if (r >= 0)
+		r = ns_mount_attach(fd, target, m->target, e);
+	return r < 0 ? r : set_propagation(fd, m, e);
+}
+
+int ns_mount_one(int root, struct ns_mount *m, struct err *e)
+{
+	auto_fd int fd = -EBADF;
+	int r;
+
+	if (!m->target || !*m->target) {
+		err_set(e, EINVAL, "a mount without a target");
+		return err_class(e, ERR_CONFIG);
+	}
+	if (m->remount)
+		return remount(root, m, e);
+	if (only_propagation(m)) {
+		fd = path_open_in(root, m->target, O_PATH, 0, e);
+		return fd < 0 ? fd : set_propagation(fd, m, e);
+	}
+	fd = make_detached(m, e);
+	r = fd < 0 ? fd : mount_on(root, m, fd, e);
+	if (r >= 0)
+		return 0;
+	if (m->optional) {
+		log_info("mount of %s left out: %s", m->target, e->text);
+		err_clear(e);
+		return 0;
+	}
+	return err_wrap(e, "mount %s", m->target);
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Attach, pivot, detach: by descriptors all the way. */
+#include "ns/rootfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/own.h"
+#include "base/path.h"
+#include "base/sys.h"
+#include "ns/mount.h"
+
+int ns_rootfs_open(const char *dir, int userns_fd, struct err *e)
+{
+	auto_fd int fd = ns_mount_clone(AT_FDCWD, dir, AT_RECURSIVE, e);
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd};
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "stat %s", dir);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(e, ENOTDIR, "root file system %s is not a directory", dir);
+	if (userns_fd >= 0 && mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0) {
+		err_sys(e, "map the ids of %s", dir);
+		return err_hint(e, "its file system may not support id-mapped mounts");
+	}
+	return take_fd(&fd);
+}
+
+int ns_rootfs_isolate(unsigned long propagation, struct err *e)
+{
+	unsigned long how = MS_PRIVATE;
+
+	/* With shared or slave, later host mounts are meant to arrive; none of ours may ever go out. */
+	if (propagation & (MS_SHARED | MS_SLAVE))
+		how = MS_SLAVE;
+	if (mount(NULL, "/", NULL, how | MS_REC, NULL) < 0)
+		return err_sys(e, "cut the mount namespace off from the host");
+	return 0;
+}
+
+/*
+ * The tree is put on top of our "/": every mount namespace has that place, whatever the host looks like, and pivot_root(2) wants
+ * no more than a mount point that is not the present root. Path names still start at the old root below it, so the
+ * host's /proc and /dev stay in reach until the pivot.
+ */
+int ns_rootfs_attach(int tree_fd, struct err *e)
+{
+	struct mount_attr attr = {.propagation = MS_PRIVATE};
+	auto_fd int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (top < 0)
+		return err_sys(e, "open /");
+	r = ns_mount_attach(tree_fd, top, "the root file system", e);
+	if (r < 0)
+		return r;
+	if (mount_setattr(tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+		return err_sys(e, "make the root file system private");
+	return 0;
+}
+
+/* Whether "/" is now the object that the root fd names. */
+static int verify_root(int root, struct err *e)
+{
+	struct stat a, b;
+
+	if (fstat(root, &a) < 0 || stat("/", &b) < 0)
+		return err_sys(e, "stat the new root");
+	if (a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+		return err_set(e, EXDEV, "after the pivot / is not the container's root");
+	return 0;
+}
+
+int ns_rootfs_pivot(int root, unsigned long propagation, struct err *e)
+{
+	auto_fd int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (old < 0)
+		return err_sys(e, "open the old root");
+	if (fchdir(root) < 0)
+		return err_sys(e, "enter the root file system");
+	/* "." twice: the old root is stacked on the new one, and no directory for it is needed (pivot_root(2), NOTES). */
+	if (sys_pivot_root(".", ".") < 0)
+		return err_sys(e, "pivot_root");
+	if (fchdir(old) < 0)
+		return err_sys(e, "enter the old root");
+	/* Slave before the detach, so that the detaching cannot travel to the host. */
+	if (mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+		return err_sys(e, "cut the old root off");
+	if (umount2(".", MNT_DETACH) < 0)
+		return err_sys(e, "detach the old root");
+	if (chdir("/") < 0)
+		return err_sys(e, "enter the new root");
+	r = verify_root(root, e);
+	if (r < 0)
+		return r;
+	if ((propagation & ~(unsigned long)MS_REC) && mount(NULL, "/", NULL, propagation, NULL) < 0)
+		return err_sys(e, "set the propagation of the root file system");
+	return ns_rootfs_chdir("/", false, e);
+}
+
+int ns_rootfs_readonly(int root, struct err *e)
+{
+	int r = ns_mount_setattr(root, MOUNT_ATTR_RDONLY, 0, false, e);
+
+	return r < 0 ? err_wrap(e, "make the root file system read-only") : 0;
+}
+
+static int verify_cwd(const char *cwd, struct err *e)
+{
+	char now[PATH_MAX];
+
+	/* The raw call: a directory that cannot be reached from / comes as "(unreachable)/…" (getcwd(2)). */
+	if (syscall(SYS_getcwd, now, sizeof(now)) < 0)
+		return err_sys(e, "working directory %s", cwd);
+	if (now[0] != '/')
+		return err_set(e, EPERM, "working directory %s is outside of the container", cwd);
+	return 0;
+}
+
+int ns_rootfs_chdir(const char *cwd, bool create, struct err *e)
+{
+	if (cwd[0] != '/') {
+		err_set(e, EINVAL, "working directory '%s' is not an absolute path", cwd);
+		return err_class(e, ERR_CONFIG);
+	}
+	if (chdir(cwd) < 0 && errno == ENOENT && create) {
+		auto_fd int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		auto_fd int made = -EBADF;
+
+		if (top < 0)
+			return err_sys(e, "open /");
+		made = path_mkdirs_in(top, cwd, 0755, e);
+		if (made < 0)
+			return made;
+		if (fchdir(made) < 0)
+			return err_sys(e, "enter working directory %s", cwd);
+	} else if (chdir(cwd) < 0) {
+		return err_sys(e, "enter working directory %s", cwd);
+	}
+	return verify_cwd(cwd, e);
+}

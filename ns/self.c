@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* prctl(2) and friends, each with its reason. */
+#include "ns/self.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/own.h"
+
+int ns_self_oom_score_adj(int score, struct err *e)
+{
+	auto_fd int fd = -EBADF;
+	char text[16];
+	int len;
+
+	if (score < -1000 || score > 1000) {
+		err_set(e, EINVAL, "oomScoreAdj %d is not within -1000 and 1000", score);
+		return err_class(e, ERR_CONFIG);
+	}
+	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "open /proc/self/oom_score_adj");
+	len = snprintf(text, sizeof(text), "%d", score);
+	if (write(fd, text, (size_t)len) == len)
+		return 0;
+	if (errno != EACCES && errno != EPERM)
+		return err_sys(e, "set oomScoreAdj %d", score);
+	log_warn("oomScoreAdj %d needs CAP_SYS_RESOURCE; left as it is", score);
+	return 0;
+}
+
+int ns_self_no_new_privs(struct err *e)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_sys(e, "set no_new_privs");
+	return 0;
+}
+
+int ns_self_undumpable(struct err *e)
+{
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return err_sys(e, "become undumpable");
+	return 0;
+}
+
+int ns_self_die_with_parent(pid_t parent_pid, struct err *e)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return err_sys(e, "set the parent-death signal");
+	/* The parent may have died before the prctl: then no signal will ever come. */
+	if (parent_pid > 0 && getppid() != parent_pid)
+		return err_set(e, EPIPE, "the parent process died");
+	return 0;
+}
+
+int ns_self_reset_signals(struct err *e)
+{
+	struct sigaction dfl = {.sa_handler = SIG_DFL};
+	sigset_t none;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)sigaction(sig, &dfl, NULL); /* KILL, STOP and libc's own refuse, rightly */
+	sigemptyset(&none);
+	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+		return err_sys(e, "unblock signals");
+	return 0;
+}
+
+int ns_self_personality(const char *domain, struct err *e)
+{
+	unsigned long p;
+
+	if (!strcmp(domain, "LINUX")) {
+		p = PER_LINUX;
+	} else if (!strcmp(domain, "LINUX32")) {
+		p = PER_LINUX32;
+	} else {
+		err_set(e, EINVAL, "unknown personality '%.40s'", domain);
+		return err_class(e, ERR_CONFIG);
+	}
+	if (personality(p) < 0)
+		return err_sys(e, "set personality %s", domain);
+	return 0;
+}
+
+int ns_self_name(const char *name, struct err *e)
+{
+	if (prctl(PR_SET_NAME, name, 0, 0, 0) < 0)
+		return err_sys(e, "set the process name");
+	return 0;
+}
