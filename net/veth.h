@@ -9,6 +9,8 @@
 
 #include "net/iface.h"
 
+#include <stdbool.h>
+
 struct err;
 
 /*
