@@ -5,7 +5,7 @@
 struct err;
 
 /*
- * Makes template `name` with /sbin/init, /bin/sh and all applets. Stopped by SIGUSR2 (busybox init: power off); its inittab runs /etc/init.d/rcS if there is
- * one and a shell on the console. -ENOENT, class UNSUPPORTED, when the host has no static busybox.
+ * Makes template `name` with /sbin/init, /bin/sh and all applets. Stopped by SIGQUIT: init ends everything, then itself. It runs /etc/init.d/rcS, which starts
+ * what is executable in /etc/rc.d. -ENOENT, class UNSUPPORTED, when the host has no static busybox.
  */
 int st_build_busybox(int templates, const char *name, struct err *e);
