@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Masked and read-only paths. */
+#include "ns/mask.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/own.h"
+#include "base/path.h"
+#include "ns/dev.h"
+#include "ns/mount.h"
+
+const char *const ns_mask_default[] = {
+	"/proc/acpi",
+	"/proc/asound",
+	"/proc/interrupts",
+	"/proc/kallsyms",
+	"/proc/kcore",
+	"/proc/keys",
+	"/proc/kpagecgroup",
+	"/proc/kpagecount",
+	"/proc/kpageflags",
+	"/proc/latency_stats",
+	"/proc/sched_debug",
+	"/proc/scsi",
+	"/proc/slabinfo",
+	"/proc/sysrq-trigger",
+	"/proc/timer_list",
+	"/proc/timer_stats",
+	"/proc/vmallocinfo",
+	"/sys/dev/block",
+	"/sys/devices/virtual/powercap",
+	"/sys/firmware",
+	"/sys/fs/selinux",
+	"/sys/kernel/debug",
+	"/sys/kernel/livepatch",
+	"/sys/kernel/security",
+	"/sys/kernel/tracing",
+	"/sys/kernel/vmcoreinfo",
+	"/sys/module",
+	NULL,
+};
+
+const char *const ns_mask_readonly_default[] = {
+	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", NULL,
+};
+
+static int mask_one(int target, const char *path, int null_fd, int *empty, struct err *e)
+{
+	auto_fd int tree = -EBADF;
+	struct stat st;
+
+	if (fstat(target, &st) < 0)
+		return err_sys(e, "stat %s", path);
+	if (!S_ISDIR(st.st_mode)) {
+		tree = ns_mount_clone(null_fd, "", AT_EMPTY_PATH, e);
+	} else if (*empty >= 0) {
+		tree = ns_mount_clone(*empty, "", AT_EMPTY_PATH, e);
+	} else {
+		/* One tmpfs for all directories; the superblock itself is read-only, so a remount of one mount frees nothing. */
+		*empty = ns_mount_new("tmpfs", "tmpfs", "ro,size=0,nr_inodes=1,mode=755",
+				      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+					      MOUNT_ATTR_NOEXEC,
+				      e);
+		return *empty < 0 ? *empty : ns_mount_attach(*empty, target, path, e);
+	}
+	return tree < 0 ? tree : ns_mount_attach(tree, target, path, e);
+}
+
+int ns_mask_paths(int root, const char *const paths[], size_t n, struct err *e)
+{
+	auto_fd int null_fd = n ? ns_dev_null_open(e) : -EBADF;
+	auto_fd int empty = -EBADF;
+
+	if (n && null_fd < 0)
+		return null_fd;
+	for (size_t i = 0; i < n; i++) {
+		auto_fd int target = path_try_open_in(root, paths[i], O_PATH, e);
+		int r;
+
+		if (target == -ENOENT)
+			continue;
+		r = target < 0 ? target : mask_one(target, paths[i], null_fd, &empty, e);
+		if (r < 0)
+			return err_wrap(e, "mask %s", paths[i]);
+	}
+	return 0;
+}
+
+int ns_mask_readonly(int root, const char *const paths[], size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		auto_fd int target = path_try_open_in(root, paths[i], O_PATH, e);
+		auto_fd int tree = -EBADF;
+		int r;
+
+		if (target == -ENOENT)
+			continue;
+		tree = target < 0 ? target
+				  : ns_mount_clone(target, "", AT_EMPTY_PATH | AT_RECURSIVE, e);
+		r = tree < 0 ? tree : ns_mount_setattr(tree, MOUNT_ATTR_RDONLY, 0, true, e);
+		if (r >= 0)
+			r = ns_mount_attach(tree, target, paths[i], e);
+		if (r < 0)
+			return err_wrap(e, "make %s read-only", paths[i]);
+	}
+	return 0;
+}
