@@ -11,8 +11,7 @@
 
 /* As in the OCI runtime specification, config-linux.md "Default Devices"; making a node without opening it harms nobody. */
 const struct cg_device_rule cg_device_default[] = {
-	{'c', -1, -1, .m = true, .allow = true},
-	{'b', -1, -1, .m = true, .allow = true},
+	{'c', -1, -1, .m = true, .allow = true}, {'b', -1, -1, .m = true, .allow = true},
 	{'c', 1, 3, true, true, true, true},	/* null */
 	{'c', 1, 5, true, true, true, true},	/* zero */
 	{'c', 1, 7, true, true, true, true},	/* full */
@@ -25,7 +24,8 @@ const struct cg_device_rule cg_device_default[] = {
 };
 const size_t cg_device_default_count = ARRAY_SIZE(cg_device_default);
 
-int cg_devices_apply(const struct cg *cg, const struct cg_device_rule *rules, size_t count, struct err *e)
+int cg_devices_apply(const struct cg *cg, const struct cg_device_rule *rules, size_t count,
+		     struct err *e)
 {
 	struct err bpf = {0};
 
@@ -40,7 +40,8 @@ int cg_devices_apply(const struct cg *cg, const struct cg_device_rule *rules, si
 	}
 	if (cg->v1[CG_DEVICES] >= 0)
 		return cg_devices_v1_apply(cg->v1[CG_DEVICES], rules, count, e);
-	err_set(e, EOPNOTSUPP, "devices of %s cannot be limited: this host has neither cgroup v2 nor the v1 controller 'devices'",
+	err_set(e, EOPNOTSUPP,
+		"devices of %s cannot be limited: this host has neither cgroup v2 nor the v1 controller 'devices'",
 		cg->path);
 	err_hint(e, "mount cgroup2");
 	return err_class(e, ERR_LIMIT);

@@ -29,7 +29,8 @@ extern const size_t cg_device_default_count;
  * Applies by BPF where there is a unified hierarchy (exact for any list), else by the v1 controller, which refuses a rule that takes
  * back a part of an earlier one. -EOPNOTSUPP, class LIMIT, with neither.
  */
-int cg_devices_apply(const struct cg *cg, const struct cg_device_rule *rules, size_t count, struct err *e);
+int cg_devices_apply(const struct cg *cg, const struct cg_device_rule *rules, size_t count,
+		     struct err *e);
 
 /* The two ways, on a borrowed directory: of the v1 devices hierarchy, of the unified one. */
 int cg_devices_v1_apply(int dir, const struct cg_device_rule *rules, size_t count, struct err *e);

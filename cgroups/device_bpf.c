@@ -13,20 +13,27 @@
 #include "base/own.h"
 #include "cgroups/device.h"
 
-#define MOST_RULES	512
-#define INSNS_PER_RULE	8
-#define INSNS_AROUND	8
-#define MOST_PROGRAMS	8
+#define MOST_RULES     512
+#define INSNS_PER_RULE 8
+#define INSNS_AROUND   8
+#define MOST_PROGRAMS  8
 
 /* What the registers hold all through the program. */
-enum { TYPE = BPF_REG_2, WANTED = BPF_REG_3, MAJOR = BPF_REG_4, MINOR = BPF_REG_5, SCRATCH = BPF_REG_6 };
+enum {
+	TYPE = BPF_REG_2,
+	WANTED = BPF_REG_3,
+	MAJOR = BPF_REG_4,
+	MINOR = BPF_REG_5,
+	SCRATCH = BPF_REG_6
+};
 
 struct program {
 	struct bpf_insn *insns;
 	size_t count;
 };
 
-static void emit(struct program *p, uint8_t code, uint8_t dst, uint8_t src, int16_t off, int32_t imm)
+static void emit(struct program *p, uint8_t code, uint8_t dst, uint8_t src, int16_t off,
+		 int32_t imm)
 {
 	p->insns[p->count++] = (struct bpf_insn){
 		.code = code, .dst_reg = dst & 0xf, .src_reg = src & 0xf, .off = off, .imm = imm};
@@ -175,7 +182,8 @@ static int check(const struct cg_device_rule *rules, size_t count, struct err *e
 		if ((r->type == 'a' || r->type == 'b' || r->type == 'c') && accesses(r) &&
 		    r->major <= INT_MAX && r->minor <= INT_MAX)
 			continue;
-		err_set(e, EINVAL, "device rule %zu has no type, no access, or too great a number", i + 1);
+		err_set(e, EINVAL, "device rule %zu has no type, no access, or too great a number",
+			i + 1);
 		return err_class(e, ERR_VALUE);
 	}
 	if (count <= MOST_RULES)

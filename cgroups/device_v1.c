@@ -36,8 +36,9 @@ static int check(const struct cg_device_rule *rules, size_t i, size_t base, stru
 		if (rules[j].allow == rules[i].allow || same_device(&rules[i], &rules[j]) ||
 		    !overlap(&rules[i], &rules[j]))
 			continue;
-		err_set(e, EOPNOTSUPP, "device rule %zu takes back a part of rule %zu, which cgroup v1 cannot do", i + 1,
-			j + 1);
+		err_set(e, EOPNOTSUPP,
+			"device rule %zu takes back a part of rule %zu, which cgroup v1 cannot do",
+			i + 1, j + 1);
 		err_hint(e, "mount cgroup2, or list the devices one by one");
 		return err_class(e, ERR_LIMIT);
 	}

@@ -20,7 +20,8 @@
 
 static int no_freezer(const struct cg *cg, struct err *e)
 {
-	err_set(e, EOPNOTSUPP, "control group %s cannot be frozen: this host has no freezer", cg->path);
+	err_set(e, EOPNOTSUPP, "control group %s cannot be frozen: this host has no freezer",
+		cg->path);
 	err_hint(e, "mount cgroup2, or the v1 freezer controller");
 	return err_class(e, ERR_UNSUPPORTED);
 }
@@ -108,7 +109,8 @@ int cg_thaw(const struct cg *cg, int wait_ms, struct err *e)
 	else
 		return no_freezer(cg, e);
 	if (rc == -ETIMEDOUT && !e->no)
-		return err_set(e, ETIMEDOUT, "control group %s did not thaw within %d ms", cg->path, wait_ms);
+		return err_set(e, ETIMEDOUT, "control group %s did not thaw within %d ms", cg->path,
+			       wait_ms);
 	return rc < 0 ? err_wrap(e, "thaw %s", cg->path) : 0;
 }
 
@@ -121,7 +123,8 @@ int cg_frozen(const struct cg *cg, struct err *e)
 	if (has_v2(cg)) {
 		rc = file_read_u64_at(cg->v2, "cgroup.freeze", &v, e);
 		if (rc < 0)
-			return e->no ? -e->no : err_set(e, ENOENT, "control group %s is gone", cg->path);
+			return e->no ? -e->no
+				     : err_set(e, ENOENT, "control group %s is gone", cg->path);
 		return v != 0;
 	}
 	if (cg->v1[CG_FREEZER] < 0)

@@ -131,7 +131,8 @@ static int make_path(const struct cg_host *host, const char *mount, const char *
 		if (e->no)
 			return -e->no;
 	}
-	return err_set(e, EAGAIN, "control group %s in %s is being removed all the time", path, mount);
+	return err_set(e, EAGAIN, "control group %s in %s is being removed all the time", path,
+		       mount);
 }
 
 static bool group_frozen(int dir)
@@ -258,12 +259,14 @@ int cg_open(const char *path, struct cg *cg, struct err *e)
 			return rc;
 		found += rc;
 		if (rc)
-			cg->ct = openat(cg->v2, "ct", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+			cg->ct = openat(cg->v2, "ct",
+					O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (cg->ct < 0)
 			cg->ct = -EBADF;
 	}
 	for (int c = 0; c < CG_CONTROLLER_COUNT; c++) {
-		rc = host->ctl[c].version == 1 ? try_open(host->ctl[c].mount, path, &cg->v1[c], e) : 0;
+		rc = host->ctl[c].version == 1 ? try_open(host->ctl[c].mount, path, &cg->v1[c], e)
+					       : 0;
 		if (rc < 0) {
 			cg_close(cg);
 			return rc;

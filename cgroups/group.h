@@ -27,9 +27,9 @@ struct cg {
 	int v1[CG_CONTROLLER_COUNT]; /* PATH in that controller's v1 hierarchy, or -EBADF */
 };
 
-#define CG_INIT                                                                                    \
-	{                                                                                          \
-		.v2 = -EBADF, .ct = -EBADF, .v1 = { [0 ... CG_CONTROLLER_COUNT - 1] = -EBADF }                 \
+#define CG_INIT                                                                                \
+	{                                                                                      \
+		.v2 = -EBADF, .ct = -EBADF, .v1 = { [0 ... CG_CONTROLLER_COUNT - 1] = -EBADF } \
 	}
 #define auto_cg __attribute__((cleanup(cg_close)))
 

@@ -10,22 +10,22 @@
 struct err;
 
 /* X(name, v1 controller, v2 controller ("" none needed there: the kernel's core or BPF does it)) */
-#define CG_CONTROLLERS(X)                                                                          \
-	X(CPU, "cpu", "cpu")                                                                       \
-	X(CPUACCT, "cpuacct", "cpu")                                                               \
-	X(CPUSET, "cpuset", "cpuset")                                                              \
-	X(MEMORY, "memory", "memory")                                                              \
-	X(PIDS, "pids", "pids")                                                                    \
-	X(IO, "blkio", "io")                                                                       \
-	X(DEVICES, "devices", "")                                                                  \
-	X(FREEZER, "freezer", "")                                                                  \
+#define CG_CONTROLLERS(X)             \
+	X(CPU, "cpu", "cpu")          \
+	X(CPUACCT, "cpuacct", "cpu")  \
+	X(CPUSET, "cpuset", "cpuset") \
+	X(MEMORY, "memory", "memory") \
+	X(PIDS, "pids", "pids")       \
+	X(IO, "blkio", "io")          \
+	X(DEVICES, "devices", "")     \
+	X(FREEZER, "freezer", "")     \
 	X(SYSTEMD, "name=systemd", "")
 
 enum cg_controller {
 #define X(name, v1, v2) CG_##name,
 	CG_CONTROLLERS(X)
 #undef X
-	CG_CONTROLLER_COUNT
+		CG_CONTROLLER_COUNT
 };
 
 struct cg_host {

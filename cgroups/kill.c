@@ -95,7 +95,8 @@ static int collect(int dir, unsigned depth, struct pid_list *l)
 /* The directory whose subtree has every process. */
 static int whole_dir(const struct cg *cg)
 {
-	static const enum cg_controller order[] = {CG_FREEZER, CG_PIDS, CG_MEMORY, CG_DEVICES, CG_CPU};
+	static const enum cg_controller order[] = {CG_FREEZER, CG_PIDS, CG_MEMORY, CG_DEVICES,
+						   CG_CPU};
 
 	if (cg->v2 >= 0)
 		return cg->v2;
@@ -155,7 +156,8 @@ int cg_kill(const struct cg *cg, struct err *e)
 {
 	if (cg->v2 < 0 || faccessat(cg->v2, "cgroup.kill", F_OK, 0))
 		return kill_by_signal(cg, e);
-	return file_write_at(cg->v2, "cgroup.kill", "1", e) < 0 ? err_wrap(e, "kill %s", cg->path) : 0;
+	return file_write_at(cg->v2, "cgroup.kill", "1", e) < 0 ? err_wrap(e, "kill %s", cg->path)
+								: 0;
 }
 
 int cg_populated(const struct cg *cg, struct err *e)

@@ -26,7 +26,7 @@ static const struct row {
 	uint64_t least, most;
 	bool unlimited;
 } rows[] = {
-#define X(name, text, ctl, v2, v1, least, most, unlimited)                                         \
+#define X(name, text, ctl, v2, v1, least, most, unlimited) \
 	[CG_LIMIT_##name] = {text, CG_##ctl, v2, v1, least, most, unlimited},
 	CG_LIMITS(X)
 #undef X
@@ -46,8 +46,8 @@ static int check_range(enum cg_limit which, uint64_t value, struct err *e)
 	if (value == CG_UNLIMITED)
 		err_set(e, ERANGE, "%s cannot be unlimited", r->text);
 	else
-		err_set(e, ERANGE, "%s %" PRIu64 " is not from %" PRIu64 " to %" PRIu64, r->text, value,
-			r->least, r->most);
+		err_set(e, ERANGE, "%s %" PRIu64 " is not from %" PRIu64 " to %" PRIu64, r->text,
+			value, r->least, r->most);
 	return err_class(e, ERR_VALUE);
 }
 
@@ -61,7 +61,8 @@ int cg_limit_set(struct cg_limits *l, enum cg_limit which, uint64_t value, struc
 }
 
 /* Period and quota as the kernel gets them; a quota under its minimum is stretched over a longer period. */
-static int cpu_times(const struct cg_limits *l, uint64_t *quota_us, uint64_t *period_us, struct err *e)
+static int cpu_times(const struct cg_limits *l, uint64_t *quota_us, uint64_t *period_us,
+		     struct err *e)
 {
 	uint64_t milli = l->value[CG_LIMIT_CPU_QUOTA];
 	bool own = l->set[CG_LIMIT_CPU_PERIOD];
@@ -74,7 +75,9 @@ static int cpu_times(const struct cg_limits *l, uint64_t *quota_us, uint64_t *pe
 	if (*quota_us >= LEAST_QUOTA_US)
 		return 0;
 	if (own) {
-		err_set(e, ERANGE, "cpu quota of %" PRIu64 "/1000 CPU is under %u us in a period of %" PRIu64 " us",
+		err_set(e, ERANGE,
+			"cpu quota of %" PRIu64 "/1000 CPU is under %u us in a period of %" PRIu64
+			" us",
 			milli, LEAST_QUOTA_US, *period_us);
 		return err_class(e, ERR_VALUE);
 	}
@@ -87,13 +90,16 @@ static int missing_controller(const char *what, enum cg_controller c, struct err
 {
 	err_set(e, EOPNOTSUPP, "%s cannot be set: this host has no controller '%s'", what,
 		cg_controller_to_str(c));
-	err_hint(e, "see cgroup.controllers of the root group, and cgroup_disable= on the kernel command line");
+	err_hint(
+		e,
+		"see cgroup.controllers of the root group, and cgroup_disable= on the kernel command line");
 	return err_class(e, ERR_LIMIT);
 }
 
 static int needs_v2(const char *what, enum cg_controller c, struct err *e)
 {
-	err_set(e, EOPNOTSUPP, "%s cannot be set: controller '%s' is mounted as cgroup v1, which has no such limit",
+	err_set(e, EOPNOTSUPP,
+		"%s cannot be set: controller '%s' is mounted as cgroup v1, which has no such limit",
 		what, cg_controller_to_str(c));
 	err_hint(e, "boot with systemd.unified_cgroup_hierarchy=1, or leave it out");
 	return err_class(e, ERR_LIMIT);
@@ -119,8 +125,9 @@ static int check_row(const struct cg_host *host, enum cg_limit w, uint64_t value
 	if (version == 1 && !r->v1[0])
 		return needs_v2(r->text, r->ctl, e);
 	if (version == 1 && w == CG_LIMIT_IO_WEIGHT && value > V1_MOST_IO_WEIGHT) {
-		err_set(e, ERANGE, "io weight %" PRIu64 " is over %u, the most of cgroup v1 on this host", value,
-			V1_MOST_IO_WEIGHT);
+		err_set(e, ERANGE,
+			"io weight %" PRIu64 " is over %u, the most of cgroup v1 on this host",
+			value, V1_MOST_IO_WEIGHT);
 		return err_class(e, ERR_LIMIT);
 	}
 	return 0;
@@ -137,7 +144,8 @@ static int check_forms(const struct cg_limits *l, struct err *e)
 	}
 	if (l->set[CG_LIMIT_CPU_QUOTA] && cpu_times(l, &quota, &period, e) < 0)
 		return -e->no;
-	if (check_list("cpu list", l->cpus, e) < 0 || check_list("memory node list", l->mems, e) < 0)
+	if (check_list("cpu list", l->cpus, e) < 0 ||
+	    check_list("memory node list", l->mems, e) < 0)
 		return -e->no;
 	if (l->io_count > CG_IO_LIMITS) {
 		err_set(e, E2BIG, "limits for more than %d block devices", CG_IO_LIMITS);
@@ -181,7 +189,9 @@ static int write_limit(const char *what, enum cg_controller c, int dir, const ch
 	if (faccessat(dir, file, F_OK, 0)) {
 		err_set(e, EOPNOTSUPP, "%s cannot be set: controller '%s' has no %s here", what,
 			cg_controller_to_str(c), file);
-		err_hint(e, "the controller is not enabled in the parent group, or this kernel is built without it");
+		err_hint(
+			e,
+			"the controller is not enabled in the parent group, or this kernel is built without it");
 		return err_class(e, ERR_LIMIT);
 	}
 	return file_write_at(dir, file, value, e) < 0 ? explain(what, value, e) : 0;
@@ -237,7 +247,8 @@ static int apply_v1(const struct cg *cg, const struct cg_limits *l, enum cg_limi
 	case CG_LIMIT_CPU_PERIOD:
 		return 0; /* goes with the quota */
 	case CG_LIMIT_MEM_MAX:
-		return cg_v1_memory(cg, &value, l->set[CG_LIMIT_SWAP_MAX] ? &l->value[CG_LIMIT_SWAP_MAX] : NULL,
+		return cg_v1_memory(cg, &value,
+				    l->set[CG_LIMIT_SWAP_MAX] ? &l->value[CG_LIMIT_SWAP_MAX] : NULL,
 				    e);
 	case CG_LIMIT_SWAP_MAX:
 		return l->set[CG_LIMIT_MEM_MAX] ? 0 : cg_v1_memory(cg, NULL, &value, e);
@@ -276,10 +287,11 @@ static int apply_io_v2(const struct cg *cg, const struct cg_io_limit *io, struct
 		if (!values[i])
 			continue;
 		if (values[i] == CG_UNLIMITED)
-			snprintf(line + strlen(line), sizeof(line) - strlen(line), " %s=max", names[i]);
+			snprintf(line + strlen(line), sizeof(line) - strlen(line), " %s=max",
+				 names[i]);
 		else
-			snprintf(line + strlen(line), sizeof(line) - strlen(line), " %s=%" PRIu64, names[i],
-				 values[i]);
+			snprintf(line + strlen(line), sizeof(line) - strlen(line), " %s=%" PRIu64,
+				 names[i], values[i]);
 	}
 	return line[n] ? write_limit("io bandwidth", CG_IO, cg->v2, "io.max", line, e) : 0;
 }
@@ -361,14 +373,18 @@ int cg_limits_apply(const struct cg *cg, const struct cg_limits *l, bool best_ef
 int cg_set_raw(const struct cg *cg, const char *file, const char *value, struct err *e)
 {
 	if (!strchr(file, '.') || !strncmp(file, "cgroup.", 7) ||
-	    file[strspn(file, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._")]) {
+	    file[strspn(file,
+			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._")]) {
 		err_set(e, EINVAL, "'%s' is not a limit of a control group", file);
 		return err_class(e, ERR_VALUE);
 	}
 	if (cg->v2 < 0 || faccessat(cg->v2, file, F_OK, 0)) {
-		err_set(e, EOPNOTSUPP, "%s cannot be set: controller '%.*s' is not on cgroup v2 here", file,
+		err_set(e, EOPNOTSUPP,
+			"%s cannot be set: controller '%.*s' is not on cgroup v2 here", file,
 			(int)strcspn(file, "."), file);
-		err_hint(e, "boot with systemd.unified_cgroup_hierarchy=1, or use the limit's own option");
+		err_hint(
+			e,
+			"boot with systemd.unified_cgroup_hierarchy=1, or use the limit's own option");
 		return err_class(e, ERR_LIMIT);
 	}
 	return file_write_at(cg->v2, file, value, e) < 0 ? explain(file, value, e) : 0;

@@ -14,7 +14,8 @@ int cg_v1_cpu_quota(const struct cg *cg, uint64_t quota_us, uint64_t period_us, 
 {
 	struct err first = {0};
 
-	if (cg_limit_write_v1("cpu period", cg, CG_CPU, "cpu.cfs_period_us", period_us, &first) >= 0)
+	if (cg_limit_write_v1("cpu period", cg, CG_CPU, "cpu.cfs_period_us", period_us, &first) >=
+	    0)
 		return cg_limit_write_v1("cpu quota", cg, CG_CPU, "cpu.cfs_quota_us", quota_us, e);
 	/* The old quota over the new period may be more than the parent has: then the other way round. */
 	if (cg_limit_write_v1("cpu quota", cg, CG_CPU, "cpu.cfs_quota_us", quota_us, e) < 0)
@@ -39,14 +40,17 @@ static uint64_t sum_of(uint64_t memory, uint64_t swap)
 	return memory + swap;
 }
 
-static int without_sum(const struct cg *cg, const uint64_t *memory, const uint64_t *swap, struct err *e)
+static int without_sum(const struct cg *cg, const uint64_t *memory, const uint64_t *swap,
+		       struct err *e)
 {
 	if (swap) {
-		err_set(e, EOPNOTSUPP, "swap limit cannot be set: controller 'memory' does not account for swap");
+		err_set(e, EOPNOTSUPP,
+			"swap limit cannot be set: controller 'memory' does not account for swap");
 		err_hint(e, "boot with swapaccount=1");
 		return err_class(e, ERR_LIMIT);
 	}
-	return memory ? cg_limit_write_v1("memory limit", cg, CG_MEMORY, MEMORY_FILE, *memory, e) : 0;
+	return memory ? cg_limit_write_v1("memory limit", cg, CG_MEMORY, MEMORY_FILE, *memory, e)
+		      : 0;
 }
 
 int cg_v1_memory(const struct cg *cg, const uint64_t *memory, const uint64_t *swap, struct err *e)
@@ -62,11 +66,10 @@ int cg_v1_memory(const struct cg *cg, const uint64_t *memory, const uint64_t *sw
 	if (rc < 0 || read_limit(cg, MEMORY_FILE, &old_memory, e) < 0)
 		return e->no ? -e->no : err_set(e, ENOENT, "%s is missing", MEMORY_FILE);
 	new_memory = memory ? *memory : old_memory;
-	own_swap = swap			     ? *swap
-		   : old_sum == CG_UNLIMITED ? CG_UNLIMITED
-					     : old_sum - old_memory;
+	own_swap = swap ? *swap : old_sum == CG_UNLIMITED ? CG_UNLIMITED : old_sum - old_memory;
 	if (swap && *swap != CG_UNLIMITED && new_memory == CG_UNLIMITED) {
-		err_set(e, EOPNOTSUPP, "swap limit cannot be set: cgroup v1 limits only the sum of memory and swap");
+		err_set(e, EOPNOTSUPP,
+			"swap limit cannot be set: cgroup v1 limits only the sum of memory and swap");
 		err_hint(e, "set a memory limit, too");
 		return err_class(e, ERR_LIMIT);
 	}

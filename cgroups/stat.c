@@ -120,13 +120,16 @@ static void read_memory_v1(int dir, struct cg_stat *st)
 				   {"total_inactive_file", &st->mem_inactive_file, 0},
 				   {"total_swap", &st->swap_current, 0}};
 	const struct key oom[] = {{"oom_kill", &st->oom_kill, 0}};
-	struct cg_value both = {0};
+	struct cg_value both = {0}, both_hit = {0};
 
 	read_one(dir, "memory.usage_in_bytes", &st->mem_current);
 	read_one(dir, "memory.max_usage_in_bytes", &st->mem_peak);
 	read_one(dir, "memory.limit_in_bytes", &st->mem_max);
 	read_one(dir, "memory.failcnt", &st->mem_failcnt);
 	read_one(dir, "memory.memsw.limit_in_bytes", &both);
+	/* With no swap allowed it is the sum's limit that is hit, and counted, first. */
+	read_one(dir, "memory.memsw.failcnt", &both_hit);
+	st->mem_failcnt.v += both_hit.v;
 	read_keys(dir, "memory.stat", stat, ARRAY_SIZE(stat));
 	read_keys(dir, "memory.oom_control", oom, ARRAY_SIZE(oom));
 	if (both.valid && both.v == CG_STAT_UNLIMITED)
@@ -214,7 +217,8 @@ int cg_stat_read(const struct cg *cg, struct cg_stat *st, struct err *e)
 		read_memory_v2(cg->v2, st);
 	read_pids(cg, st);
 	if (io >= 0) {
-		read_blkio(io, "blkio.throttle.io_service_bytes_recursive", &st->io_rbytes, &st->io_wbytes);
+		read_blkio(io, "blkio.throttle.io_service_bytes_recursive", &st->io_rbytes,
+			   &st->io_wbytes);
 		read_blkio(io, "blkio.throttle.io_serviced_recursive", &st->io_rios, &st->io_wios);
 	} else {
 		read_io_v2(cg->v2, st);

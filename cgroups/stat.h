@@ -23,29 +23,29 @@ struct cg_pressure {
 };
 
 /* X(member, unit, meaning) */
-#define CG_STATS(X)                                                                                \
-	X(cpu_usage, "usec", "CPU time")                                                           \
-	X(cpu_user, "usec", "of it in user mode")                                                  \
-	X(cpu_system, "usec", "of it in the kernel")                                               \
-	X(cpu_periods, "", "quota periods that had work")                                          \
-	X(cpu_throttled, "", "of them, those cut short by the quota")                              \
-	X(cpu_throttled_time, "usec", "time lost to the quota")                                    \
-	X(mem_current, "bytes", "memory charged, caches included")                                 \
-	X(mem_peak, "bytes", "its highest value")                                                  \
-	X(mem_max, "bytes", "its limit")                                                           \
-	X(mem_anon, "bytes", "of it anonymous")                                                    \
-	X(mem_file, "bytes", "of it page cache")                                                   \
-	X(mem_inactive_file, "bytes", "of the cache, what goes first")                             \
-	X(swap_current, "bytes", "swap used")                                                      \
-	X(swap_max, "bytes", "its limit")                                                          \
-	X(mem_failcnt, "", "times the memory limit was hit")                                       \
-	X(oom_kill, "", "processes killed for lack of memory")                                     \
-	X(pids_current, "", "processes and threads")                                               \
-	X(pids_max, "", "their limit")                                                             \
-	X(pids_failcnt, "", "forks refused")                                                       \
-	X(io_rbytes, "bytes", "read from block devices")                                           \
-	X(io_wbytes, "bytes", "written to block devices")                                          \
-	X(io_rios, "", "read requests")                                                            \
+#define CG_STATS(X)                                                    \
+	X(cpu_usage, "usec", "CPU time")                               \
+	X(cpu_user, "usec", "of it in user mode")                      \
+	X(cpu_system, "usec", "of it in the kernel")                   \
+	X(cpu_periods, "", "quota periods that had work")              \
+	X(cpu_throttled, "", "of them, those cut short by the quota")  \
+	X(cpu_throttled_time, "usec", "time lost to the quota")        \
+	X(mem_current, "bytes", "memory charged, caches included")     \
+	X(mem_peak, "bytes", "its highest value")                      \
+	X(mem_max, "bytes", "its limit")                               \
+	X(mem_anon, "bytes", "of it anonymous")                        \
+	X(mem_file, "bytes", "of it page cache")                       \
+	X(mem_inactive_file, "bytes", "of the cache, what goes first") \
+	X(swap_current, "bytes", "swap used")                          \
+	X(swap_max, "bytes", "its limit")                              \
+	X(mem_failcnt, "", "times the limit was hit (v1 on 6.18: 0)")  \
+	X(oom_kill, "", "processes killed for lack of memory")         \
+	X(pids_current, "", "processes and threads")                   \
+	X(pids_max, "", "their limit")                                 \
+	X(pids_failcnt, "", "forks refused")                           \
+	X(io_rbytes, "bytes", "read from block devices")               \
+	X(io_wbytes, "bytes", "written to block devices")              \
+	X(io_rios, "", "read requests")                                \
 	X(io_wios, "", "write requests")
 
 struct cg_stat {

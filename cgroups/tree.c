@@ -31,7 +31,8 @@ static int first_child(int dir, char name[256])
 		return -no;
 	}
 	for (struct dirent *ent; (ent = readdir(d));) {
-		if (ent->d_type != DT_DIR || !strcmp(ent->d_name, ".") || !strcmp(ent->d_name, ".."))
+		if (ent->d_type != DT_DIR || !strcmp(ent->d_name, ".") ||
+		    !strcmp(ent->d_name, ".."))
 			continue;
 		memcpy(name, ent->d_name, strlen(ent->d_name) + 1);
 		return 1;
@@ -156,7 +157,8 @@ int cg_tree_remove_wait(const char *mount, const char *path, uint64_t until_ns, 
 		return -EBUSY;
 	}
 	if (rc < 0)
-		return err_set(e, -rc, "remove control group %s/%s: %s", mount, path, strerror(-rc));
+		return err_set(e, -rc, "remove control group %s/%s: %s", mount, path,
+			       strerror(-rc));
 	remove_empty_parents(root, path);
 	return 0;
 }
@@ -180,7 +182,8 @@ int cg_event_wait(int dir, const char *key, unsigned value, int ms, struct err *
 	auto_fd int fd = openat(dir, "cgroup.events", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return errno == ENOENT || errno == ENODEV ? -ENOENT : err_sys(e, "open cgroup.events");
+		return errno == ENOENT || errno == ENODEV ? -ENOENT
+							  : err_sys(e, "open cgroup.events");
 	for (;;) {
 		struct pollfd p = {.fd = fd, .events = POLLPRI};
 		int rc = event_says(fd, key, value), left = -1;
