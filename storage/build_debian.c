@@ -216,6 +216,32 @@ static int set_up_systemd(int root, struct err *e)
 	return mask_units(root, e);
 }
 
+/*
+ * minbase has no init. This one runs /etc/rc.local, reaps what is orphaned (a shell's wait takes any child) and ends with SIGTERM.
+ */
+static const char small_init[] = "#!/bin/sh\n"
+				 "trap 'trap \"\" TERM; kill -TERM -1 2>/dev/null; exit 0' TERM\n"
+				 "[ -x /etc/rc.local ] && /etc/rc.local\n"
+				 "while :; do\n"
+				 "\tsleep 1000000 &\n"
+				 "\twait $!\n"
+				 "done\n";
+
+static int set_up_minbase(int root, struct err *e)
+{
+	auto_fd int there = path_try_open_in(root, "sbin/init", O_PATH, e);
+	auto_fd int fd = -EBADF;
+
+	if (there != -ENOENT)
+		return there < 0 ? there : 0;
+	if (path_write_in(root, "sbin/init", small_init, 0755, e) < 0)
+		return -e->no;
+	fd = path_open_in(root, "sbin/init", O_RDONLY, 0, e);
+	if (fd < 0)
+		return fd;
+	return fchmod(fd, 0755) < 0 ? err_sys(e, "make /sbin/init") : 0;
+}
+
 /* What would make two containers of one template the same machine, and what names the host that built it. */
 static int make_anonymous(int root, struct err *e)
 {
@@ -254,15 +280,15 @@ int st_build_debian(int templates, const char *name, const struct st_debian *spe
 		r = find_archives(b.dir, &a, e);
 	if (r >= 0)
 		r = run_mmdebstrap(&b, &a, suite, spec, e);
-	if (r >= 0 && spec->systemd)
-		r = set_up_systemd(b.root, e);
+	if (r >= 0)
+		r = spec->systemd ? set_up_systemd(b.root, e) : set_up_minbase(b.root, e);
 	if (r >= 0)
 		r = make_anonymous(b.root, e);
 	if (r >= 0) {
 		snprintf(t.distribution, sizeof(t.distribution), "debian-%s", number);
 		snprintf(t.variant, sizeof(t.variant), "%s", spec->systemd ? "systemd" : "minbase");
-		snprintf(t.init_path, sizeof(t.init_path), "%s", spec->systemd ? "/sbin/init" : "/bin/bash");
-		snprintf(t.stop_signal, sizeof(t.stop_signal), "%s", spec->systemd ? "SIGRTMIN+3" : "SIGHUP");
+		snprintf(t.init_path, sizeof(t.init_path), "/sbin/init");
+		snprintf(t.stop_signal, sizeof(t.stop_signal), "%s", spec->systemd ? "SIGRTMIN+3" : "SIGTERM");
 		/* CRIU opens PID 1's memory.pressure again without its trigger, and PID 1 then spins. */
 		if (spec->systemd)
 			snprintf(t.init_env[0], sizeof(t.init_env[0]), "MEMORY_PRESSURE_WATCH=/dev/null");

@@ -67,8 +67,12 @@ static int finish(int fs, const struct layers *l, struct err *e)
 {
 	int mnt;
 
-	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return fs_failed(fs, "mount the overlay", e);
+	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
+		fs_failed(fs, "mount the overlay", e);
+		/* For most refusals overlayfs has words in the kernel log only. */
+		return err_hint(e, "upper and work must be on one mount of a file system with xattrs that is no "
+				   "overlay itself; the kernel log (dmesg) says more");
+	}
 	mnt = fsmount(fs, FSMOUNT_CLOEXEC, l->readonly ? MOUNT_ATTR_RDONLY : 0);
 	return mnt >= 0 ? mnt : fs_failed(fs, "mount the overlay", e);
 }
@@ -114,16 +118,24 @@ static int stage_lower(const struct layers *l, char *names, size_t size, struct 
 
 /*
  * Upper and work must be on one mount, so it is their common parent that is staged: as a clone, or itself where it is the root of
- * a detached mount (a disk image), which kernels before 6.15 do not clone.
+ * a detached mount (a disk image), which kernels before 6.15 do not clone. Only a mount of one's own namespace can be
+ * cloned, so this comes before unshare.
  */
-static int stage_upper(const struct layers *l, struct err *e)
+static int take_upper(const struct layers *l, struct err *e)
 {
 	auto_fd int parent = openat(l->upper, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	auto_fd int tree = parent < 0 ? -1 : open_tree(parent, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	int tree;
 
-	if (parent < 0 || mkdir(STAGE "/u", 0700) < 0)
-		return err_sys(e, "place the upper layer");
-	if (move_mount(tree >= 0 ? tree : parent, "", AT_FDCWD, STAGE "/u", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+	if (parent < 0)
+		return err_sys(e, "open the parent of the upper layer");
+	tree = open_tree(parent, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	return tree >= 0 ? tree : take_fd(&parent);
+}
+
+static int stage_upper(int tree, struct err *e)
+{
+	if (mkdir(STAGE "/u", 0700) < 0 ||
+	    move_mount(tree, "", AT_FDCWD, STAGE "/u", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return err_sys(e, "place the upper layer");
 	return 0;
 }
@@ -132,12 +144,15 @@ static int stage_upper(const struct layers *l, struct err *e)
 static int mount_staged(const struct layers *l, struct err *e)
 {
 	char names[ST_OVERLAY_LOWER_MAX * 12];
+	auto_fd int tree = l->upper >= 0 ? take_upper(l, e) : -EBADF;
 	auto_fd int fs = -EBADF;
 
+	if (e->no)
+		return -e->no;
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("skep", STAGE, "tmpfs", 0, "mode=0700") < 0)
 		return err_sys(e, "make a private mount namespace");
-	if (stage_lower(l, names, sizeof(names), e) < 0 || (l->upper >= 0 && stage_upper(l, e) < 0))
+	if (stage_lower(l, names, sizeof(names), e) < 0 || (l->upper >= 0 && stage_upper(tree, e) < 0))
 		return -e->no;
 	fs = fsopen("overlay", FSOPEN_CLOEXEC);
 	if (fs < 0)
