@@ -23,7 +23,8 @@ void net_nl_link_up(struct net_nl *nl, int index)
 
 void net_nl_addr_add(struct net_nl *nl, int index, const struct net_addr *a, bool local)
 {
-	struct ifaddrmsg *m = net_nl_begin(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, sizeof(*m), "add the address");
+	struct ifaddrmsg *m = net_nl_begin(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, sizeof(*m),
+					   "add the address");
 	struct nlmsghdr *h = net_nl_msg(nl);
 
 	if (!m)
@@ -43,7 +44,9 @@ void net_nl_addr_add(struct net_nl *nl, int index, const struct net_addr *a, boo
 			for (int i = 0; i < 4; i++) {
 				int bits = a->prefix - 8 * i;
 
-				all[i] = a->bytes[i] | (uint8_t)(bits <= 0 ? 0xff : bits >= 8 ? 0 : 0xff >> bits);
+				all[i] = a->bytes[i] | (uint8_t)(bits <= 0   ? 0xff
+								 : bits >= 8 ? 0
+									     : 0xff >> bits);
 			}
 			mnl_attr_put(h, IFA_BROADCAST, 4, all);
 		}
@@ -66,7 +69,8 @@ void net_nl_addr_remove(struct net_nl *nl, int index, const struct net_addr *a)
 
 void net_nl_default_route(struct net_nl *nl, int index, const struct net_addr *gateway, bool onlink)
 {
-	struct rtmsg *m = net_nl_begin(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, sizeof(*m), "set the default route");
+	struct rtmsg *m = net_nl_begin(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, sizeof(*m),
+				       "set the default route");
 	struct nlmsghdr *h = net_nl_msg(nl);
 
 	if (!m)
@@ -83,9 +87,10 @@ void net_nl_default_route(struct net_nl *nl, int index, const struct net_addr *g
 
 void net_nl_host_route(struct net_nl *nl, int index, const struct net_addr *a, bool remove)
 {
-	struct rtmsg *m = remove ? net_nl_begin(nl, RTM_DELROUTE, 0, sizeof(*m), "remove the host route")
-				 : net_nl_begin(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, sizeof(*m),
-						"set the host route");
+	struct rtmsg *m =
+		remove ? net_nl_begin(nl, RTM_DELROUTE, 0, sizeof(*m), "remove the host route")
+		       : net_nl_begin(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, sizeof(*m),
+				      "set the host route");
 	struct nlmsghdr *h = net_nl_msg(nl);
 
 	if (!m)
@@ -104,9 +109,10 @@ void net_nl_host_route(struct net_nl *nl, int index, const struct net_addr *a, b
 
 void net_nl_proxy(struct net_nl *nl, int index, const struct net_addr *a, bool remove)
 {
-	struct ndmsg *m = remove ? net_nl_begin(nl, RTM_DELNEIGH, 0, sizeof(*m), "stop answering for the address")
-				 : net_nl_begin(nl, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, sizeof(*m),
-						"answer for the address");
+	struct ndmsg *m = remove ? net_nl_begin(nl, RTM_DELNEIGH, 0, sizeof(*m),
+						"stop answering for the address")
+				 : net_nl_begin(nl, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
+						sizeof(*m), "answer for the address");
 
 	if (!m)
 		return;

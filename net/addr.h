@@ -13,7 +13,8 @@ void net_nl_addr_add(struct net_nl *nl, int index, const struct net_addr *a, boo
 void net_nl_addr_remove(struct net_nl *nl, int index, const struct net_addr *a);
 
 /* Default route through gateway on link index; onlink: the gateway is in no subnet of the link. */
-void net_nl_default_route(struct net_nl *nl, int index, const struct net_addr *gateway, bool onlink);
+void net_nl_default_route(struct net_nl *nl, int index, const struct net_addr *gateway,
+			  bool onlink);
 
 /* Host route to an address by link index (IPv4 link scope). Existing or (remove) gone is success. */
 void net_nl_host_route(struct net_nl *nl, int index, const struct net_addr *a, bool remove);

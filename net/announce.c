@@ -10,7 +10,8 @@
 #include "net/frame.h"
 
 /* Each IPv4 address goes out as a request and as a reply: caches differ in which of the two they believe. */
-static int announce(int fd, const uint8_t mac[6], const struct net_addr *addrs, size_t count, const char *ifname, struct err *e)
+static int announce(int fd, const uint8_t mac[6], const struct net_addr *addrs, size_t count,
+		    const char *ifname, struct err *e)
 {
 	uint8_t f[NET_FRAME_MAX];
 	char text[NET_ADDR_STR_MAX];
@@ -19,11 +20,13 @@ static int announce(int fd, const uint8_t mac[6], const struct net_addr *addrs, 
 		const struct net_addr *a = &addrs[i];
 
 		for (int op = 1; op <= (a->family == AF_INET ? 2 : 1); op++) {
-			size_t n = a->family == AF_INET ? net_frame_arp(f, op, mac, a->bytes, a->bytes)
-							: net_frame_advertise(f, mac, a->bytes);
+			size_t n = a->family == AF_INET
+					   ? net_frame_arp(f, op, mac, a->bytes, a->bytes)
+					   : net_frame_advertise(f, mac, a->bytes);
 
 			if (send(fd, f, n, 0) < 0)
-				return err_sys(e, "announce %s on %s", net_addr_to_host_str(a, text), ifname);
+				return err_sys(e, "announce %s on %s",
+					       net_addr_to_host_str(a, text), ifname);
 		}
 	}
 	return 0;

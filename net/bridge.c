@@ -17,7 +17,8 @@
 
 static void make(struct net_nl *nl, const char *name)
 {
-	struct ifinfomsg *m = net_nl_begin(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*m), "make the bridge");
+	struct ifinfomsg *m = net_nl_begin(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*m),
+					   "make the bridge");
 	struct nlmsghdr *h = net_nl_msg(nl);
 	struct nlattr *info, *data;
 	uint8_t mac[6];

@@ -28,10 +28,12 @@ static void put_ethernet(uint8_t *f, const uint8_t dst[6], const uint8_t src[6],
 	f[13] = (uint8_t)type;
 }
 
-size_t net_frame_arp(uint8_t frame[NET_FRAME_MAX], int op, const uint8_t mac[6], const uint8_t *spa, const uint8_t *tpa)
+size_t net_frame_arp(uint8_t frame[NET_FRAME_MAX], int op, const uint8_t mac[6], const uint8_t *spa,
+		     const uint8_t *tpa)
 {
 	static const uint8_t all[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-	static const uint8_t head[] = {0, 1, 8, 0, 6, 4, 0}; /* Ethernet, IPv4, their lengths, op's high byte */
+	static const uint8_t head[] = {0, 1, 8, 0,
+				       6, 4, 0}; /* Ethernet, IPv4, their lengths, op's high byte */
 	uint8_t *p = frame + ETH_HEAD;
 
 	memset(frame, 0, NET_FRAME_MAX);
@@ -76,7 +78,8 @@ static void put_ipv6(uint8_t *f, const uint8_t *src, const uint8_t dst[16], size
 	memcpy(ip + 24, dst, 16);
 }
 
-size_t net_frame_solicit(uint8_t frame[NET_FRAME_MAX], const uint8_t mac[6], const uint8_t target[16])
+size_t net_frame_solicit(uint8_t frame[NET_FRAME_MAX], const uint8_t mac[6],
+			 const uint8_t target[16])
 {
 	uint8_t group[16] = {0xff, 0x02, [11] = 1, [12] = 0xff, target[13], target[14], target[15]};
 	uint8_t dst[6] = {0x33, 0x33, 0xff, target[13], target[14], target[15]};
@@ -91,7 +94,8 @@ size_t net_frame_solicit(uint8_t frame[NET_FRAME_MAX], const uint8_t mac[6], con
 	return ETH_HEAD + IPV6_HEAD + 24;
 }
 
-size_t net_frame_advertise(uint8_t frame[NET_FRAME_MAX], const uint8_t mac[6], const uint8_t target[16])
+size_t net_frame_advertise(uint8_t frame[NET_FRAME_MAX], const uint8_t mac[6],
+			   const uint8_t target[16])
 {
 	static const uint8_t all[16] = {0xff, 0x02, [15] = 1};
 	static const uint8_t dst[6] = {0x33, 0x33, 0, 0, 0, 1};
@@ -110,7 +114,8 @@ size_t net_frame_advertise(uint8_t frame[NET_FRAME_MAX], const uint8_t mac[6], c
 	return ETH_HEAD + IPV6_HEAD + 32;
 }
 
-int net_frame_socket(int netns, const char *ifname, unsigned short type, uint8_t *mac, struct err *e)
+int net_frame_socket(int netns, const char *ifname, unsigned short type, uint8_t *mac,
+		     struct err *e)
 {
 	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_protocol = htons(type)};
 	auto_fd int fd = net_netns_socket(netns, AF_PACKET, SOCK_RAW, 0, e);

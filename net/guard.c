@@ -34,9 +34,13 @@ static void put_ipv4(FILE *f, const struct net_if *ifc, const char *mac)
 			continue;
 		net_addr_to_host_str(&ifc->addrs[i], text);
 		fprintf(f, "ip saddr %s accept\n", text);
-		fprintf(f, "arp operation { request, reply } arp saddr ether %s arp saddr ip %s accept\n", mac, text);
+		fprintf(f,
+			"arp operation { request, reply } arp saddr ether %s arp saddr ip %s accept\n",
+			mac, text);
 		/* A probe for its own address (RFC 5227). */
-		fprintf(f, "arp operation request arp saddr ether %s arp saddr ip 0.0.0.0 arp daddr ip %s accept\n", mac, text);
+		fprintf(f,
+			"arp operation request arp saddr ether %s arp saddr ip 0.0.0.0 arp daddr ip %s accept\n",
+			mac, text);
 	}
 }
 
@@ -58,7 +62,8 @@ static void put_ipv6(FILE *f, const struct net_if *ifc)
 		if (ifc->addrs[i].family == AF_INET6)
 			put_ipv6_target(f, &ifc->addrs[i]);
 	fprintf(f, "icmpv6 type nd-neighbor-advert drop\n");
-	fprintf(f, "ip6 saddr :: icmpv6 type { nd-neighbor-solicit, mld-listener-report, mld2-listener-report } accept\n");
+	fprintf(f,
+		"ip6 saddr :: icmpv6 type { nd-neighbor-solicit, mld-listener-report, mld2-listener-report } accept\n");
 	fprintf(f, "ether type ip6 goto own6\n");
 }
 
@@ -70,7 +75,8 @@ static void put_own6(FILE *f, const struct net_if *ifc)
 	fprintf(f, "ip6 saddr %s accept\n", net_addr_to_host_str(&local, text));
 	for (size_t i = 0; i < ifc->addr_count; i++)
 		if (ifc->addrs[i].family == AF_INET6)
-			fprintf(f, "ip6 saddr %s accept\n", net_addr_to_host_str(&ifc->addrs[i], text));
+			fprintf(f, "ip6 saddr %s accept\n",
+				net_addr_to_host_str(&ifc->addrs[i], text));
 	fprintf(f, "drop\n");
 }
 
@@ -83,17 +89,22 @@ int net_guard_set(const struct net_if *ifc, struct err *e)
 	FILE *f;
 
 	if (!net_link_name_ok(h) || net_mac_is_zero(ifc->mac)) {
-		err_set(e, EINVAL, "anti-spoofing of '%.15s' needs a link name and a MAC address", h);
+		err_set(e, EINVAL, "anti-spoofing of '%.15s' needs a link name and a MAC address",
+			h);
 		return err_class(e, ERR_VALUE);
 	}
 	f = open_memstream(&text, &len);
 	if (!f)
 		return err_sys(e, "compose the anti-spoofing rules");
 	net_mac_to_str(ifc->mac, mac);
-	fprintf(f, "add table netdev skep_guard_%s\ndelete table netdev skep_guard_%s\ntable netdev skep_guard_%s {\n", h, h, h);
+	fprintf(f,
+		"add table netdev skep_guard_%s\ndelete table netdev skep_guard_%s\ntable netdev skep_guard_%s {\n",
+		h, h, h);
 	fprintf(f, "chain own6 {\n");
 	put_own6(f, ifc);
-	fprintf(f, "}\nchain in { type filter hook ingress device \"%s\" priority -500; policy drop;\n", h);
+	fprintf(f,
+		"}\nchain in { type filter hook ingress device \"%s\" priority -500; policy drop;\n",
+		h);
 	put_drops(f, mac);
 	put_ipv4(f, ifc, mac);
 	put_ipv6(f, ifc);

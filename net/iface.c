@@ -26,11 +26,11 @@ const char *net_mode_to_str(enum net_mode mode)
 }
 
 /* A refusal of what the operator wrote. */
-#define bad_value(e, ...)                                                                          \
-	({                                                                                         \
-		int _r = err_set(e, EINVAL, __VA_ARGS__);                                          \
-		err_class(e, ERR_VALUE);                                                           \
-		_r;                                                                                \
+#define bad_value(e, ...)                                 \
+	({                                                \
+		int _r = err_set(e, EINVAL, __VA_ARGS__); \
+		err_class(e, ERR_VALUE);                  \
+		_r;                                       \
 	})
 
 int net_mode_parse(const char *text, enum net_mode *mode, struct err *e)
@@ -132,8 +132,8 @@ int net_mac_parse(const char *text, uint8_t mac[6], struct err *e)
 	for (int i = 0; i < 6; i++) {
 		const char *p = text + 3 * i;
 
-		if (strlen(text) != 17 || !isxdigit((unsigned char)p[0]) || !isxdigit((unsigned char)p[1]) ||
-		    (i < 5 && p[2] != ':'))
+		if (strlen(text) != 17 || !isxdigit((unsigned char)p[0]) ||
+		    !isxdigit((unsigned char)p[1]) || (i < 5 && p[2] != ':'))
 			return bad_value(e, "'%s' is no MAC address: want 02:00:00:00:00:05", text);
 		m[i] = (uint8_t)strtoul((char[]){p[0], p[1], '\0'}, NULL, 16);
 	}
@@ -145,8 +145,8 @@ int net_mac_parse(const char *text, uint8_t mac[6], struct err *e)
 
 const char *net_mac_to_str(const uint8_t mac[6], char buf[NET_MAC_STR_MAX])
 {
-	snprintf(buf, NET_MAC_STR_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-		 mac[5]);
+	snprintf(buf, NET_MAC_STR_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+		 mac[3], mac[4], mac[5]);
 	return buf;
 }
 
@@ -231,7 +231,8 @@ int net_if_check(const struct net_if *ifc, struct err *e)
 	if (!net_link_name_ok(ifc->name) || !strcmp(ifc->name, "lo"))
 		return bad_value(e, "'%.15s' cannot name an interface", ifc->name);
 	if (!net_link_name_ok(ifc->host_name))
-		return bad_value(e, "'%.15s' cannot name the host's end of %s", ifc->host_name, ifc->name);
+		return bad_value(e, "'%.15s' cannot name the host's end of %s", ifc->host_name,
+				 ifc->name);
 	if (ifc->mode == NET_MODE_BRIDGE && !net_link_name_ok(ifc->bridge))
 		return bad_value(e, "'%.15s' cannot name a bridge", ifc->bridge);
 	if (*ifc->uplink && !net_link_name_ok(ifc->uplink))
@@ -247,8 +248,10 @@ int net_if_check(const struct net_if *ifc, struct err *e)
 	for (size_t i = 0; i < ifc->addr_count; i++) {
 		const struct net_addr *a = &ifc->addrs[i];
 
-		if ((a->family != AF_INET && a->family != AF_INET6) || a->prefix > 8 * net_addr_len(a))
-			return bad_value(e, "%s: address %s is malformed", ifc->name, net_addr_to_str(a, text));
+		if ((a->family != AF_INET && a->family != AF_INET6) ||
+		    a->prefix > 8 * net_addr_len(a))
+			return bad_value(e, "%s: address %s is malformed", ifc->name,
+					 net_addr_to_str(a, text));
 	}
 	if ((ifc->gateway4.family && ifc->gateway4.family != AF_INET) ||
 	    (ifc->gateway6.family && ifc->gateway6.family != AF_INET6))

@@ -9,9 +9,9 @@
 
 struct err;
 
-#define NET_ADDRS_MAX	  8
-#define NET_ADDR_STR_MAX  64
-#define NET_MAC_STR_MAX	  18
+#define NET_ADDRS_MAX	   8
+#define NET_ADDR_STR_MAX   64
+#define NET_MAC_STR_MAX	   18
 #define NET_DEFAULT_BRIDGE "skep0"
 
 /* An address with a prefix length; family 0: none. bytes are in network order. */
@@ -21,8 +21,8 @@ struct net_addr {
 	uint8_t bytes[16];
 };
 
-#define NET_MODES(X)                                                                               \
-	X(BRIDGE, "bridge")                                                                        \
+#define NET_MODES(X)        \
+	X(BRIDGE, "bridge") \
 	X(ROUTED, "routed")
 
 enum net_mode {
@@ -35,18 +35,19 @@ enum net_mode {
 struct net_if {
 	char name[IFNAMSIZ];	  /* inside: "eth0" */
 	char host_name[IFNAMSIZ]; /* outside, from net_if_host_name() */
-	char alias[128];	  /* the container's name, kept in the host link's ifalias as "skep:NAME" */
-	uint8_t mac[6];		  /* inside; all zero: the kernel's choice (no guard possible then) */
+	char alias[128]; /* the container's name, kept in the host link's ifalias as "skep:NAME" */
+	uint8_t mac[6];	 /* inside; all zero: the kernel's choice (no guard possible then) */
 	enum net_mode mode;
 	char bridge[IFNAMSIZ]; /* BRIDGE: "skep0" */
 	char uplink[IFNAMSIZ]; /* ROUTED: answer ARP/NDP for the addresses here; empty: nowhere */
 	unsigned mtu;	       /* 0: the kernel's 1500 */
 	struct net_addr addrs[NET_ADDRS_MAX];
 	size_t addr_count;
-	struct net_addr gateway4, gateway6; /* BRIDGE; family 0: no default route. ROUTED needs none */
-	uint64_t rate_bits;		    /* a second, each way; 0: no limit */
-	bool guard;			    /* only own MAC and addresses may be sent */
-	bool isolated;			    /* BRIDGE: no traffic to other isolated ports */
+	struct net_addr gateway4,
+		gateway6;   /* BRIDGE; family 0: no default route. ROUTED needs none */
+	uint64_t rate_bits; /* a second, each way; 0: no limit */
+	bool guard;	    /* only own MAC and addresses may be sent */
+	bool isolated;	    /* BRIDGE: no traffic to other isolated ports */
 };
 
 const char *net_mode_to_str(enum net_mode mode);

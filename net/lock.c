@@ -24,11 +24,12 @@ int net_lock(const char *host_name, struct err *e)
 
 	if (r < 0)
 		return r;
-	snprintf(text, sizeof(text),
-		 "table netdev %s {\n"
-		 "chain in { type filter hook ingress device \"%s\" priority -510; policy drop; }\n"
-		 "chain out { type filter hook egress device \"%s\" priority -510; policy drop; }\n}\n",
-		 table, host_name, host_name);
+	snprintf(
+		text, sizeof(text),
+		"table netdev %s {\n"
+		"chain in { type filter hook ingress device \"%s\" priority -510; policy drop; }\n"
+		"chain out { type filter hook egress device \"%s\" priority -510; policy drop; }\n}\n",
+		table, host_name, host_name);
 	return net_nft_run(text, "stop the container's traffic", e);
 }
 

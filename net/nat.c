@@ -18,10 +18,12 @@ static void put_masquerade(FILE *f, const char *bridge, const struct net_addr *s
 	char text[NET_ADDR_STR_MAX];
 
 	net_addr_to_str(&net, text);
-	fprintf(f, "%s saddr %s %s daddr != %s oifname != \"%s\" masquerade\n", ip, text, ip, text, bridge);
+	fprintf(f, "%s saddr %s %s daddr != %s oifname != \"%s\" masquerade\n", ip, text, ip, text,
+		bridge);
 }
 
-static int set_table(const char *bridge, const struct net_addr *subnets, size_t count, struct err *e)
+static int set_table(const char *bridge, const struct net_addr *subnets, size_t count,
+		     struct err *e)
 {
 	auto_free char *text = NULL;
 	size_t len;
@@ -29,8 +31,9 @@ static int set_table(const char *bridge, const struct net_addr *subnets, size_t 
 
 	if (!f)
 		return err_sys(e, "compose the NAT rules");
-	fprintf(f, "add table inet skep_nat_%s\ndelete table inet skep_nat_%s\ntable inet skep_nat_%s {\n", bridge, bridge,
-		bridge);
+	fprintf(f,
+		"add table inet skep_nat_%s\ndelete table inet skep_nat_%s\ntable inet skep_nat_%s {\n",
+		bridge, bridge, bridge);
 	fprintf(f, "chain postrouting { type nat hook postrouting priority 100; policy accept;\n");
 	for (size_t i = 0; i < count; i++)
 		if (subnets[i].family)

@@ -103,12 +103,14 @@ static const char *ack_text(const struct nlmsghdr *h)
 		return NULL;
 	if (!(h->nlmsg_flags & NLM_F_CAPPED))
 		at += NLMSG_ALIGN(ack->msg.nlmsg_len) - sizeof(ack->msg);
-	mnl_attr_for_each(a, h, at) if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG) return mnl_attr_get_str(a);
+	mnl_attr_for_each(a, h, at) if (mnl_attr_get_type(a) ==
+					NLMSGERR_ATTR_MSG) return mnl_attr_get_str(a);
 	return NULL;
 }
 
 /* Fills e from a refusal of message number i. */
-static int refusal(const struct net_nl *nl, unsigned i, const struct nlmsghdr *h, int no, struct err *e)
+static int refusal(const struct net_nl *nl, unsigned i, const struct nlmsghdr *h, int no,
+		   struct err *e)
 {
 	const char *text = ack_text(h);
 
@@ -146,7 +148,8 @@ static ssize_t receive(struct net_nl *nl, char *buf, size_t len, struct err *e)
 		if (got >= 0)
 			return got;
 		if (errno == EAGAIN)
-			return err_set(e, ETIMEDOUT, "the kernel did not answer within %d s", ACK_WAIT_S);
+			return err_set(e, ETIMEDOUT, "the kernel did not answer within %d s",
+				       ACK_WAIT_S);
 		if (errno != EINTR)
 			return err_sys(e, "read the kernel's answer");
 	}
@@ -184,7 +187,8 @@ int net_nl_query(struct net_nl *nl, mnl_cb_t cb, void *data, struct err *e)
 	/* Dumps come in pieces as large as our buffer allows; a link with 256 VFs needs more than a page. */
 	_Alignas(8) char buf[32768];
 	int n = send_batch(nl, e);
-	bool dump = n > 0 && (((struct nlmsghdr *)(void *)nl->buf)->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+	bool dump = n > 0 &&
+		    (((struct nlmsghdr *)(void *)nl->buf)->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
 
 	while (n > 0) {
 		ssize_t got = receive(nl, buf, sizeof(buf), e);
@@ -210,7 +214,8 @@ int net_nl_query(struct net_nl *nl, mnl_cb_t cb, void *data, struct err *e)
 				continue;
 			}
 			if (cb(h, data) < 0)
-				return err_set(e, EPROTO, "%s: an answer we cannot read", nl->what[0]);
+				return err_set(e, EPROTO, "%s: an answer we cannot read",
+					       nl->what[0]);
 		}
 	}
 	return n;

@@ -22,13 +22,14 @@ struct err;
 struct net_nl {
 	struct mnl_socket *sock;
 	uint32_t port;
-	uint32_t seq;	 /* of the last message begun */
-	uint32_t first;	 /* of the first message of this batch */
-	unsigned count;	 /* messages in this batch */
-	size_t used;	 /* bytes of finished messages */
+	uint32_t seq;	/* of the last message begun */
+	uint32_t first; /* of the first message of this batch */
+	unsigned count; /* messages in this batch */
+	size_t used;	/* bytes of finished messages */
 	struct nlmsghdr *open;
-	const char *what[NET_NL_BATCH_MAX]; /* what each message does, for errors; borrowed until commit */
-	int forgive[NET_NL_BATCH_MAX];	    /* an errno that is success for this message; 0: none */
+	const char *what
+		[NET_NL_BATCH_MAX]; /* what each message does, for errors; borrowed until commit */
+	int forgive[NET_NL_BATCH_MAX]; /* an errno that is success for this message; 0: none */
 	_Alignas(8) char buf[NET_NL_BATCH_BYTES];
 };
 
@@ -42,7 +43,8 @@ void net_nl_close(struct net_nl *nl);
  * Starts a message of this type with a header of `extra` zeroed bytes (struct ifinfomsg ...), returned to be filled
  * (NULL when the batch is full: commit then fails with -ENOBUFS). what ("add address 10.0.0.2/24") is for errors.
  */
-void *net_nl_begin(struct net_nl *nl, uint16_t type, uint16_t flags, size_t extra, const char *what);
+void *net_nl_begin(struct net_nl *nl, uint16_t type, uint16_t flags, size_t extra,
+		   const char *what);
 
 /* The open message, for mnl_attr_put*(). */
 struct nlmsghdr *net_nl_msg(struct net_nl *nl);

@@ -96,7 +96,8 @@ static int do_sysctl(void *arg, struct err *e)
 	char path[160], text[64];
 	ssize_t n;
 
-	if (strstr(q->key, "..") || snprintf(path, sizeof(path), "/proc/sys/net/%s", q->key) >= (int)sizeof(path))
+	if (strstr(q->key, "..") ||
+	    snprintf(path, sizeof(path), "/proc/sys/net/%s", q->key) >= (int)sizeof(path))
 		return err_set(e, EINVAL, "no such sysctl: net/%s", q->key);
 	fd = open(path, (q->value ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
 	if (fd < 0)

@@ -88,7 +88,8 @@ int net_nft_drop_table(const char *family, const char *table, struct err *e)
 	char text[256], what[160];
 
 	/* "add" first: deleting what is not there would be an error, and asking first would be a race. */
-	snprintf(text, sizeof(text), "add table %s %s\ndelete table %s %s\n", family, table, family, table);
+	snprintf(text, sizeof(text), "add table %s %s\ndelete table %s %s\n", family, table, family,
+		 table);
 	snprintf(what, sizeof(what), "remove nftables table %s %s", family, table);
 	return net_nft_run(text, what, e);
 }

@@ -50,8 +50,8 @@ static bool is_taken(const struct net_addr *a, const struct net_addr *taken, siz
 	return false;
 }
 
-int net_pool_pick(const struct net_addr *subnet, const struct net_addr *taken, size_t count, struct net_addr *out,
-		  struct err *e)
+int net_pool_pick(const struct net_addr *subnet, const struct net_addr *taken, size_t count,
+		  struct net_addr *out, struct err *e)
 {
 	char text[NET_ADDR_STR_MAX];
 	struct net_addr a, next;
@@ -100,8 +100,9 @@ static bool claims(const uint8_t *f, ssize_t len, const struct net_addr *addr, c
 		return !memcmp(f + 28, addr->bytes, 4) ||
 		       (!memcmp(f + 28, none, 4) && !memcmp(f + 38, addr->bytes, 4));
 	}
-	return len >= 78 && f[12] == 0x86 && f[13] == 0xdd && f[20] == IPPROTO_ICMPV6 && f[21] == 255 &&
-	       f[54] == 136 && !memcmp(f + 62, addr->bytes, 16) && memcmp(f + 6, mac, 6);
+	return len >= 78 && f[12] == 0x86 && f[13] == 0xdd && f[20] == IPPROTO_ICMPV6 &&
+	       f[21] == 255 && f[54] == 136 && !memcmp(f + 62, addr->bytes, 16) &&
+	       memcmp(f + 6, mac, 6);
 }
 
 /* Reads what is there. 1: a claim, 0: none. */
@@ -140,7 +141,9 @@ int net_addr_in_use(const char *ifname, const struct net_addr *addr, int wait_ms
 
 			/* ENETDOWN, ENOBUFS: nobody can answer through a link that is down. */
 			if (send(fd, f, n, 0) < 0 && errno != ENOBUFS)
-				return errno == ENETDOWN ? 0 : err_sys(e, "ask for an address on %s", ifname);
+				return errno == ENETDOWN
+					       ? 0
+					       : err_sys(e, "ask for an address on %s", ifname);
 			sent++;
 		}
 		gone = sent < PROBES ? sent * step - gone : wait_ms - gone;

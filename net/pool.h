@@ -15,8 +15,8 @@ struct net_addr net_pool_gateway(const struct net_addr *subnet);
  * The lowest free address of the subnet (with its prefix): not its network, gateway, broadcast, nor one of `taken`.
  * -EADDRNOTAVAIL, class ADDR_IN_USE, when there is none.
  */
-int net_pool_pick(const struct net_addr *subnet, const struct net_addr *taken, size_t count, struct net_addr *out,
-		  struct err *e);
+int net_pool_pick(const struct net_addr *subnet, const struct net_addr *taken, size_t count,
+		  struct net_addr *out, struct err *e);
 
 /*
  * Asks on link `ifname` (bridge or uplink) by an ARP probe (RFC 5227) or a neighbour solicitation (RFC 4862) and waits at

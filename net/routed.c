@@ -75,7 +75,8 @@ int net_routed_add(const struct net_if *ifc, struct err *e)
 		return r;
 	index = open_at(&nl, ifc->host_name, e);
 	if (index < 0)
-		return index == -ENODEV ? err_set(e, ENODEV, "link %s is gone", ifc->host_name) : index;
+		return index == -ENODEV ? err_set(e, ENODEV, "link %s is gone", ifc->host_name)
+					: index;
 	if (v4)
 		net_nl_addr_add(&nl, index, &gw4, true);
 	if (v6)
@@ -88,7 +89,8 @@ int net_routed_add(const struct net_if *ifc, struct err *e)
 	return r;
 }
 
-int net_routed_remove(const char *host_name, const struct net_addr *addr, const char *uplink, struct err *e)
+int net_routed_remove(const char *host_name, const struct net_addr *addr, const char *uplink,
+		      struct err *e)
 {
 	auto_nl struct net_nl nl = {0};
 	int r = 0, index = open_at(&nl, host_name, e);

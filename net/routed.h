@@ -19,7 +19,8 @@ struct err;
 int net_routed_add(const struct net_if *ifc, struct err *e);
 
 /* Removes one host route and the proxy entry for it on uplink (may be empty). Gone already is success. */
-int net_routed_remove(const char *host_name, const struct net_addr *addr, const char *uplink, struct err *e);
+int net_routed_remove(const char *host_name, const struct net_addr *addr, const char *uplink,
+		      struct err *e);
 
 /* Answers ARP/NDP for addr on uplink; needs forwarding. Both idempotent. */
 int net_routed_proxy_add(const char *uplink, const struct net_addr *addr, struct err *e);

@@ -15,7 +15,7 @@
 #include "net/netlink.h"
 #include "net/nft.h"
 
-#define SHAPE_HANDLE   0x534b0000u /* "SK": so that we remove no queue but ours */
+#define SHAPE_HANDLE	0x534b0000u /* "SK": so that we remove no queue but ours */
 #define RATE_BITS_LEAST 8000u
 
 /*
@@ -80,7 +80,8 @@ int net_shape_set(const char *host_name, uint64_t rate_bits, struct err *e)
 	if (!rate_bits)
 		return net_shape_remove(host_name, e);
 	if (rate_bits < RATE_BITS_LEAST || !net_link_name_ok(host_name)) {
-		err_set(e, EINVAL, "rate of %s: at least %u bits a second", host_name, RATE_BITS_LEAST);
+		err_set(e, EINVAL, "rate of %s: at least %u bits a second", host_name,
+			RATE_BITS_LEAST);
 		return err_class(e, ERR_VALUE);
 	}
 	r = net_nl_open(&nl, -1, e);

@@ -29,9 +29,11 @@ static void put_end(struct nlmsghdr *h, const struct net_if *ifc)
 	mnl_attr_put_u32(h, IFLA_NUM_RX_QUEUES, 1);
 }
 
-static int put_pair(struct net_nl *nl, const struct net_if *ifc, int master, int netns, struct err *e)
+static int put_pair(struct net_nl *nl, const struct net_if *ifc, int master, int netns,
+		    struct err *e)
 {
-	struct ifinfomsg *m = net_nl_begin(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*m), "make the link");
+	struct ifinfomsg *m = net_nl_begin(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*m),
+					   "make the link");
 	struct nlmsghdr *h = net_nl_msg(nl);
 	struct nlattr *info, *data, *peer;
 
@@ -87,13 +89,11 @@ static void put_host_up(struct net_nl *nl, const struct net_if *ifc)
 /* The host end listens to nothing a container could tell the host about routing. Before the link is up. */
 static int set_sysctls(const struct net_if *ifc, struct err *e)
 {
-	static const char *const routed[][2] = {{"ipv6/conf/%s/accept_ra", "0"},
-						{"ipv6/conf/%s/accept_redirects", "0"},
-						{"ipv6/conf/%s/accept_dad", "0"},
-						{"ipv4/conf/%s/accept_redirects", "0"},
-						{"ipv4/conf/%s/send_redirects", "0"},
-						{"ipv4/conf/%s/rp_filter", "1"},
-						{"ipv4/conf/%s/arp_ignore", "1"}};
+	static const char *const routed[][2] = {
+		{"ipv6/conf/%s/accept_ra", "0"},      {"ipv6/conf/%s/accept_redirects", "0"},
+		{"ipv6/conf/%s/accept_dad", "0"},     {"ipv4/conf/%s/accept_redirects", "0"},
+		{"ipv4/conf/%s/send_redirects", "0"}, {"ipv4/conf/%s/rp_filter", "1"},
+		{"ipv4/conf/%s/arp_ignore", "1"}};
 	static const char *const port[][2] = {{"ipv6/conf/%s/disable_ipv6", "1"}};
 	bool is_port = ifc->mode == NET_MODE_BRIDGE;
 	size_t n = is_port ? 1 : sizeof(routed) / sizeof(routed[0]);
@@ -184,7 +184,8 @@ static void put_routes(struct net_nl *nl, const struct net_if *ifc, int index)
 		for (size_t i = 0; i < ifc->addr_count; i++) {
 			bool four = ifc->addrs[i].family == AF_INET;
 
-			(void)net_addr_parse(four ? NET_ROUTED_GATEWAY4 : NET_ROUTED_GATEWAY6, &gw[four ? 0 : 1], &never);
+			(void)net_addr_parse(four ? NET_ROUTED_GATEWAY4 : NET_ROUTED_GATEWAY6,
+					     &gw[four ? 0 : 1], &never);
 		}
 	}
 	for (int i = 0; i < 2; i++)
@@ -212,7 +213,9 @@ static int calm_ipv6(const struct net_if *ifc, int netns, struct err *e)
 	r = net_sysctl_write(netns, key, "0", e);
 	if (r >= 0) {
 		snprintf(key, sizeof(key), "ipv6/conf/%s/accept_ra", ifc->name);
-		r = net_sysctl_write(netns, key, ifc->gateway6.family || ifc->mode == NET_MODE_ROUTED ? "0" : "1", e);
+		r = net_sysctl_write(
+			netns, key,
+			ifc->gateway6.family || ifc->mode == NET_MODE_ROUTED ? "0" : "1", e);
 	}
 	return r == -ENOENT ? 0 : r;
 }
@@ -239,7 +242,9 @@ int net_veth_configure(const struct net_if *ifc, int netns, struct err *e)
 	index = inner_index(&nl, ifc->name, e);
 	if (index < 0)
 		return index;
-	net_nl_link_up(&nl, 1); /* lo is born with index 1 in every namespace (net/core/dev.c, loopback_net_init) */
+	net_nl_link_up(
+		&nl,
+		1); /* lo is born with index 1 in every namespace (net/core/dev.c, loopback_net_init) */
 	net_nl_link_up(&nl, index);
 	for (size_t i = 0; i < ifc->addr_count; i++) {
 		struct net_addr a = inner_addr(ifc, &ifc->addrs[i]);
@@ -295,8 +300,8 @@ int net_veth_destroy(const char *host_name, struct err *e)
 /* Goes on after a failure, so that one stuck thing does not keep the others; the first cause is returned. */
 int net_if_destroy(const char *host_name, bool leave_link, struct err *e)
 {
-	static int (*const steps[])(const char *, struct err *) = {net_veth_destroy, net_shape_remove, net_guard_remove,
-								   net_unlock, net_forward_drop};
+	static int (*const steps[])(const char *, struct err *) = {
+		net_veth_destroy, net_shape_remove, net_guard_remove, net_unlock, net_forward_drop};
 	int result = 0;
 
 	for (size_t i = leave_link ? 1 : 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
@@ -320,7 +325,8 @@ int net_loopback_up(int netns, struct err *e)
 }
 
 /* One address, inside. */
-static int change_addr(const struct net_if *ifc, int netns, const struct net_addr *addr, bool add, struct err *e)
+static int change_addr(const struct net_if *ifc, int netns, const struct net_addr *addr, bool add,
+		       struct err *e)
 {
 	auto_nl struct net_nl nl = {0};
 	struct net_addr a = inner_addr(ifc, addr);
@@ -338,12 +344,14 @@ static int change_addr(const struct net_if *ifc, int netns, const struct net_add
 	return net_nl_commit(&nl, e);
 }
 
-int net_veth_addr_add(const struct net_if *ifc, int netns, const struct net_addr *addr, struct err *e)
+int net_veth_addr_add(const struct net_if *ifc, int netns, const struct net_addr *addr,
+		      struct err *e)
 {
 	return change_addr(ifc, netns, addr, true, e);
 }
 
-int net_veth_addr_remove(const struct net_if *ifc, int netns, const struct net_addr *addr, struct err *e)
+int net_veth_addr_remove(const struct net_if *ifc, int netns, const struct net_addr *addr,
+			 struct err *e)
 {
 	return change_addr(ifc, netns, addr, false, e);
 }

@@ -47,5 +47,7 @@ int net_loopback_up(int netns, struct err *e);
  * Adds or removes one address of a running container (netns fd), live, inside only: set the guard again with the new list, and
  * in ROUTED mode net_routed_add / net_routed_remove. Existing/gone already is success.
  */
-int net_veth_addr_add(const struct net_if *ifc, int netns, const struct net_addr *addr, struct err *e);
-int net_veth_addr_remove(const struct net_if *ifc, int netns, const struct net_addr *addr, struct err *e);
+int net_veth_addr_add(const struct net_if *ifc, int netns, const struct net_addr *addr,
+		      struct err *e);
+int net_veth_addr_remove(const struct net_if *ifc, int netns, const struct net_addr *addr,
+			 struct err *e);
