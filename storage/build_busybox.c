@@ -23,10 +23,10 @@ static const struct {
 	const char *path;
 	mode_t mode;
 } directories[] = {
-	{"bin", 0755},	{"sbin", 0755}, {"etc/init.d", 0755}, {"dev", 0755},	 {"proc", 0555},
-	{"sys", 0555},	{"run", 0755},	{"tmp", 01777},	      {"root", 0700},	 {"home", 0755},
-	{"mnt", 0755},	{"srv", 0755},	{"var/log", 0755},    {"var/tmp", 01777}, {"usr/bin", 0755},
-	{"usr/sbin", 0755},
+	{"bin", 0755},	   {"sbin", 0755},     {"etc/init.d", 0755}, {"dev", 0755},
+	{"proc", 0555},	   {"sys", 0555},      {"run", 0755},	     {"tmp", 01777},
+	{"root", 0700},	   {"home", 0755},     {"mnt", 0755},	     {"srv", 0755},
+	{"var/log", 0755}, {"var/tmp", 01777}, {"usr/bin", 0755},    {"usr/sbin", 0755},
 };
 
 /*
@@ -69,7 +69,8 @@ static bool is_static(int fd)
 	    h.e_ident[EI_CLASS] != ELFCLASS64)
 		return false;
 	for (int i = 0; i < h.e_phnum; i++) {
-		if (pread(fd, &p, sizeof(p), (off_t)(h.e_phoff + (unsigned)i * sizeof(p))) != sizeof(p) ||
+		if (pread(fd, &p, sizeof(p), (off_t)(h.e_phoff + (unsigned)i * sizeof(p))) !=
+			    sizeof(p) ||
 		    p.p_type == PT_INTERP)
 			return false;
 	}
@@ -78,8 +79,8 @@ static bool is_static(int fd)
 
 static int find_busybox(const char **path, struct err *e)
 {
-	static const char *const places[] = {"/bin/busybox", "/usr/bin/busybox", "/bin/busybox-static",
-					     "/usr/local/bin/busybox"};
+	static const char *const places[] = {"/bin/busybox", "/usr/bin/busybox",
+					     "/bin/busybox-static", "/usr/local/bin/busybox"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		auto_fd int fd = open(places[i], O_RDONLY | O_CLOEXEC);
@@ -145,7 +146,8 @@ static int link_applet(int root, const char *applet, struct err *e)
 	leaf = leaf ? leaf + 1 : applet;
 	if (!strcmp(leaf, "busybox"))
 		return 0;
-	snprintf(path, sizeof(path), "%.*s", leaf > applet ? (int)(leaf - applet - 1) : 3, leaf > applet ? applet : "bin");
+	snprintf(path, sizeof(path), "%.*s", leaf > applet ? (int)(leaf - applet - 1) : 3,
+		 leaf > applet ? applet : "bin");
 	dir = path_mkdirs_in(root, path, 0755, e);
 	if (dir < 0)
 		return dir;
@@ -175,7 +177,9 @@ static int fill(int root, int from, const char *busybox, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
 		auto_fd int made = path_mkdirs_in(root, directories[i].path, 0755, e);
-		auto_fd int dir = made < 0 ? made : path_open_in(root, directories[i].path, O_RDONLY | O_DIRECTORY, 0, e);
+		auto_fd int dir = made < 0 ? made
+					   : path_open_in(root, directories[i].path,
+							  O_RDONLY | O_DIRECTORY, 0, e);
 
 		if (dir < 0)
 			return dir;
@@ -200,7 +204,8 @@ static int fill(int root, int from, const char *busybox, struct err *e)
 int st_build_busybox(int templates, const char *name, struct err *e)
 {
 	struct st_template_build b = ST_TEMPLATE_BUILD_INIT;
-	struct st_template t = {.distribution = "busybox", .init_path = "/sbin/init", .stop_signal = "SIGQUIT"};
+	struct st_template t = {
+		.distribution = "busybox", .init_path = "/sbin/init", .stop_signal = "SIGQUIT"};
 	const char *busybox = NULL;
 	auto_fd int from = find_busybox(&busybox, e);
 	int r;

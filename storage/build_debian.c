@@ -27,18 +27,18 @@ static const struct {
 
 /* What cannot work in a container: it has no devices to find, no kernel to set up, no console of its own. */
 static const char *const masked[] = {
-	"systemd-udevd.service",	  "systemd-udevd-control.socket",
-	"systemd-udevd-kernel.socket",	  "systemd-udev-trigger.service",
-	"systemd-udev-settle.service",	  "systemd-modules-load.service",
-	"systemd-sysctl.service",	  "systemd-binfmt.service",
-	"systemd-remount-fs.service",	  "systemd-pstore.service",
-	"systemd-firstboot.service",	  "systemd-journald-audit.socket",
-	"sys-kernel-config.mount",	  "sys-kernel-debug.mount",
-	"sys-kernel-tracing.mount",	  "sys-fs-fuse-connections.mount",
-	"dev-hugepages.mount",		  "dev-mqueue.mount",
-	"proc-sys-fs-binfmt_misc.mount",  "proc-sys-fs-binfmt_misc.automount",
-	"console-getty.service",	  "getty@.service",
-	"serial-getty@.service",	  "container-getty@.service",
+	"systemd-udevd.service",	 "systemd-udevd-control.socket",
+	"systemd-udevd-kernel.socket",	 "systemd-udev-trigger.service",
+	"systemd-udev-settle.service",	 "systemd-modules-load.service",
+	"systemd-sysctl.service",	 "systemd-binfmt.service",
+	"systemd-remount-fs.service",	 "systemd-pstore.service",
+	"systemd-firstboot.service",	 "systemd-journald-audit.socket",
+	"sys-kernel-config.mount",	 "sys-kernel-debug.mount",
+	"sys-kernel-tracing.mount",	 "sys-fs-fuse-connections.mount",
+	"dev-hugepages.mount",		 "dev-mqueue.mount",
+	"proc-sys-fs-binfmt_misc.mount", "proc-sys-fs-binfmt_misc.automount",
+	"console-getty.service",	 "getty@.service",
+	"serial-getty@.service",	 "container-getty@.service",
 };
 
 /*
@@ -106,8 +106,13 @@ static void take_archive(struct archives *a, char *line)
 
 static int find_archives(int dir, struct archives *a, struct err *e)
 {
-	const char *const argv[] = {"apt-get", "indextargets", "--format", "$(LABEL)|$(REPO_URI)|$(SIGNED_BY)",
-				    "Origin: Debian", "Created-By: Packages", NULL};
+	const char *const argv[] = {"apt-get",
+				    "indextargets",
+				    "--format",
+				    "$(LABEL)|$(REPO_URI)|$(SIGNED_BY)",
+				    "Origin: Debian",
+				    "Created-By: Packages",
+				    NULL};
 	auto_free char *text = malloc(65536);
 	char *save = NULL;
 	int r;
@@ -115,7 +120,8 @@ static int find_archives(int dir, struct archives *a, struct err *e)
 	if (!text)
 		return err_sys(e, "find the Debian archive");
 	r = output_of(dir, argv, text, 65536, e);
-	for (char *l = r < 0 ? NULL : strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+	for (char *l = r < 0 ? NULL : strtok_r(text, "\n", &save); l;
+	     l = strtok_r(NULL, "\n", &save))
 		take_archive(a, l);
 	if (r >= 0 && !a->main[0])
 		r = err_set(e, ENOENT, "this host's apt knows no Debian archive");
@@ -125,17 +131,20 @@ static int find_archives(int dir, struct archives *a, struct err *e)
 	}
 	/* The one that comes with the archive's keyring package holds the keys of the newer releases, too. */
 	if (access(KEYRINGS "/debian-archive-keyring.gpg", R_OK) == 0)
-		snprintf(a->keyring, sizeof(a->keyring), "%s", KEYRINGS "/debian-archive-keyring.gpg");
+		snprintf(a->keyring, sizeof(a->keyring), "%s",
+			 KEYRINGS "/debian-archive-keyring.gpg");
 	return 0;
 }
 
-static int run_mmdebstrap(const struct st_template_build *b, const struct archives *a, const char *suite,
-			  const struct st_debian *spec, struct err *e)
+static int run_mmdebstrap(const struct st_template_build *b, const struct archives *a,
+			  const char *suite, const struct st_debian *spec, struct err *e)
 {
 	char include[1024], target[PATH_MAX], proc[40], keyring[PATH_MAX + 16], said[400] = "";
 	char source[3][700] = {"", "", ""};
 	const char *argv[20];
-	struct proc_run run = {.argv = argv, .said = said, .said_size = sizeof(said),
+	struct proc_run run = {.argv = argv,
+			       .said = said,
+			       .said_size = sizeof(said),
 			       .deadline_ms = spec->deadline_ms ? spec->deadline_ms : DEADLINE_MS};
 	int n = 0, r;
 	ssize_t len;
@@ -146,12 +155,13 @@ static int run_mmdebstrap(const struct st_template_build *b, const struct archiv
 		return err_sys(e, "find the template's directory");
 	target[len] = 0;
 	snprintf(include, sizeof(include), "--include=%s%s%s",
-		 spec->systemd ? "systemd,systemd-sysv,dbus,iproute2" : "iproute2", spec->include ? "," : "",
-		 spec->include ?: "");
+		 spec->systemd ? "systemd,systemd-sysv,dbus,iproute2" : "iproute2",
+		 spec->include ? "," : "", spec->include ?: "");
 	snprintf(source[0], sizeof(source[0]), "deb %s %s main", a->main, suite);
 	snprintf(source[1], sizeof(source[1]), "deb %s %s-updates main", a->main, suite);
 	if (a->security[0])
-		snprintf(source[2], sizeof(source[2]), "deb %s %s-security main", a->security, suite);
+		snprintf(source[2], sizeof(source[2]), "deb %s %s-security main", a->security,
+			 suite);
 	argv[n++] = "mmdebstrap";
 	argv[n++] = "--quiet";
 	argv[n++] = "--mode=root";
@@ -169,12 +179,14 @@ static int run_mmdebstrap(const struct st_template_build *b, const struct archiv
 	argv[n] = NULL;
 	r = proc_run(&run, e);
 	if (r == -ETIMEDOUT && !e->no)
-		return err_set(e, ETIMEDOUT, "mmdebstrap took longer than %d s", run.deadline_ms / 1000);
+		return err_set(e, ETIMEDOUT, "mmdebstrap took longer than %d s",
+			       run.deadline_ms / 1000);
 	if (r == -ENOENT)
 		return err_hint(e, "install the package mmdebstrap");
 	if (r > 0) {
 		err_set(e, EIO, "mmdebstrap failed with status %d: %s", r, said);
-		return err_hint(e, "is the archive reachable, and does %s hold the keys of %s?", a->keyring, suite);
+		return err_hint(e, "is the archive reachable, and does %s hold the keys of %s?",
+				a->keyring, suite);
 	}
 	return r;
 }
@@ -245,18 +257,21 @@ static int set_up_minbase(int root, struct err *e)
 /* What would make two containers of one template the same machine, and what names the host that built it. */
 static int make_anonymous(int root, struct err *e)
 {
-	static const char *const keys[] = {"ssh_host_rsa_key", "ssh_host_ecdsa_key", "ssh_host_ed25519_key"};
+	static const char *const keys[] = {"ssh_host_rsa_key", "ssh_host_ecdsa_key",
+					   "ssh_host_ed25519_key"};
 	char pub[64];
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		snprintf(pub, sizeof(pub), "%s.pub", keys[i]);
-		if (remove_in(root, "etc/ssh", keys[i], e) < 0 || remove_in(root, "etc/ssh", pub, e) < 0)
+		if (remove_in(root, "etc/ssh", keys[i], e) < 0 ||
+		    remove_in(root, "etc/ssh", pub, e) < 0)
 			return -e->no;
 	}
 	if (remove_in(root, "var/lib/dbus", "machine-id", e) < 0 ||
 	    path_write_in(root, "etc/machine-id", "", 0444, e) < 0 ||
 	    path_write_in(root, "etc/hostname", "skep\n", 0644, e) < 0 ||
-	    path_write_in(root, "etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n", 0644, e) < 0)
+	    path_write_in(root, "etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n",
+			  0644, e) < 0)
 		return -e->no;
 	return path_write_in(root, "etc/resolv.conf", "", 0644, e);
 }
@@ -288,10 +303,12 @@ int st_build_debian(int templates, const char *name, const struct st_debian *spe
 		snprintf(t.distribution, sizeof(t.distribution), "debian-%s", number);
 		snprintf(t.variant, sizeof(t.variant), "%s", spec->systemd ? "systemd" : "minbase");
 		snprintf(t.init_path, sizeof(t.init_path), "/sbin/init");
-		snprintf(t.stop_signal, sizeof(t.stop_signal), "%s", spec->systemd ? "SIGRTMIN+3" : "SIGTERM");
+		snprintf(t.stop_signal, sizeof(t.stop_signal), "%s",
+			 spec->systemd ? "SIGRTMIN+3" : "SIGTERM");
 		/* CRIU opens PID 1's memory.pressure again without its trigger, and PID 1 then spins. */
 		if (spec->systemd)
-			snprintf(t.init_env[0], sizeof(t.init_env[0]), "MEMORY_PRESSURE_WATCH=/dev/null");
+			snprintf(t.init_env[0], sizeof(t.init_env[0]),
+				 "MEMORY_PRESSURE_WATCH=/dev/null");
 		r = st_template_commit(&b, &t, e);
 	}
 	st_template_abandon(&b);

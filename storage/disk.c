@@ -44,8 +44,11 @@ static int image_path(int dir, const char *name, char *path, size_t size, struct
 int st_disk_create(int dir, const char *name, uint64_t size_bytes, struct err *e)
 {
 	char path[4200];
-	const char *const argv[] = {"mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-E",
-				    "nodiscard,lazy_itable_init=1,lazy_journal_init=1", path, NULL};
+	const char *const argv[] = {
+		"mke2fs", "-q",	  "-F",
+		"-t",	  "ext4", "-m",
+		"0",	  "-E",	  "nodiscard,lazy_itable_init=1,lazy_journal_init=1",
+		path,	  NULL};
 	auto_fd int fd = -EBADF;
 	int r;
 
@@ -59,8 +62,9 @@ int st_disk_create(int dir, const char *name, uint64_t size_bytes, struct err *e
 	fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(e, "create disk image %s", name);
-	r = ftruncate(fd, (off_t)(size_bytes & ~4095ULL)) < 0 ? err_sys(e, "size disk image %s", name)
-								: proc_run_ok(argv, e);
+	r = ftruncate(fd, (off_t)(size_bytes & ~4095ULL)) < 0
+		    ? err_sys(e, "size disk image %s", name)
+		    : proc_run_ok(argv, e);
 	if (r >= 0 && fsync(fd) < 0)
 		r = err_sys(e, "flush disk image %s", name);
 	if (r < 0)
@@ -107,7 +111,8 @@ static int mount_ext4(const char *node, bool readonly, struct err *e)
 	    (readonly && fsconfig(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0) ||
 	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return err_sys(e, "mount the disk image on %s", node);
-	mnt = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | (readonly ? MOUNT_ATTR_RDONLY : 0));
+	mnt = fsmount(fs, FSMOUNT_CLOEXEC,
+		      MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | (readonly ? MOUNT_ATTR_RDONLY : 0));
 	return mnt >= 0 ? mnt : err_sys(e, "mount the disk image on %s", node);
 }
 
@@ -118,7 +123,8 @@ static int mount_ext4(const char *node, bool readonly, struct err *e)
 int st_disk_mount(int dir, const char *name, bool readonly, struct err *e)
 {
 	struct flock lock = {.l_type = readonly ? F_RDLCK : F_WRLCK};
-	auto_fd int image = openat(dir, name, (readonly ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_CLOEXEC);
+	auto_fd int image =
+		openat(dir, name, (readonly ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_CLOEXEC);
 	auto_fd int loop = -EBADF;
 	char node[32];
 
@@ -156,7 +162,9 @@ static int grow_mounted(int mount, uint64_t size, struct err *e)
 		return 0;
 	err_sys(e, "grow the mounted disk");
 	if (e->no == EPERM)
-		err_hint(e, "growing it while it is mounted needs CAP_SYS_RESOURCE; stop the container first");
+		err_hint(
+			e,
+			"growing it while it is mounted needs CAP_SYS_RESOURCE; stop the container first");
 	return -e->no;
 }
 
@@ -172,7 +180,9 @@ static int grow_offline(const char *path, struct err *e)
 	if (r < 0)
 		return r;
 	if (r > 1)
-		return err_set(e, EIO, "e2fsck found errors on %s that it does not repair by itself: %s", path, said);
+		return err_set(e, EIO,
+			       "e2fsck found errors on %s that it does not repair by itself: %s",
+			       path, said);
 	return proc_run_ok(resize, e);
 }
 
@@ -188,7 +198,8 @@ int st_disk_grow(int dir, const char *name, int mount, uint64_t size_bytes, stru
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(e, "open disk image %s", name);
 	if (size < (uint64_t)st.st_size || size > INT64_MAX) {
-		err_set(e, EINVAL, "a disk can only grow, and has %lld bytes already", (long long)st.st_size);
+		err_set(e, EINVAL, "a disk can only grow, and has %lld bytes already",
+			(long long)st.st_size);
 		return err_class(e, ERR_VALUE);
 	}
 	if (mount < 0 && fcntl(fd, F_OFD_SETLK, &lock) < 0) {

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@ struct import {
 	struct st_import_stats stats;
 	struct dir_times *dirs;
 	size_t dir_count, dir_room;
+	locale_t utf8, before;
 	const char *what; /* "archive", "directory": for messages */
 };
 
@@ -45,8 +47,9 @@ static int archive_failed(struct import *im, struct err *e)
 	const char *said = archive_error_string(im->from);
 	int no = archive_errno(im->from);
 
-	err_set(e, no > 0 ? no : EBADMSG, "read the %s: %s", im->what, said ? said : "unknown failure");
-	if (no <= 0 || (said && strstr(said, "runcated")))
+	err_set(e, no > 0 ? no : EBADMSG, "read the %s: %s", im->what,
+		said ? said : "unknown failure");
+	if (no <= 0 || no == EILSEQ || (said && strstr(said, "runcated")))
 		err_hint(e, "it is truncated, damaged, or of no known format");
 	return -e->no;
 }
@@ -67,7 +70,8 @@ static int clean_name(const char *raw, char name[PATH_MAX], const char *what, st
 			return err_set(e, EINVAL, "the %s has a name with '..' in it", what);
 		if (n && !(n == 1 && raw[0] == '.')) {
 			if (len + 1 + n >= PATH_MAX)
-				return err_set(e, ENAMETOOLONG, "the %s has a name that is too long", what);
+				return err_set(e, ENAMETOOLONG,
+					       "the %s has a name that is too long", what);
 			if (len)
 				name[len++] = '/';
 			memcpy(name + len, raw, n);
@@ -79,7 +83,8 @@ static int clean_name(const char *raw, char name[PATH_MAX], const char *what, st
 	return 0;
 }
 
-static int note_directory(struct import *im, const char *name, const struct timespec times[2], struct err *e)
+static int note_directory(struct import *im, const char *name, const struct timespec times[2],
+			  struct err *e)
 {
 	if (im->dir_count == im->dir_room) {
 		size_t room = im->dir_room ? 2 * im->dir_room : 256;
@@ -129,9 +134,11 @@ static int set_attributes(struct archive_entry *ae, int fd, const char *name, st
 
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
 	entry_times(ae, times);
-	if (fchownat(fd, "", (uid_t)archive_entry_uid(ae), (gid_t)archive_entry_gid(ae), AT_EMPTY_PATH) < 0)
+	if (fchownat(fd, "", (uid_t)archive_entry_uid(ae), (gid_t)archive_entry_gid(ae),
+		     AT_EMPTY_PATH) < 0)
 		return err_sys(e, "set the owner of /%s", name);
-	if (archive_entry_filetype(ae) != AE_IFLNK && chmod(proc, archive_entry_perm(ae) & 07777) < 0)
+	if (archive_entry_filetype(ae) != AE_IFLNK &&
+	    chmod(proc, archive_entry_perm(ae) & 07777) < 0)
 		return err_sys(e, "set the mode of /%s", name);
 	if (set_xattrs(ae, proc, name, e) < 0)
 		return -e->no;
@@ -140,8 +147,8 @@ static int set_attributes(struct archive_entry *ae, int fd, const char *name, st
 	return 0;
 }
 
-static int write_block(struct import *im, int fd, const char *name, const void *block, size_t len, off_t at,
-		       struct err *e)
+static int write_block(struct import *im, int fd, const char *name, const void *block, size_t len,
+		       off_t at, struct err *e)
 {
 	const char *p = block;
 
@@ -163,10 +170,11 @@ static int write_block(struct import *im, int fd, const char *name, const void *
 	return 0;
 }
 
-static int make_file(struct import *im, struct archive_entry *ae, int parent, const char *leaf, const char *name,
-		     struct err *e)
+static int make_file(struct import *im, struct archive_entry *ae, int parent, const char *leaf,
+		     const char *name, struct err *e)
 {
-	auto_fd int fd = openat(parent, leaf, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	auto_fd int fd =
+		openat(parent, leaf, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	const void *block;
 	size_t len;
 	la_int64_t at;
@@ -186,8 +194,8 @@ static int make_file(struct import *im, struct archive_entry *ae, int parent, co
 	return set_attributes(ae, fd, name, e);
 }
 
-static int make_hard_link(struct import *im, const char *raw, int parent, const char *leaf, const char *name,
-			  struct err *e)
+static int make_hard_link(struct import *im, const char *raw, int parent, const char *leaf,
+			  const char *name, struct err *e)
 {
 	struct st_beneath from = {.root = im->where.root, .dir = -EBADF};
 	char target[PATH_MAX];
@@ -297,8 +305,8 @@ static int unpack_one(struct import *im, struct archive_entry *ae, const char *r
 	if (r < 0)
 		return r;
 	/* A name that comes again replaces the earlier one, as tar does. */
-	if (fstatat(im->where.dir, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0 && !(directory && S_ISDIR(st.st_mode)) &&
-	    st_tree_remove(im->where.dir, leaf, e) < 0)
+	if (fstatat(im->where.dir, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    !(directory && S_ISDIR(st.st_mode)) && st_tree_remove(im->where.dir, leaf, e) < 0)
 		return -e->no;
 	if (hard)
 		return make_hard_link(im, hard, im->where.dir, leaf, name, e);
@@ -313,7 +321,8 @@ static int set_directory_times(struct import *im, struct err *e)
 {
 	for (size_t i = im->dir_count; i-- > 0;) {
 		const struct dir_times *d = &im->dirs[i];
-		auto_fd int fd = st_beneath_open(im->where.root, d->path[0] ? d->path : ".", O_RDONLY | O_DIRECTORY, e);
+		auto_fd int fd = st_beneath_open(im->where.root, d->path[0] ? d->path : ".",
+						 O_RDONLY | O_DIRECTORY, e);
 
 		/* Replaced later by something that is no directory. */
 		if (fd == -ENOTDIR || fd == -ELOOP) {
@@ -328,7 +337,8 @@ static int set_directory_times(struct import *im, struct err *e)
 	return 0;
 }
 
-static int import_init(struct import *im, int root, const struct st_import *how, const char *what, struct err *e)
+static int import_init(struct import *im, int root, const struct st_import *how, const char *what,
+		       struct err *e)
 {
 	*im = (struct import){.where = {.root = root, .dir = -EBADF}, .what = what};
 	if (how)
@@ -338,7 +348,13 @@ static int import_init(struct import *im, int root, const struct st_import *how,
 	if (!im->how.max_entries)
 		im->how.max_entries = ENTRIES_DEFAULT;
 	im->where.root = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return im->where.root < 0 ? err_sys(e, "open the directory to unpack into") : 0;
+	if (im->where.root < 0)
+		return err_sys(e, "open the directory to unpack into");
+	/* In the C locale, which a program has until it asks for another, libarchive has no names for those in UTF-8. */
+	im->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (im->utf8)
+		im->before = uselocale(im->utf8);
+	return 0;
 }
 
 static int import_done(struct import *im, int r, struct st_import_stats *stats, struct err *e)
@@ -353,6 +369,10 @@ static int import_done(struct import *im, int r, struct st_import_stats *stats, 
 		free(im->dirs[i].path);
 	free(im->dirs);
 	archive_read_free(im->from);
+	if (im->utf8) {
+		uselocale(im->before);
+		freelocale(im->utf8);
+	}
 	return r < 0 ? r : 0;
 }
 
@@ -375,8 +395,8 @@ static int unpack_all(struct import *im, struct err *e)
 	return 0;
 }
 
-int st_import_archive(int root, int archive, const struct st_import *how, struct st_import_stats *stats,
-		      struct err *e)
+int st_import_archive(int root, int archive, const struct st_import *how,
+		      struct st_import_stats *stats, struct err *e)
 {
 	struct import im;
 	int r = import_init(&im, root, how, "archive", e);
@@ -384,10 +404,8 @@ int st_import_archive(int root, int archive, const struct st_import *how, struct
 	if (r < 0)
 		return r;
 	im.from = archive_read_new();
-	/* BINARY: names are bytes; in the C locale libarchive has none for a UTF-8 name otherwise. */
 	if (!im.from || archive_read_support_filter_all(im.from) != ARCHIVE_OK ||
 	    archive_read_support_format_tar(im.from) != ARCHIVE_OK ||
-	    archive_read_set_options(im.from, "hdrcharset=BINARY") != ARCHIVE_OK ||
 	    archive_read_open_fd(im.from, archive, 128 * 1024) != ARCHIVE_OK)
 		r = im.from ? archive_failed(&im, e) : err_set(e, ENOMEM, "read the archive");
 	else
@@ -417,7 +435,8 @@ static int copy_all(struct import *im, const char *top, struct err *e)
 		raw = archive_entry_pathname(ae);
 		linked = archive_entry_hardlink(ae);
 		if (linked && strlen(linked) > skip) {
-			snprintf(hard, sizeof(hard), "%s", linked + skip + strspn(linked + skip, "/"));
+			snprintf(hard, sizeof(hard), "%s",
+				 linked + skip + strspn(linked + skip, "/"));
 			archive_entry_set_hardlink(ae, hard);
 		}
 		raw = raw && strlen(raw) >= skip ? raw + skip : raw;
@@ -433,8 +452,8 @@ out:
 	return r;
 }
 
-int st_import_directory(int root, int from, const struct st_import *how, struct st_import_stats *stats,
-			struct err *e)
+int st_import_directory(int root, int from, const struct st_import *how,
+			struct st_import_stats *stats, struct err *e)
 {
 	struct import im;
 	char proc[40], top[PATH_MAX];
@@ -450,7 +469,8 @@ int st_import_directory(int root, int from, const struct st_import *how, struct 
 	if (n <= 0)
 		r = err_sys(e, "find the directory");
 	else if (!im.from || archive_read_disk_set_symlink_physical(im.from) != ARCHIVE_OK ||
-		 archive_read_disk_set_behavior(im.from, ARCHIVE_READDISK_NO_TRAVERSE_MOUNTS) != ARCHIVE_OK ||
+		 archive_read_disk_set_behavior(im.from, ARCHIVE_READDISK_NO_TRAVERSE_MOUNTS) !=
+			 ARCHIVE_OK ||
 		 archive_read_disk_open(im.from, top) != ARCHIVE_OK)
 		r = im.from ? archive_failed(&im, e) : err_set(e, ENOMEM, "read the directory");
 	else
@@ -460,7 +480,8 @@ int st_import_directory(int root, int from, const struct st_import *how, struct 
 
 static void find_init(int root, struct st_template *t)
 {
-	static const char *const inits[] = {"sbin/init", "usr/sbin/init", "lib/systemd/systemd", "bin/sh"};
+	static const char *const inits[] = {"sbin/init", "usr/sbin/init", "lib/systemd/systemd",
+					    "bin/sh"};
 	struct err e = {0};
 
 	for (size_t i = 0; i < ARRAY_SIZE(inits); i++) {
@@ -474,12 +495,13 @@ static void find_init(int root, struct st_template *t)
 	{
 		auto_fd int fd = path_try_open_in(root, "lib/systemd/systemd", O_PATH, &e);
 
-		snprintf(t->stop_signal, sizeof(t->stop_signal), "%s", fd >= 0 ? "SIGRTMIN+3" : "SIGTERM");
+		snprintf(t->stop_signal, sizeof(t->stop_signal), "%s",
+			 fd >= 0 ? "SIGRTMIN+3" : "SIGTERM");
 	}
 }
 
-int st_import_template(int templates, const char *name, const char *path, const struct st_import *how,
-		       struct err *e)
+int st_import_template(int templates, const char *name, const char *path,
+		       const struct st_import *how, struct err *e)
 {
 	struct st_template_build b = ST_TEMPLATE_BUILD_INIT;
 	struct st_template t = {.distribution = "imported"};

@@ -13,8 +13,8 @@
 struct err;
 
 struct st_import {
-	bool keep_devices;   /* else device nodes are left out (a container gets its /dev from skep) */
-	uint64_t max_bytes;  /* 0: 64 GiB */
+	bool keep_devices; /* else device nodes are left out (a container gets its /dev from skep) */
+	uint64_t max_bytes;   /* 0: 64 GiB */
 	uint64_t max_entries; /* 0: 4 million */
 };
 
@@ -23,13 +23,13 @@ struct st_import_stats {
 };
 
 /* Unpacks tar, plain or gzip, xz, zstd, bzip2, from a descriptor (file or pipe) into root. stats may be NULL. */
-int st_import_archive(int root, int archive, const struct st_import *how, struct st_import_stats *stats,
-		      struct err *e);
+int st_import_archive(int root, int archive, const struct st_import *how,
+		      struct st_import_stats *stats, struct err *e);
 
 /* Copies the tree at the directory descriptor `from`, without crossing mounts. */
-int st_import_directory(int root, int from, const struct st_import *how, struct st_import_stats *stats,
-			struct err *e);
+int st_import_directory(int root, int from, const struct st_import *how,
+			struct st_import_stats *stats, struct err *e);
 
 /* Makes template `name` of a tar archive or a directory at path, whichever it is. The init is found in it. */
-int st_import_template(int templates, const char *name, const char *path, const struct st_import *how,
-		       struct err *e);
+int st_import_template(int templates, const char *name, const char *path,
+		       const struct st_import *how, struct err *e);

@@ -22,5 +22,6 @@ struct st_inodes {
  * Looks for st's inode, and notes it under path if it is new. *first is then NULL, else the path that it was noted under.
  * Returns 0 or -ENOMEM.
  */
-int st_inodes_note(struct st_inodes *s, const struct stat *st, const char *path, const char **first);
+int st_inodes_note(struct st_inodes *s, const struct stat *st, const char *path,
+		   const char **first);
 void st_inodes_done(struct st_inodes *s);

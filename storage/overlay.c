@@ -70,8 +70,10 @@ static int finish(int fs, const struct layers *l, struct err *e)
 	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
 		fs_failed(fs, "mount the overlay", e);
 		/* For most refusals overlayfs has words in the kernel log only. */
-		return err_hint(e, "upper and work must be on one mount of a file system with xattrs that is no "
-				   "overlay itself; the kernel log (dmesg) says more");
+		return err_hint(
+			e,
+			"upper and work must be on one mount of a file system with xattrs that is no "
+			"overlay itself; the kernel log (dmesg) says more");
 	}
 	mnt = fsmount(fs, FSMOUNT_CLOEXEC, l->readonly ? MOUNT_ATTR_RDONLY : 0);
 	return mnt >= 0 ? mnt : fs_failed(fs, "mount the overlay", e);
@@ -152,7 +154,8 @@ static int mount_staged(const struct layers *l, struct err *e)
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("skep", STAGE, "tmpfs", 0, "mode=0700") < 0)
 		return err_sys(e, "make a private mount namespace");
-	if (stage_lower(l, names, sizeof(names), e) < 0 || (l->upper >= 0 && stage_upper(tree, e) < 0))
+	if (stage_lower(l, names, sizeof(names), e) < 0 ||
+	    (l->upper >= 0 && stage_upper(tree, e) < 0))
 		return -e->no;
 	fs = fsopen("overlay", FSOPEN_CLOEXEC);
 	if (fs < 0)
@@ -161,8 +164,9 @@ static int mount_staged(const struct layers *l, struct err *e)
 		return -e->no;
 	if (fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", names, 0) < 0)
 		return fs_failed(fs, "add the lower layers", e);
-	if (l->upper >= 0 && (fsconfig(fs, FSCONFIG_SET_STRING, "upperdir", STAGE "/u/upper", 0) < 0 ||
-			      fsconfig(fs, FSCONFIG_SET_STRING, "workdir", STAGE "/u/work", 0) < 0))
+	if (l->upper >= 0 &&
+	    (fsconfig(fs, FSCONFIG_SET_STRING, "upperdir", STAGE "/u/upper", 0) < 0 ||
+	     fsconfig(fs, FSCONFIG_SET_STRING, "workdir", STAGE "/u/work", 0) < 0))
 		return fs_failed(fs, "add the upper layer", e);
 	return finish(fs, l, e);
 }
@@ -192,7 +196,10 @@ static int hear(int sock, struct err *e)
 	union fd_message c = {0};
 	struct err said = {0};
 	struct iovec iov = {.iov_base = &said, .iov_len = sizeof(said)};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.space, .msg_controllen = sizeof(c.space)};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = c.space,
+			   .msg_controllen = sizeof(c.space)};
 	struct cmsghdr *h;
 	ssize_t n;
 	int mnt;
@@ -245,13 +252,15 @@ int st_idmapped_clone(int dir, int userns, struct err *e)
 		return err_sys(e, "clone the mount of a layer");
 	if (userns >= 0 && mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0) {
 		err_sys(e, "map the ids of a layer");
-		return err_hint(e, "its file system must support id-mapped mounts (ext4, xfs, btrfs, tmpfs)");
+		return err_hint(
+			e,
+			"its file system must support id-mapped mounts (ext4, xfs, btrfs, tmpfs)");
 	}
 	return take_fd(&tree);
 }
 
-static int with_layers(const struct layers *given, int userns, int (*mount_it)(const struct layers *, struct err *),
-		       struct err *e)
+static int with_layers(const struct layers *given, int userns,
+		       int (*mount_it)(const struct layers *, struct err *), struct err *e)
 {
 	struct layers l = *given;
 	int r = 0;
@@ -267,17 +276,19 @@ static int with_layers(const struct layers *given, int userns, int (*mount_it)(c
 	return r;
 }
 
-static int layers_from(struct layers *l, const int lower[], int n, int upper, int work, bool readonly, struct err *e)
+static int layers_from(struct layers *l, const int lower[], int n, int upper, int work,
+		       bool readonly, struct err *e)
 {
 	if (n < 1 || n > ST_OVERLAY_LOWER_MAX)
-		return err_set(e, EINVAL, "an overlay has 1 to %d lower layers, not %d", ST_OVERLAY_LOWER_MAX, n);
+		return err_set(e, EINVAL, "an overlay has 1 to %d lower layers, not %d",
+			       ST_OVERLAY_LOWER_MAX, n);
 	*l = (struct layers){.n = n, .upper = upper, .work = work, .readonly = readonly};
 	memcpy(l->lower, lower, (size_t)n * sizeof(*lower));
 	return 0;
 }
 
-int st_overlay_mount_staged(const int lower[], int n, int upper, int work, int userns, bool readonly,
-			    struct err *e)
+int st_overlay_mount_staged(const int lower[], int n, int upper, int work, int userns,
+			    bool readonly, struct err *e)
 {
 	struct layers l;
 
@@ -300,7 +311,8 @@ int st_overlay_mount(const int lower[], int n, int upper, int work, int userns, 
 	return r;
 }
 
-static int make_layer_dir(int dir, const char *name, mode_t mode, uint32_t uid, uint32_t gid, struct err *e)
+static int make_layer_dir(int dir, const char *name, mode_t mode, uint32_t uid, uint32_t gid,
+			  struct err *e)
 {
 	auto_fd int fd = -EBADF;
 	bool made = mkdirat(dir, name, 0700) == 0;
@@ -315,13 +327,15 @@ static int make_layer_dir(int dir, const char *name, mode_t mode, uint32_t uid, 
 	return 0;
 }
 
-int st_layer_create(int dir, uint32_t id_base, int template_root, int *upper, int *work, struct err *e)
+int st_layer_create(int dir, uint32_t id_base, int template_root, int *upper, int *work,
+		    struct err *e)
 {
 	struct stat st;
 
 	if (fstat(template_root, &st) < 0)
 		return err_sys(e, "look at the template's root");
-	if (make_layer_dir(dir, "upper", st.st_mode & 07777, id_base + st.st_uid, id_base + st.st_gid, e) < 0 ||
+	if (make_layer_dir(dir, "upper", st.st_mode & 07777, id_base + st.st_uid,
+			   id_base + st.st_gid, e) < 0 ||
 	    make_layer_dir(dir, "work", 0700, id_base, id_base, e) < 0)
 		return -e->no;
 	return st_layer_open(dir, upper, work, e);

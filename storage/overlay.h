@@ -29,8 +29,8 @@ int st_overlay_mount(const int lower[], int n, int upper, int work, int userns, 
  * namespace of its own and hands the overlay back. upper and work must be upper/ and work/ of one directory, as st_layer_create
  * makes them. For tests to force; everyone else calls st_overlay_mount.
  */
-int st_overlay_mount_staged(const int lower[], int n, int upper, int work, int userns, bool readonly,
-			    struct err *e);
+int st_overlay_mount_staged(const int lower[], int n, int upper, int work, int userns,
+			    bool readonly, struct err *e);
 
 /* A detached clone of the tree at dir, id-mapped into userns (as one of st_overlay_mount's lower layers is). Recursive: no. */
 int st_idmapped_clone(int dir, int userns, struct err *e);
@@ -39,7 +39,8 @@ int st_idmapped_clone(int dir, int userns, struct err *e);
  * Makes upper and work below dir (of ct/NAME, or of the mounted disk image): upper has the mode of the template's root and
  * belongs to id_base, as the root of the container must belong to its root. Existing ones stay. upper/work are directory descriptors; either may be NULL.
  */
-int st_layer_create(int dir, uint32_t id_base, int template_root, int *upper, int *work, struct err *e);
+int st_layer_create(int dir, uint32_t id_base, int template_root, int *upper, int *work,
+		    struct err *e);
 
 /* Opens upper and work of st_layer_create. -ENOENT if they are not there. */
 int st_layer_open(int dir, int *upper, int *work, struct err *e);

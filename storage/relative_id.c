@@ -55,7 +55,8 @@ static bool translate_acl(uint8_t *v, size_t len, uint32_t base, enum st_id_way 
 	return true;
 }
 
-bool st_id_translate_xattr(const char *name, void *value, size_t len, uint32_t base, enum st_id_way way)
+bool st_id_translate_xattr(const char *name, void *value, size_t len, uint32_t base,
+			   enum st_id_way way)
 {
 	if (!strcmp(name, "security.capability"))
 		return translate_capability(value, len, base, way);
@@ -71,8 +72,9 @@ bool st_id_translate_xattr(const char *name, void *value, size_t len, uint32_t b
 bool st_xattr_travels(const char *name)
 {
 	static const char *const all[] = {
-		"security.capability",	   "system.posix_acl_access", "system.posix_acl_default",
-		"trusted.overlay.opaque",  "trusted.overlay.redirect", "trusted.overlay.whiteout",
+		"security.capability",	      "system.posix_acl_access",
+		"system.posix_acl_default",   "trusted.overlay.opaque",
+		"trusted.overlay.redirect",   "trusted.overlay.whiteout",
 		"trusted.overlay.xwhiteouts",
 	};
 

@@ -15,7 +15,8 @@ enum st_id_way { ST_ID_TO_RELATIVE, ST_ID_TO_HOST };
 bool st_id_translate(uint32_t *id, uint32_t base, enum st_id_way way);
 
 /* Translates the ids in the value of a capability or ACL xattr; other names are left alone. false as above, or if it is malformed. */
-bool st_id_translate_xattr(const char *name, void *value, size_t len, uint32_t base, enum st_id_way way);
+bool st_id_translate_xattr(const char *name, void *value, size_t len, uint32_t base,
+			   enum st_id_way way);
 
 /* Whether an xattr belongs to the content of a tree that can go to another host. */
 bool st_xattr_travels(const char *name);

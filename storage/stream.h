@@ -18,9 +18,9 @@ struct err;
 struct st_manifest;
 
 struct st_stream_stats {
-	uint64_t entries; /* names sent or made */
-	uint64_t removed; /* names sent as gone, or removed */
-	uint64_t bytes;	  /* of content */
+	uint64_t entries;  /* names sent or made */
+	uint64_t removed;  /* names sent as gone, or removed */
+	uint64_t bytes;	   /* of content */
 	uint64_t vanished; /* disappeared while they were being read */
 };
 
@@ -28,11 +28,12 @@ struct st_stream_stats {
  * Sends the tree at dir. since: pass one's manifest (its seen marks are used), NULL for everything. made: an empty manifest to
  * fill, or NULL. stats may be NULL.
  */
-int st_stream_send(int dir, uint32_t id_base, struct st_manifest *since, int fd, struct st_manifest *made,
-		   struct st_stream_stats *stats, struct err *e);
+int st_stream_send(int dir, uint32_t id_base, struct st_manifest *since, int fd,
+		   struct st_manifest *made, struct st_stream_stats *stats, struct err *e);
 
 /*
  * Receives one pass into dir (an existing directory: its own owner, mode, times are set as well). A stream that ends
  * early is -EPIPE; no room is class NO_SPACE; a record that no sender makes is -EBADMSG.
  */
-int st_stream_receive(int dir, uint32_t id_base, int fd, struct st_stream_stats *stats, struct err *e);
+int st_stream_receive(int dir, uint32_t id_base, int fd, struct st_stream_stats *stats,
+		      struct err *e);

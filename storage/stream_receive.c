@@ -42,8 +42,8 @@ struct receiver {
 	struct st_beneath where;
 	uint32_t base;
 	struct st_stream_stats stats;
-	struct entry at;  /* the entry whose records come */
-	int file;	  /* open while at is a regular file, else -EBADF */
+	struct entry at; /* the entry whose records come */
+	int file;	 /* open while at is a regular file, else -EBADF */
 	uint8_t value[65536 + 1];
 	uint8_t data[ST_DATA_MAX + 1];
 };
@@ -248,7 +248,8 @@ static int begin_entry(struct receiver *rx, struct err *e)
 		return make_link(rx, rx->where.dir, name, e);
 	if (!S_ISREG(at->mode))
 		return make_other(rx, rx->where.dir, name, e);
-	rx->file = openat(rx->where.dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	rx->file = openat(rx->where.dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			  0600);
 	return rx->file < 0 ? err_sys(e, "create /%s", at->path) : 0;
 }
 
@@ -325,7 +326,8 @@ static int leave(struct receiver *rx, struct err *e)
 	st_get_time(&rx->frame, &times[1]);
 	if (rx->frame.failed)
 		return rx->frame.failed;
-	fd = st_beneath_open(rx->where.root, rx->at.path[0] ? rx->at.path : ".", O_RDONLY | O_DIRECTORY, e);
+	fd = st_beneath_open(rx->where.root, rx->at.path[0] ? rx->at.path : ".",
+			     O_RDONLY | O_DIRECTORY, e);
 	if (fd < 0)
 		return fd;
 	return futimens(fd, times) < 0 ? err_sys(e, "set the times of /%s", rx->at.path) : 0;
@@ -369,7 +371,8 @@ static int one_record(struct receiver *rx, struct err *e)
 	return bad(rx, "an unknown record");
 }
 
-int st_stream_receive(int dir, uint32_t id_base, int fd, struct st_stream_stats *stats, struct err *e)
+int st_stream_receive(int dir, uint32_t id_base, int fd, struct st_stream_stats *stats,
+		      struct err *e)
 {
 	auto_free struct receiver *rx = calloc(1, sizeof(*rx));
 	auto_fd int root = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -80,9 +80,10 @@ static int put_xattrs(struct sender *s, int fd, const char *path, struct err *e)
 		}
 		if (v < 0)
 			return err_sys(e, "read xattr %s of /%s", p, path);
-		if (!st_id_translate_xattr(p, s->xattr_value, (size_t)v, s->base, ST_ID_TO_RELATIVE))
-			return err_set(e, EOVERFLOW, "xattr %s of /%s has an id outside the container", p,
-				       path);
+		if (!st_id_translate_xattr(p, s->xattr_value, (size_t)v, s->base,
+					   ST_ID_TO_RELATIVE))
+			return err_set(e, EOVERFLOW,
+				       "xattr %s of /%s has an id outside the container", p, path);
 		st_put_str(&s->frame, p, strlen(p));
 		st_put_str(&s->frame, s->xattr_value, (size_t)v);
 		n++;
@@ -90,8 +91,8 @@ static int put_xattrs(struct sender *s, int fd, const char *path, struct err *e)
 	return n;
 }
 
-static int put_entry(struct sender *s, const char *path, const struct stat *st, int fd, const char *hard,
-		     struct err *e)
+static int put_entry(struct sender *s, const char *path, const struct stat *st, int fd,
+		     const char *hard, struct err *e)
 {
 	uint32_t uid = st->st_uid, gid = st->st_gid;
 	char target[PATH_MAX];
@@ -102,8 +103,9 @@ static int put_entry(struct sender *s, const char *path, const struct stat *st, 
 		uid = gid = s->base;
 	if (!st_id_translate(&uid, s->base, ST_ID_TO_RELATIVE) ||
 	    !st_id_translate(&gid, s->base, ST_ID_TO_RELATIVE))
-		return err_set(e, EOVERFLOW, "/%s belongs to %u:%u, which is not an id of the container",
-			       path, st->st_uid, st->st_gid);
+		return err_set(e, EOVERFLOW,
+			       "/%s belongs to %u:%u, which is not an id of the container", path,
+			       st->st_uid, st->st_gid);
 	if (S_ISLNK(st->st_mode) && !hard) {
 		link = readlinkat(fd, "", target, sizeof(target));
 		if (link < 0)
@@ -129,7 +131,8 @@ static int put_entry(struct sender *s, const char *path, const struct stat *st, 
 }
 
 /* One stretch of data: up to `end`, or to where the file ends now. Returns 1 if it ended. */
-static int put_stretch(struct sender *s, int fd, const char *path, off_t from, off_t end, struct err *e)
+static int put_stretch(struct sender *s, int fd, const char *path, off_t from, off_t end,
+		       struct err *e)
 {
 	while (from < end) {
 		size_t want = end - from < (off_t)ST_DATA_MAX ? (size_t)(end - from) : ST_DATA_MAX;
@@ -276,8 +279,8 @@ static int put_removed(struct sender *s)
 	return s->frame.failed;
 }
 
-int st_stream_send(int dir, uint32_t id_base, struct st_manifest *since, int fd, struct st_manifest *made,
-		   struct st_stream_stats *stats, struct err *e)
+int st_stream_send(int dir, uint32_t id_base, struct st_manifest *since, int fd,
+		   struct st_manifest *made, struct st_stream_stats *stats, struct err *e)
 {
 	auto_free struct sender *s = calloc(1, sizeof(*s));
 	int r;

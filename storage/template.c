@@ -35,16 +35,20 @@ static void copy_text(char *to, size_t size, const char *from)
 
 static int from_json(const json_t *j, struct st_template *t, struct err *e)
 {
-	const char *distribution = "", *variant = "", *created = "", *id = "", *init = "", *stop = "";
+	const char *distribution = "", *variant = "", *created = "", *id = "", *init = "",
+		   *stop = "";
 	int64_t bytes = 0, inodes = 0;
 	json_t *env = NULL, *item;
 	size_t i;
 
-	if (json_get_str(j, "distribution", &distribution, e) < 0 || json_get_str(j, "variant", &variant, e) < 0 ||
-	    json_get_str(j, "created", &created, e) < 0 || json_get_str(j, "content_id", &id, e) < 0 ||
-	    json_get_str(j, "init_path", &init, e) < 0 || json_get_str(j, "stop_signal", &stop, e) < 0 ||
-	    json_get_int(j, "size_bytes", &bytes, e) < 0 || json_get_int(j, "inodes", &inodes, e) < 0 ||
-	    json_get_array(j, "init_env", &env, e) < 0)
+	if (json_get_str(j, "distribution", &distribution, e) < 0 ||
+	    json_get_str(j, "variant", &variant, e) < 0 ||
+	    json_get_str(j, "created", &created, e) < 0 ||
+	    json_get_str(j, "content_id", &id, e) < 0 ||
+	    json_get_str(j, "init_path", &init, e) < 0 ||
+	    json_get_str(j, "stop_signal", &stop, e) < 0 ||
+	    json_get_int(j, "size_bytes", &bytes, e) < 0 ||
+	    json_get_int(j, "inodes", &inodes, e) < 0 || json_get_array(j, "init_env", &env, e) < 0)
 		return -e->no;
 	copy_text(t->distribution, sizeof(t->distribution), distribution);
 	copy_text(t->variant, sizeof(t->variant), variant);
@@ -55,9 +59,10 @@ static int from_json(const json_t *j, struct st_template *t, struct err *e)
 	t->size_bytes = bytes > 0 ? (uint64_t)bytes : 0;
 	t->inodes = inodes > 0 ? (uint64_t)inodes : 0;
 	if (env)
-		json_array_foreach(env, i, item)
+		json_array_foreach (env, i, item)
 			if (i < ST_TEMPLATE_ENV_MAX && json_is_string(item))
-				copy_text(t->init_env[i], sizeof(t->init_env[i]), json_string_value(item));
+				copy_text(t->init_env[i], sizeof(t->init_env[i]),
+					  json_string_value(item));
 	return 0;
 }
 
@@ -67,10 +72,11 @@ static json_t *to_json(const struct st_template *t)
 
 	for (int i = 0; i < ST_TEMPLATE_ENV_MAX && t->init_env[i][0]; i++)
 		json_array_append_new(env, json_string(t->init_env[i]));
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "distribution", t->distribution, "variant",
-			 t->variant, "created", t->created, "content_id", t->content_id, "init_path",
-			 t->init_path, "stop_signal", t->stop_signal, "size_bytes", (json_int_t)t->size_bytes,
-			 "inodes", (json_int_t)t->inodes, "init_env", env);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "distribution",
+			 t->distribution, "variant", t->variant, "created", t->created,
+			 "content_id", t->content_id, "init_path", t->init_path, "stop_signal",
+			 t->stop_signal, "size_bytes", (json_int_t)t->size_bytes, "inodes",
+			 (json_int_t)t->inodes, "init_env", env);
 }
 
 int st_template_open(int templates, const char *name, struct st_template *info, struct err *e)
@@ -159,7 +165,8 @@ static int remove_stale(int templates, struct err *e)
 		uint64_t now;
 		int pid;
 
-		if (de->d_name[0] != '.' || !mark || sscanf(mark, ".tmp-%d-%llu", &pid, &ticks) != 2)
+		if (de->d_name[0] != '.' || !mark ||
+		    sscanf(mark, ".tmp-%d-%llu", &pid, &ticks) != 2)
 			continue;
 		if (proc_start_time(pid, &now, &none) >= 0 && now == ticks)
 			continue;
@@ -232,7 +239,8 @@ int st_template_commit(struct st_template_build *b, struct st_template *info, st
 
 	copy_text(info->name, sizeof(info->name), b->name);
 	strftime(info->created, sizeof(info->created), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
-	if (st_tree_measure(b->root, &size, e) < 0 || st_tree_digest(b->root, info->content_id, e) < 0)
+	if (st_tree_measure(b->root, &size, e) < 0 ||
+	    st_tree_digest(b->root, info->content_id, e) < 0)
 		return err_wrap(e, "finish template '%s'", b->name);
 	info->size_bytes = size.bytes;
 	info->inodes = size.inodes;
@@ -265,7 +273,8 @@ void st_template_abandon(struct st_template_build *b)
 	own_close_fd(&b->lock);
 }
 
-int st_template_remove(int templates, const char *name, st_template_used used, void *arg, struct err *e)
+int st_template_remove(int templates, const char *name, st_template_used used, void *arg,
+		       struct err *e)
 {
 	auto_fd int lock = -EBADF;
 	char hidden[128], who[128] = "";

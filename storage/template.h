@@ -23,14 +23,14 @@ struct err;
 
 struct st_template {
 	char name[65];
-	char distribution[64];		 /* "debian-12", "busybox" */
-	char variant[32];		 /* "minbase", "systemd"; may be empty */
-	char created[32];		 /* UTC, ISO 8601; set by commit */
-	uint64_t size_bytes;		 /* set by commit */
-	uint64_t inodes;		 /* set by commit */
-	char content_id[ST_DIGEST_SIZE]; /* set by commit */
-	char init_path[256];		 /* what `start` executes; empty: /sbin/init */
-	char stop_signal[32];		 /* "SIGRTMIN+3", "SIGTERM", ... ; empty: SIGTERM */
+	char distribution[64];			 /* "debian-12", "busybox" */
+	char variant[32];			 /* "minbase", "systemd"; may be empty */
+	char created[32];			 /* UTC, ISO 8601; set by commit */
+	uint64_t size_bytes;			 /* set by commit */
+	uint64_t inodes;			 /* set by commit */
+	char content_id[ST_DIGEST_SIZE];	 /* set by commit */
+	char init_path[256];			 /* what `start` executes; empty: /sbin/init */
+	char stop_signal[32];			 /* "SIGRTMIN+3", "SIGTERM", ... ; empty: SIGTERM */
 	char init_env[ST_TEMPLATE_ENV_MAX][128]; /* "NAME=value", used up to the first empty one */
 };
 
@@ -44,7 +44,10 @@ struct st_template_build {
 };
 
 /* Nothing to abandon yet: what a build is initialised with. */
-#define ST_TEMPLATE_BUILD_INIT {.templates = -EBADF, .dir = -EBADF, .root = -EBADF, .lock = -EBADF}
+#define ST_TEMPLATE_BUILD_INIT                                                     \
+	{                                                                          \
+		.templates = -EBADF, .dir = -EBADF, .root = -EBADF, .lock = -EBADF \
+	}
 
 /*
  * The lock that building and removing take, and that whoever starts to use a template (create) holds from opening it until its
@@ -67,7 +70,9 @@ int st_template_commit(struct st_template_build *b, struct st_template *info, st
 void st_template_abandon(struct st_template_build *b);
 
 /* Calls back for the use of a template: returns 1 if it is used (who: a name for the message), 0 if not, -errno with e filled. */
-typedef int (*st_template_used)(const char *name, char *who, size_t who_size, void *arg, struct err *e);
+typedef int (*st_template_used)(const char *name, char *who, size_t who_size, void *arg,
+				struct err *e);
 
 /* Removes a template; -EBUSY when used() says so. used may be NULL. */
-int st_template_remove(int templates, const char *name, st_template_used used, void *arg, struct err *e);
+int st_template_remove(int templates, const char *name, st_template_used used, void *arg,
+		       struct err *e);

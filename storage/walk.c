@@ -64,7 +64,8 @@ static int names_read(struct names *l, int dir, const char *path, struct err *e)
 	}
 	if (errno)
 		return err_sys(e, "list directory /%s", path);
-	qsort(l->v, l->n, sizeof(*l->v), by_name);
+	if (l->n)
+		qsort(l->v, l->n, sizeof(*l->v), by_name);
 	return 0;
 }
 

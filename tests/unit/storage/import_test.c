@@ -4,6 +4,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <locale.h>
 
 #include "storage/import.h"
 
@@ -51,7 +52,8 @@ static void write_member(struct archive *a, const struct member *m)
 		archive_entry_xattr_add_entry(ae, "security.capability", cap, sizeof(cap));
 		archive_entry_xattr_add_entry(ae, "trusted.overlay.opaque", "y", 1);
 	}
-	assert_int_equal(archive_write_header(a, ae), ARCHIVE_OK);
+	if (archive_write_header(a, ae) != ARCHIVE_OK)
+		fail_msg("%s: %s", m->path, archive_error_string(a));
 	if (m->type == 'f')
 		archive_write_data(a, m->text, strlen(m->text));
 	if (m->type == 's') {
@@ -71,20 +73,30 @@ static int write_archive(int dir, const char *name, int filter, const struct mem
 
 	assert_int_equal(archive_write_set_format_pax(a), ARCHIVE_OK);
 	assert_true(archive_write_add_filter(a, filter) >= ARCHIVE_WARN);
+	/* The archive's names are UTF-8; whoever unpacks it may live in the C locale. */
+	setlocale(LC_CTYPE, "C.UTF-8");
 	assert_int_equal(archive_write_open_fd(a, fd), ARCHIVE_OK);
 	for (size_t i = 0; i < n; i++)
 		write_member(a, &m[i]);
 	assert_int_equal(archive_write_close(a), ARCHIVE_OK);
 	archive_write_free(a);
+	setlocale(LC_CTYPE, "C");
 	lseek(fd, 0, SEEK_SET);
 	return fd;
 }
 
 static const struct member honest[] = {
-	{"./", 'd', NULL},	  {"./bin/", 'd', NULL},	{"./bin/tool", 'f', "tool"},
-	{"./bin/same", 'h', "./bin/tool"}, {"./link", 'l', "/bin/tool"}, {"./null", 'c', NULL},
-	{"./sparse", 's', NULL},  {"./no/parent/file", 'f', "x"}, {"./F\xc5\x91.crt", 'f', "utf-8"},
-	{"./bin/tool2", 'f', "twice"}, {"./bin/tool2", 'f', "second wins"},
+	{"./", 'd', NULL},
+	{"./bin/", 'd', NULL},
+	{"./bin/tool", 'f', "tool"},
+	{"./bin/same", 'h', "./bin/tool"},
+	{"./link", 'l', "/bin/tool"},
+	{"./null", 'c', NULL},
+	{"./sparse", 's', NULL},
+	{"./no/parent/file", 'f', "x"},
+	{"./F\xc5\x91.crt", 'f', "utf-8"},
+	{"./bin/tool2", 'f', "twice"},
+	{"./bin/tool2", 'f', "second wins"},
 };
 
 static void is_honest_tree(int root)
@@ -117,7 +129,8 @@ static void is_honest_tree(int root)
 static void unpacks_every_compression(void **state)
 {
 	struct tmp_tree *t = *state;
-	static const int filters[] = {ARCHIVE_FILTER_NONE, ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_XZ, ARCHIVE_FILTER_ZSTD};
+	static const int filters[] = {ARCHIVE_FILTER_NONE, ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_XZ,
+				      ARCHIVE_FILTER_ZSTD};
 
 	for (size_t i = 0; i < ARRAY_SIZE(filters); i++) {
 		struct err e = {0};
@@ -135,7 +148,8 @@ static void unpacks_every_compression(void **state)
 		if (i == 0) {
 			own_close_fd(&fd);
 			fd = openat(t->dir, "a.tar", O_RDONLY | O_CLOEXEC);
-			assert_good(st_import_archive(root, fd, &(struct st_import){.keep_devices = true}, NULL, &e));
+			assert_good(st_import_archive(
+				root, fd, &(struct st_import){.keep_devices = true}, NULL, &e));
 			assert_true(S_ISCHR(tmp_stat(root, "null").st_mode));
 		}
 	}
@@ -147,7 +161,8 @@ static void copies_a_directory(void **state)
 	struct err e = {0};
 	char a[ST_DIGEST_SIZE], b[ST_DIGEST_SIZE];
 	auto_fd int from = tmp_mkdir(t->dir, "from"), to = tmp_mkdir(t->dir, "to");
-	auto_fd int fd = write_archive(t->dir, "a.tar", ARCHIVE_FILTER_NONE, honest, ARRAY_SIZE(honest));
+	auto_fd int fd =
+		write_archive(t->dir, "a.tar", ARCHIVE_FILTER_NONE, honest, ARRAY_SIZE(honest));
 
 	assert_good(st_import_archive(from, fd, NULL, NULL, &e));
 	assert_good(st_import_directory(to, from, NULL, NULL, &e));
@@ -201,13 +216,18 @@ static void keeps_to_its_limits(void **state)
 	struct tmp_tree *t = *state;
 	struct err e = {0};
 	auto_fd int root = tmp_mkdir(t->dir, "root");
-	auto_fd int fd = write_archive(t->dir, "a.tar", ARCHIVE_FILTER_NONE, honest, ARRAY_SIZE(honest));
+	auto_fd int fd =
+		write_archive(t->dir, "a.tar", ARCHIVE_FILTER_NONE, honest, ARRAY_SIZE(honest));
 
-	assert_int_equal(st_import_archive(root, fd, &(struct st_import){.max_entries = 3}, NULL, &e), -EFBIG);
+	assert_int_equal(
+		st_import_archive(root, fd, &(struct st_import){.max_entries = 3}, NULL, &e),
+		-EFBIG);
 	assert_int_equal(e.class, ERR_LIMIT);
 	err_clear(&e);
 	lseek(fd, 0, SEEK_SET);
-	assert_int_equal(st_import_archive(root, fd, &(struct st_import){.max_bytes = 100}, NULL, &e), -EFBIG);
+	assert_int_equal(
+		st_import_archive(root, fd, &(struct st_import){.max_bytes = 100}, NULL, &e),
+		-EFBIG);
 }
 
 static void says_that_an_archive_is_cut_or_none(void **state)
@@ -215,14 +235,17 @@ static void says_that_an_archive_is_cut_or_none(void **state)
 	struct tmp_tree *t = *state;
 	struct err e = {0};
 	auto_fd int root = tmp_mkdir(t->dir, "root"), none = -EBADF;
-	auto_fd int fd = write_archive(t->dir, "a.tar", ARCHIVE_FILTER_GZIP, honest, ARRAY_SIZE(honest));
+	auto_fd int fd =
+		write_archive(t->dir, "a.tar", ARCHIVE_FILTER_GZIP, honest, ARRAY_SIZE(honest));
 
 	assert_int_equal(ftruncate(fd, lseek(fd, 0, SEEK_END) / 2), 0);
 	lseek(fd, 0, SEEK_SET);
 	assert_true(st_import_archive(root, fd, NULL, NULL, &e) < 0);
 	assert_non_null(strstr(e.text, "runcated"));
 	err_clear(&e);
-	tmp_write(t->dir, "text", "this is no archive at all, but a line of text that is long enough to be looked at\n");
+	tmp_write(
+		t->dir, "text",
+		"this is no archive at all, but a line of text that is long enough to be looked at\n");
 	none = openat(t->dir, "text", O_RDONLY | O_CLOEXEC);
 	assert_true(st_import_archive(root, none, NULL, NULL, &e) < 0);
 	assert_non_null(strstr(e.hint, "no known format"));

@@ -128,7 +128,8 @@ static void says_why_not(void **state)
 
 	if (elsewhere < 0)
 		skip();
-	assert_int_equal(st_overlay_mount((int[]){lower}, 1, upper, elsewhere, -1, false, &e), -EINVAL);
+	assert_int_equal(st_overlay_mount((int[]){lower}, 1, upper, elsewhere, -1, false, &e),
+			 -EINVAL);
 	assert_non_null(strstr(e.text, "overlay"));
 	assert_non_null(strstr(e.hint, "on one mount"));
 }
@@ -137,7 +138,8 @@ static void a_layer_is_made_once_and_removed(void **state)
 {
 	struct tmp_tree *t = *state;
 	struct err e = {0};
-	auto_fd int lower = tmp_mkdir(t->dir, "lower"), ct = tmp_mkdir(t->dir, "ct"), upper = -EBADF;
+	auto_fd int lower = tmp_mkdir(t->dir, "lower"), ct = tmp_mkdir(t->dir, "ct"),
+		    upper = -EBADF;
 
 	fchmod(lower, 0711);
 	assert_good(st_layer_create(ct, BASE, lower, &upper, NULL, &e));

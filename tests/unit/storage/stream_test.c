@@ -10,11 +10,12 @@
 #include "storage/manifest.h"
 #include "storage/stream.h"
 
-#define BASE 231072U
+#define BASE  231072U
 #define THERE 431072U
 
 /* The sender in a child would keep its manifest from us; so the receiver is the child, and tells by its status. */
-static void pass_over(int from, int to, struct st_manifest *since, struct st_manifest *made, struct st_stream_stats *stats)
+static void pass_over(int from, int to, struct st_manifest *since, struct st_manifest *made,
+		      struct st_stream_stats *stats)
 {
 	struct err e = {0};
 	int p[2], status;
@@ -68,7 +69,8 @@ static void fill(int d)
 	assert_int_equal(linkat(d, "plain", sub, "linked", 0), 0);
 	assert_int_equal(symlinkat("/nowhere", d, "link"), 0);
 	own(d, "link", 5);
-	assert_int_equal(mknodat(d, "whiteout", S_IFCHR, 0), 0); /* the host root's, as overlayfs makes it */
+	assert_int_equal(mknodat(d, "whiteout", S_IFCHR, 0),
+			 0); /* the host root's, as overlayfs makes it */
 	assert_int_equal(mkfifoat(d, "fifo", 0640), 0);
 	own(d, "fifo", 2);
 	assert_int_equal(mknodat(d, "socket", S_IFSOCK | 0600, 0), 0);
@@ -138,7 +140,8 @@ static void let_ctimes_age(void)
 static void second_pass_sends_the_difference(void **state)
 {
 	struct tmp_tree *t = *state;
-	auto_fd int a = tmp_mkdir(t->dir, "a"), b = tmp_mkdir(t->dir, "b"), sub = -EBADF, d = -EBADF;
+	auto_fd int a = tmp_mkdir(t->dir, "a"), b = tmp_mkdir(t->dir, "b"), sub = -EBADF,
+		    d = -EBADF;
 	auto_manifest struct st_manifest *m = st_manifest_new();
 	struct st_stream_stats stats;
 	struct stat st;
@@ -204,7 +207,8 @@ static void tolerates_a_tree_that_changes(void **state)
 				unlinkat(a, name, 0);
 				continue;
 			}
-			fd = openat(a, name, O_WRONLY | O_CREAT | (i % 5 ? O_APPEND : O_TRUNC), 0644);
+			fd = openat(a, name, O_WRONLY | O_CREAT | (i % 5 ? O_APPEND : O_TRUNC),
+				    0644);
 			if (fd >= 0 && write(fd, name, strlen(name)) < 0)
 				_exit(1);
 			close(fd);
@@ -249,8 +253,8 @@ static void refuses_a_stream_that_was_cut(void **state)
 }
 
 /* What a hostile sender writes: one entry of the given path, type, owner and link. */
-static int receive_forged(int into, const char *path, uint32_t mode, uint32_t uid, uint64_t rdev, const char *link,
-			  int hard, const char *before)
+static int receive_forged(int into, const char *path, uint32_t mode, uint32_t uid, uint64_t rdev,
+			  const char *link, int hard, const char *before)
 {
 	auto_free struct st_frame *f = calloc(1, sizeof(*f));
 	struct err e = {0}, got = {0};
@@ -292,12 +296,17 @@ static void refuses_hostile_streams(void **state)
 	auto_fd int b = tmp_mkdir(t->dir, "b");
 
 	tmp_write(t->dir, "secret", "s");
-	assert_int_equal(receive_forged(b, "../escaped", S_IFREG | 0644, 0, 0, "", 0, NULL), -EINVAL);
+	assert_int_equal(receive_forged(b, "../escaped", S_IFREG | 0644, 0, 0, "", 0, NULL),
+			 -EINVAL);
 	assert_int_equal(receive_forged(b, "/escaped", S_IFREG | 0644, 0, 0, "", 0, NULL), -EINVAL);
-	assert_int_equal(receive_forged(b, "up/escaped", S_IFREG | 0644, 0, 0, "..", 0, "up"), -ELOOP);
-	assert_int_equal(receive_forged(b, "x", S_IFREG | 0644, 0, 0, "../secret", 1, NULL), -EINVAL);
-	assert_int_equal(receive_forged(b, "x", S_IFREG | 0644, 0, 0, "up/secret", 1, "up"), -ELOOP);
-	assert_int_equal(receive_forged(b, "mem", S_IFCHR | 0666, 0, 1ULL << 32 | 1, "", 0, NULL), -EBADMSG);
+	assert_int_equal(receive_forged(b, "up/escaped", S_IFREG | 0644, 0, 0, "..", 0, "up"),
+			 -ELOOP);
+	assert_int_equal(receive_forged(b, "x", S_IFREG | 0644, 0, 0, "../secret", 1, NULL),
+			 -EINVAL);
+	assert_int_equal(receive_forged(b, "x", S_IFREG | 0644, 0, 0, "up/secret", 1, "up"),
+			 -ELOOP);
+	assert_int_equal(receive_forged(b, "mem", S_IFCHR | 0666, 0, 1ULL << 32 | 1, "", 0, NULL),
+			 -EBADMSG);
 	assert_int_equal(receive_forged(b, "x", S_IFREG | 0644, 70000, 0, "", 0, NULL), -EBADMSG);
 	assert_true(tmp_missing(t->dir, "escaped"));
 	assert_true(tmp_missing(b, "mem"));

@@ -58,7 +58,8 @@ static void a_failed_build_leaves_nothing(void **state)
 	assert_int_equal(st_import_template(t->dir, "x", "/etc/hostname", NULL, &e) < 0, 1);
 	assert_int_equal(entries(t->dir), 2); /* itself and the lock */
 	err_clear(&e);
-	assert_int_equal(st_build_debian(t->dir, "x", &(struct st_debian){.release = "3.1"}, &e), -EINVAL);
+	assert_int_equal(st_build_debian(t->dir, "x", &(struct st_debian){.release = "3.1"}, &e),
+			 -EINVAL);
 	assert_int_equal(e.class, ERR_VALUE);
 	err_clear(&e);
 	assert_int_equal(st_build_busybox(t->dir, "../x", &e), -EINVAL);
@@ -136,10 +137,8 @@ static void a_directory_becomes_a_template(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(busybox_is_built_and_listed),
-		TEST(a_failed_build_leaves_nothing),
-		TEST(what_a_dead_builder_left_is_cleaned),
-		TEST(is_kept_while_used),
+		TEST(busybox_is_built_and_listed),	   TEST(a_failed_build_leaves_nothing),
+		TEST(what_a_dead_builder_left_is_cleaned), TEST(is_kept_while_used),
 		TEST(a_directory_becomes_a_template),
 	};
 

@@ -52,10 +52,10 @@ static inline int tmp_tree_teardown(void **state)
 }
 
 /* Wants success and says why it was none. */
-#define assert_good(call)                                                                          \
-	do {                                                                                       \
-		if ((call) < 0)                                                                    \
-			fail_msg("%s: %s", #call, e.text);                                         \
+#define assert_good(call)                                  \
+	do {                                               \
+		if ((call) < 0)                            \
+			fail_msg("%s: %s", #call, e.text); \
 	} while (0)
 
 static inline int tmp_mkdir(int dir, const char *name)
