@@ -12,7 +12,10 @@ LIBEXECDIR  = $(PREFIX)/libexec/skep
 MANDIR      = $(PREFIX)/share/man
 COMPDIR     = $(PREFIX)/share/bash-completion/completions
 
-MAKEFLAGS += $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+JOBS ?= $(shell nproc)
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(JOBS)
+endif
 
 FOLDERS := base ns cgroups net storage runtime checkpoint ctl
 PKGS    := libcap libseccomp libmnl libcgroup libnftables jansson libarchive
@@ -87,7 +90,7 @@ clean: ## remove everything that was built
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
-	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror PREFIX DESTDIR T MUST_RUN JSON RUNS'
+	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror PREFIX DESTDIR T MUST_RUN JSON RUNS JOBS'
 
 # A change of compiler or flags rebuilds everything: the file changes only when they do.
 $(BUILD)/flags: FORCE
@@ -116,7 +119,7 @@ $(UNITS): $(BUILD)/%: tests/%.c $(LIB) $(BUILD)/flags
 # The static programs are one file each and carry no sanitizer: they run where no library is.
 # musl-gcc hides the kernel's headers: they come last, after musl's own.
 KERNEL_HEADERS = $(if $(findstring musl,$(STATIC_CC)),-idirafter /usr/include -idirafter /usr/include/$(shell gcc -print-multiarch))
-STATIC_BUILD   = $(STATIC_CC) -std=gnu11 -static -Os -g $(WARN) -D_GNU_SOURCE -I. $(KERNEL_HEADERS) -MMD -MP -MF $@.d -o $@ $<
+STATIC_BUILD   = $(STATIC_CC) -std=gnu11 -static -Os -g $(WARN) -D_GNU_SOURCE -I. $(KERNEL_HEADERS) -MMD -MP -MF $@.d -o $@ $(filter %.c,$^)
 $(BUILD)/skep-monitor: runtime/skep_monitor_main.c
 $(BUILD)/skep-criu-hook: checkpoint/skep_criu_hook_main.c
 $(BUILD)/probe: tests/probe.c
