@@ -62,14 +62,18 @@ int ns_console_bind(int root, int slave, struct err *e)
 	auto_fd int dev = openat(root, "dev", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	auto_fd int tree = -EBADF;
 	auto_fd int target = -EBADF;
+	struct stat st;
 
 	if (dev < 0)
 		return err_sys(e, "open /dev in the root file system");
 	target = openat(dev, "console", O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (target < 0 && errno == EEXIST)
 		target = openat(dev, "console", O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (target < 0)
+	if (target < 0 || fstat(target, &st) < 0)
 		return err_sys(e, "make /dev/console");
+	/* The kernel would mount on the link itself. */
+	if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode))
+		return err_set(e, EEXIST, "/dev/console of the container is something else");
 	tree = ns_mount_clone(slave, "", AT_EMPTY_PATH, e);
 	return tree < 0 ? tree : ns_mount_attach(tree, target, "/dev/console", e);
 }
