@@ -30,6 +30,8 @@ static int complain(struct nft_ctx *ctx, const char *what, struct err *e)
 	message = message ? message + 7 : "nftables refused";
 	if (strstr(message, "No such file or directory") || strstr(message, "does not exist"))
 		no = ENOENT;
+	else if (strstr(message, "File exists"))
+		no = EEXIST;
 	else if (strstr(message, "Operation not supported"))
 		no = EOPNOTSUPP;
 	else if (strstr(message, "Operation not permitted"))
@@ -83,13 +85,54 @@ int net_nft_list(const char *command, char **out, struct err *e)
 	return *out ? 0 : err_set(e, ENOMEM, "keep the answer of nftables");
 }
 
+int net_nft_set_table(const char *family, const char *table, const char *body, const char *what,
+		      struct err *e)
+{
+	auto_free char *text = NULL;
+	struct err first = {0};
+	int r;
+
+	if (asprintf(&text, "create table %s %s\ntable %s %s {\n%s}\n", family, table, family,
+		     table, body) < 0)
+		return err_set(e, ENOMEM, "%s", what);
+	r = net_nft_run(text, what, &first);
+	if (r != -EEXIST) {
+		if (r < 0)
+			*e = first;
+		return r;
+	}
+	own_free(&text);
+	if (asprintf(&text, "add table %s %s\ndelete table %s %s\ntable %s %s {\n%s}\n", family,
+		     table, family, table, family, table, body) < 0)
+		return err_set(e, ENOMEM, "%s", what);
+	return net_nft_run(text, what, e);
+}
+
+int net_nft_drop_tables(const char *family, const char *const *tables, size_t count, struct err *e)
+{
+	auto_free char *there = NULL;
+	char text[1600], line[160], list[64];
+	size_t used = 0;
+	int r;
+
+	snprintf(list, sizeof(list), "list tables %s\n", family);
+	r = net_nft_list(list, &there, e);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	for (size_t i = 0; i < count; i++) {
+		snprintf(line, sizeof(line), "table %s %s\n", family, tables[i]);
+		if (!strstr(there, line))
+			continue;
+		/* "add" first: somebody else may delete it between our look and our deed. */
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "add %sdelete %s", line,
+					 line);
+		if (used >= sizeof(text))
+			return err_set(e, ENOBUFS, "too many nftables tables to remove at once");
+	}
+	return used ? net_nft_run(text, "remove nftables rules", e) : 0;
+}
+
 int net_nft_drop_table(const char *family, const char *table, struct err *e)
 {
-	char text[256], what[160];
-
-	/* "add" first: deleting what is not there would be an error, and asking first would be a race. */
-	snprintf(text, sizeof(text), "add table %s %s\ndelete table %s %s\n", family, table, family,
-		 table);
-	snprintf(what, sizeof(what), "remove nftables table %s %s", family, table);
-	return net_nft_run(text, what, e);
+	return net_nft_drop_tables(family, &table, 1, e);
 }

@@ -60,15 +60,15 @@ static int set_queue(struct net_nl *nl, int index, uint64_t rate, struct err *e)
 /* An nftables limit is a policer that needs no ifb device and is named after the link, so it is found again after a crash. */
 static int set_policer(const char *host_name, uint64_t rate, struct err *e)
 {
-	char text[768];
+	char text[512], table[64];
 
+	snprintf(table, sizeof(table), "skep_shape_%s", host_name);
 	snprintf(text, sizeof(text),
-		 "add table netdev skep_shape_%s\ndelete table netdev skep_shape_%s\n"
-		 "table netdev skep_shape_%s {\n"
 		 "chain in { type filter hook ingress device \"%s\" priority -450; policy accept;\n"
-		 "limit rate over %" PRIu64 " bytes/second burst %" PRIu32 " bytes drop\n}\n}\n",
-		 host_name, host_name, host_name, host_name, rate, burst_bytes(rate));
-	return net_nft_run(text, "limit the bandwidth from the container", e);
+		 "limit rate over %" PRIu64 " bytes/second burst %" PRIu32 " bytes drop\n}\n",
+		 host_name, rate, burst_bytes(rate));
+	return net_nft_set_table("netdev", table, text, "limit the bandwidth from the container",
+				 e);
 }
 
 int net_shape_set(const char *host_name, uint64_t rate_bits, struct err *e)

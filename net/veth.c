@@ -15,8 +15,8 @@
 #include "net/forward.h"
 #include "net/guard.h"
 #include "net/link.h"
-#include "net/lock.h"
 #include "net/netns.h"
+#include "net/nft.h"
 #include "net/routed.h"
 #include "net/shape.h"
 
@@ -297,13 +297,27 @@ int net_veth_destroy(const char *host_name, struct err *e)
 	return r < 0 ? r : net_link_destroy(&nl, host_name, e);
 }
 
+/* All rules that a host end can have, in one transaction. */
+static int drop_rules(const char *host_name, struct err *e)
+{
+	char guard[48], shape[48], lock[48];
+
+	snprintf(guard, sizeof(guard), "skep_guard_%s", host_name);
+	snprintf(shape, sizeof(shape), "skep_shape_%s", host_name);
+	snprintf(lock, sizeof(lock), "skep_lock_%s", host_name);
+	return net_nft_drop_tables("netdev", (const char *[]){guard, shape, lock}, 3, e);
+}
+
 /* Goes on after a failure, so that one stuck thing does not keep the others; the first cause is returned. */
 int net_if_destroy(const char *host_name, bool leave_link, struct err *e)
 {
-	static int (*const steps[])(const char *, struct err *) = {
-		net_veth_destroy, net_shape_remove, net_guard_remove, net_unlock, net_forward_drop};
+	static int (*const steps[])(const char *, struct err *) = {net_veth_destroy, drop_rules,
+								   net_forward_drop};
 	int result = 0;
 
+	if (!net_link_name_ok(host_name))
+		return err_set(e, EINVAL, "'%.15s' cannot name a link", host_name);
+	/* With the link its queue goes as well. */
 	for (size_t i = leave_link ? 1 : 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		int r = steps[i](host_name, e);
 
