@@ -83,17 +83,13 @@ static const char *const allowed[] = {
 };
 // clang-format on
 
-/* Newer than the libseccomp of Debian 12. From 424 on a call has the same number on every architecture. */
-static const struct {
-	const char *name;
-	int nr;
-} allowed_new[] = {
-	{"statmount", 457},	    {"listmount", 458},	       {"lsm_get_self_attr", 459},
-	{"lsm_set_self_attr", 460}, {"lsm_list_modules", 461}, {"mseal", 462},
-	{"setxattrat", 463},	    {"getxattrat", 464},       {"listxattrat", 465},
-	{"removexattrat", 466},	    {"open_tree_attr", 467},   {"file_getattr", 468},
-	{"file_setattr", 469},
-};
+/*
+ * Allowed, but newer than the libseccomp of Debian 12, which takes no bare numbers when it also filters 32-bit programs: statmount,
+ * listmount, lsm_get_self_attr, lsm_set_self_attr, lsm_list_modules, mseal, setxattrat, getxattrat, listxattrat, removexattrat,
+ * open_tree_attr, file_getattr, file_setattr. From 424 on a call has the same number on every architecture.
+ */
+#define NEW_FIRST 457
+#define NEW_LAST  469
 
 /* Refused with EPERM: the host's, or a wide door into the kernel. */
 // clang-format off
@@ -157,6 +153,8 @@ static const uint64_t personalities[] = {0, 8, 0x20000, 0x20008, 0xffffffff};
 #endif
 #define JEQ(k, yes, no)	 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, k, yes, no)
 #define JSET(k, yes, no) BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, k, yes, no)
+#define JGE(k, yes, no)	 BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, k, yes, no)
+#define JGT(k, yes, no)	 BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, k, yes, no)
 #define FAIL(no)	 BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (no))
 
 /*
@@ -165,19 +163,22 @@ static const uint64_t personalities[] = {0, 8, 0x20000, 0x20008, 0xffffffff};
  */
 static const struct sock_filter guards[] = {
 	/*  0 */ LD(arch),
-	/*  1 */ JEQ(0, 0, 12), /* END */
+	/*  1 */ JEQ(0, 0, 15), /* END */
 	/*  2 */ LD(nr),
-	/*  3 */ JEQ(SYS_ioctl, 0, 4),
-	/*  4 */ LD_ARG(1),
-	/*  5 */ JEQ(TIOCSTI, 1, 0),
-	/*  6 */ JEQ(TIOCLINUX, 0, 7), /* END */
-	/*  7 */ FAIL(EPERM),
-	/*  8 */ JEQ(SYS_socket, 1, 0),
-	/*  9 */ JEQ(SYS_socketpair, 0, 4), /* END */
-	/* 10 */ LD_ARG(0),
-	/* 11 */ JEQ(AF_ALG, 1, 0),
-	/* 12 */ JEQ(AF_VSOCK, 0, 1), /* END */
-	/* 13 */ FAIL(EAFNOSUPPORT),
+	/*  3 */ JGE(NEW_FIRST, 0, 2),
+	/*  4 */ JGT(NEW_LAST, 12, 0), /* END */
+	/*  5 */ BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	/*  6 */ JEQ(SYS_ioctl, 0, 4),
+	/*  7 */ LD_ARG(1),
+	/*  8 */ JEQ(TIOCSTI, 1, 0),
+	/*  9 */ JEQ(TIOCLINUX, 0, 7), /* END */
+	/* 10 */ FAIL(EPERM),
+	/* 11 */ JEQ(SYS_socket, 1, 0),
+	/* 12 */ JEQ(SYS_socketpair, 0, 4), /* END */
+	/* 13 */ LD_ARG(0),
+	/* 14 */ JEQ(AF_ALG, 1, 0),
+	/* 15 */ JEQ(AF_VSOCK, 0, 1), /* END */
+	/* 16 */ FAIL(EAFNOSUPPORT),
 };
 
 /* The flags are argument 0 of unshare and of clone (on s390 of clone argument 1). */
@@ -272,8 +273,6 @@ static int add_rules(scmp_filter_ctx ctx, const struct ns_seccomp_options *opt, 
 		r = add_x86_32(ctx, e);
 	if (r >= 0)
 		r = add_names(ctx, SCMP_ACT_ALLOW, allowed, ARRAY_SIZE(allowed), e);
-	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(allowed_new); i++)
-		r = add(ctx, SCMP_ACT_ALLOW, allowed_new[i].name, allowed_new[i].nr, e);
 	if (r >= 0)
 		r = add_names(ctx, SCMP_ACT_ERRNO(EPERM), refused, ARRAY_SIZE(refused), e);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(optional); i++) {
@@ -321,8 +320,6 @@ void ns_seccomp_profile_text(const struct ns_seccomp_options *opt, FILE *to)
 	print_names(to, "allow", allowed, ARRAY_SIZE(allowed));
 	print_names(to, "eperm", refused, ARRAY_SIZE(refused));
 	print_names(to, "x86_32", allowed_x86_32, ARRAY_SIZE(allowed_x86_32));
-	for (size_t i = 0; i < ARRAY_SIZE(allowed_new); i++)
-		fprintf(to, "%s=%d ", allowed_new[i].name, allowed_new[i].nr);
 	for (size_t i = 0; i < ARRAY_SIZE(optional); i++)
 		fprintf(to, "%s:%d:%d ", optional[i].name, optional[i].no,
 			has_option(opt, optional[i].option));

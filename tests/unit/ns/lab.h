@@ -44,13 +44,13 @@ struct lab {
 };
 
 /* Notes the first thing that is not as it should be, and leaves the child's function. */
-#define LAB_CHECK(lab, what)                                                                       \
-	do {                                                                                       \
-		if (!(what)) {                                                                     \
-			snprintf((lab)->shared->failed, sizeof((lab)->shared->failed),             \
-				 "%s:%d: %s (errno %d)", __func__, __LINE__, #what, errno);        \
-			return -ECANCELED;                                                         \
-		}                                                                                  \
+#define LAB_CHECK(lab, what)                                                                \
+	do {                                                                                \
+		if (!(what)) {                                                              \
+			snprintf((lab)->shared->failed, sizeof((lab)->shared->failed),      \
+				 "%s:%d: %s (errno %d)", __func__, __LINE__, #what, errno); \
+			return -ECANCELED;                                                  \
+		}                                                                           \
 	} while (0)
 
 static inline void lab_make(struct lab *lab)

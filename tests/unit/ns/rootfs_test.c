@@ -116,7 +116,7 @@ static bool can_write(const char *path)
 static int whole_way(struct lab *lab, struct err *e)
 {
 	static const char *const masked[] = {"/proc/meminfo", "/proc/keys", "/sys/firmware",
-					     "/proc/acpi",  "/nowhere",	  "/sys/module"};
+					     "/proc/acpi",    "/nowhere",   "/sys/module"};
 	static const char *const readonly[] = {"/proc/sys", "/proc/bus", "/nowhere"};
 	auto_fd int master = -EBADF;
 	auto_fd int slave = -EBADF;
@@ -195,7 +195,8 @@ static void test_whole_way(void **state)
 		}
 		tree_fd = ns_rootfs_open(lab.root, -1, &e);
 		assert_true(tree_fd >= 0);
-		assert_int_equal(lab_run(&lab, SPACES | (userns ? CLONE_NEWUSER : 0), whole_way), 0);
+		assert_int_equal(lab_run(&lab, SPACES | (userns ? CLONE_NEWUSER : 0), whole_way),
+				 0);
 		own_close_fd(&tree_fd);
 		lab_drop(&lab);
 	}
@@ -439,9 +440,9 @@ static void test_cwd_outside(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole_way),	cmocka_unit_test(test_idmapped_root),
-		cmocka_unit_test(test_hostile_image),	cmocka_unit_test(test_hostile_console),
-		cmocka_unit_test(test_tmpcopyup),	cmocka_unit_test(test_cwd_outside),
+		cmocka_unit_test(test_whole_way),     cmocka_unit_test(test_idmapped_root),
+		cmocka_unit_test(test_hostile_image), cmocka_unit_test(test_hostile_console),
+		cmocka_unit_test(test_tmpcopyup),     cmocka_unit_test(test_cwd_outside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
