@@ -83,7 +83,7 @@ static void put_own6(FILE *f, const struct net_if *ifc)
 int net_guard_set(const struct net_if *ifc, struct err *e)
 {
 	auto_free char *text = NULL;
-	char mac[NET_MAC_STR_MAX];
+	char mac[NET_MAC_STR_MAX], table[64];
 	const char *h = ifc->host_name;
 	size_t len;
 	FILE *f;
@@ -97,9 +97,6 @@ int net_guard_set(const struct net_if *ifc, struct err *e)
 	if (!f)
 		return err_sys(e, "compose the anti-spoofing rules");
 	net_mac_to_str(ifc->mac, mac);
-	fprintf(f,
-		"add table netdev skep_guard_%s\ndelete table netdev skep_guard_%s\ntable netdev skep_guard_%s {\n",
-		h, h, h);
 	fprintf(f, "chain own6 {\n");
 	put_own6(f, ifc);
 	fprintf(f,
@@ -108,10 +105,11 @@ int net_guard_set(const struct net_if *ifc, struct err *e)
 	put_drops(f, mac);
 	put_ipv4(f, ifc, mac);
 	put_ipv6(f, ifc);
-	fprintf(f, "}\n}\n");
+	fprintf(f, "}\n");
 	if (fclose(f))
 		return err_sys(e, "compose the anti-spoofing rules");
-	return net_nft_run(text, "set up anti-spoofing", e);
+	snprintf(table, sizeof(table), "skep_guard_%s", h);
+	return net_nft_set_table("netdev", table, text, "set up anti-spoofing", e);
 }
 
 int net_guard_remove(const char *host_name, struct err *e)

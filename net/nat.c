@@ -26,14 +26,12 @@ static int set_table(const char *bridge, const struct net_addr *subnets, size_t 
 		     struct err *e)
 {
 	auto_free char *text = NULL;
+	char table[64];
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
 
 	if (!f)
 		return err_sys(e, "compose the NAT rules");
-	fprintf(f,
-		"add table inet skep_nat_%s\ndelete table inet skep_nat_%s\ntable inet skep_nat_%s {\n",
-		bridge, bridge, bridge);
 	fprintf(f, "chain postrouting { type nat hook postrouting priority 100; policy accept;\n");
 	for (size_t i = 0; i < count; i++)
 		if (subnets[i].family)
@@ -42,11 +40,12 @@ static int set_table(const char *bridge, const struct net_addr *subnets, size_t 
 	fprintf(f,
 		"}\nchain forward { type filter hook forward priority 0; policy accept;\n"
 		"ct state invalid iifname \"%s\" drop\niifname \"%s\" accept\n"
-		"oifname \"%s\" ct state established,related accept\n}\n}\n",
+		"oifname \"%s\" ct state established,related accept\n}\n",
 		bridge, bridge, bridge);
 	if (fclose(f))
 		return err_sys(e, "compose the NAT rules");
-	return net_nft_run(text, "set up NAT", e);
+	snprintf(table, sizeof(table), "skep_nat_%s", bridge);
+	return net_nft_set_table("inet", table, text, "set up NAT", e);
 }
 
 int net_nat_ensure(const char *bridge, const struct net_addr *subnets, size_t count, struct err *e)
