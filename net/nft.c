@@ -92,7 +92,9 @@ int net_nft_set_table(const char *family, const char *table, const char *body, c
 	struct err first = {0};
 	int r;
 
-	if (asprintf(&text, "create table %s %s {\n%s}\n", family, table, body) < 0)
+	/* Two commands: libnftables 1.0.6 takes a body behind "create table", and forgets it without a word. */
+	if (asprintf(&text, "create table %s %s\ntable %s %s {\n%s}\n", family, table, family,
+		     table, body) < 0)
 		return err_set(e, ENOMEM, "%s", what);
 	r = net_nft_run(text, what, &first);
 	if (r != -EEXIST) {
