@@ -16,6 +16,7 @@
 
 /* Three numbers of at most ten digits, two spaces, a newline. */
 #define LINE_MOST 33
+#define TEXT_MOST 4096
 
 static bool overlap(uint32_t a, uint32_t b, uint32_t na, uint32_t nb)
 {
@@ -81,6 +82,11 @@ static int write_map(pid_t pid, const char *file, const struct ns_idmap *map, si
 	for (size_t i = 0; i < n; i++)
 		len += (size_t)snprintf(text + len, size - len, "%u %u %u\n", map[i].inside,
 					map[i].outside, map[i].count);
+	/* map_write(), kernel/user_namespace.c: less than a page, or a bare EINVAL. */
+	if (len >= TEXT_MOST) {
+		err_set(e, EINVAL, "%s of %zu lines is longer than the kernel takes", file, n);
+		return err_class(e, ERR_CONFIG);
+	}
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
