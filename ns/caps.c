@@ -18,8 +18,8 @@
 
 #define BIT(cap) (UINT64_C(1) << (cap))
 
-/* What reaches beyond a container even from inside its user namespace, or has no meaning there. SYS_BOOT stays: reboot(2)
- * in a pid namespace ends just its init. */
+/* What reaches beyond a container even from inside its user namespace, or has no meaning there.
+ * SYS_BOOT stays: reboot(2) in a pid namespace ends just its init. */
 static const int beyond[] = {
 	CAP_SYS_MODULE, CAP_SYS_RAWIO,	  CAP_SYS_TIME,	     CAP_SYSLOG,
 	CAP_MAC_ADMIN,	CAP_MAC_OVERRIDE, CAP_AUDIT_CONTROL, CAP_BPF,
@@ -46,7 +46,8 @@ int ns_caps_from_str(const char *name, int *cap, struct err *e)
 	const char *bare = strncasecmp(name, "cap_", 4) ? name : name + 4;
 	int len = snprintf(full, sizeof(full), "cap_%s", bare);
 
-	/* libcap takes numbers and prefixes of longer texts, too: only whole words are a name here. */
+	/* libcap takes numbers and prefixes of longer texts, too: only whole words are a name here.
+	 */
 	for (const char *p = bare; *p; p++)
 		if (!isalpha((unsigned char)*p) && *p != '_')
 			len = -1;

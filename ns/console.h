@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Terminals: a pty of the container's own devpts, its place as /dev/console, controlling terminal. */
+/* Terminals: a pty of the container's own devpts, its place as /dev/console, controlling terminal.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -8,16 +9,17 @@
 struct err;
 
 /*
- * Makes a pty in the devpts at /dev/pts below root ("/" after the pivot: any fd of it). The slave comes from the master by
- * TIOCGPTPEER, never by a path (CVE-2025-52565). Both are the caller's, CLOEXEC, O_NOCTTY.
+ * Makes a pty in the devpts at /dev/pts below root ("/" after the pivot: any fd of it). The slave
+ * comes from the master by TIOCGPTPEER, never by a path (CVE-2025-52565). Both are the caller's,
+ * CLOEXEC, O_NOCTTY.
  */
 int ns_console_new(int root, int *master, int *slave, struct err *e);
 
 /* The same from the host's /dev/pts, for exec from a host side. */
 int ns_console_new_host(int *master, int *slave, struct err *e);
 
-/* Binds the slave on /dev/console below root; the mount point is made without following links (CVE-2026-88264). Before
- * the pivot, and only when /dev is fresh. */
+/* Binds the slave on /dev/console below root; the mount point is made without following links
+ * (CVE-2026-88264). Before the pivot, and only when /dev is fresh. */
 int ns_console_bind(int root, int slave, struct err *e);
 
 /* Gives the slave to the container's user (for a user other than root). */
@@ -25,11 +27,13 @@ int ns_console_chown(int slave, uint32_t uid, uint32_t gid, struct err *e);
 
 int ns_console_resize(int fd, unsigned rows, unsigned cols, struct err *e);
 
-/* Makes slave our controlling terminal (we must be a session leader: ns_console_session()) and 0, 1, 2. */
+/* Makes slave our controlling terminal (we must be a session leader: ns_console_session()) and 0,
+ * 1, 2. */
 int ns_console_take(int slave, struct err *e);
 
 /* setsid(2); to be one already is success. */
 int ns_console_session(struct err *e);
 
-/* Makes fds[0..2] our 0, 1, 2, whichever numbers they have (also when they overlap). They stay open otherwise. */
+/* Makes fds[0..2] our 0, 1, 2, whichever numbers they have (also when they overlap). They stay open
+ * otherwise. */
 int ns_console_stdio(const int fds[3], struct err *e);

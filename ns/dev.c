@@ -38,7 +38,8 @@ static int open_dev(int root, struct err *e)
 {
 	int fd = openat(root, "dev", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	/* openat does cross what is mounted there; root is a mount fd, so "dev" is one step below it. */
+	/* openat does cross what is mounted there; root is a mount fd, so "dev" is one step below
+	 * it. */
 	return fd >= 0 ? fd : err_sys(e, "open /dev in the root file system");
 }
 
@@ -111,7 +112,8 @@ int ns_dev_null_open(struct err *e)
 	return open_host_node("/dev/null", S_IFCHR, makedev(1, 3), e);
 }
 
-/* In a user namespace mknod(2) gives EPERM whatever the capabilities: bind the host's node on an empty file. */
+/* In a user namespace mknod(2) gives EPERM whatever the capabilities: bind the host's node on an
+ * empty file. */
 static int bind_node(int dir, const char *name, const char *host, mode_t kind, dev_t want,
 		     struct err *e)
 {
@@ -138,7 +140,8 @@ static int make_node(int dir, const char *name, const struct ns_device *dev, str
 	if (mknodat(dir, name, kind | 0600, makedev((unsigned)dev->major, (unsigned)dev->minor)) <
 	    0)
 		return err_sys(e, "make device %s", dev->path);
-	/* The name is new and ours (mknodat never follows or replaces), so the mode goes to that object. */
+	/* The name is new and ours (mknodat never follows or replaces), so the mode goes to that
+	 * object. */
 	fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(e, "open device %s", dev->path);
@@ -215,7 +218,8 @@ int ns_dev_node(int root, const struct ns_device *dev, bool userns, struct err *
 		return err_class(e, ERR_CONFIG);
 	}
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		/* podman lists the six again; the image may bring the very device asked for. Anything else is in the way. */
+		/* podman lists the six again; the image may bring the very device asked for.
+		 * Anything else is in the way. */
 		if (is_default(name, dev) ||
 		    ((st.st_mode & S_IFMT) == kind && dev->type != 'p' &&
 		     st.st_rdev == makedev((unsigned)dev->major, (unsigned)dev->minor)))
@@ -230,7 +234,8 @@ int ns_dev_node(int root, const struct ns_device *dev, bool userns, struct err *
 
 int ns_dev_mount_pts(int root, bool tty_gid_mapped, struct err *e)
 {
-	/* Every devpts mount has been an instance of its own since 4.7; "newinstance" is for the reader of mountinfo. */
+	/* Every devpts mount has been an instance of its own since 4.7; "newinstance" is for the
+	 * reader of mountinfo. */
 	return mount_fs(root, "devpts", "/dev/pts",
 			tty_gid_mapped ? "newinstance,ptmxmode=0666,mode=0620,gid=5"
 				       : "newinstance,ptmxmode=0666,mode=0620",

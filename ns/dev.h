@@ -3,8 +3,9 @@
 #pragma once
 
 /*
- * All run on the init side between ns_rootfs_attach() and ns_rootfs_pivot(): the host's nodes are still reachable by
- * path in our copy of its mounts, and nothing that the image brought as /dev is looked at (CVE-2026-41579, CVE-2026-47766).
+ * All run on the init side between ns_rootfs_attach() and ns_rootfs_pivot(): the host's nodes are
+ * still reachable by path in our copy of its mounts, and nothing that the image brought as /dev is
+ * looked at (CVE-2026-41579, CVE-2026-47766).
  */
 
 #include <stdbool.h>
@@ -22,25 +23,29 @@ struct ns_device {
 	uint32_t uid, gid; /* inside ids */
 };
 
-/* Mounts the fresh tmpfs on /dev (mode 755, 64 MiB), refusing a /dev that is a link. Call it before the mount list
- * when the list has no /dev of its own. */
+/* Mounts the fresh tmpfs on /dev (mode 755, 64 MiB), refusing a /dev that is a link. Call it before
+ * the mount list when the list has no /dev of its own. */
 int ns_dev_mount(int root, struct err *e);
 
-/* Whether what is on /dev below root is a tmpfs mounted by us (and so the nodes may be made in it). 1, 0, or -errno. */
+/* Whether what is on /dev below root is a tmpfs mounted by us (and so the nodes may be made in it).
+ * 1, 0, or -errno. */
 int ns_dev_is_fresh(int root, struct err *e);
 
 /*
- * null zero full random urandom tty; links fd stdin stdout stderr core ptmx. In a user namespace (where mknod is refused) the
- * nodes are bind mounts of the host's, each verified by its device number.
+ * null zero full random urandom tty; links fd stdin stdout stderr core ptmx. In a user namespace
+ * (where mknod is refused) the nodes are bind mounts of the host's, each verified by its device
+ * number.
  */
 int ns_dev_default(int root, bool userns, struct err *e);
 
 /* One more node from the spec; paths outside /dev are allowed by OCI and resolved inside root. */
 int ns_dev_node(int root, const struct ns_device *dev, bool userns, struct err *e);
 
-/* /dev/pts (newinstance, ptmxmode=666, mode=620, gid=5 if tty_gid_mapped) and /dev/shm, where the mount list lacks them. */
+/* /dev/pts (newinstance, ptmxmode=666, mode=620, gid=5 if tty_gid_mapped) and /dev/shm, where the
+ * mount list lacks them. */
 int ns_dev_mount_pts(int root, bool tty_gid_mapped, struct err *e);
 int ns_dev_mount_shm(int root, uint64_t size_bytes, struct err *e);
 
-/* An O_PATH fd of the host's /dev/null, verified to be character device 1:3 (CVE-2025-31133). Before the pivot. */
+/* An O_PATH fd of the host's /dev/null, verified to be character device 1:3 (CVE-2025-31133).
+ * Before the pivot. */
 int ns_dev_null_open(struct err *e);

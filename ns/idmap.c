@@ -68,7 +68,8 @@ bool ns_idmap_to_host(const struct ns_idmap *map, size_t n, uint32_t inside, uin
 	return false;
 }
 
-/* The kernel takes a map in one write only (user_namespaces(7)), so the whole text is made first. */
+/* The kernel takes a map in one write only (user_namespaces(7)), so the whole text is made first.
+ */
 static int write_map(pid_t pid, const char *file, const struct ns_idmap *map, size_t n,
 		     struct err *e)
 {
@@ -100,7 +101,8 @@ static int write_map(pid_t pid, const char *file, const struct ns_idmap *map, si
 	return 0;
 }
 
-/* Without CAP_SETGID outside, gid_map is writable only once setgroups is denied (user_namespaces(7)). */
+/* Without CAP_SETGID outside, gid_map is writable only once setgroups is denied
+ * (user_namespaces(7)). */
 static int deny_setgroups(pid_t pid, struct err *e)
 {
 	char path[64];
@@ -146,7 +148,8 @@ int ns_idmap_userns(const struct ns_idmap *uids, size_t n_uids, const struct ns_
 	if (pid == 0) {
 		char c;
 
-		/* I am the namespace's only member: I live until the pipe ends, also when my parent dies. */
+		/* I am the namespace's only member: I live until the pipe ends, also when my parent
+		 * dies. */
 		close(hold[1]);
 		while (read(hold[0], &c, 1) < 0 && errno == EINTR)
 			;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* User and group id maps of a user namespace: writing them, and a namespace for id-mapped mounts. */
+/* User and group id maps of a user namespace: writing them, and a namespace for id-mapped mounts.
+ */
 #pragma once
 
 /*
- * Life: the spec holds two arrays of struct ns_idmap. Host side, after clone3(CLONE_NEWUSER) and before init may go on:
- * ns_idmap_write(). For id-mapped mounts the host side makes a namespace with the same maps by ns_idmap_userns().
+ * Life: the spec holds two arrays of struct ns_idmap. Host side, after clone3(CLONE_NEWUSER) and
+ * before init may go on: ns_idmap_write(). For id-mapped mounts the host side makes a namespace
+ * with the same maps by ns_idmap_userns().
  */
 
 #include <stdbool.h>
@@ -23,19 +25,22 @@ struct ns_idmap {
 	uint32_t count;
 };
 
-/* Checks that the lines do not overlap, do not wrap, and that root (inside id 0) is mapped. -EINVAL, class CONFIG. */
+/* Checks that the lines do not overlap, do not wrap, and that root (inside id 0) is mapped.
+ * -EINVAL, class CONFIG. */
 int ns_idmap_check(const struct ns_idmap *map, size_t n, const char *what, struct err *e);
 
 /*
- * Host side: writes /proc/PID/setgroups ("deny" only where we lack CAP_SETGID and the kernel demands it), gid_map,
- * uid_map. The process must not have been reaped (a clone3 child of ours is safe).
+ * Host side: writes /proc/PID/setgroups ("deny" only where we lack CAP_SETGID and the kernel
+ * demands it), gid_map, uid_map. The process must not have been reaped (a clone3 child of ours is
+ * safe).
  */
 int ns_idmap_write(pid_t pid, const struct ns_idmap *uids, size_t n_uids,
 		   const struct ns_idmap *gids, size_t n_gids, struct err *e);
 
 /*
- * Host side: makes a user namespace with these maps, owned by nobody but the returned fd (a short-lived child is
- * its first member). For MOUNT_ATTR_IDMAP: an id-mapped mount shows on-disk id `inside` as `outside`.
+ * Host side: makes a user namespace with these maps, owned by nobody but the returned fd (a
+ * short-lived child is its first member). For MOUNT_ATTR_IDMAP: an id-mapped mount shows on-disk id
+ * `inside` as `outside`.
  */
 int ns_idmap_userns(const struct ns_idmap *uids, size_t n_uids, const struct ns_idmap *gids,
 		    size_t n_gids, struct err *e);

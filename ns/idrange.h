@@ -18,9 +18,10 @@ struct ns_idrange_pool {
 };
 
 /*
- * Fills pool from the lines of user "skep" in text, the content of /etc/subuid ("skep:1073741824:536870912"); its largest
- * line counts, rounded inwards to the width. Without such a line (or text NULL): the default pool. A line of skep's that
- * is malformed or narrower than one container is -EINVAL, class CONFIG.
+ * Fills pool from the lines of user "skep" in text, the content of /etc/subuid
+ * ("skep:1073741824:536870912"); its largest line counts, rounded inwards to the width. Without
+ * such a line (or text NULL): the default pool. A line of skep's that is malformed or narrower than
+ * one container is -EINVAL, class CONFIG.
  */
 int ns_idrange_pool_parse(const char *text, struct ns_idrange_pool *pool, struct err *e);
 
@@ -28,8 +29,9 @@ int ns_idrange_pool_parse(const char *text, struct ns_idrange_pool *pool, struct
 int ns_idrange_pool_load(struct ns_idrange_pool *pool, struct err *e);
 
 /*
- * Picks the base of a free range: a hash of seed (the container's name or uuid) chooses where to begin, so that two hosts seldom
- * choose the same base for two containers, then the next one not in taken[]. -ENOSPC when the pool is full.
+ * Picks the base of a free range: a hash of seed (the container's name or uuid) chooses where to
+ * begin, so that two hosts seldom choose the same base for two containers, then the next one not in
+ * taken[]. -ENOSPC when the pool is full.
  */
 int ns_idrange_pick(const struct ns_idrange_pool *pool, const char *seed, const uint32_t taken[],
 		    size_t n, uint32_t *base, struct err *e);

@@ -60,7 +60,8 @@ static int mask_one(int target, const char *path, int null_fd, int *empty, struc
 	} else if (*empty >= 0) {
 		tree = ns_mount_clone(*empty, "", AT_EMPTY_PATH, e);
 	} else {
-		/* One tmpfs for all directories; the superblock itself is read-only, so a remount of one mount frees nothing. */
+		/* One tmpfs for all directories; the superblock itself is read-only, so a remount
+		 * of one mount frees nothing. */
 		*empty = ns_mount_new("tmpfs", "tmpfs", "ro,nr_inodes=1,mode=755",
 				      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 					      MOUNT_ATTR_NOEXEC,

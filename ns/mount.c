@@ -17,7 +17,8 @@
 #include "base/path.h"
 #include "ns/tmpcopyup.h"
 
-/* What the kernel says about a refused file system is in the context fd's log, not in errno (fsopen(2)). */
+/* What the kernel says about a refused file system is in the context fd's log, not in errno
+ * (fsopen(2)). */
 static int fs_error(int ctx, const char *what, const char *name, struct err *e)
 {
 	int no = errno;
@@ -167,8 +168,9 @@ static int open_fs(const struct ns_mount *m, struct err *e)
 
 	if (m->sync && asprintf(&data, "sync%s%s", m->data ? "," : "", m->data ? m->data : "") < 0)
 		return err_set(e, ENOMEM, "out of memory for mount options");
-	/* "ro" and the like are set on the mount, not on the superblock, which others may share. Set now, not with
-	 * set_attrs(): in a user namespace the kernel lets a new proc or sysfs be no freer than the host's. */
+	/* "ro" and the like are set on the mount, not on the superblock, which others may share.
+	 * Set now, not with set_attrs(): in a user namespace the kernel lets a new proc or sysfs be
+	 * no freer than the host's. */
 	return ns_mount_new(type, m->source ? m->source : type, data ? data : m->data,
 			    m->attr_set | m->rec_attr_set, e);
 }
@@ -184,7 +186,8 @@ static int is_directory(int fd, bool *directory, struct err *e)
 	return 0;
 }
 
-/* A link at /proc or /sys would put a label or sysctl write elsewhere (CVE-2019-19921, CVE-2023-27561). */
+/* A link at /proc or /sys would put a label or sysctl write elsewhere (CVE-2019-19921,
+ * CVE-2023-27561). */
 static int refuse_link(int root, const struct ns_mount *m, struct err *e)
 {
 	static const char *const fixed[] = {"proc", "sys", "dev"};

@@ -3,9 +3,10 @@
 #pragma once
 
 /*
- * Life: the spec zeroes a struct with ns_mount_init(), fills target/fstype/source, feeds each OCI option to
- * ns_mount_parse_option(). Host side: ns_mount_open_source() for bind mounts whose source init's ids could not reach, or which
- * are to be id-mapped. Init side, before the pivot: ns_mount_one(). Then ns_mount_done().
+ * Life: the spec zeroes a struct with ns_mount_init(), fills target/fstype/source, feeds each OCI
+ * option to ns_mount_parse_option(). Host side: ns_mount_open_source() for bind mounts whose source
+ * init's ids could not reach, or which are to be id-mapped. Init side, before the pivot:
+ * ns_mount_one(). Then ns_mount_done().
  */
 
 #include <stdbool.h>
@@ -23,8 +24,8 @@ struct ns_mount {
 	uint64_t attr_clr;
 	uint64_t rec_attr_set; /* the r… options (rro, rnosuid): this mount and all below */
 	uint64_t rec_attr_clr;
-	unsigned long
-		propagation; /* MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE, | MS_REC; 0: private */
+	unsigned long propagation; /* MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE, | MS_REC; 0:
+				      private */
 	bool bind;
 	bool recursive; /* rbind */
 	bool remount;	/* change the mount that is at target */
@@ -32,7 +33,8 @@ struct ns_mount {
 	bool idmap;	/* "idmap": source shows the container's ids */
 	bool ridmap;	/* "ridmap": the same for the whole tree */
 	bool tmpcopyup; /* tmpfs that begins with what was at target */
-	bool optional; /* not an OCI word: a missing source or unknown fs is skipped with a notice */
+	bool optional;	/* not an OCI word: a missing source or unknown fs is skipped with a notice
+			 */
 	bool src_nofollow;
 	int source_fd; /* -EBADF, or a detached tree from ns_mount_open_source() */
 };
@@ -40,7 +42,8 @@ struct ns_mount {
 void ns_mount_init(struct ns_mount *m);
 void ns_mount_done(struct ns_mount *m);
 
-/* One OCI option word; unknown ones are added to data, for the file system to judge. -ENOMEM, -EINVAL (control characters). */
+/* One OCI option word; unknown ones are added to data, for the file system to judge. -ENOMEM,
+ * -EINVAL (control characters). */
 int ns_mount_parse_option(struct ns_mount *m, const char *opt, struct err *e);
 
 /* Sets the strings (copies) and the words in one go: for tables. options: comma-separated. */
@@ -48,26 +51,31 @@ int ns_mount_set(struct ns_mount *m, const char *source, const char *target, con
 		 const char *options, struct err *e);
 
 /*
- * Host side, before or after clone: opens m->source as a detached tree into m->source_fd (attributes set, id-mapped by userns_fd
- * when the options ask or userns_fd >= 0 and m->idmap). The fd goes to init over clone or the sync socket.
+ * Host side, before or after clone: opens m->source as a detached tree into m->source_fd
+ * (attributes set, id-mapped by userns_fd when the options ask or userns_fd >= 0 and m->idmap). The
+ * fd goes to init over clone or the sync socket.
  */
 int ns_mount_open_source(struct ns_mount *m, int userns_fd, struct err *e);
 
 /*
- * Init side, before the pivot: makes the mount and puts it on m->target below root (made if missing; a link in the target's
- * path is resolved inside root, and the kinds are compared: directory on directory, file on file). /proc and /sys must be
- * real directories, not links (CVE-2019-19921). "cgroup" gives cgroup2 of our cgroup namespace. m->source_fd is consumed.
+ * Init side, before the pivot: makes the mount and puts it on m->target below root (made if
+ * missing; a link in the target's path is resolved inside root, and the kinds are compared:
+ * directory on directory, file on file). /proc and /sys must be real directories, not links
+ * (CVE-2019-19921). "cgroup" gives cgroup2 of our cgroup namespace. m->source_fd is consumed.
  */
 int ns_mount_one(int root, struct ns_mount *m, struct err *e);
 
-/* The new mount API in one call: a detached mount of fstype with data (may be NULL). Returns the mount fd. */
+/* The new mount API in one call: a detached mount of fstype with data (may be NULL). Returns the
+ * mount fd. */
 int ns_mount_new(const char *fstype, const char *source, const char *data, uint64_t attr,
 		 struct err *e);
 
-/* A detached copy of what is at (dirfd, path); flags: AT_RECURSIVE, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW. Returns its fd. */
+/* A detached copy of what is at (dirfd, path); flags: AT_RECURSIVE, AT_EMPTY_PATH,
+ * AT_SYMLINK_NOFOLLOW. Returns its fd. */
 int ns_mount_clone(int dirfd, const char *path, unsigned flags, struct err *e);
 
-/* Attaches a detached mount on the object target_fd (an O_PATH fd). what names it for the message. */
+/* Attaches a detached mount on the object target_fd (an O_PATH fd). what names it for the message.
+ */
 int ns_mount_attach(int mount_fd, int target_fd, const char *what, struct err *e);
 
 /* mount_setattr(2) on a mount fd. recursive: the whole tree. */

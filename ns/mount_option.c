@@ -10,7 +10,8 @@
 #include "base/own.h"
 #include "ns/mount.h"
 
-/* X of an attribute word: the bits it sets, the bits it clears. With an "r" before it, it holds for the whole tree. */
+/* X of an attribute word: the bits it sets, the bits it clears. With an "r" before it, it holds for
+ * the whole tree. */
 static const struct attr_word {
 	const char *word;
 	uint64_t set, clr;
@@ -56,7 +57,8 @@ static void merge(uint64_t *set, uint64_t *clr, const struct attr_word *w)
 {
 	*set = (*set & ~w->clr) | w->set;
 	*clr = (*clr & ~w->set) | w->clr;
-	/* The clear half of a mode change stays beside its set half; for plain bits the later word wins. */
+	/* The clear half of a mode change stays beside its set half; for plain bits the later word
+	 * wins. */
 	if (w->clr == MOUNT_ATTR__ATIME)
 		*clr |= MOUNT_ATTR__ATIME;
 }

@@ -18,7 +18,8 @@ int ns_rlimit_from_str(const char *name, int *resource, struct err *e);
 const char *ns_rlimit_to_str(int resource);
 
 /*
- * Sets one limit on pid (0: us; the host side can set init's while it still has its rights). Raising a hard limit without CAP_SYS_RESOURCE: strict
- * gives -EPERM with a hint; else the present hard limit is kept, the soft one raised as far as it goes, with a notice.
+ * Sets one limit on pid (0: us; the host side can set init's while it still has its rights).
+ * Raising a hard limit without CAP_SYS_RESOURCE: strict gives -EPERM with a hint; else the present
+ * hard limit is kept, the soft one raised as far as it goes, with a notice.
  */
 int ns_rlimit_apply(pid_t pid, const struct ns_rlimit *limit, int strict, struct err *e);

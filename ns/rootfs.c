@@ -39,7 +39,8 @@ int ns_rootfs_isolate(unsigned long propagation, struct err *e)
 {
 	unsigned long how = MS_PRIVATE;
 
-	/* With shared or slave, later host mounts are meant to arrive; none of ours may ever go out. */
+	/* With shared or slave, later host mounts are meant to arrive; none of ours may ever go
+	 * out. */
 	if (propagation & (MS_SHARED | MS_SLAVE))
 		how = MS_SLAVE;
 	if (mount(NULL, "/", NULL, how | MS_REC, NULL) < 0)
@@ -48,9 +49,9 @@ int ns_rootfs_isolate(unsigned long propagation, struct err *e)
 }
 
 /*
- * The tree is put on top of our "/": every mount namespace has that place, whatever the host looks like, and pivot_root(2) wants
- * no more than a mount point that is not the present root. Path names still start at the old root below it, so the
- * host's /proc and /dev stay in reach until the pivot.
+ * The tree is put on top of our "/": every mount namespace has that place, whatever the host looks
+ * like, and pivot_root(2) wants no more than a mount point that is not the present root. Path names
+ * still start at the old root below it, so the host's /proc and /dev stay in reach until the pivot.
  */
 int ns_rootfs_attach(int tree_fd, struct err *e)
 {
@@ -89,7 +90,8 @@ int ns_rootfs_pivot(int root, unsigned long propagation, struct err *e)
 		return err_sys(e, "open the old root");
 	if (fchdir(root) < 0)
 		return err_sys(e, "enter the root file system");
-	/* "." twice: the old root is stacked on the new one, and no directory for it is needed (pivot_root(2), NOTES). */
+	/* "." twice: the old root is stacked on the new one, and no directory for it is needed
+	 * (pivot_root(2), NOTES). */
 	if (sys_pivot_root(".", ".") < 0)
 		return err_sys(e, "pivot_root");
 	if (fchdir(old) < 0)
@@ -120,7 +122,8 @@ static int verify_cwd(const char *cwd, struct err *e)
 {
 	char now[PATH_MAX];
 
-	/* The raw call: a directory that cannot be reached from / comes as "(unreachable)/…" (getcwd(2)). */
+	/* The raw call: a directory that cannot be reached from / comes as "(unreachable)/…"
+	 * (getcwd(2)). */
 	if (syscall(SYS_getcwd, now, sizeof(now)) < 0)
 		return err_sys(e, "working directory %s", cwd);
 	if (now[0] != '/')

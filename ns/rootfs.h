@@ -4,9 +4,10 @@
 
 /*
  * Order, init side, in its own mount namespace:
- *   ns_rootfs_isolate() → ns_rootfs_attach() → mounts, /dev, masks, all below the root fd → ns_rootfs_pivot() →
- *   ns_rootfs_readonly(). The new /proc is mounted before the pivot: in a user namespace the kernel allows a proc mount only while
- *   a fully visible one exists (mount_too_revealing(), fs/namespace.c), and that is the host's.
+ *   ns_rootfs_isolate() → ns_rootfs_attach() → mounts, /dev, masks, all below the root fd →
+ * ns_rootfs_pivot() → ns_rootfs_readonly(). The new /proc is mounted before the pivot: in a user
+ * namespace the kernel allows a proc mount only while a fully visible one exists
+ * (mount_too_revealing(), fs/namespace.c), and that is the host's.
  */
 
 #include <stdbool.h>
@@ -15,29 +16,34 @@
 struct err;
 
 /*
- * Host side: opens a directory as a detached mount tree, to be given to init; id-mapped when userns_fd >= 0. A mounted overlay's
- * directory and a plain one work alike. Returns the fd. (A detached overlay from fsmount(2) needs no such call.)
+ * Host side: opens a directory as a detached mount tree, to be given to init; id-mapped when
+ * userns_fd >= 0. A mounted overlay's directory and a plain one work alike. Returns the fd. (A
+ * detached overlay from fsmount(2) needs no such call.)
  */
 int ns_rootfs_open(const char *dir, int userns_fd, struct err *e);
 
-/* Nothing mounted here from now on reaches the host. propagation: OCI rootfsPropagation as MS_* | MS_REC, 0: private.
- * While the rootfs is made up a "shared" is held back to slave; ns_rootfs_pivot sets it. */
+/* Nothing mounted here from now on reaches the host. propagation: OCI rootfsPropagation as MS_* |
+ * MS_REC, 0: private. While the rootfs is made up a "shared" is held back to slave; ns_rootfs_pivot
+ * sets it. */
 int ns_rootfs_isolate(unsigned long propagation, struct err *e);
 
 /*
- * Attaches the detached tree in our mount namespace. Afterwards the same fd is the root fd for every ns_ and path_ call (borrowed).
- * The tree is private.
+ * Attaches the detached tree in our mount namespace. Afterwards the same fd is the root fd for
+ * every ns_ and path_ call (borrowed). The tree is private.
  */
 int ns_rootfs_attach(int tree_fd, struct err *e);
 
 /*
- * pivot_root(2) into root, detaches the host's whole tree, chdir to the new /, and verifies that / is the object behind root
- * and that the working directory is reachable. Point of no return: no host path can be opened afterwards.
+ * pivot_root(2) into root, detaches the host's whole tree, chdir to the new /, and verifies that /
+ * is the object behind root and that the working directory is reachable. Point of no return: no
+ * host path can be opened afterwards.
  */
 int ns_rootfs_pivot(int root, unsigned long propagation, struct err *e);
 
-/* Makes the root mount itself (not the mounts in it) read-only; after all mount points have been made. */
+/* Makes the root mount itself (not the mounts in it) read-only; after all mount points have been
+ * made. */
 int ns_rootfs_readonly(int root, struct err *e);
 
-/* chdir into the container's working directory; made if `create`. Verifies by getcwd(3) that it is inside (CVE-2024-21626). */
+/* chdir into the container's working directory; made if `create`. Verifies by getcwd(3) that it is
+ * inside (CVE-2024-21626). */
 int ns_rootfs_chdir(const char *cwd, bool create, struct err *e);

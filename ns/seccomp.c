@@ -29,7 +29,8 @@ scmp_filter_ctx ns_seccomp_context(uint32_t default_action, struct err *e)
 		err_set(e, EINVAL, "libseccomp refused to make a filter");
 		return NULL;
 	}
-	/* 2: a binary tree over the numbers instead of a list: loads three times as fast, runs 25 times shorter. */
+	/* 2: a binary tree over the numbers instead of a list: loads three times as fast, runs 25
+	 * times shorter. */
 	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	return ctx;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* System call filters: from OCI JSON or our own profile, compiled once, cached as a file, loaded by seccomp(2). */
+/* System call filters: from OCI JSON or our own profile, compiled once, cached as a file, loaded by
+ * seccomp(2). */
 #pragma once
 
 /*
- * Life: host side, before clone: ns_seccomp_get() fills a struct ns_filter (from the cache or by libseccomp). Init side:
- * ns_seccomp_load(), last but for exec when no_new_privs is set, else before ns_caps_apply(). ns_seccomp_done().
+ * Life: host side, before clone: ns_seccomp_get() fills a struct ns_filter (from the cache or by
+ * libseccomp). Init side: ns_seccomp_load(), last but for exec when no_new_privs is set, else
+ * before ns_caps_apply(). ns_seccomp_done().
  */
 
 #include <jansson.h>
@@ -32,8 +34,9 @@ struct ns_seccomp_options {
 };
 
 /*
- * Compiles an OCI linux.seccomp object. Names that libseccomp does not know are skipped, as the other runtimes do; an unknown
- * action, operator or architecture is -EINVAL, class CONFIG. Where the default action is ERRNO, a call newer than our library gets ENOSYS.
+ * Compiles an OCI linux.seccomp object. Names that libseccomp does not know are skipped, as the
+ * other runtimes do; an unknown action, operator or architecture is -EINVAL, class CONFIG. Where
+ * the default action is ERRNO, a call newer than our library gets ENOSYS.
  */
 int ns_seccomp_from_oci(const json_t *seccomp, struct ns_filter *out, struct err *e);
 
@@ -42,13 +45,15 @@ int ns_seccomp_from_profile(const struct ns_seccomp_options *opt, struct ns_filt
 			    struct err *e);
 
 /*
- * The same through a cache: cache_dir < 0: none. oci NULL: our profile. A cached file carries its whole source text and the library's
- * version and is used only when both are equal; a damaged one is made again. Failure to write the cache is a notice.
+ * The same through a cache: cache_dir < 0: none. oci NULL: our profile. A cached file carries its
+ * whole source text and the library's version and is used only when both are equal; a damaged one
+ * is made again. Failure to write the cache is a notice.
  */
 int ns_seccomp_get(int cache_dir, const json_t *oci, const struct ns_seccomp_options *opt,
 		   struct ns_filter *out, struct err *e);
 
-/* Installs the filter on this (single) thread. 0, or the listener's fd (the caller's, CLOEXEC) when f->notify. */
+/* Installs the filter on this (single) thread. 0, or the listener's fd (the caller's, CLOEXEC) when
+ * f->notify. */
 int ns_seccomp_load(const struct ns_filter *f, struct err *e);
 
 void ns_seccomp_done(struct ns_filter *f);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Inside of ns/seccomp*.c: from a libseccomp context to a program, with a hand-made prologue before it. */
+/* Inside of ns/seccomp*.c: from a libseccomp context to a program, with a hand-made prologue before
+ * it. */
 #pragma once
 
 #include <linux/filter.h>
@@ -12,8 +13,9 @@ struct ns_filter;
 struct ns_seccomp_options;
 
 /*
- * Exports ctx as BPF behind `prologue` (n instructions, falling through at its end; may be 0) into out->prog and out->len. Jumps are
- * relative in classic BPF, so the two are simply put one behind the other.
+ * Exports ctx as BPF behind `prologue` (n instructions, falling through at its end; may be 0) into
+ * out->prog and out->len. Jumps are relative in classic BPF, so the two are simply put one behind
+ * the other.
  */
 int ns_seccomp_export(scmp_filter_ctx ctx, const struct sock_filter *prologue, size_t n,
 		      struct ns_filter *out, struct err *e);

@@ -175,7 +175,8 @@ static int add_name(scmp_filter_ctx ctx, uint32_t action, const char *name,
 		*top = nr;
 	if (!repeated)
 		return add_rule(ctx, action, nr, args, n, name, e);
-	/* libseccomp takes one test an argument; of several on one, each is a rule of its own, as in runc and crun. */
+	/* libseccomp takes one test an argument; of several on one, each is a rule of its own, as
+	 * in runc and crun. */
 	for (size_t i = 0; r >= 0 && i < n; i++)
 		r = add_rule(ctx, action, nr, &args[i], 1, name, e);
 	return r;
@@ -211,7 +212,8 @@ static int add_group(scmp_filter_ctx ctx, const json_t *group, uint32_t default_
 
 		if (!name)
 			return bad(e, "name of a system call", NULL);
-		/* libseccomp refuses rules that say what the default says. They still count as known calls. */
+		/* libseccomp refuses rules that say what the default says. They still count as
+		 * known calls. */
 		if (action == default_action) {
 			int nr = seccomp_syscall_resolve_name(name);
 
@@ -253,7 +255,8 @@ static int parse_flags(const json_t *seccomp, uint32_t *flags, struct err *e)
 
 int ns_seccomp_from_oci(const json_t *seccomp, struct ns_filter *out, struct err *e)
 {
-	/* A call above the highest one the profile's author knew: ENOSYS makes programs fall back, EPERM makes them give up. */
+	/* A call above the highest one the profile's author knew: ENOSYS makes programs fall back,
+	 * EPERM makes them give up. */
 	struct sock_filter newer[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, seccomp_arch_native(), 0, 4),

@@ -15,9 +15,10 @@
 #include "ns/seccomp_build.h"
 
 /*
- * An allow-list: what is in no list gets ENOSYS, as on a kernel that lacks the call, so that programs fall back. A known call that is
- * refused on purpose gets EPERM. Users of a container have their own user namespace; what they may do there is for
- * the kernel's capability checks, so the mount family, setns, chroot are allowed: systemd needs them.
+ * An allow-list: what is in no list gets ENOSYS, as on a kernel that lacks the call, so that
+ * programs fall back. A known call that is refused on purpose gets EPERM. Users of a container have
+ * their own user namespace; what they may do there is for the kernel's capability checks, so the
+ * mount family, setns, chroot are allowed: systemd needs them.
  */
 // clang-format off
 static const char *const allowed[] = {
@@ -84,9 +85,10 @@ static const char *const allowed[] = {
 // clang-format on
 
 /*
- * Allowed, but newer than the libseccomp of Debian 12, which takes no bare numbers when it also filters 32-bit programs: statmount,
- * listmount, lsm_get_self_attr, lsm_set_self_attr, lsm_list_modules, mseal, setxattrat, getxattrat, listxattrat, removexattrat,
- * open_tree_attr, file_getattr, file_setattr. From 424 on a call has the same number on every architecture.
+ * Allowed, but newer than the libseccomp of Debian 12, which takes no bare numbers when it also
+ * filters 32-bit programs: statmount, listmount, lsm_get_self_attr, lsm_set_self_attr,
+ * lsm_list_modules, mseal, setxattrat, getxattrat, listxattrat, removexattrat, open_tree_attr,
+ * file_getattr, file_setattr. From 424 on a call has the same number on every architecture.
  */
 #define NEW_FIRST 457
 #define NEW_LAST  469
@@ -110,7 +112,8 @@ static const struct {
 	{"io_uring_setup", offsetof(struct ns_seccomp_options, io_uring), EPERM},
 	{"io_uring_enter", offsetof(struct ns_seccomp_options, io_uring), EPERM},
 	{"io_uring_register", offsetof(struct ns_seccomp_options, io_uring), EPERM},
-	/* Not kept apart by namespaces well enough; ENOSYS is what systemd and sudo are ready for. */
+	/* Not kept apart by namespaces well enough; ENOSYS is what systemd and sudo are ready for.
+	 */
 	{"add_key", offsetof(struct ns_seccomp_options, keyring), ENOSYS},
 	{"keyctl", offsetof(struct ns_seccomp_options, keyring), ENOSYS},
 	{"request_key", offsetof(struct ns_seccomp_options, keyring), ENOSYS},
@@ -138,12 +141,13 @@ static const char *const allowed_x86_32[] = {
 };
 // clang-format on
 
-/* PER_LINUX, PER_LINUX32, both with UNAME26, and "tell me": others switch protections of the address space off. */
+/* PER_LINUX, PER_LINUX32, both with UNAME26, and "tell me": others switch protections of the
+ * address space off. */
 static const uint64_t personalities[] = {0, 8, 0x20000, 0x20008, 0xffffffff};
 
 /*
- * Refusals by argument stand before libseccomp's program and look at the low 32 bits only, as the kernel does: a 64-bit comparison
- * is passed by setting a high bit (CVE-2019-10063).
+ * Refusals by argument stand before libseccomp's program and look at the low 32 bits only, as the
+ * kernel does: a 64-bit comparison is passed by setting a high bit (CVE-2019-10063).
  */
 #define LD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -158,8 +162,9 @@ static const uint64_t personalities[] = {0, 8, 0x20000, 0x20008, 0xffffffff};
 #define FAIL(no)	 BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (no))
 
 /*
- * TIOCSTI, TIOCLINUX type into another's terminal; AF_ALG, AF_VSOCK reach the host's crypto and hypervisor. The jump
- * counts lead to END, right behind the list; [1] gets the native architecture's number in fill_guards().
+ * TIOCSTI, TIOCLINUX type into another's terminal; AF_ALG, AF_VSOCK reach the host's crypto and
+ * hypervisor. The jump counts lead to END, right behind the list; [1] gets the native
+ * architecture's number in fill_guards().
  */
 static const struct sock_filter guards[] = {
 	/*  0 */ LD(arch),

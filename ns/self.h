@@ -9,16 +9,18 @@
 
 struct err;
 
-/* -1000 … 1000. Before the pivot. Lowering without CAP_SYS_RESOURCE keeps the present value with a notice. */
+/* -1000 … 1000. Before the pivot. Lowering without CAP_SYS_RESOURCE keeps the present value with a
+ * notice. */
 int ns_self_oom_score_adj(int score, struct err *e);
 
 int ns_self_no_new_privs(struct err *e);
 
-/* Nobody may ptrace us or read our /proc/self/fd from now on until execve: the first act of init and of a join (CVE-2016-9962). */
+/* Nobody may ptrace us or read our /proc/self/fd from now on until execve: the first act of init
+ * and of a join (CVE-2016-9962). */
 int ns_self_undumpable(struct err *e);
 
-/* Dies with its parent; parent_pid: who that was (read before clone), to see whether it died already. 0: no check (across
- * a pid namespace getppid() is 0). */
+/* Dies with its parent; parent_pid: who that was (read before clone), to see whether it died
+ * already. 0: no check (across a pid namespace getppid() is 0). */
 int ns_self_die_with_parent(pid_t parent_pid, struct err *e);
 
 /* All signals to default, none blocked: what a fresh program expects. */

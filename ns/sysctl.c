@@ -48,7 +48,8 @@ static int refuse(struct err *e, int no, const char *key, const char *why)
 }
 
 /*
- * To the path form. As sysctl(8): if the first separator is a slash, dots are part of the names ("net/ipv4/conf/eth0.1/forwarding").
+ * To the path form. As sysctl(8): if the first separator is a slash, dots are part of the names
+ * ("net/ipv4/conf/eth0.1/forwarding").
  */
 static int to_path(const char *key, char path[KEY_MOST + 1], struct err *e)
 {

@@ -12,13 +12,15 @@ struct ns_sysctl_scope {
 };
 
 /*
- * Whether key ("net.ipv4.ip_forward", or with slashes) is namespaced and the container has that namespace, and value is one clean
- * line. -EINVAL or -EPERM, class CONFIG, with the reason (CVE-2022-0811).
+ * Whether key ("net.ipv4.ip_forward", or with slashes) is namespaced and the container has that
+ * namespace, and value is one clean line. -EINVAL or -EPERM, class CONFIG, with the reason
+ * (CVE-2022-0811).
  */
 int ns_sysctl_check(const char *key, const char *value, const struct ns_sysctl_scope *scope,
 		    struct err *e);
 
-/* A private, detached procfs of our pid namespace, which no mount of the container's can cover (CVE-2025-52881). */
+/* A private, detached procfs of our pid namespace, which no mount of the container's can cover
+ * (CVE-2025-52881). */
 int ns_sysctl_procfs(struct err *e);
 
 /* Init side, before seccomp: writes one checked setting through the private procfs. */

@@ -36,7 +36,8 @@ static bool parse_id(const char *text, uint32_t *id)
 	return true;
 }
 
-/* At most FILE_MOST bytes of a regular file; a missing one is an empty text. A FIFO there must not hang us. */
+/* At most FILE_MOST bytes of a regular file; a missing one is an empty text. A FIFO there must not
+ * hang us. */
 static int read_file(int root, const char *path, char **text, struct err *e)
 {
 	auto_fd int fd = path_try_open_in(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, e);
@@ -60,7 +61,8 @@ static int read_file(int root, const char *path, char **text, struct err *e)
 	return 0;
 }
 
-/* Takes the next line of *rest apart at its colons, in place. Returns the number of fields, 0 at the end. */
+/* Takes the next line of *rest apart at its colons, in place. Returns the number of fields, 0 at
+ * the end. */
 static int next_line(char **rest, char *fields[FIELDS])
 {
 	char *line = strsep(rest, "\n");
@@ -113,7 +115,8 @@ static bool is_member(char *members, const char *name)
 	return false;
 }
 
-/* All groups that list the user, up to the bound; more are left out as initgroups(3) would have to. */
+/* All groups that list the user, up to the bound; more are left out as initgroups(3) would have to.
+ */
 static void find_groups(char *group, struct ns_user *user)
 {
 	char *f[FIELDS];
@@ -183,7 +186,8 @@ int ns_user_lookup(int root, const char *spec, struct ns_user *user, struct err 
 
 int ns_user_become_root(struct err *e)
 {
-	/* EPERM: setgroups is denied in a namespace made without CAP_SETGID; then there were none to drop. */
+	/* EPERM: setgroups is denied in a namespace made without CAP_SETGID; then there were none
+	 * to drop. */
 	if (setgroups(0, NULL) < 0 && errno != EPERM)
 		return err_sys(e, "drop supplementary groups");
 	if (setresgid(0, 0, 0) < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Who a process in the container is: user, groups, home, from numbers or the container's own files. */
+/* Who a process in the container is: user, groups, home, from numbers or the container's own files.
+ */
 #pragma once
 
 #include <stddef.h>
@@ -21,11 +22,13 @@ struct ns_user {
 };
 
 /*
- * Parses "user[:group]", each a name or a whole decimal number ("1" is uid 1 and nothing else, CVE-2026-30892), with the
- * container's etc/passwd and etc/group below root: opened inside root, regular files only, at most 1 MiB of each is read, lines of any
- * length survive. A number without a line is accepted. -ENOENT, class VALUE: no such user.
+ * Parses "user[:group]", each a name or a whole decimal number ("1" is uid 1 and nothing else,
+ * CVE-2026-30892), with the container's etc/passwd and etc/group below root: opened inside root,
+ * regular files only, at most 1 MiB of each is read, lines of any length survive. A number without
+ * a line is accepted. -ENOENT, class VALUE: no such user.
  */
 int ns_user_lookup(int root, const char *spec, struct ns_user *user, struct err *e);
 
-/* Becomes root of our user namespace (after its maps are written): gid 0, uid 0, no supplementary groups where allowed. */
+/* Becomes root of our user namespace (after its maps are written): gid 0, uid 0, no supplementary
+ * groups where allowed. */
 int ns_user_become_root(struct err *e);

@@ -66,7 +66,8 @@ static void test_longest_map(void **state)
 	int fd;
 
 	(void)state;
-	/* The numbers of most digits, so that the text is the longest there is. Non-adjacent: the kernel keeps 340 extents. */
+	/* The numbers of most digits, so that the text is the longest there is. Non-adjacent: the
+	 * kernel keeps 340 extents. */
 	for (uint32_t i = 0; i < NS_IDMAP_MOST; i++)
 		map[i] = (struct ns_idmap){i ? 4000000000u + 2 * i : 0, 4100000000u + 2 * i, 1};
 	assert_int_equal(ns_idmap_userns(map, NS_IDMAP_MOST, map, NS_IDMAP_MOST, &e), -EINVAL);

@@ -112,8 +112,8 @@ static inline void lab_link(const struct lab *lab, const char *name, const char 
 typedef int (*lab_fn)(struct lab *lab, struct err *e);
 
 /*
- * Runs fn in a child made with these CLONE_ flags. With CLONE_NEWUSER it gets 65536 ids from LAB_BASE and is root there. Returns what fn
- * returned; lab->shared tells more.
+ * Runs fn in a child made with these CLONE_ flags. With CLONE_NEWUSER it gets 65536 ids from
+ * LAB_BASE and is root there. Returns what fn returned; lab->shared tells more.
  */
 static inline int lab_run(struct lab *lab, uint64_t flags, lab_fn fn)
 {

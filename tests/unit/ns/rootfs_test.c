@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The way into a root file system, for real: both with and without a user namespace, and with hostile images. */
+/* The way into a root file system, for real: both with and without a user namespace, and with
+ * hostile images. */
 #include "tests/unit/ns/lab.h"
 
 #include <dirent.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Filters: every call of the profile, by an interpreter of classic BPF; some by the kernel; OCI; the cache. */
+/* Filters: every call of the profile, by an interpreter of classic BPF; some by the kernel; OCI;
+ * the cache. */
 #include "tests/unit/ns/lab.h"
 
 #include <dirent.h>
@@ -16,7 +17,8 @@
 
 #define LAST_CALL 470
 
-/* Runs the filter on one call, as the kernel would: only the instructions that libseccomp and we emit. */
+/* Runs the filter on one call, as the kernel would: only the instructions that libseccomp and we
+ * emit. */
 static uint32_t verdict_of(const struct ns_filter *f, const struct seccomp_data *data)
 {
 	const char *bytes = (const char *)data;
@@ -113,7 +115,8 @@ static const char *const eperm[] = {
 	"userfaultfd",
 };
 
-/* Refused as if the kernel lacked them: keyrings, what no filter can judge, what kernels really dropped long ago. */
+/* Refused as if the kernel lacked them: keyrings, what no filter can judge, what kernels really
+ * dropped long ago. */
 static const char *const enosys[] = {
 	"_sysctl",	 "add_key",	   "afs_syscall",     "clone3",		 "create_module",
 	"epoll_ctl_old", "epoll_wait_old", "get_kernel_syms", "get_thread_area", "getpmsg",
@@ -178,7 +181,8 @@ static void test_arguments(void **state)
 	assert_int_equal(verdict(&f, ctl, 0, TCGETS), ALLOW);
 	assert_int_equal(verdict(&f, ctl, 0, TIOCSTI), FAIL(EPERM));
 	assert_int_equal(verdict(&f, ctl, 0, TIOCLINUX), FAIL(EPERM));
-	/* The kernel looks at 32 bits only; a filter that looks at 64 can be passed (CVE-2019-10063). */
+	/* The kernel looks at 32 bits only; a filter that looks at 64 can be passed
+	 * (CVE-2019-10063). */
 	assert_int_equal(verdict(&f, ctl, 0, TIOCSTI | high), FAIL(EPERM));
 	assert_int_equal(verdict(&f, sock, AF_ALG | high, 0), FAIL(EAFNOSUPPORT));
 	assert_int_equal(verdict(&f, SCMP_SYS(unshare), CLONE_NEWNS, 0), ALLOW);
