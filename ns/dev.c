@@ -206,7 +206,7 @@ static bool is_default(const char *name, const struct ns_device *dev)
 
 int ns_dev_node(int root, const struct ns_device *dev, bool userns, struct err *e)
 {
-	const char *name;
+	const char *name = NULL;
 	auto_fd int dir = open_node_parent(root, dev->path, &name, e);
 	struct stat st;
 	mode_t kind = dev->type == 'b' ? S_IFBLK : S_IFCHR;
