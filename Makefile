@@ -65,7 +65,7 @@ check: deps ## run all tests; T=net/veth or T=start runs one, MUST_RUN=1 forbids
 	@BUILD=$(BUILD) T="$(T)" tests/run
 
 lint: ## check format, include arrows, headers, both compilers, clang-tidy, shellcheck
-	@CFLAGS_PKGS="$(call pkg,--cflags $(PKGS))" WARN="$(WARN)" tools/lint
+	@tools/lint $(CHECKS)
 
 fmt: ## format all C files
 	clang-format -i $(wildcard $(FOLDERS:%=%/*.[ch]) tests/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch])
@@ -90,7 +90,7 @@ clean: ## remove everything that was built
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
-	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror PREFIX DESTDIR T MUST_RUN JSON RUNS JOBS'
+	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror PREFIX DESTDIR T MUST_RUN JSON RUNS JOBS CHECKS'
 
 # A change of compiler or flags rebuilds everything: the file changes only when they do.
 $(BUILD)/flags: FORCE

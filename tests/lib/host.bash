@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What a test could leave behind on the host, one thing a line, and waiting for it to go. For tests/run and bats files.
+
+# Gives up the processor for a moment; only ever used inside a loop that asks for a condition and has a deadline.
+tick() {
+	read -rt 0.05 <> <(:) || true
+}
+
+# wait_for SECONDS CMD...: until CMD succeeds; 1 with a message when it has not by then.
+wait_for() {
+	local limit=$(($(date +%s%N) + $1 * 1000000000)) seconds=$1
+	shift
+	until "$@" >/dev/null 2>&1; do
+		if (($(date +%s%N) > limit)); then
+			printf 'not within %s s: %s\n' "$seconds" "$*" >&2
+			return 1
+		fi
+		tick
+	done
+}
+
+# The processes that tests started: by the mark HOST_MARK (a variable of their environment, if the caller gave them one),
+# or, where a container has its own, by their program or the cgroup they are in. $1: the directory of the built programs.
+host_processes() {
+	local dir pid exe group
+	for dir in /proc/[0-9]*; do
+		pid=${dir#/proc/}
+		exe=$(readlink "$dir/exe" 2>/dev/null) || continue # a kernel thread, or gone meanwhile
+		group=$(cat "$dir/cgroup" 2>/dev/null) || continue
+		if [[ $exe == "$1"/* || ${exe##*/} == skep* || ${exe##*/} == criu || $group == *skep* ]] ||
+			{ [ -n "${HOST_MARK:-}" ] && grep -qzxF "$HOST_MARK" "$dir/environ" 2>/dev/null; }; then
+			printf 'process %s %s\n' "$pid" "$exe"
+		fi
+	done
+}
+
+# The top of each hierarchy and whatever is ours: below others' groups the host's own services come and go.
+host_cgroups() {
+	local depth=2
+	[ ! -e /sys/fs/cgroup/cgroup.controllers ] || depth=1
+	{
+		find /sys/fs/cgroup -mindepth $depth -maxdepth $depth -type d
+		find /sys/fs/cgroup -mindepth $depth -type d -path '*skep*'
+	} 2>/dev/null | sort -u | sed 's/^/cgroup /'
+}
+
+# snapshot_host: prints all of it, sorted; the content of HOST_TMPDIR too, if it is set.
+snapshot_host() {
+	local f build
+	build=$(readlink -f "${BUILD:-build}")
+	{
+		host_cgroups
+		awk '{ s = ""; for (i = 7; i <= NF; i++) if ($i == "-") s = $(i + 1); print "mount", $5, s }' /proc/self/mountinfo
+		for f in /sys/class/net/*; do echo "link ${f##*/}"; done
+		find /run/netns /run/skep /var/lib/skep /etc/skep /run/lock/skep /dev/shm -mindepth 1 -printf 'file %p\n' 2>/dev/null || true
+		[ -z "${HOST_TMPDIR:-}" ] || find "$HOST_TMPDIR" -mindepth 1 -maxdepth 2 -printf 'file %p\n'
+		nft -s list ruleset 2>/dev/null | sed 's/^/nft /'
+		ip -o route show table all 2>/dev/null | sed 's/ expires [^ ]*//; s/^/route /'
+		ip rule 2>/dev/null | sed 's/^/rule /'
+		for f in /sys/block/loop*/loop/backing_file; do [ ! -e "$f" ] || echo "loop ${f#/sys/block/} $(cat "$f")"; done
+		for f in net/ipv4/ip_forward net/ipv4/conf/all/proxy_arp net/ipv6/conf/all/forwarding fs/pipe-max-size \
+			vm/unprivileged_userfaultfd; do echo "sysctl $f $(cat "/proc/sys/$f" 2>/dev/null)"; done
+		host_processes "$build"
+	} | sort
+}
+
+# host_diff FILE: what differs from that earlier snapshot, as "+ thing" (left behind) and "- thing" (taken away).
+host_diff() {
+	diff <(cat "$1") <(snapshot_host) | sed -n 's/^> /+ /p; s/^< /- /p'
+}
+
+host_is_as() {
+	[ -z "$(host_diff "$1")" ]
+}
+
+# assert_no_leak FILE [SECONDS]: the kernel takes down namespaces and links some ms after their last user has gone.
+assert_no_leak() {
+	wait_for "${2:-5}" host_is_as "$1" 2>/dev/null && return 0
+	printf 'the host is not as before:\n'
+	host_diff "$1"
+	return 1
+}
