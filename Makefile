@@ -36,7 +36,7 @@ STATIC_MAINS := runtime/skep_monitor_main.c checkpoint/skep_criu_hook_main.c
 PROGRAMS    := $(patsubst ctl/%.c,$(BUILD)/%,$(wildcard $(MAINS)))
 LIBEXEC     := $(if $(wildcard runtime/skep_monitor_main.c),$(BUILD)/skep-monitor) \
                $(if $(wildcard checkpoint/skep_criu_hook_main.c),$(BUILD)/skep-criu-hook)
-TEST_STATIC := $(if $(wildcard tests/probe.c),$(BUILD)/probe) $(if $(wildcard tests/bench/floor.c),$(BUILD)/floor)
+TEST_STATIC := $(if $(wildcard tests/probe.c),$(BUILD)/probe) $(patsubst tests/bench/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 
 LIB      := $(BUILD)/libskep.a
 LIB_SRCS := $(filter-out $(MAINS) $(STATIC_MAINS),$(wildcard $(FOLDERS:%=%/*.c)))
@@ -123,8 +123,8 @@ STATIC_BUILD   = $(STATIC_CC) -std=gnu11 -static -Os -g $(WARN) -D_GNU_SOURCE -I
 $(BUILD)/skep-monitor: runtime/skep_monitor_main.c
 $(BUILD)/skep-criu-hook: checkpoint/skep_criu_hook_main.c
 $(BUILD)/probe: tests/probe.c
-$(BUILD)/floor: tests/bench/floor.c
-$(BUILD)/skep-monitor $(BUILD)/skep-criu-hook $(BUILD)/probe $(BUILD)/floor: $(BUILD)/flags
+$(BUILD)/floor $(BUILD)/pair: $(BUILD)/%: tests/bench/%.c
+$(LIBEXEC) $(TEST_STATIC): $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(STATIC_BUILD)
 
