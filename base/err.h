@@ -14,28 +14,28 @@
  * What kind of failure this is, for the exit code. X(name, exit code, meaning). The codes are OpenVZ's where
  * vzctl had one for the case. ERR_SYSTEM is what an err is when nobody says otherwise.
  */
-#define ERR_CLASSES(X)                                                                             \
-	X(SYSTEM, 3, "the system refused (see the message)")                                       \
-	X(USAGE, 20, "unknown or missing words on the command line")                               \
-	X(VALUE, 21, "a value out of range or of the wrong form")                                  \
-	X(UNSUPPORTED, 5, "this host cannot do what was asked")                                    \
-	X(LOCKED, 9, "another command works on this container")                                    \
-	X(NO_SUCH_CT, 14, "no such container")                                                     \
-	X(CHECKPOINT, 16, "checkpoint failed, the container goes on")                              \
-	X(RESTORE, 17, "restore failed")                                                           \
-	X(NO_TEMPLATE, 91, "no such template")                                                     \
-	X(NOT_RUNNING, 31, "the container is not running")                                         \
-	X(RUNNING, 32, "the container is running")                                                 \
-	X(STOP, 33, "the container could not be stopped")                                          \
-	X(EXISTS, 44, "such a container exists already")                                           \
-	X(NO_SPACE, 46, "no room on disk")                                                         \
-	X(ADDR_IN_USE, 78, "the address is in use")                                                \
-	X(CONFIG, 85, "a configuration file is invalid")                                           \
-	X(LIMIT, 6, "a limit cannot be set")                                                       \
-	X(NETWORK, 34, "the network could not be set up")                                          \
-	X(MIGRATE, 120, "migration failed, the container is where it was")                         \
-	X(IN_DOUBT, 121, "migration interrupted; finish it with migrate --continue or --abort")    \
-	X(NOT_RUNNABLE, 126, "the program in the container cannot be executed")                    \
+#define ERR_CLASSES(X)                                                                          \
+	X(SYSTEM, 3, "the system refused (see the message)")                                    \
+	X(USAGE, 20, "unknown or missing words on the command line")                            \
+	X(VALUE, 21, "a value out of range or of the wrong form")                               \
+	X(UNSUPPORTED, 5, "this host cannot do what was asked")                                 \
+	X(LOCKED, 9, "another command works on this container")                                 \
+	X(NO_SUCH_CT, 14, "no such container")                                                  \
+	X(CHECKPOINT, 16, "checkpoint failed, the container goes on")                           \
+	X(RESTORE, 17, "restore failed")                                                        \
+	X(NO_TEMPLATE, 91, "no such template")                                                  \
+	X(NOT_RUNNING, 31, "the container is not running")                                      \
+	X(RUNNING, 32, "the container is running")                                              \
+	X(STOP, 33, "the container could not be stopped")                                       \
+	X(EXISTS, 44, "such a container exists already")                                        \
+	X(NO_SPACE, 46, "no room on disk")                                                      \
+	X(ADDR_IN_USE, 78, "the address is in use")                                             \
+	X(CONFIG, 85, "a configuration file is invalid")                                        \
+	X(LIMIT, 6, "a limit cannot be set")                                                    \
+	X(NETWORK, 34, "the network could not be set up")                                       \
+	X(MIGRATE, 120, "migration failed, the container is where it was")                      \
+	X(IN_DOUBT, 121, "migration interrupted; finish it with migrate --continue or --abort") \
+	X(NOT_RUNNABLE, 126, "the program in the container cannot be executed")                 \
 	X(NOT_FOUND, 127, "the program does not exist in the container")
 
 enum err_class {
@@ -45,7 +45,7 @@ enum err_class {
 };
 
 struct err {
-	int no;               /* positive errno; 0: nothing happened */
+	int no;		      /* positive errno; 0: nothing happened */
 	enum err_class class; /* decides the exit code */
 	char text[640];	      /* one line: operation, object, cause */
 	char hint[256];	      /* one line: what to do next; may be empty */

@@ -7,8 +7,7 @@ struct err;
 /*
  * Stands at the start of each named step ("create.cgroup", "init.mounts", "suspend.dump", "migrate.commit"). Returns 0, or -EIO with e
  * filled when the environment asks for a failure here. A step whose work is undone by others when it fails is tested by
- * exactly this. The list of all points is fault_list[] (base/fault.c), which the tests walk; a point that is not in
- * it aborts a debug build.
+ * exactly this. The list of all points is fault_list[] (base/fault.c), which the tests walk.
  */
 int fault_at(const char *point, struct err *e);
 

@@ -21,7 +21,8 @@ int file_read_u64_at(int dir, const char *name, uint64_t *value, struct err *e);
 int file_write_at(int dir, const char *name, const char *text, struct err *e);
 
 /* Replaces a file so that a crash leaves the old or the new one whole: temporary, fsync, rename, fsync of dir. */
-int file_replace_at(int dir, const char *name, const char *text, size_t len, mode_t mode, struct err *e);
+int file_replace_at(int dir, const char *name, const char *text, size_t len, mode_t mode,
+		    struct err *e);
 
 /* Makes a directory path with parents below dir (trusted paths only: our own state); returns an O_DIRECTORY fd. */
 int file_mkdirs_at(int dir, const char *path, mode_t mode, struct err *e);

@@ -29,16 +29,16 @@ static void say(enum log_level level, const char *fmt, va_list ap)
 	sink(level, line);
 }
 
-#define DEFINE_LOG(name, level)                                                                    \
-	void log_##name(const char *fmt, ...)                                                      \
-	{                                                                                          \
-		va_list ap;                                                                        \
-                                                                                                   \
-		if (!log_wants(level))                                                             \
-			return;                                                                    \
-		va_start(ap, fmt);                                                                 \
-		say(level, fmt, ap);                                                               \
-		va_end(ap);                                                                        \
+#define DEFINE_LOG(name, level)               \
+	void log_##name(const char *fmt, ...) \
+	{                                     \
+		va_list ap;                   \
+                                              \
+		if (!log_wants(level))        \
+			return;               \
+		va_start(ap, fmt);            \
+		say(level, fmt, ap);          \
+		va_end(ap);                   \
 	}
 
 DEFINE_LOG(warn, LOG_LEVEL_WARN)

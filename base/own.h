@@ -63,9 +63,9 @@ static inline int take_fd(int *fd)
 	return v;
 }
 
-#define take_ptr(p)                                                                                \
-	({                                                                                         \
-		__typeof__(*(p)) _v = *(p);                                                        \
-		*(p) = NULL;                                                                       \
-		_v;                                                                                \
+#define take_ptr(p)                         \
+	({                                  \
+		__typeof__(*(p)) _v = *(p); \
+		*(p) = NULL;                \
+		_v;                         \
 	})

@@ -78,16 +78,19 @@ int path_mkdirs_in(int root, const char *path, mode_t mode, struct err *e)
 				char name[NAME_MAX + 1];
 
 				if (n > NAME_MAX)
-					return err_set(e, ENAMETOOLONG, "name too long in %s", path);
+					return err_set(e, ENAMETOOLONG, "name too long in %s",
+						       path);
 				memcpy(name, p, n);
 				name[n] = 0;
 				if (mkdirat(dir, name, mode) < 0 && errno != EEXIST)
-					return err_sys(e, "make directory %s in the root file system",
+					return err_sys(e,
+						       "make directory %s in the root file system",
 						       done);
 				next = open_in(root, done, O_PATH | O_DIRECTORY, 0);
 			}
 			if (next < 0)
-				return err_sys(e, "open directory %s in the root file system", done);
+				return err_sys(e, "open directory %s in the root file system",
+					       done);
 			own_close_fd(&dir);
 			dir = next;
 		}
@@ -132,7 +135,8 @@ int path_mount_point_in(int root, const char *path, bool directory, struct err *
 		if (dir < 0)
 			return dir;
 		/* O_NOFOLLOW and O_EXCL: a dangling link at the name is an error, not a file somewhere else. */
-		made = openat(dir, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0644);
+		made = openat(dir, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC,
+			      0644);
 		if (made < 0 && errno != EEXIST)
 			return err_sys(e, "make mount point %s", path);
 		fd = open_in(root, path, O_PATH, 0);
@@ -180,5 +184,6 @@ int path_name_check(const char *what, const char *name, struct err *e)
 		return 0;
 	err_set(e, EINVAL, "bad %s name '%.80s'", what, name);
 	err_class(e, ERR_VALUE);
-	return err_hint(e, "a name is 1 to 64 letters, digits, _ . + -, and starts with a letter or digit");
+	return err_hint(
+		e, "a name is 1 to 64 letters, digits, _ . + -, and starts with a letter or digit");
 }

@@ -22,7 +22,7 @@ struct proc_run {
 	const char *const *env;	 /* NULL: ours */
 	int in, out, err;	 /* <= 0: /dev/null for in and out; err goes to `said` */
 	int deadline_ms;	 /* 0: none. Then the program is killed and -ETIMEDOUT returned */
-	char *said;		 /* buffer for the end of what it wrote to its standard error; may be NULL */
+	char *said; /* buffer for the end of what it wrote to its standard error; may be NULL */
 	size_t said_size;
 };
 

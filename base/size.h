@@ -16,7 +16,8 @@ struct err;
 int size_parse(const char *what, const char *text, uint64_t *bytes, struct err *e);
 
 /* A whole decimal number from least to most. */
-int size_parse_number(const char *what, const char *text, int64_t least, int64_t most, int64_t *out, struct err *e);
+int size_parse_number(const char *what, const char *text, int64_t least, int64_t most, int64_t *out,
+		      struct err *e);
 
 /* CPUs in thousandths: "1.5" gives 1500; "50%" gives 500. 0 < value <= 1024 CPUs. */
 int size_parse_cpus(const char *what, const char *text, uint32_t *milli, struct err *e);

@@ -30,7 +30,8 @@ struct sync {
 int sync_pair(int *ours, int *theirs, struct err *e);
 
 /* Sends step/kind with a value, and with fd if fd >= 0 (borrowed; the receiver gets its own). */
-int sync_send(struct sync *s, unsigned step, enum sync_kind kind, int64_t value, int fd, struct err *e);
+int sync_send(struct sync *s, unsigned step, enum sync_kind kind, int64_t value, int fd,
+	      struct err *e);
 
 /* Tells the other side that we failed, with our err. Never fails loudly: the peer may be gone. */
 void sync_send_error(struct sync *s, unsigned step, const struct err *why);
@@ -39,4 +40,5 @@ void sync_send_error(struct sync *s, unsigned step, const struct err *why);
  * Receives the next message and wants it to be (step, kind); an ERROR fills e with the peer's words. fd may be NULL; a descriptor
  * that came is the caller's (*fd), or closed. value may be NULL.
  */
-int sync_expect(struct sync *s, unsigned step, enum sync_kind kind, int64_t *value, int *fd, struct err *e);
+int sync_expect(struct sync *s, unsigned step, enum sync_kind kind, int64_t *value, int *fd,
+		struct err *e);

@@ -205,7 +205,7 @@ int cg_limit_write_v1(const char *what, const struct cg *cg, enum cg_controller 
 	if (value != CG_UNLIMITED)
 		snprintf(text, sizeof(text), "%" PRIu64, value);
 	else if (c == CG_PIDS)
-		strcpy(text, "max");
+		snprintf(text, sizeof(text), "max");
 	return write_limit(what, c, cg->v1[c], file, text, e);
 }
 

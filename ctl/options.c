@@ -11,7 +11,8 @@
 #include "ctl/nearest.h"
 
 /* Tables end with an option without a name. The globals count as one more table behind the verb's own. */
-static const struct ctl_option *table_nth(const struct ctl_front *front, const struct ctl_command *command, int n)
+static const struct ctl_option *table_nth(const struct ctl_front *front,
+					  const struct ctl_command *command, int n)
 {
 	if (command && command->tables)
 		for (const struct ctl_option *const *t = command->tables; *t; t++)
@@ -20,7 +21,8 @@ static const struct ctl_option *table_nth(const struct ctl_front *front, const s
 	return n == 0 ? front->global : NULL;
 }
 
-const struct ctl_option *ctl_option_find(const struct ctl_front *front, const struct ctl_command *command, const char *name)
+const struct ctl_option *ctl_option_find(const struct ctl_front *front,
+					 const struct ctl_command *command, const char *name)
 {
 	const struct ctl_option *t;
 
@@ -31,7 +33,8 @@ const struct ctl_option *ctl_option_find(const struct ctl_front *front, const st
 	return NULL;
 }
 
-static const struct ctl_option *find_letter(const struct ctl_front *front, const struct ctl_command *command, char letter)
+static const struct ctl_option *find_letter(const struct ctl_front *front,
+					    const struct ctl_command *command, char letter)
 {
 	const struct ctl_option *t;
 
@@ -61,7 +64,8 @@ static int no_such_verb(const struct ctl_front *front, const char *word, struct 
 	err_set(e, EINVAL, "there is no command %s", word);
 	err_class(e, ERR_USAGE);
 	if (best)
-		return err_hint(e, "did you mean %s %s? (%s --help lists all)", front->name, best, front->name);
+		return err_hint(e, "did you mean %s %s? (%s --help lists all)", front->name, best,
+				front->name);
 	return err_hint(e, "%s --help lists the commands", front->name);
 }
 
@@ -75,7 +79,8 @@ static int no_such_option(const struct ctl_line *line, const char *word, struct 
 	for (int n = 0; (t = table_nth(line->front, line->command, n)); n++)
 		for (; t->name; t++)
 			ctl_nearest(word, t->name, &best, &distance);
-	err_set(e, EINVAL, "%s%s%s has no option --%s", line->front->name, *verb ? " " : "", verb, word);
+	err_set(e, EINVAL, "%s%s%s has no option --%s", line->front->name, *verb ? " " : "", verb,
+		word);
 	err_class(e, ERR_USAGE);
 	if (best)
 		return err_hint(e, "did you mean --%s?", best);
@@ -175,7 +180,8 @@ static int check_words(struct ctl_line *line, struct err *e)
 	return 0;
 }
 
-int ctl_parse(const struct ctl_front *front, int argc, char **argv, struct ctl_line *line, struct err *e)
+int ctl_parse(const struct ctl_front *front, int argc, char **argv, struct ctl_line *line,
+	      struct err *e)
 {
 	int i = 1;
 
@@ -193,7 +199,8 @@ int ctl_parse(const struct ctl_front *front, int argc, char **argv, struct ctl_l
 			break;
 		}
 		if (is_option) {
-			r = word[1] == '-' ? parse_long(line, argv + i, e) : parse_short(line, argv + i, e);
+			r = word[1] == '-' ? parse_long(line, argv + i, e)
+					   : parse_short(line, argv + i, e);
 			if (r < 0)
 				return r;
 			i += r;
@@ -230,7 +237,8 @@ static const char *meant(const struct ctl_option *o)
 	return o->means ? o->means : o->name;
 }
 
-const char *ctl_value_nth(const struct ctl_line *line, const char *name, int n, const char **spelled)
+const char *ctl_value_nth(const struct ctl_line *line, const char *name, int n,
+			  const char **spelled)
 {
 	assert(!line->command || ctl_option_find(line->front, line->command, name));
 	for (int i = 0; i < line->count; i++) {

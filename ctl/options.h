@@ -27,19 +27,19 @@ typedef int (*ctl_run)(struct ctl_line *line, struct err *e);
 
 struct ctl_command {
 	const char *name;
-	const char *words;	/* "NAME [-- COMMAND...]" */
-	const char *summary;	/* one line */
+	const char *words;   /* "NAME [-- COMMAND...]" */
+	const char *summary; /* one line */
 	const char *examples[3];
 	const struct ctl_option *const *tables; /* NULL-terminated list of option tables */
-	int least, most;	/* how many words; most < 0: any number */
+	int least, most;			/* how many words; most < 0: any number */
 	ctl_run run;
-	bool tail;		/* the first word after the name ends the options (exec NAME ls -l) */
+	bool tail; /* the first word after the name ends the options (exec NAME ls -l) */
 	bool hidden;
-	const char *also;	/* a second name ("delete" for destroy), or NULL */
+	const char *also; /* a second name ("delete" for destroy), or NULL */
 };
 
 struct ctl_front {
-	const char *name;    /* skepctl */
+	const char *name; /* skepctl */
 	const char *summary;
 	const struct ctl_option *global;
 	const struct ctl_command *const *commands; /* NULL-terminated */
@@ -51,7 +51,8 @@ struct ctl_line {
 	const struct ctl_front *front;
 	const struct ctl_command *command;
 	struct {
-		const struct ctl_option *option; /* never an alias for itself: `means` is kept to know the spelling */
+		const struct ctl_option *
+			option; /* never an alias for itself: `means` is kept to know the spelling */
 		const char *value;
 	} options[CTL_MOST_OPTIONS];
 	int count;
@@ -64,15 +65,18 @@ struct ctl_line {
  * Parses argv of a front end: global options, verb, its options and words. Errors are class USAGE, with a hint that names the nearest verb or
  * option when there is one. `--help` anywhere before `--` sets line->help and drops the checks.
  */
-int ctl_parse(const struct ctl_front *front, int argc, char **argv, struct ctl_line *line, struct err *e);
+int ctl_parse(const struct ctl_front *front, int argc, char **argv, struct ctl_line *line,
+	      struct err *e);
 
 /* The value of an option (an alias counts for what it means), NULL if not given; the last one wins. */
 const char *ctl_value(const struct ctl_line *line, const char *name);
 bool ctl_flag(const struct ctl_line *line, const char *name);
 
 /* The n-th value of an option that may be repeated, NULL after the last; *spelled (may be NULL): the name that was typed. */
-const char *ctl_value_nth(const struct ctl_line *line, const char *name, int n, const char **spelled);
+const char *ctl_value_nth(const struct ctl_line *line, const char *name, int n,
+			  const char **spelled);
 
 /* Finds an option of a verb or of the front's globals by long name; NULL if there is none. */
-const struct ctl_option *ctl_option_find(const struct ctl_front *front, const struct ctl_command *command, const char *name);
+const struct ctl_option *ctl_option_find(const struct ctl_front *front,
+					 const struct ctl_command *command, const char *name);
 const struct ctl_command *ctl_command_find(const struct ctl_front *front, const char *name);

@@ -24,7 +24,7 @@ static int note(const char *kind, const char *name, struct err *e)
 {
 	char text[160];
 
-	snprintf(text, sizeof(text), "add table " TABLE "\nadd chain " TABLE " %s%s\n", kind, name);
+	snprintf(text, sizeof(text), "add table " TABLE "\nadd chain " TABLE " %s%.40s\n", kind, name);
 	return net_nft_run(text, "note who needs forwarding", e);
 }
 
@@ -36,7 +36,7 @@ static int keep_listening(const char *link, struct err *e)
 
 	if (!net_link_name_ok(link))
 		return 0;
-	snprintf(key, sizeof(key), "ipv6/conf/%s/accept_ra", link);
+	snprintf(key, sizeof(key), "ipv6/conf/%.15s/accept_ra", link);
 	r = net_sysctl_read(-1, key, &v, e);
 	if (r < 0 || v != 1)
 		return r == -ENOENT ? 0 : r;

@@ -14,16 +14,17 @@
 struct err;
 
 struct ct_compile {
-	const char *root;		/* ROOT, absolute: "/var/lib/skep" */
-	const char *state;		/* state directory: names the cgroup when it is not /run/skep */
-	const char *const *lower;	/* template rootfs paths, topmost first, NULL-terminated */
-	const char *init_path;		/* of the template; empty or NULL: /sbin/init */
-	const char *stop_signal;	/* of the template; empty or NULL: SIGTERM */
-	const char *const *init_env;	/* of the template, NULL-terminated; may be NULL */
+	const char *root;	  /* ROOT, absolute: "/var/lib/skep" */
+	const char *state;	  /* state directory: names the cgroup when it is not /run/skep */
+	const char *const *lower; /* template rootfs paths, topmost first, NULL-terminated */
+	const char *init_path;	  /* of the template; empty or NULL: /sbin/init */
+	const char *stop_signal;  /* of the template; empty or NULL: SIGTERM */
+	const char *const *init_env; /* of the template, NULL-terminated; may be NULL */
 };
 
 /* Returns the config in *out, which is the caller's. */
-int ct_compile(const struct ct_definition *d, const struct ct_compile *how, json_t **out, struct err *e);
+int ct_compile(const struct ct_definition *d, const struct ct_compile *how, json_t **out,
+	       struct err *e);
 
 /* "skep/NAME", or "skep/HASH8-NAME" when the state directory is not the default one. */
 void ct_compile_cgroup(const char *name, const char *state, char *out, size_t size);

@@ -13,7 +13,7 @@
 
 #include "base/json.h"
 #include "cgroups/limits.h"
-#include "net/if.h"
+#include "net/iface.h"
 
 struct err;
 
@@ -24,8 +24,8 @@ struct err;
 #define CT_ID_COUNT	      65536
 
 /* How the network namespace is made. PRIVATE: own one with the interfaces of nets[], which may be none. */
-#define CT_NETWORKS(X)                                                                             \
-	X(PRIVATE, "private")                                                                      \
+#define CT_NETWORKS(X)        \
+	X(PRIVATE, "private") \
 	X(HOST, "host")
 
 enum ct_network {
@@ -39,21 +39,21 @@ struct ct_definition {
 	char uuid[37];
 	char template[65];
 	char description[256];
-	char hostname[65];			/* empty: the name */
-	char init[CT_WORDS_MAX][256];		/* empty: the template's init_path */
-	char env[CT_WORDS_MAX][512];		/* "NAME=value" */
-	uint32_t id_base;			/* first host id of CT_ID_COUNT; 0: none allocated yet */
+	char hostname[65];	      /* empty: the name */
+	char init[CT_WORDS_MAX][256]; /* empty: the template's init_path */
+	char env[CT_WORDS_MAX][512];  /* "NAME=value" */
+	uint32_t id_base;	      /* first host id of CT_ID_COUNT; 0: none allocated yet */
 	struct cg_limits limits;
 	enum ct_network network;
-	struct net_if nets[CT_NETS_MAX];	/* host_name and alias are made at each start, not kept */
+	struct net_if nets[CT_NETS_MAX]; /* host_name and alias are made at each start, not kept */
 	unsigned net_count;
-	uint64_t disk_bytes;			/* 0: no image, the upper layer is a directory */
+	uint64_t disk_bytes; /* 0: no image, the upper layer is a directory */
 	bool autostart;
-	int order;				/* lower starts first */
+	int order; /* lower starts first */
 	bool nesting;
-	char cap_add[CT_WORDS_MAX][32];		/* "CAP_NET_ADMIN" */
+	char cap_add[CT_WORDS_MAX][32]; /* "CAP_NET_ADMIN" */
 	char cap_drop[CT_WORDS_MAX][32];
-	char stop_signal[32];			/* empty: the template's */
+	char stop_signal[32]; /* empty: the template's */
 	int stop_timeout_s;
 };
 

@@ -17,15 +17,17 @@ static const struct ctl_option create[] = {{.name = "memory", .letter = 'm', .ar
 					   {.name = "force", .letter = 'f'},
 					   {0}};
 static const struct ctl_option *const tables[] = {create, NULL};
-static const struct ctl_command create_cmd = {.name = "create", .words = "NAME", .tables = tables, .least = 1, .most = 1};
-static const struct ctl_command exec_cmd = {.name = "exec", .words = "NAME COMMAND", .least = 2, .most = -1, .tail = true};
+static const struct ctl_command create_cmd = {
+	.name = "create", .words = "NAME", .tables = tables, .least = 1, .most = 1};
+static const struct ctl_command exec_cmd = {
+	.name = "exec", .words = "NAME COMMAND", .least = 2, .most = -1, .tail = true};
 static const struct ctl_command *const commands[] = {&create_cmd, &exec_cmd, NULL};
 static const struct ctl_front front = {.name = "skepctl", .global = globals, .commands = commands};
 
-#define PARSE(...)                                                                                 \
-	char *argv[] = {(char[]){"skepctl"}, __VA_ARGS__, NULL};                                   \
-	struct ctl_line line;                                                                      \
-	struct err e = {0};                                                                        \
+#define PARSE(...)                                               \
+	char *argv[] = {(char[]){"skepctl"}, __VA_ARGS__, NULL}; \
+	struct ctl_line line;                                    \
+	struct err e = {0};                                      \
 	int r = ctl_parse(&front, (int)(sizeof(argv) / sizeof(argv[0])) - 1, argv, &line, &e)
 
 static void alias_counts_and_last_wins(void **state)

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Injected failures. */
+#include "base/fault.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+
+/* Grows with the commands that have such points. */
+const char *const fault_list[] = {NULL};
+
+static bool asked_for(const char *point, bool *kill_us)
+{
+	const char *want = getenv("SKEP_FAULT");
+	size_t n = strlen(point);
+
+	if (!want || strncmp(want, point, n))
+		return false;
+	*kill_us = !strcmp(want + n, ":kill");
+	return want[n] == 0 || *kill_us;
+}
+
+int fault_at(const char *point, struct err *e)
+{
+	bool kill_us;
+
+	if (!asked_for(point, &kill_us))
+		return 0;
+	if (kill_us)
+		raise(SIGKILL);
+	return err_set(e, EIO, "injected failure at %s", point);
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Whole small files, and trees to remove. */
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/own.h"
+
+static int read_whole(int fd, const char *name, size_t most, char **text, struct err *e)
+{
+	size_t room = 4096;
+	size_t len = 0;
+	auto_free char *buf = NULL;
+
+	for (;;) {
+		char *more = realloc(buf, room + 1);
+		ssize_t n;
+
+		if (!more)
+			return err_sys(e, "read %s", name);
+		buf = more;
+		n = read(fd, buf + len, room - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "read %s", name);
+		if (n == 0)
+			break;
+		len += (size_t)n;
+		if (len > most)
+			return err_set(e, EFBIG, "%s is larger than %zu bytes", name, most);
+		if (len == room)
+			room *= 2;
+	}
+	buf[len] = 0;
+	*text = take_ptr(&buf);
+	return (int)len;
+}
+
+int file_try_read_at(int dir, const char *name, size_t most, char **text, struct err *e)
+{
+	auto_fd int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0 && errno == ENOENT)
+		return -ENOENT;
+	if (fd < 0)
+		return err_sys(e, "open %s", name);
+	return read_whole(fd, name, most, text, e);
+}
+
+int file_read_at(int dir, const char *name, size_t most, char **text, struct err *e)
+{
+	int r = file_try_read_at(dir, name, most, text, e);
+
+	return r == -ENOENT ? err_set(e, ENOENT, "open %s: %s", name, strerror(ENOENT)) : r;
+}
+
+int file_read_u64_at(int dir, const char *name, uint64_t *value, struct err *e)
+{
+	auto_free char *text = NULL;
+	char *end;
+	int r = file_try_read_at(dir, name, 4096, &text, e);
+
+	if (r < 0)
+		return r;
+	if (!strncmp(text, "max", 3)) {
+		*value = UINT64_MAX;
+		return 0;
+	}
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	if (errno || end == text)
+		return err_set(e, EINVAL, "%s holds no number: %.40s", name, text);
+	return 0;
+}
+
+int file_write_at(int dir, const char *name, const char *text, struct err *e)
+{
+	auto_fd int fd = openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	size_t len = strlen(text);
+	ssize_t n;
+
+	if (fd < 0)
+		return err_sys(e, "open %s", name);
+	n = write(fd, text, len);
+	if (n < 0)
+		return err_sys(e, "write '%.80s' to %s", text, name);
+	if ((size_t)n != len)
+		return err_set(e, EIO, "%s took %zd of %zu bytes", name, n, len);
+	return 0;
+}
+
+int file_write_all(int fd, const void *data, size_t len, struct err *e)
+{
+	const char *p = data;
+
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "write");
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int file_read_exactly(int fd, void *data, size_t len, struct err *e)
+{
+	char *p = data;
+
+	while (len > 0) {
+		ssize_t n = read(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "read");
+		if (n == 0)
+			return err_set(e, EPIPE, "the stream ended early");
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int file_replace_at(int dir, const char *name, const char *text, size_t len, mode_t mode,
+		    struct err *e)
+{
+	char temp[NAME_MAX + 1];
+	auto_fd int fd = -EBADF;
+
+	if (snprintf(temp, sizeof(temp), ".%s.%d", name, getpid()) >= (int)sizeof(temp))
+		return err_set(e, ENAMETOOLONG, "name too long: %s", name);
+	/* A temporary of an earlier process with our pid, killed in between, is nobody's. */
+	if (unlinkat(dir, temp, 0) < 0 && errno != ENOENT)
+		return err_sys(e, "remove %s", temp);
+	fd = openat(dir, temp, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd < 0)
+		return err_sys(e, "create %s", temp);
+	if (file_write_all(fd, text, len, e) < 0)
+		err_wrap(e, "%s", name);
+	else if (fsync(fd) < 0)
+		err_sys(e, "sync %s", name);
+	else if (renameat(dir, temp, dir, name) < 0)
+		err_sys(e, "replace %s", name);
+	if (e->no) {
+		unlinkat(dir, temp, 0);
+		return -e->no;
+	}
+	own_close_fd(&fd);
+	/* An O_PATH directory cannot be synced: open it again. */
+	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) < 0)
+		return err_sys(e, "sync the directory of %s", name);
+	return 0;
+}
+
+int file_mkdirs_at(int dir, const char *path, mode_t mode, struct err *e)
+{
+	char part[PATH_MAX];
+	size_t len = strlen(path);
+	int fd;
+
+	if (len == 0 || len >= sizeof(part))
+		return err_set(e, ENAMETOOLONG, "bad directory path '%.64s'", path);
+	for (size_t i = 1; i <= len; i++) {
+		if (path[i] != '/' && path[i] != 0)
+			continue;
+		memcpy(part, path, i);
+		part[i] = 0;
+		if (mkdirat(dir, part, mode) < 0 && errno != EEXIST)
+			return err_sys(e, "make directory %s", part);
+	}
+	fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 ? fd : err_sys(e, "open directory %s", path);
+}
+
+/*
+ * Depth first with one descriptor open per level; a tree deeper than the descriptor limit is an error here (storage/tree.h
+ * removes what a container made). A mount point below gives EBUSY from unlinkat: it is not crossed, because its device differs.
+ */
+static int remove_in(int dir, const char *name, dev_t dev, struct err *e)
+{
+	auto_dir DIR *d = NULL;
+	struct dirent *entry;
+	struct stat st;
+	int fd;
+
+	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return err_sys(e, "remove %s", name);
+	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "open %s to remove it", name);
+	d = fdopendir(fd);
+	if (!d) {
+		close(fd);
+		return err_sys(e, "read directory %s", name);
+	}
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "stat %s", name);
+	if (st.st_dev != dev)
+		return err_set(e, EBUSY, "%s is a mount point, not removed", name);
+	while ((entry = readdir(d))) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		if (remove_in(fd, entry->d_name, dev, e) < 0)
+			return -e->no;
+	}
+	if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return err_sys(e, "remove directory %s", name);
+	return 0;
+}
+
+int file_remove_tree_at(int dir, const char *name, struct err *e)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "stat %s", name);
+	return remove_in(dir, name, st.st_dev, e);
+}
