@@ -31,7 +31,7 @@ static int check_path(const char *path, struct err *e)
 	    path[strlen(path) - 1] != '/') {
 		bool fine = true;
 
-		strcpy(copy, path);
+		snprintf(copy, sizeof(copy), "%s", path);
 		for (char *w = strtok_r(copy, "/", &save); w; w = strtok_r(NULL, "/", &save))
 			fine = fine && strcmp(w, ".") && strcmp(w, "..") && strlen(w) < 200;
 		if (fine)
@@ -117,7 +117,7 @@ static int make_path(const struct cg_host *host, const char *mount, const char *
 
 		if (dir < 0)
 			return dir;
-		strcpy(copy, path);
+		snprintf(copy, sizeof(copy), "%s", path);
 		for (char *w = strtok_r(copy, "/", &save); w && next >= 0;
 		     w = strtok_r(NULL, "/", &save)) {
 			next = make_level(host, mount, dir, w, e);

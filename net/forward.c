@@ -24,7 +24,8 @@ static int note(const char *kind, const char *name, struct err *e)
 {
 	char text[160];
 
-	snprintf(text, sizeof(text), "add table " TABLE "\nadd chain " TABLE " %s%.40s\n", kind, name);
+	snprintf(text, sizeof(text), "add table " TABLE "\nadd chain " TABLE " %s%.40s\n", kind,
+		 name);
 	return net_nft_run(text, "note who needs forwarding", e);
 }
 

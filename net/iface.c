@@ -74,7 +74,7 @@ int net_addr_parse(const char *text, struct net_addr *addr, struct err *e)
 const char *net_addr_to_host_str(const struct net_addr *addr, char *buf)
 {
 	if (!addr->family || !inet_ntop(addr->family, addr->bytes, buf, NET_ADDR_STR_MAX))
-		strcpy(buf, "none");
+		snprintf(buf, NET_ADDR_STR_MAX, "none");
 	return buf;
 }
 

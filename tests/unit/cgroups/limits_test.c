@@ -200,7 +200,7 @@ static void cpuset_reads_back(void **state)
 	test_make("cpuset", &cg);
 	OK(cg_limits_apply(&cg, &l, false, &e));
 	assert_file(&cg, CG_CPUSET, "cpuset.cpus", "0", "cpuset.cpus", "0");
-	strcpy(l.cpus, "0; rm");
+	snprintf(l.cpus, sizeof(l.cpus), "0; rm");
 	assert_int_equal(cg_limits_apply(&cg, &l, true, &e), -EINVAL);
 	assert_int_equal(e.class, ERR_VALUE);
 	test_end(&cg);

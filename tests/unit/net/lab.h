@@ -64,7 +64,7 @@ LAB_UNUSED static struct net_if lab_if(const char *who, enum net_mode mode, cons
 	net_mac_from_seed(who, i.mac);
 	snprintf(i.alias, sizeof(i.alias), "%s", who);
 	if (mode == NET_MODE_BRIDGE)
-		strcpy(i.bridge, NET_DEFAULT_BRIDGE);
+		snprintf(i.bridge, sizeof(i.bridge), "%s", NET_DEFAULT_BRIDGE);
 	if (addr)
 		i.addrs[i.addr_count++] = lab_addr(addr);
 	if (addr6)

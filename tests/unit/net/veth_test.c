@@ -110,7 +110,7 @@ static void test_routed(void **state)
 	/* "out" is a neighbour on the uplink, in the same subnet as container b: only proxy ARP/NDP leads it to us. */
 	wire.guard = false;
 	ok(net_veth_pair(&wire, out, &e));
-	strcpy(here.name, wire.host_name);
+	snprintf(here.name, sizeof(here.name), "%s", wire.host_name);
 	ok(net_veth_addr_add(&here, -1, &uplink, &e));
 	ok(net_veth_addr_add(&here, -1, &uplink6, &e));
 	wire.addrs[0] = lab_addr("10.60.0.9/24");
@@ -118,7 +118,7 @@ static void test_routed(void **state)
 	wire.addr_count = 2;
 	wire.mode = NET_MODE_BRIDGE; /* inside: a subnet, not a lone address */
 	ok(net_veth_configure(&wire, out, &e));
-	strcpy(ib.uplink, wire.host_name);
+	snprintf(ib.uplink, sizeof(ib.uplink), "%s", wire.host_name);
 	ok(net_if_create(&ia, a, &e));
 	ok(net_if_create(&ib, b, &e));
 	ok(net_sysctl_read(-1, "ipv4/ip_forward", &v, &e));
@@ -159,7 +159,7 @@ static void test_nat(void **state)
 	(void)state;
 	wire.guard = false;
 	ok(net_veth_pair(&wire, out, &e));
-	strcpy(here.name, wire.host_name);
+	snprintf(here.name, sizeof(here.name), "%s", wire.host_name);
 	ok(net_veth_addr_add(&here, -1, &uplink, &e));
 	wire.addrs[wire.addr_count++] = lab_addr("192.0.2.9/24");
 	wire.mode = NET_MODE_BRIDGE;

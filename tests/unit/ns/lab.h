@@ -58,7 +58,7 @@ static inline void lab_make(struct lab *lab)
 	static const char *const dirs[] = {"etc", "proc", "sys", "dev", "tmp", "usr", "data"};
 
 	memset(lab, 0, sizeof(*lab));
-	strcpy(lab->dir, "/tmp/skep-ns-test-XXXXXX");
+	snprintf(lab->dir, sizeof(lab->dir), "/tmp/skep-ns-test-XXXXXX");
 	assert_non_null(mkdtemp(lab->dir));
 	assert_int_equal(chmod(lab->dir, 0755), 0);
 	snprintf(lab->root, sizeof(lab->root), "%s/root", lab->dir);

@@ -30,7 +30,7 @@ static inline int tmp_tree_setup(void **state)
 {
 	struct tmp_tree *t = calloc(1, sizeof(*t));
 
-	strcpy(t->path, "/tmp/skep-storage-XXXXXX");
+	snprintf(t->path, sizeof(t->path), "/tmp/skep-storage-XXXXXX");
 	if (!mkdtemp(t->path))
 		return -1;
 	t->dir = open(t->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
