@@ -4,14 +4,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 #include "base/err.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/proc.h"
 
 static int locked_by(int fd, const char *name, struct err *e)
 {
@@ -26,26 +30,52 @@ static int locked_by(int fd, const char *name, struct err *e)
 }
 
 /*
- * flock(2) has no deadline of its own, and an alarm would need a signal handler in a library. Asking every 10 ms bounds the wait
- * and costs nothing where nobody holds the lock.
+ * flock(2) has no deadline of its own. But the lock belongs to the open file description, which a child shares: the child
+ * blocks in flock for us, we wait for it to end with a deadline, and what it got is ours. A child killed in the moment it got the
+ * lock is no harm: the caller then closes the descriptor.
  */
+static int wait_for_lock(int fd, int wait_ms, struct err *e)
+{
+	auto_fd int pidfd = -EBADF;
+	pid_t parent = getpid();
+	pid_t pid = fork();
+	int r;
+
+	if (pid < 0)
+		return err_sys(e, "wait for a lock");
+	if (pid == 0) {
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+			_exit(1);
+		_exit(flock(fd, LOCK_EX) < 0);
+	}
+	pidfd = pidfd_open(pid, 0);
+	if (pidfd < 0) {
+		err_sys(e, "wait for a lock");
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		return -e->no;
+	}
+	r = proc_wait(pidfd, wait_ms, e);
+	if (r == -ETIMEDOUT) {
+		kill(pid, SIGKILL);
+		proc_wait(pidfd, -1, e);
+	}
+	return r > 0 ? -EIO : r;
+}
+
 int lock_take_at(int dir, const char *name, const char *verb, int wait_ms, struct err *e)
 {
-	uint64_t end_ns = log_now_ns() + (uint64_t)wait_ms * 1000000u;
 	auto_fd int fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	char line[128];
 	int n;
 
 	if (fd < 0)
 		return err_sys(e, "open lock %s", name);
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		const struct timespec pause = {.tv_nsec = 10000000};
-
-		if (errno != EWOULDBLOCK && errno != EINTR)
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
 			return err_sys(e, "lock %s", name);
-		if (log_now_ns() >= end_ns)
-			return locked_by(fd, name, e);
-		nanosleep(&pause, NULL);
+		if (wait_ms <= 0 || wait_for_lock(fd, wait_ms, e) < 0)
+			return e->no ? -e->no : locked_by(fd, name, e);
 	}
 	n = snprintf(line, sizeof(line), "pid %d (%s)", getpid(), verb);
 	if (n >= (int)sizeof(line))

@@ -17,13 +17,14 @@
 
 static void make(struct net_nl *nl, const char *name)
 {
-	struct ifinfomsg *m = net_nl_begin(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*m),
-					   "make the bridge");
-	struct nlmsghdr *h = net_nl_msg(nl);
 	struct nlattr *info, *data;
+	struct ifinfomsg *m;
+	struct nlmsghdr *h;
 	uint8_t mac[6];
 	char seed[64];
 
+	net_nl_begin(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*m), "make the bridge");
+	h = net_nl_msg(nl);
 	/*
 	 * A MAC of its own: without one the bridge takes the lowest of its ports', so it would change, and cut
 	 * the containers off until their ARP entries expire, as containers come and go.

@@ -78,7 +78,7 @@ struct port_count {
 static int count_port(const struct nlmsghdr *h, void *data)
 {
 	struct port_count *c = data;
-	struct net_link_info info;
+	struct net_link_info info = {0};
 
 	read_link(h, &info);
 	if (info.master == c->master)

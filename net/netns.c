@@ -111,7 +111,8 @@ static int do_sysctl(void *arg, struct err *e)
 	if (n < 0)
 		return err_sys(e, "read sysctl net/%s", q->key);
 	text[n] = '\0';
-	*q->out = strtol(text, NULL, 10);
+	if (q->out)
+		*q->out = strtol(text, NULL, 10);
 	return 0;
 }
 

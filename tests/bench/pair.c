@@ -67,6 +67,10 @@ static double time_one(struct contender *c, unsigned run, posix_spawn_file_actio
 	int status = 0, r;
 	pid_t pid;
 
+	if (!argv[0]) {
+		fprintf(stderr, "pair: a contender without a command\n");
+		exit(1);
+	}
 	r = posix_spawnp(&pid, argv[0], quiet, NULL, argv, environ);
 	if (r) {
 		fprintf(stderr, "pair: %s: %s\n", argv[0], strerror(r));

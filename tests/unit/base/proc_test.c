@@ -2,6 +2,7 @@
 /* Programs run to their end, deadlines, files replaced whole, locks, and the talk of two sides. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,6 +56,24 @@ static void identity(void **state)
 	assert_int_equal(proc_open(getpid(), ticks + 1, &e), -ESRCH);
 }
 
+/* The holder, another process, ends while we wait: the lock is then ours, within the deadline. */
+static void waits_for_its_turn(int dir, int *held)
+{
+	struct err e = {0};
+	auto_fd int ours = -EBADF;
+	pid_t holder = fork();
+
+	assert_true(holder >= 0);
+	if (holder == 0)
+		_exit(poll(NULL, 0, 200) != 0);
+	own_close_fd(held);
+	ours = lock_take_at(dir, "lock", "start", 5000, &e);
+	assert_true(ours >= 0);
+	assert_int_equal(waitpid(holder, NULL, 0), holder);
+	assert_int_equal(lock_take_at(dir, "lock", "stop", 0, &e), -EWOULDBLOCK);
+	assert_non_null(strstr(e.text, "(start)"));
+}
+
 static void files_and_locks(void **state)
 {
 	char path[] = "/tmp/skep-base-XXXXXX";
@@ -78,6 +97,7 @@ static void files_and_locks(void **state)
 	assert_int_equal(e.class, ERR_LOCKED);
 	assert_non_null(strstr(e.text, "(migrate)"));
 	err_clear(&e);
+	waits_for_its_turn(dir, &held);
 
 	assert_int_equal(close(file_mkdirs_at(dir, "x/y/z", 0700, &e)), 0);
 	assert_int_equal(symlinkat("/etc", dir, "x/y/link"), 0);
