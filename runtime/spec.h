@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the engine executes: a bundle's config.json as C data, judged once, before anything is made. */
+#pragma once
+
+/*
+ * Life: ct_spec_load() (or ct_spec_from_json()) → the host side and, after clone, the init side read it → ct_spec_free(). Init has the whole struct by
+ * the copy of our memory that clone gives it, so nothing of it crosses a socket. A member of config.json that we do not implement is refused
+ * by its name, never ignored (runtime-spec 1.2). Annotations starting with "skep." carry what OCI has no words for (see compile.h).
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/json.h"
+#include "cgroups/device.h"
+#include "cgroups/limits.h"
+#include "ns/caps.h"
+#include "ns/dev.h"
+#include "ns/idmap.h"
+#include "ns/mount.h"
+#include "ns/rlimit.h"
+#include "ns/timens.h"
+
+struct err;
+
+/* X(name, OCI word, CLONE_NEW flag, file in /proc/PID/ns) */
+#define CT_NAMESPACES(X)                               \
+	X(USER, "user", CLONE_NEWUSER, "user")         \
+	X(PID, "pid", CLONE_NEWPID, "pid")             \
+	X(MOUNT, "mount", CLONE_NEWNS, "mnt")          \
+	X(NETWORK, "network", CLONE_NEWNET, "net")     \
+	X(IPC, "ipc", CLONE_NEWIPC, "ipc")             \
+	X(UTS, "uts", CLONE_NEWUTS, "uts")             \
+	X(CGROUP, "cgroup", CLONE_NEWCGROUP, "cgroup") \
+	X(TIME, "time", CLONE_NEWTIME, "time")
+
+enum ct_namespace {
+#define X(name, word, flag, file) CT_NS_##name,
+	CT_NAMESPACES(X)
+#undef X
+		CT_NS_COUNT
+};
+
+/* A program to be executed: the spec's process, or the process of an exec. Owned by ct_process_done(). */
+struct ct_process {
+	bool terminal;
+	unsigned rows, cols; /* consoleSize; 0: not given */
+	char **args;	     /* NULL-terminated; args[0] is searched in env's PATH inside */
+	char **env;	     /* NULL-terminated */
+	char *cwd;	     /* absolute */
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups;
+	int n_groups;
+	int umask;	 /* -1: as it is (0022 by convention of ours) */
+	char *user_name; /* user.username or NULL; not used on Linux by OCI: kept for exec --user NAME */
+	struct ns_caps caps;
+	bool has_caps; /* else caps are all those of our user namespace */
+	struct ns_rlimit *rlimits;
+	size_t n_rlimits;
+	bool no_new_privs;
+	bool has_oom_score_adj;
+	int oom_score_adj;
+};
+
+struct ct_sysctl {
+	char *key, *value;
+};
+
+/* A v2 interface file of linux.resources.unified that cg_limits has no member for. */
+struct ct_raw_limit {
+	char *file, *value;
+};
+
+struct ct_spec {
+	char *bundle;	 /* absolute path of the bundle */
+	char *root_path; /* of the root file system, absolute; unused when lower[] is there */
+	bool root_readonly;
+	unsigned long propagation;   /* rootfsPropagation as MS_*, 0: private */
+	char *hostname, *domainname; /* NULL: as it is */
+	struct ct_process process;
+	struct ns_mount *mounts;
+	size_t n_mounts;
+
+	bool own[CT_NS_COUNT];	 /* a new namespace of that kind */
+	char *join[CT_NS_COUNT]; /* a path to an existing one; NULL: none */
+	struct ns_idmap *uids, *gids;
+	size_t n_uids, n_gids;
+	struct ns_time_offset time_monotonic, time_boottime;
+	bool has_time_monotonic, has_time_boottime;
+
+	struct ns_device *devices;
+	size_t n_devices;
+	char *cgroup; /* relative path for cg_create, from cgroupsPath; default "skep/ID" is the caller's */
+	struct cg_limits limits;
+	struct ct_raw_limit *raw_limits;
+	size_t n_raw_limits;
+	struct cg_device_rule *device_rules; /* to be put behind cg_device_default[] */
+	size_t n_device_rules;
+
+	struct ct_sysctl *sysctls;
+	size_t n_sysctls;
+	char **masked, **readonly; /* NULL-terminated */
+	size_t n_masked, n_readonly;
+	json_t *seccomp;      /* linux.seccomp, or NULL */
+	bool seccomp_profile; /* annotation skep.seccomp=default: our own profile */
+	bool nesting;	      /* annotation skep.nesting=true: user namespaces allowed inside */
+	char *personality;    /* "LINUX32"; NULL: none */
+
+	/* skep.rootfs.*: the engine makes the overlay itself. lower[] NULL-terminated, topmost first; n_lower 0: root_path is a directory. */
+	char **lower;
+	size_t n_lower;
+	char *upper,
+		*work; /* absolute; inside the disk image when disk is set ("upper", "work" of its root) */
+	char *disk;	     /* path of the image, or NULL */
+	int stop_signal;     /* SIGTERM if not given */
+	int stop_timeout_s;  /* 10 if not given */
+	json_t *annotations; /* all of them, for state */
+};
+
+/* Reads BUNDLE/config.json. -ENOENT: class CONFIG with a hint; anything it cannot honour: class CONFIG, the member named by its JSON path. */
+int ct_spec_load(const char *bundle, struct ct_spec *spec, struct err *e);
+
+/* The same from a config that is in memory. bundle: absolute; relative root.path and bind sources are below it. */
+int ct_spec_from_json(const json_t *config, const char *bundle, struct ct_spec *spec,
+		      struct err *e);
+
+/* An OCI process object alone (exec --process FILE). */
+int ct_process_from_json(const json_t *process, struct ct_process *p, struct err *e);
+
+/* An OCI linux.resources object alone (update). raw/n_raw are the caller's. */
+int ct_resources_from_json(const json_t *resources, struct cg_limits *limits,
+			   struct ct_raw_limit **raw, size_t *n_raw, struct err *e);
+
+void ct_process_done(struct ct_process *p);
+void ct_spec_done(struct ct_spec *spec);
+
+#define auto_spec __attribute__((cleanup(ct_spec_done)))
+
+const char *ct_namespace_to_str(enum ct_namespace n);

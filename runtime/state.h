@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A container's runtime state: STATE/ID/{state.json,ledger,lock,…}, and what may happen to it when. */
+#pragma once
+
+/*
+ * Life: ct_state_new() makes STATE/ID before anything else; intents are appended to the ledger (ledger.h) before each deed; state.json is replaced
+ * by rename at each change; ct_delete() removes the directory last. All of it dies with a reboot, so nothing is flushed to disk: rename and
+ * O_APPEND are enough against a kill at any instruction. A state.json of another boot (boot id) means: stopped, and nothing on its ledger exists.
+ *
+ * What is written is what was *done*; what is *true now* is ct_status(), which asks the kernel: a process is (pid, start time), frozen is
+ * the freezer's word.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/json.h"
+
+struct err;
+
+#define CT_STATE_DIR "/run/skep"
+
+/* X(name, OCI word) */
+#define CT_STATUSES(X)          \
+	X(CREATING, "creating") \
+	X(CREATED, "created")   \
+	X(RUNNING, "running")   \
+	X(PAUSED, "paused")     \
+	X(STOPPED, "stopped")
+
+enum ct_status {
+#define X(name, word) CT_##name,
+	CT_STATUSES(X)
+#undef X
+};
+
+/* X(name, word): what a command wants to do. */
+#define CT_EVENTS(X)                \
+	X(START, "start")           \
+	X(EXEC, "exec")             \
+	X(KILL, "kill")             \
+	X(STOP, "stop")             \
+	X(PAUSE, "pause")           \
+	X(RESUME, "resume")         \
+	X(CHECKPOINT, "checkpoint") \
+	X(UPDATE, "update")         \
+	X(DELETE, "delete")
+
+enum ct_event {
+#define X(name, word) CT_EVENT_##name,
+	CT_EVENTS(X)
+#undef X
+};
+
+struct ct_state {
+	char id[65];
+	char bundle[512];
+	char cgroup[256];
+	enum ct_status status; /* what was done last: CREATING, CREATED or RUNNING */
+	pid_t pid;	       /* of init in our pid namespace; 0: none yet */
+	uint64_t pid_start;    /* its start time in ticks */
+	pid_t monitor;	       /* 0: none */
+	uint64_t monitor_start;
+	char created[40]; /* RFC 3339, UTC */
+	uint32_t id_base; /* host id of the container's root; 0 without a user namespace */
+	int stop_signal;
+	int stop_timeout_s;
+	bool system; /* made by skepctl: has a definition and a monitor */
+	char terminal
+		[64]; /* "rdev:dev" in hex of the console's slave, for checkpoint; empty: none */
+	json_t *annotations; /* owned */
+};
+
+/* An open container: borrowed by the engine's calls. */
+struct ct {
+	int dir;  /* STATE/ID */
+	int lock; /* -EBADF: opened without */
+	char state_root[256];
+	struct ct_state s;
+};
+
+#define CT_INIT                               \
+	{                                     \
+		.dir = -EBADF, .lock = -EBADF \
+	}
+#define auto_ct __attribute__((cleanup(ct_close)))
+
+/*
+ * Makes STATE/ID (0700) with an empty ledger and state CREATING, locked. -EEXIST, class EXISTS, if there is one that has a life or a
+ * state; the remains of a creation that died before its first intent are taken over.
+ */
+int ct_state_new(const char *state_root, const char *id, const char *verb, struct ct *ct,
+		 struct err *e);
+
+/* Opens an existing one; verb NULL: without the lock, for reading. -ENOENT, class NO_SUCH_CT. */
+int ct_open(const char *state_root, const char *id, const char *verb, struct ct *ct, struct err *e);
+void ct_close(struct ct *ct);
+
+/* Writes ct->s. Reads it again (after taking the lock late). */
+int ct_state_save(struct ct *ct, struct err *e);
+int ct_state_reload(struct ct *ct, struct err *e);
+
+/* What is true now. */
+int ct_status(const struct ct *ct, enum ct_status *status, struct err *e);
+const char *ct_status_to_str(enum ct_status status);
+
+/* pidfd of init; -ESRCH with e untouched if it is gone. */
+int ct_init_open(const struct ct *ct, struct err *e);
+
+/* The table state × event: 0, or an error in the user's words, class RUNNING or NOT_RUNNING. *status (may be NULL) is what was found. */
+int ct_may(const struct ct *ct, enum ct_event event, enum ct_status *status, struct err *e);
+
+/* The OCI state document (runtime-spec "State"). The caller owns *out. */
+int ct_state_to_oci(const struct ct *ct, json_t **out, struct err *e);
+
+/* Calls fn for each container below state_root, in the order of names; a broken one is skipped with a log_warn. fn < 0 ends the walk. */
+int ct_each(const char *state_root, int (*fn)(struct ct *ct, void *arg, struct err *e), void *arg,
+	    struct err *e);
+
+/* How init ended, as the monitor wrote it to STATE/ID/exit: a wait status. -ENOENT with e untouched when nobody knows. */
+int ct_exit_read(const struct ct *ct, int *wait_status, struct err *e);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The steps of a start, in their order, as both sides read them. */
+#pragma once
+
+/*
+ * Host side: start_host.c, one function a step, named host_STEP. Init side: start_init.c, init_STEP. Before the first: cgroup made and
+ * limited, root file system mounted (detached), clone3 into the cgroup. A step is asked by init (SYNC_ASK) and granted by the host (SYNC_OK or
+ * SYNC_FD) where the host has a part in it, else it is init's alone and named only in errors and in SKEP_FAULT.
+ *
+ * X(NAME, "name", who has a part: BOTH or INIT)
+ */
+#define CT_STEPS(X)                                                                                                                      \
+	X(IDMAP, "idmap",                                                                                                                \
+	  BOTH) /* host: v1 cgroups, id maps, limits of init. After: init may become root inside */                                      \
+	X(ROOTFS, "rootfs",                                                                                                              \
+	  BOTH) /* host sends the root file system's mount. After: it is attached in init's mount namespace */                           \
+	X(MOUNTS, "mounts", INIT)   /* cgroup namespace, then the spec's mounts in order */                                              \
+	X(DEV, "dev", INIT)	    /* nodes, pts, shm; the console */                                                                   \
+	X(MASKS, "masks", INIT)	    /* masked and read-only paths */                                                                     \
+	X(KERNEL, "kernel", INIT)   /* host name, sysctls, time offsets */                                                               \
+	X(PIVOT, "pivot", INIT)	    /* the host's tree is gone: point of no return */                                                    \
+	X(CONSOLE, "console", BOTH) /* OCI terminal: init sends the pty's master */                                                      \
+	X(READY, "ready",                                                                                                                \
+	  BOTH)			    /* all is made; init listens on start.sock and no longer dies with its parent once asked to start */ \
+	X(START, "start", BOTH)	    /* over start.sock: execute */                                                                       \
+	X(PROCESS, "process", INIT) /* user, working directory, capabilities, seccomp */                                                 \
+	X(EXEC, "exec", INIT)	    /* execve failed; its success is the socket's closing */
+
+enum ct_step {
+#define X(name, word, who) CT_STEP_##name,
+	CT_STEPS(X)
+#undef X
+		CT_STEP_COUNT
+};
+
+const char *ct_step_to_str(unsigned step);

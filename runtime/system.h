@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A system container, as the operator knows it: definition, layers, network, monitor around the engine's verbs. */
+#pragma once
+
+/*
+ * struct ct_host says where things are (--root, --state). ROOT/ct/NAME/ holds definition.json, upper/ work/ or disk.img, console.log, checkpoint/.
+ * Lock order: host lock (ROOT/lock: names, addresses, id ranges, bridges) inside the container's (ROOT/ct/NAME/lock), never the other way.
+ * The lock of an operator's verb is ROOT/ct/NAME/lock; the engine's own, STATE/NAME/lock, is taken below it.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "runtime/definition.h"
+#include "runtime/spec.h"
+#include "runtime/state.h"
+
+struct err;
+
+#define CT_ROOT_DIR "/var/lib/skep"
+
+struct ct_host {
+	char root[256]; /* absolute, made when missing */
+	char state[256];
+	bool best_effort;
+};
+
+/* Makes both paths absolute; makes the directories. */
+int ct_host_init(struct ct_host *h, const char *root, const char *state, struct err *e);
+
+int ct_host_templates(const struct ct_host *h,
+		      struct err *e); /* fd of ROOT/templates, made when missing */
+int ct_host_cache(const struct ct_host *h,
+		  struct err *e); /* fd of STATE/.cache for compiled filters */
+
+/* An open system container: its data directory, locked (verb) or not (NULL), and its definition. */
+struct ct_system {
+	int dir; /* ROOT/ct/NAME */
+	int lock;
+	const struct ct_host *host;
+	struct ct_definition d;
+};
+#define CT_SYSTEM_INIT                        \
+	{                                     \
+		.dir = -EBADF, .lock = -EBADF \
+	}
+#define auto_system __attribute__((cleanup(ct_system_close)))
+
+/* -ENOENT, class NO_SUCH_CT, with the nearest names as a hint; -EWOULDBLOCK, class LOCKED. */
+int ct_system_open(const struct ct_host *h, const char *name, const char *verb, struct ct_system *s,
+		   struct err *e);
+void ct_system_close(struct ct_system *s);
+
+/*
+ * Makes ROOT/ct/NAME from a definition: id range, addresses and MACs that are not given are picked and checked against all others (under
+ * the host lock), layers or disk image made, definition saved last: a directory without one is a remnant, removed by the next create or destroy.
+ */
+int ct_system_create(const struct ct_host *h, struct ct_definition *d, struct err *e);
+
+/* As create without template work, for an incoming migration: the directory, and the definition under the name definition.incoming. */
+int ct_system_receive(const struct ct_host *h, struct ct_definition *d, struct ct_system *s,
+		      struct err *e);
+
+/* Compiles the definition into a bundle (STATE/NAME/bundle is not needed by us: kept at ROOT/ct/NAME/config.json) and loads it as a spec. */
+int ct_system_spec(struct ct_system *s, struct ct_spec *spec, struct err *e);
+
+/*
+ * Starts it: forks the process that will be the monitor, which creates, attaches the network, starts, and tells us how it went. Returns when the
+ * program runs (wait: and its first words are on the console). Refused when running, or when a checkpoint lies there (resume it or drop it).
+ */
+int ct_system_start(struct ct_system *s, struct err *e);
+
+/* Networks of the definition into netns, each written to the ledger before. Also used by restore with CRIU making the link (only_host). */
+int ct_system_network_up(struct ct_system *s, struct ct *ct, int netns, struct err *e);
+/* Sends the announcements; after the container runs. */
+int ct_system_announce(struct ct_system *s, struct ct *ct, int netns, struct err *e);
+/* Bridge and NAT for the definition's interfaces, noted in the ledger: before a restore. */
+int ct_system_network_ground(struct ct_system *s, struct ct *ct, struct err *e);
+
+/* Stop by signal and time (timeout_s < 0: the definition's), and clean what was made. Not running: class NOT_RUNNING. */
+int ct_system_stop(struct ct_system *s, int timeout_s, bool force, struct err *e);
+
+/* Cleans up after a container that ended, if it did; starts it again when it rebooted. What the monitor execs. */
+int ct_system_reap(struct ct_system *s, struct err *e);
+
+/* Removes all; running: refused unless force. Also removes remnants of a create that died (no definition). */
+int ct_system_destroy(const struct ct_host *h, const char *name, bool force, struct err *e);
+
+/* Applies changed limits, addresses... of s->d to the running container, then saves. old: as it was before. */
+int ct_system_set(struct ct_system *s, const struct ct_definition *old, struct err *e);
+
+/* X(name, word): what the operator sees in `list`. */
+#define CT_SYSTEM_STATUSES(X)     \
+	X(STOPPED, "stopped")     \
+	X(STARTING, "starting")   \
+	X(RUNNING, "running")     \
+	X(PAUSED, "paused")       \
+	X(SUSPENDED, "suspended") \
+	X(MIGRATING, "migrating") \
+	X(BROKEN, "broken")
+
+enum ct_system_status {
+#define X(name, word) CT_SYSTEM_##name,
+	CT_SYSTEM_STATUSES(X)
+#undef X
+};
+int ct_system_status(const struct ct_system *s, enum ct_system_status *status, struct err *e);
+const char *ct_system_status_to_str(enum ct_system_status s);
+
+/* For each directory of ROOT/ct in the order of names (numbers as numbers); a broken one has s->d.name set and `broken` filled. */
+int ct_system_each(const struct ct_host *h,
+		   int (*fn)(struct ct_system *s, const struct err *broken, void *arg,
+			     struct err *e),
+		   void *arg, struct err *e);
+
+/* Whether a template is used by some container: for st_template_remove. arg: const struct ct_host *. */
+int ct_system_template_used(const char *name, char *who, size_t who_size, void *arg, struct err *e);
+
+/* Files of a suspended container: ROOT/ct/NAME/checkpoint/ with this marker in it, written last. */
+#define CT_CHECKPOINT_DIR    "checkpoint"
+#define CT_CHECKPOINT_MARKER "complete"
+#define CT_JOURNAL_FILE	     "migration.json"
