@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "runtime/conf.h"
 #include "runtime/definition.h"
 #include "runtime/spec.h"
 #include "runtime/state.h"
@@ -23,15 +24,21 @@ struct ct_host {
 	char root[256]; /* absolute, made when missing */
 	char state[256];
 	bool best_effort;
+	struct ct_conf conf;
 };
 
-/* Makes both paths absolute; makes the directories. */
+/* Reads skep.conf; makes both paths absolute and their directories (0700). NULL or "": as skep.conf says, else the default. */
 int ct_host_init(struct ct_host *h, const char *root, const char *state, struct err *e);
 
 int ct_host_templates(const struct ct_host *h,
 		      struct err *e); /* fd of ROOT/templates, made when missing */
 int ct_host_cache(const struct ct_host *h,
 		  struct err *e); /* fd of STATE/.cache for compiled filters */
+int ct_host_containers(const struct ct_host *h,
+		       struct err *e); /* fd of ROOT/ct, made when missing */
+
+/* The host lock, waiting for its turn. Its closing unlocks. Whoever makes or releases a bridge, NAT, forwarding, takes it, too. */
+int ct_host_lock(const struct ct_host *h, const char *verb, struct err *e);
 
 /* An open system container: its data directory, locked (verb) or not (NULL), and its definition. */
 struct ct_system {
@@ -46,7 +53,10 @@ struct ct_system {
 	}
 #define auto_system __attribute__((cleanup(ct_system_close)))
 
-/* -ENOENT, class NO_SUCH_CT, with the nearest names as a hint; -EWOULDBLOCK, class LOCKED. */
+/*
+ * verb NULL: without the lock, for reading. -ENOENT, class NO_SUCH_CT (ctl adds the nearest name as a hint); -EWOULDBLOCK, class LOCKED; an
+ * unfinished incoming migration is class IN_DOUBT.
+ */
 int ct_system_open(const struct ct_host *h, const char *name, const char *verb, struct ct_system *s,
 		   struct err *e);
 void ct_system_close(struct ct_system *s);
@@ -54,12 +64,29 @@ void ct_system_close(struct ct_system *s);
 /*
  * Makes ROOT/ct/NAME from a definition: id range, addresses and MACs that are not given are picked and checked against all others (under
  * the host lock), layers or disk image made, definition saved last: a directory without one is a remnant, removed by the next create or destroy.
+ * What is not given: id_base 0; uuid ""; an address 0.0.0.0 or :: (of any prefix: one of the host's pool); a zero MAC; an empty bridge or uplink
+ * (skep.conf's); a gateway of family 0 (the pool's, if an address is in the pool). d has all of it on return. Classes EXISTS, LOCKED, NO_TEMPLATE,
+ * ADDR_IN_USE, VALUE.
  */
 int ct_system_create(const struct ct_host *h, struct ct_definition *d, struct err *e);
 
-/* As create without template work, for an incoming migration: the directory, and the definition under the name definition.incoming. */
+/*
+ * For an incoming migration: as create, with the definition under the name definition.incoming, so that no other command takes it for a container.
+ * Id range and addresses are reserved. id_base stays as it was when it is free here, else another is picked: compare. Nobody is asked on the
+ * wire, since the source still has the addresses; they are checked against the other containers here. Layers (empty) or disk image are made. s is locked.
+ */
 int ct_system_receive(const struct ct_host *h, struct ct_definition *d, struct ct_system *s,
 		      struct err *e);
+
+/* Opens (locked) what a receive made, after a crash, for --continue and --abort. -ENOENT, class NO_SUCH_CT. */
+int ct_system_receive_open(const struct ct_host *h, const char *name, struct ct_system *s,
+			   struct err *e);
+
+/* Makes it a container: saves s->d as definition.json. Idempotent. */
+int ct_system_receive_commit(struct ct_system *s, struct err *e);
+
+/* Removes the directory with all in it; nothing of it runs any more. s is closed. */
+int ct_system_receive_abort(struct ct_system *s, struct err *e);
 
 /* Compiles the definition into a bundle (STATE/NAME/bundle is not needed by us: kept at ROOT/ct/NAME/config.json) and loads it as a spec. */
 int ct_system_spec(struct ct_system *s, struct ct_spec *spec, struct err *e);
@@ -83,10 +110,17 @@ int ct_system_stop(struct ct_system *s, int timeout_s, bool force, struct err *e
 /* Cleans up after a container that ended, if it did; starts it again when it rebooted. What the monitor execs. */
 int ct_system_reap(struct ct_system *s, struct err *e);
 
-/* Removes all; running: refused unless force. Also removes remnants of a create that died (no definition). */
+/*
+ * Removes all; running, or a migration in doubt: refused unless force. Also removes remnants: of a create that died (no definition), of a destroy
+ * that died (the name is free again from its first step on). Killed at any instruction, it is finished by the next destroy or create of any name.
+ */
 int ct_system_destroy(const struct ct_host *h, const char *name, bool force, struct err *e);
 
-/* Applies changed limits, addresses... of s->d to the running container, then saves. old: as it was before. */
+/*
+ * Applies changed limits, addresses, rate, disk size of s->d to the running container, then saves. old: as it was before. On failure nothing is
+ * saved and the kernel has the old values again. What cannot change while it runs (network kind, interfaces, disk size, id range) is refused then,
+ * class RUNNING; what takes effect at the next start only (host name, init, env, capabilities, nesting) is saved, and 1 returned; else 0.
+ */
 int ct_system_set(struct ct_system *s, const struct ct_definition *old, struct err *e);
 
 /* X(name, word): what the operator sees in `list`. */
