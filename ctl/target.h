@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the words of a command line point at: this host, a container on it, a template; with did-you-mean when it is not there. */
+#pragma once
+
+#include "ctl/options.h"
+#include "runtime/system.h"
+
+struct err;
+
+/* The host of --root, --state and --best-effort. */
+int ctl_host(const struct ctl_line *line, struct ct_host *h, struct err *e);
+
+/* ct_system_open() with the nearest name as a hint. verb NULL: for reading, without the lock. */
+int ctl_system(const struct ct_host *h, const char *name, const char *verb, struct ct_system *s,
+	       struct err *e);
+
+/* Refuses a name that is no container's (class VALUE) or that there is none of (class NO_SUCH_CT), without opening it: for destroy, which also removes remnants. */
+int ctl_system_missing(const struct ct_host *h, const char *name, struct err *e);
+
+/* For an err of class NO_TEMPLATE: adds the nearest template, or how to make one. Returns -e->no. */
+int ctl_template_hint(const struct ct_host *h, const char *name, struct err *e);
+
+/* The container's runtime state (STATE/NAME), opened for reading. 0: it has none; 1: ct is the caller's to close. */
+int ctl_runtime(const struct ct_system *s, struct ct *ct, struct err *e);
