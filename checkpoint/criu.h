@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One run of the criu program: its words, the descriptors it inherits, its log. */
+#pragma once
+
+/*
+ * Life: cr_criu_init() finds the program and begins the word list ("dump", "restore", ...); cr_criu_add() and cr_criu_pass() fill it; cr_criu_run() runs it to its end
+ * while the hook (hook.h) is served, and reads the log when it failed; cr_criu_done(). The program is not tied to our life: a criu
+ * that is killed in the middle of a dump leaves the tasks in an unknown state, while one that goes on asks its hook, finds us dead, and then
+ * undoes or finishes what it began. It inherits the container's locks for that long, so that no other command gets between.
+ */
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct err;
+struct cr_hook;
+
+#define CR_WORDS_MAX 128
+#define CR_PASS_MAX  16
+#define CR_PASS_FIRST \
+	700 /* numbers of passed descriptors: high, as a low one is used again by criu itself */
+
+struct cr_criu {
+	const char *verb;
+	char program[256];
+	char *words[CR_WORDS_MAX]; /* owned, NULL-terminated */
+	unsigned word_count;
+	int pass[CR_PASS_MAX]; /* borrowed; become CR_PASS_FIRST + index */
+	unsigned pass_count;
+	int images; /* directory of the images and of the log; borrowed */
+	char log[32];
+	bool failed; /* a cr_criu_add() had no room or memory: cr_criu_run() says so */
+};
+#define CR_CRIU_INIT             \
+	{                        \
+		.images = -EBADF \
+	}
+#define auto_criu __attribute__((cleanup(cr_criu_done)))
+
+/*
+ * Finds criu: $SKEP_CRIU, then /usr/local/lib/skep/criu/bin/criu, then PATH; out has 256 bytes. -ENOENT, class UNSUPPORTED, with a hint.
+ */
+int cr_criu_find(char *out, struct err *e);
+
+/* verb: "dump", "restore", "lazy-pages", ... (a literal). The log is VERB.log in the images' directory. */
+int cr_criu_init(struct cr_criu *c, const char *verb, int images, struct err *e);
+void cr_criu_done(struct cr_criu *c);
+
+/* Adds one word. A failure is kept and told by cr_criu_run(). */
+void cr_criu_add(struct cr_criu *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Adds several, NULL-terminated; NULL: none. */
+void cr_criu_add_all(struct cr_criu *c, const char *const *words);
+
+/* criu inherits fd (borrowed until the run is over) under the number that is returned. */
+int cr_criu_pass(struct cr_criu *c, int fd);
+
+/* Starts it. Returns the pidfd of criu, our child; *pid too. hook: NULL for none. For those who serve several things at once (migration). */
+int cr_criu_start(struct cr_criu *c, const struct cr_hook *hook, pid_t *pid, struct err *e);
+
+/*
+ * Serves the hook until criu (pidfd from cr_criu_start) has ended, and reaps it. Its failure is an err with cause and remedy from the log (explain.h), unless a
+ * hook callback failed before: then it is that one's. class: of the err.
+ */
+int cr_criu_wait(struct cr_criu *c, struct cr_hook *hook, int pidfd, struct err *e);
+
+/* Start and wait. */
+int cr_criu_run(struct cr_criu *c, struct cr_hook *hook, struct err *e);
+
+/* "4.2.1" as 40201; for doctor and for choices that depend on it. */
+int cr_criu_version(struct err *e);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A running container into a directory of images. */
+#pragma once
+
+/*
+ * One call: preflight, criu dump, `commit` at criu's post-dump stage, and its consequence. At that stage the images are complete, all tasks are stopped
+ * and the network is locked. commit returning 0: criu kills the tasks (or lets them go on: leave_running). Not 0, or any failure before: criu unlocks the network and lets
+ * them go on (cr_dump_finish() in criu/cr-dump.c: `if (ret || post_dump_ret || …) { network_unlock(); … } pstree_switch_state(ret || post_dump_ret ? TASK_ALIVE : …)`).
+ * If we die, criu goes on to that stage by itself and asks the file `decided`.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/state.h"
+#include "runtime/system.h"
+
+struct err;
+
+struct cr_dump {
+	struct ct_system *s; /* locked */
+	struct ct *ct;	     /* locked, running */
+	int images;	     /* directory, empty but for parent images; borrowed */
+	bool leave_running;  /* after commit has said 0 */
+	int (*commit)(void *arg, struct err *e); /* in our process; NULL: 0 */
+	void *arg;
+	const char *
+		decided; /* absolute path of a file whose existence means: committed. NULL: after our death nothing was */
+	const char *const *
+		words; /* further words for criu (--page-server, --prev-images-dir, --lazy-pages...), NULL-terminated; or NULL */
+	uint64_t *frozen_ns; /* out, may be NULL: log_now_ns() when the tasks had been stopped */
+};
+
+/* Class CHECKPOINT (the container goes on), NOT_RUNNING, UNSUPPORTED. */
+int cr_dump(const struct cr_dump *how, struct err *e);
+
+/*
+ * What a dump that was killed (criu itself, not only we) left: frozen groups are thawed, its nftables lock in the container's network namespace is
+ * dropped. Called by cr_dump first; also for the next command on the container. Nothing there is success.
+ */
+int cr_dump_recover(struct ct *ct, struct err *e);
