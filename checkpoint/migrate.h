@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Moving a system container to another host, and finishing a move that was interrupted. */
+#pragma once
+
+/*
+ * Life of a migration: the source starts one child `RSH HOST skepctl migrate-receive` and talks to it (protocol.h) over the child's
+ * standard input and output; no port, no daemon. OFFER → the target checks and reserves → first pass of the root file system while
+ * the container runs → frozen (suspend) or stopped (restart) → second pass, images → the target holds everything, restored but not
+ * running: READY → the source's processes are dead → source writes "committed" durably → COMMIT → the target writes its record
+ * durably → runs → DONE → the source writes "moved" and deletes.
+ *
+ * Two facts decide who owns the container, each one atomic, durable write:
+ *   source: "committed" in ROOT/ct/NAME/migration.json. From then on it never runs here by itself.
+ *   target: the file ROOT/taken/TOKEN. From then on it is the target's, whatever happens to either.
+ * COMMIT is sent only after the source's processes have ended, so no instruction of a peer, a link, or a hook that dies can let two run.
+ *
+ * Who owns it when something dies, and what puts it right (abort = `migrate --abort`, continue = `migrate --continue`, on the source):
+ *   stage                    source dies                     target dies               link dies
+ *   offer, first pass        source, still running; next     source, still running     as target dies; the target
+ *                            migrate, or abort, clears                                 removes what it reserved
+ *   frozen: delta, images,   source: CRIU's hook sees it     source, thawed at once    as target dies
+ *     restore, READY         and thaws; abort clears
+ *   killed, not committed    source: abort resumes it from   source, resumed at once   as target dies
+ *                            the images that lie there       from its images
+ *   committed, no record     source: abort resumes it        source: abort resumes it  source: abort
+ *   record, not running      target: continue on the source  target, as a suspended    target: goes on, runs; continue
+ *                            deletes                         one; continue resumes it  on the source deletes
+ *   running, DONE not seen   target; continue                target; continue          target; continue
+ *   moved, not deleted       target; continue                target                    target
+ * In mode restart "frozen", "killed" and "resumed" read "stopped" and "started".
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "checkpoint/progress.h"
+#include "runtime/system.h"
+
+struct err;
+
+/* X(name, word) */
+#define CR_MODES(X)           \
+	X(RESTART, "restart") \
+	X(SUSPEND, "suspend")
+
+enum cr_mode {
+#define X(name, word) CR_MODE_##name,
+	CR_MODES(X)
+#undef X
+};
+
+const char *cr_mode_to_str(enum cr_mode mode);
+/* -EINVAL, class VALUE, naming the modes there are. */
+int cr_mode_from_str(const char *word, enum cr_mode *mode, struct err *e);
+
+/* How the other host is reached: words are NULL-terminated and borrowed. */
+struct cr_remote {
+	const char *host;	/* as the rsh command understands it; required */
+	const char *const *rsh; /* NULL: {"ssh"} */
+	const char *const *
+		skepctl; /* NULL: {"skepctl"}; options of the remote skepctl go here: {"skepctl", "--root", "/srv/skep"} */
+	enum cr_progress_kind progress; /* none, a bar, or JSON lines, written to progress_fd */
+	int progress_fd;		/* e.g. 2; borrowed */
+};
+
+struct cr_migrate {
+	struct cr_remote remote;
+	enum cr_mode mode;
+	bool dry_run; /* the target checks all it can and lets go; nothing is sent */
+	bool keep; /* leave it on the source, stopped and unable to start (status "migrating") until abort finds that the target has it no more */
+};
+
+/*
+ * Moves s, which the caller opened with verb "migrate". Returns 0 when the target has it: then s has been closed and the container deleted here
+ * (not with dry_run; with keep it is closed only). A stopped container is copied and stays stopped, whatever the mode. On failure: class MIGRATE
+ * (or a more telling one from either side), the container runs here as before; class IN_DOUBT: the target may have it, the hint names the command that
+ * finishes. report is filled as far as it came. SIGPIPE must be ignored by the caller. Single-threaded: forks.
+ */
+int cr_migrate(struct ct_system *s, const struct cr_migrate *how, struct cr_report *report,
+	       struct err *e);
+
+/* What `skepctl migrate-receive` does: one conversation over in and out (both borrowed), to its end. Failures are told to the source and returned. */
+int cr_migrate_receive(const struct ct_host *h, int in, int out, struct err *e);
+
+/*
+ * Finish an interrupted one, on the source; s opened with verb "migrate". remote->host NULL: the host in the journal. continue: makes the target
+ * run it and deletes here; class IN_DOUBT when the target cannot be asked, class MIGRATE with abort as hint when the target never took it. abort:
+ * makes the target forget it and lets it run here again as it did; refused when the target took it. No journal: class VALUE. Both close s
+ * when the container was deleted.
+ */
+int cr_migrate_continue(struct ct_system *s, const struct cr_remote *remote,
+			struct cr_report *report, struct err *e);
+int cr_migrate_abort(struct ct_system *s, const struct cr_remote *remote, struct err *e);

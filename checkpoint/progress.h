@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a migration tells while it goes on, and its account at the end. */
+#pragma once
+
+/*
+ * Life: cr_progress_init(), cr_progress_stage() at each change, cr_progress_done(). The bar moves while the caller is busy in one long write:
+ * a child process draws it from what the kernel counted for us (wchar of /proc/PID/io), and dies with us. Nothing is fatal here: a terminal
+ * that goes away ends the drawing, not the migration.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/json.h"
+
+/* X(name, word) */
+#define CR_PROGRESS_KINDS(X) \
+	X(NONE, "none")      \
+	X(BAR, "bar")        \
+	X(JSON, "json")
+
+enum cr_progress_kind {
+#define X(name, word) CR_PROGRESS_##name,
+	CR_PROGRESS_KINDS(X)
+#undef X
+};
+
+/* X(name, word): the stages, in their order. */
+#define CR_STAGES(X)          \
+	X(CONNECT, "connect") \
+	X(CHECK, "check")     \
+	X(ROOTFS, "rootfs")   \
+	X(FREEZE, "freeze")   \
+	X(DELTA, "delta")     \
+	X(IMAGES, "images")   \
+	X(RESTORE, "restore") \
+	X(COMMIT, "commit")   \
+	X(CLEANUP, "clean up")
+
+enum cr_stage {
+#define X(name, word) CR_STAGE_##name,
+	CR_STAGES(X)
+#undef X
+		CR_STAGE_COUNT
+};
+const char *cr_stage_to_str(enum cr_stage stage);
+
+/* The account: zeros to begin with. */
+struct cr_report {
+	struct {
+		bool done; /* the stage was gone through */
+		uint64_t ns;
+		uint64_t bytes; /* written to the other host */
+	} stage[CR_STAGE_COUNT];
+	uint64_t frozen_ns; /* from freeze (or stop) until the target said that it runs */
+	uint64_t total_ns;
+	uint64_t bytes;
+};
+
+/* "stage  seconds  bytes", a line each, and "frozen N ms": for stderr. Returns the length, cut at size. */
+size_t cr_report_to_text(const struct cr_report *r, char *text, size_t size);
+/* {"version": 1, "stages": [{"stage", "ns", "bytes"}], "frozen_ns", "total_ns", "bytes"}. The caller owns it; NULL without memory. */
+json_t *cr_report_to_json(const struct cr_report *r);
+
+struct cr_progress {
+	enum cr_progress_kind kind;
+	int fd; /* borrowed */
+	struct cr_report *report;
+	int stage;	/* enum cr_stage, -1 before the first */
+	uint64_t since; /* log_now_ns() of the stage's start */
+	uint64_t start;
+	uint64_t bytes; /* counted at the stage's start */
+	uint64_t total; /* expected bytes of the stage; 0: unknown */
+	pid_t painter;
+	int painter_fd; /* pidfd */
+};
+
+void cr_progress_init(struct cr_progress *p, enum cr_progress_kind kind, int fd,
+		      struct cr_report *report);
+
+/* Ends the present stage and begins the next; total_bytes 0: unknown. sent: bytes given to the link up to now. */
+void cr_progress_stage(struct cr_progress *p, enum cr_stage stage, uint64_t total_bytes);
+/* Bytes that went to the other host in the present stage. */
+void cr_progress_bytes(struct cr_progress *p, uint64_t bytes);
+
+/* Ends the last stage and takes the painter away. Twice is once. */
+void cr_progress_done(struct cr_progress *p);
