@@ -24,7 +24,8 @@
 	  BOTH)			    /* all is made; init listens on start.sock and no longer dies with its parent once asked to start */ \
 	X(START, "start", BOTH)	    /* over start.sock: execute */                                                                       \
 	X(PROCESS, "process", INIT) /* user, working directory, capabilities, seccomp */                                                 \
-	X(EXEC, "exec", INIT)	    /* execve failed; its success is the socket's closing */
+	X(EXEC, "exec",                                                                                                                  \
+	  INIT) /* "about to"; then execve: failed is an ERROR, its success is the socket's closing */
 
 enum ct_step {
 #define X(name, word, who) CT_STEP_##name,

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a start and a restore stand on: the cgroup with its limits, the root file system as a detached mount. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "cgroups/device.h"
+#include "cgroups/limits.h"
+#include "ns/rootfs.h"
+#include "runtime/container.h"
+#include "runtime/ground.h"
+#include "runtime/ledger.h"
+#include "storage/disk.h"
+#include "storage/overlay.h"
+
+/* The defaults with the spec's rules behind them: the last one that matches decides. */
+static int apply_devices(const struct cg *cg, const struct ct_spec *spec, struct err *e)
+{
+	size_t n = cg_device_default_count + spec->n_device_rules;
+	auto_free struct cg_device_rule *all = calloc(n, sizeof(*all));
+
+	if (!all)
+		return err_set(e, ENOMEM, "out of memory for device rules");
+	memcpy(all, cg_device_default, cg_device_default_count * sizeof(*all));
+	if (spec->n_device_rules)
+		memcpy(all + cg_device_default_count, spec->device_rules,
+		       spec->n_device_rules * sizeof(*all));
+	return cg_devices_apply(cg, all, n, e);
+}
+
+int ct_ground_cgroup(struct ct *ct, const struct ct_spec *spec, bool best_effort, struct cg *cg,
+		     struct err *e)
+{
+	int r = fault_at("start.cgroup", e);
+
+	if (r < 0)
+		return r;
+	r = ct_ledger_add(ct->dir, CT_LEDGER_CGROUP, ct->s.cgroup, e);
+	if (r < 0)
+		return r;
+	r = cg_create(ct->s.cgroup, cg, e);
+	if (r < 0)
+		return r;
+	r = fault_at("start.limits", e);
+	if (r < 0)
+		return r;
+	r = cg_limits_apply(cg, &spec->limits, best_effort, e);
+	for (size_t i = 0; r >= 0 && i < spec->n_raw_limits; i++)
+		r = cg_set_raw(cg, spec->raw_limits[i].file, spec->raw_limits[i].value, e);
+	if (r < 0)
+		return r;
+	r = apply_devices(cg, spec, e);
+	if (r < 0)
+		return r;
+	return ct->s.system && spec->own[CT_NS_USER]
+		       ? cg_delegate(cg, ct->s.id_base, ct->s.id_base, e)
+		       : 0;
+}
+
+static int open_dir(int at, const char *path, const char *what, struct err *e)
+{
+	int fd = openat(at, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? err_sys(e, "open %s %s", what, path) : fd;
+}
+
+/* The directory that upper and work are relative to: the mounted disk image, or none (they are absolute). */
+static int open_disk(const struct ct_spec *spec, struct err *e)
+{
+	auto_fd int dir = -EBADF;
+	const char *slash = strrchr(spec->disk, '/');
+	char parent[512];
+
+	if (!slash || slash == spec->disk || (size_t)(slash - spec->disk) >= sizeof(parent)) {
+		err_set(e, EINVAL, "disk image %s is no absolute path", spec->disk);
+		return err_class(e, ERR_CONFIG);
+	}
+	memcpy(parent, spec->disk, (size_t)(slash - spec->disk));
+	parent[slash - spec->disk] = 0;
+	dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_sys(e, "open %s", parent);
+	return st_disk_mount(dir, slash + 1, false, e);
+}
+
+static int mount_overlay(const struct ct_spec *spec, int userns, struct err *e)
+{
+	int lower[ST_OVERLAY_LOWER_MAX], n = 0, r;
+	auto_fd int disk = -EBADF;
+	auto_fd int upper = -EBADF;
+	auto_fd int work = -EBADF;
+
+	if (spec->n_lower > ST_OVERLAY_LOWER_MAX) {
+		err_set(e, E2BIG, "%zu layers are more than %d", spec->n_lower,
+			ST_OVERLAY_LOWER_MAX);
+		return err_class(e, ERR_CONFIG);
+	}
+	if (spec->disk) {
+		disk = open_disk(spec, e);
+		if (disk < 0)
+			return disk;
+	}
+	if (spec->upper) {
+		int at = disk >= 0 ? disk : AT_FDCWD;
+
+		upper = open_dir(at, spec->upper, "the container's layer", e);
+		if (upper < 0)
+			return upper;
+		work = open_dir(at, spec->work, "the layer's work directory", e);
+		if (work < 0)
+			return work;
+	}
+	for (r = 0; n < (int)spec->n_lower; n++) {
+		lower[n] = open_dir(AT_FDCWD, spec->lower[n], "template layer", e);
+		if (lower[n] < 0) {
+			r = lower[n];
+			break;
+		}
+	}
+	if (r >= 0)
+		r = st_overlay_mount(lower, n, upper, work, userns, false, e);
+	while (n > 0)
+		own_close_fd(&lower[--n]);
+	return r;
+}
+
+int ct_ground_rootfs(const struct ct_spec *spec, int userns, struct err *e)
+{
+	int r = fault_at("start.rootfs", e);
+
+	if (r < 0)
+		return r;
+	if (spec->n_lower)
+		return mount_overlay(spec, userns, e);
+	/* A directory of OCI's: its owner has given it the ids the container sees (runtime-spec, "root"). */
+	return ns_rootfs_open(spec->root_path, -EBADF, e);
+}
+
+int ct_ground_make(struct ct *ct, const struct ct_spec *spec, bool best_effort,
+		   struct ct_ground *ground, struct err *e)
+{
+	int r = ct_ground_cgroup(ct, spec, best_effort, &ground->cg, e);
+
+	if (r < 0)
+		return r;
+	if (spec->own[CT_NS_USER]) {
+		ground->userns =
+			ns_idmap_userns(spec->uids, spec->n_uids, spec->gids, spec->n_gids, e);
+		if (ground->userns < 0)
+			return ground->userns;
+	}
+	ground->rootfs = ct_ground_rootfs(spec, ground->userns, e);
+	return ground->rootfs < 0 ? ground->rootfs : 0;
+}
+
+void ct_ground_done(struct ct_ground *ground)
+{
+	own_close_fd(&ground->rootfs);
+	own_close_fd(&ground->userns);
+	cg_close(&ground->cg);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The two halves of ct_ground_make() (container.h), for a start that has init's own user namespace for the second. */
+#pragma once
+
+#include "runtime/container.h"
+
+/* Notes, makes, limits and delegates the control group. cg is the caller's, also after a failure. */
+int ct_ground_cgroup(struct ct *ct, const struct ct_spec *spec, bool best_effort, struct cg *cg,
+		     struct err *e);
+
+/* Mounts the root file system, detached; layers are id-mapped into userns (-EBADF: not). Returns the mount fd. */
+int ct_ground_rootfs(const struct ct_spec *spec, int userns, struct err *e);

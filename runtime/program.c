@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Working directory, ids, capabilities, filter, execve: in this order. */
+#include "runtime/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/own.h"
+#include "ns/rootfs.h"
+#include "ns/seccomp.h"
+#include "ns/self.h"
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static int load_filter(const struct ns_filter *filter, struct err *e)
+{
+	if (!filter || !filter->prog)
+		return 0;
+	if (filter->notify) {
+		err_set(e, EOPNOTSUPP, "seccomp notify is not supported");
+		return err_class(e, ERR_CONFIG);
+	}
+	return ns_seccomp_load(filter, e);
+}
+
+int ct_program_become(const struct ct_process *p, const struct ns_filter *filter, struct err *e)
+{
+	struct ns_caps all = {
+		.bounding = ns_caps_all(), .effective = ns_caps_all(), .permitted = ns_caps_all()};
+	int r = ns_self_reset_signals(e);
+
+	if (r >= 0)
+		r = ns_rootfs_chdir(p->cwd ? p->cwd : "/", true, e);
+	if (r < 0)
+		return r;
+	umask(p->umask >= 0 ? (mode_t)p->umask : 0022);
+	if (p->no_new_privs)
+		r = ns_self_no_new_privs(e);
+	else
+		r = load_filter(filter, e);
+	if (r < 0)
+		return r;
+	r = ns_caps_apply(p->has_caps ? &p->caps : &all, p->uid, p->gid, p->groups, p->n_groups, e);
+	if (r < 0)
+		return r;
+	return p->no_new_privs ? load_filter(filter, e) : 0;
+}
+
+static const char *search_path(char *const *env)
+{
+	for (; env && *env; env++)
+		if (!strncmp(*env, "PATH=", 5))
+			return *env + 5;
+	return DEFAULT_PATH;
+}
+
+static int refuse(const char *name, int no, struct err *e)
+{
+	bool missing = no == ENOENT || no == ENOTDIR;
+
+	err_set(e, no, "execute %s in the container: %s", name, strerror(no));
+	if (no == ENOEXEC)
+		err_hint(e, "it is no program of this machine's kind, or a script without #!");
+	else if (missing)
+		err_hint(e, "it does not exist there, or its interpreter does not");
+	return err_class(e, missing ? ERR_NOT_FOUND : ERR_NOT_RUNNABLE);
+}
+
+int ct_program_exec(const struct ct_process *p, struct err *e)
+{
+	const char *name = p->args[0], *path = search_path(p->env);
+	int no = ENOENT;
+
+	if (strchr(name, '/')) {
+		execve(name, p->args, p->env);
+		return refuse(name, errno, e);
+	}
+	while (*path) {
+		size_t n = strcspn(path, ":");
+		char full[PATH_MAX];
+
+		if (n && snprintf(full, sizeof(full), "%.*s/%s", (int)n, path, name) <
+				 (int)sizeof(full)) {
+			execve(full, p->args, p->env);
+			/* A later directory may have it; what was there but could not run is the better answer. */
+			if (errno != ENOENT && errno != ENOTDIR)
+				no = errno;
+		}
+		path += n + (path[n] == ':');
+	}
+	return refuse(name, no, e);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The last stretch before execve, the same for a container's init and for an exec: from a process inside to the program's own identity. */
+#pragma once
+
+#include "runtime/spec.h"
+
+struct err;
+struct ns_filter;
+
+/*
+ * In the container, with its root rights, standard descriptors in place: signals, working directory, umask, ids, capabilities, seccomp. Without no_new_privs the
+ * filter goes in before the capabilities are dropped, else last, so that it need not allow what dropping takes.
+ */
+int ct_program_become(const struct ct_process *p, const struct ns_filter *filter, struct err *e);
+
+/* execve(2) of args[0], searched in the PATH of env if it has no slash. Returns only on failure: class NOT_FOUND or NOT_RUNNABLE. */
+int ct_program_exec(const struct ct_process *p, struct err *e);

@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The host's side of a start: prepares, clones init, grants it what only the host can give, and later tells it to go. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/proc.h"
+#include "base/sync.h"
+#include "base/sys.h"
+#include "cgroups/group.h"
+#include "net/netns.h"
+#include "ns/console.h"
+#include "ns/idmap.h"
+#include "ns/join.h"
+#include "ns/mount.h"
+#include "ns/seccomp.h"
+#include "runtime/container.h"
+#include "runtime/ground.h"
+#include "runtime/start_init.h"
+#include "runtime/steps.h"
+
+#define START_SOCKET "start.sock"
+
+const char *ct_step_to_str(unsigned step)
+{
+	static const char *const names[] = {
+#define X(name, word, who) [CT_STEP_##name] = word,
+		CT_STEPS(X)
+#undef X
+	};
+
+	return step < ARRAY_SIZE(names) ? names[step] : "unknown";
+}
+
+/* What exists between the beginning of a create and its end. */
+struct making {
+	const struct ct_create *how;
+	struct ct *ct;
+	struct cg cg;
+	struct ns_filter filter;
+	struct ct_init init;
+	struct sync sync; /* to init */
+	int theirs;	  /* init's end, until it is cloned */
+	int console_master;
+	pid_t pid;
+	int pidfd;
+	int joined
+		[CT_NS_COUNT]; /* our own namespaces, while we are in those that init is to share */
+};
+
+/* A path of any length fits into sun_path by way of the directory's descriptor. */
+static void start_socket_name(int dir, struct sockaddr_un *sa)
+{
+	sa->sun_family = AF_UNIX;
+	snprintf(sa->sun_path, sizeof(sa->sun_path), "/proc/self/fd/%d/" START_SOCKET, dir);
+}
+
+static int listen_for_start(const struct ct *ct, struct err *e)
+{
+	struct sockaddr_un sa = {0};
+	auto_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	start_socket_name(ct->dir, &sa);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 8) < 0)
+		return err_sys(e, "make the socket " START_SOCKET);
+	return take_fd(&fd);
+}
+
+static int prepare_filter(struct making *m, struct err *e)
+{
+	const struct ct_spec *spec = m->how->spec;
+	const struct ns_seccomp_options opt = {.userns = spec->nesting};
+	int r = fault_at("start.seccomp", e);
+
+	if (r < 0 || (!spec->seccomp && !spec->seccomp_profile))
+		return r;
+	return ns_seccomp_get(m->how->cache_dir, spec->seccomp, &opt, &m->filter, e);
+}
+
+/* Bind mounts' sources are opened while we still have the host's ids. */
+static int prepare_sources(struct making *m, struct err *e)
+{
+	const struct ct_spec *spec = m->how->spec;
+	auto_fd int userns = -EBADF;
+
+	for (size_t i = 0; i < spec->n_mounts; i++) {
+		struct ns_mount *mount = &spec->mounts[i];
+		int r;
+
+		if (!mount->bind || mount->remount)
+			continue;
+		if ((mount->idmap || mount->ridmap) && userns < 0) {
+			userns = ns_idmap_userns(spec->uids, spec->n_uids, spec->gids, spec->n_gids,
+						 e);
+			if (userns < 0)
+				return userns;
+		}
+		r = ns_mount_open_source(mount, userns, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* A system container's console: a terminal of the host's, its slave given to the container's root and cloned as a mount for /dev/console. */
+static int prepare_console(struct making *m, struct err *e)
+{
+	struct ct_state *s = &m->ct->s;
+	char path[64];
+	struct stat st;
+	int r;
+
+	if (!m->how->system || !m->how->spec->process.terminal)
+		return 0;
+	r = ns_console_new_host(&m->console_master, &m->init.console_slave, e);
+	if (r >= 0)
+		r = ns_console_chown(m->init.console_slave, s->id_base, s->id_base, e);
+	if (r < 0)
+		return r;
+	if (fstat(m->init.console_slave, &st) < 0)
+		return err_sys(e, "stat the console");
+	snprintf(s->terminal, sizeof(s->terminal), "%llx:%llx", (unsigned long long)st.st_rdev,
+		 (unsigned long long)st.st_dev);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", m->init.console_slave);
+	m->init.console_mount = ns_mount_clone(AT_FDCWD, path, 0, e);
+	return m->init.console_mount < 0 ? m->init.console_mount : 0;
+}
+
+/* Into the namespaces that init is to share with others (OCI namespaces[].path); ours are kept to come back. */
+static int enter_joined(struct making *m, struct err *e)
+{
+	static const struct {
+		enum ct_namespace ns;
+		int flag;
+		const char *own;
+	} kinds[] = {{CT_NS_NETWORK, CLONE_NEWNET, "/proc/self/ns/net"},
+		     {CT_NS_IPC, CLONE_NEWIPC, "/proc/self/ns/ipc"},
+		     {CT_NS_UTS, CLONE_NEWUTS, "/proc/self/ns/uts"},
+		     {CT_NS_PID, CLONE_NEWPID, "/proc/self/ns/pid_for_children"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		const char *path = m->how->spec->join[kinds[i].ns];
+		auto_fd int fd = -EBADF;
+
+		if (!path)
+			continue;
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return err_sys(e, "open namespace %s", path);
+		m->joined[kinds[i].ns] = open(kinds[i].own, O_RDONLY | O_CLOEXEC);
+		if (m->joined[kinds[i].ns] < 0)
+			return err_sys(e, "open %s", kinds[i].own);
+		if (setns(fd, kinds[i].flag) < 0) {
+			own_close_fd(&m->joined[kinds[i].ns]);
+			return err_sys(e, "join %s namespace %s", ct_namespace_to_str(kinds[i].ns),
+				       path);
+		}
+	}
+	return 0;
+}
+
+static void leave_joined(struct making *m)
+{
+	for (int i = 0; i < CT_NS_COUNT; i++) {
+		/* Our own namespaces exist as long as we hold them: to stay in a container's would be worse than to die. */
+		if (m->joined[i] >= 0 && setns(m->joined[i], 0) < 0)
+			abort();
+		own_close_fd(&m->joined[i]);
+	}
+}
+
+static uint64_t clone_flags(const struct ct_spec *spec)
+{
+	static const uint64_t flags[CT_NS_COUNT] = {
+#define X(name, word, flag, file) [CT_NS_##name] = flag,
+		CT_NAMESPACES(X)
+#undef X
+	};
+	uint64_t all = CLONE_PIDFD;
+
+	for (int i = 0; i < CT_NS_COUNT; i++)
+		if (spec->own[i] && i != CT_NS_CGROUP && i != CT_NS_TIME)
+			all |= flags
+				[i]; /* those two are unshared by init: after its cgroup, at its execve */
+	return all;
+}
+
+static int clone_init(struct making *m, struct err *e)
+{
+	struct clone_args args = {.flags = clone_flags(m->how->spec),
+				  .exit_signal = SIGCHLD,
+				  .pidfd = (uint64_t)(uintptr_t)&m->pidfd};
+	int r = fault_at("start.clone", e);
+
+	if (r < 0)
+		return r;
+	if (cg_v2_fd(&m->cg) >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)cg_v2_fd(&m->cg);
+	}
+	m->init.parent = m->how->spec->own[CT_NS_PID] || m->how->spec->join[CT_NS_PID] ? 0
+										       : getpid();
+	r = enter_joined(m, e);
+	if (r < 0) {
+		leave_joined(m);
+		return r;
+	}
+	m->pid = sys_clone3(&args);
+	if (m->pid == 0)
+		ct_init_run(&m->init);
+	if (m->pid < 0) {
+		int no = errno;
+
+		leave_joined(m);
+		err_set(e, no, "make the container's first process: %s", strerror(no));
+		if (no == ENOSPC)
+			err_hint(
+				e,
+				"a namespace limit is reached: see user.max_*_namespaces in sysctl");
+		else if (no == EPERM)
+			err_hint(e, "run `skepctl doctor`: this host may forbid user namespaces");
+		return -no;
+	}
+	leave_joined(m);
+	own_close_fd(&m->theirs);
+	return 0;
+}
+
+/* Not a ns_self_ call: in a user namespace init may not lower its own any more. */
+static int set_oom_score(struct making *m, struct err *e)
+{
+	const struct ct_process *p = &m->how->spec->process;
+	char name[48], text[16];
+	struct err why = {0};
+
+	if (!p->has_oom_score_adj)
+		return 0;
+	snprintf(name, sizeof(name), "/proc/%d/oom_score_adj", m->pid);
+	snprintf(text, sizeof(text), "%d", p->oom_score_adj);
+	if (file_write_at(AT_FDCWD, name, text, &why) >= 0)
+		return 0;
+	if (why.no != EACCES && why.no != EPERM) {
+		*e = why;
+		return -e->no;
+	}
+	log_warn("oomScoreAdj %d needs CAP_SYS_RESOURCE; left as it is", p->oom_score_adj);
+	return 0;
+}
+
+static int grant_idmap(struct making *m, struct err *e)
+{
+	const struct ct_spec *spec = m->how->spec;
+	int r = fault_at("start.idmap", e);
+
+	if (r >= 0)
+		r = cg_add(&m->cg, m->pid, false, e);
+	for (size_t i = 0; r >= 0 && i < spec->process.n_rlimits; i++)
+		r = ns_rlimit_apply(m->pid, &spec->process.rlimits[i], 0, e);
+	if (r >= 0)
+		r = set_oom_score(m, e);
+	if (r >= 0 && spec->own[CT_NS_USER])
+		r = ns_idmap_write(m->pid, spec->uids, spec->n_uids, spec->gids, spec->n_gids, e);
+	return r < 0 ? r : sync_send(&m->sync, CT_STEP_IDMAP, SYNC_OK, 0, -EBADF, e);
+}
+
+/* Init's own user namespace, now that its maps are written, is the one that layers are mapped into. */
+static int grant_rootfs(struct making *m, struct err *e)
+{
+	auto_fd int userns = -EBADF;
+	auto_fd int rootfs = -EBADF;
+	char path[48];
+
+	if (m->how->spec->own[CT_NS_USER]) {
+		snprintf(path, sizeof(path), "/proc/%d/ns/user", m->pid);
+		userns = open(path, O_RDONLY | O_CLOEXEC);
+		if (userns < 0)
+			return err_sys(e, "open %s", path);
+	}
+	rootfs = ct_ground_rootfs(m->how->spec, userns, e);
+	if (rootfs < 0)
+		return rootfs;
+	return sync_send(&m->sync, CT_STEP_ROOTFS, SYNC_FD, 0, rootfs, e);
+}
+
+static int receive_console(struct making *m, struct err *e)
+{
+	if (m->how->system || !m->how->spec->process.terminal)
+		return 0;
+	return sync_expect(&m->sync, CT_STEP_CONSOLE, SYNC_FD, NULL, &m->console_master, e);
+}
+
+/* Writes down that there is a container before init is allowed to outlive us. */
+static int grant_ready(struct making *m, struct err *e)
+{
+	struct ct_state *s = &m->ct->s;
+	int r = sync_expect(&m->sync, CT_STEP_READY, SYNC_ASK, NULL, NULL, e);
+
+	if (r < 0)
+		return r;
+	r = fault_at("start.ready", e);
+	if (r < 0)
+		return r;
+	s->status = CT_CREATED;
+	r = ct_state_save(m->ct, e);
+	if (r < 0)
+		return r;
+	r = sync_send(&m->sync, CT_STEP_READY, SYNC_OK, 0, -EBADF, e);
+	return r < 0 ? r : sync_expect(&m->sync, CT_STEP_READY, SYNC_OK, NULL, NULL, e);
+}
+
+static int note_pid(struct making *m, struct err *e)
+{
+	struct ct_state *s = &m->ct->s;
+	int r;
+
+	s->pid = m->pid;
+	r = proc_start_time(m->pid, &s->pid_start, e);
+	return r < 0 ? r : ct_state_save(m->ct, e);
+}
+
+static void fill_state(struct making *m)
+{
+	const struct ct_spec *spec = m->how->spec;
+	struct ct_state *s = &m->ct->s;
+
+	snprintf(s->bundle, sizeof(s->bundle), "%s", spec->bundle);
+	if (spec->cgroup)
+		snprintf(s->cgroup, sizeof(s->cgroup), "%s", spec->cgroup);
+	else
+		snprintf(s->cgroup, sizeof(s->cgroup), "skep/%s", m->how->id);
+	if (!spec->own[CT_NS_USER] || !ns_idmap_to_host(spec->uids, spec->n_uids, 0, &s->id_base))
+		s->id_base = 0;
+	s->stop_signal = spec->stop_signal;
+	s->stop_timeout_s = spec->stop_timeout_s;
+	s->system = m->how->system;
+	s->annotations = json_incref(spec->annotations);
+}
+
+static int prepare(struct making *m, struct err *e)
+{
+	int r;
+
+	fill_state(m);
+	r = ct_state_save(m->ct, e);
+	if (r >= 0)
+		r = ct_ground_cgroup(m->ct, m->how->spec, m->how->best_effort, &m->cg, e);
+	if (r >= 0)
+		r = prepare_filter(m, e);
+	if (r >= 0)
+		r = prepare_sources(m, e);
+	if (r >= 0)
+		r = prepare_console(m, e);
+	if (r < 0)
+		return r;
+	m->init.listen = listen_for_start(m->ct, e);
+	if (m->init.listen < 0)
+		return m->init.listen;
+	r = sync_pair(&m->sync.fd, &m->theirs, e);
+	m->init.sync =
+		(struct sync){.fd = m->theirs, .peer = "host", .step_to_str = ct_step_to_str};
+	return r;
+}
+
+static int walk_steps(struct making *m, struct err *e)
+{
+	int r = clone_init(m, e);
+
+	if (r >= 0)
+		r = note_pid(m, e);
+	if (r >= 0)
+		r = grant_idmap(m, e);
+	if (r >= 0)
+		r = grant_rootfs(m, e);
+	if (r >= 0)
+		r = receive_console(m, e);
+	return r < 0 ? r : grant_ready(m, e);
+}
+
+/* When our send fails because init failed first, its own words are in the socket: they are the first cause. */
+static void prefer_words_of_init(struct making *m, struct err *e)
+{
+	struct err theirs = {0};
+
+	if (e->no != EPIPE && e->no != ECONNRESET)
+		return;
+	if (sync_expect(&m->sync, CT_STEP_COUNT, SYNC_ERROR, NULL, NULL, &theirs) < 0 &&
+	    theirs.no != EPIPE && theirs.no != EPROTO)
+		*e = theirs;
+}
+
+static void end_init(struct making *m)
+{
+	siginfo_t info;
+
+	if (m->pid <= 0)
+		return;
+	kill(m->pid, SIGKILL); /* our child, not reaped yet: the number is its own */
+	while (waitid(P_PID, (id_t)m->pid, &info, WEXITED) < 0 && errno == EINTR)
+		;
+}
+
+static void making_done(struct making *m)
+{
+	const struct ct_spec *spec = m->how->spec;
+
+	own_close_fd(&m->sync.fd);
+	own_close_fd(&m->theirs);
+	own_close_fd(&m->init.listen);
+	own_close_fd(&m->init.console_mount);
+	own_close_fd(&m->init.console_slave);
+	own_close_fd(&m->console_master);
+	own_close_fd(&m->pidfd);
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		own_close_fd(&spec->mounts[i].source_fd);
+	ns_seccomp_done(&m->filter);
+	cg_close(&m->cg);
+}
+
+int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out, struct err *e)
+{
+	struct making m = {
+		.how = how,
+		.ct = ct,
+		.cg = CG_INIT,
+		.sync = {.fd = -EBADF, .peer = "init", .step_to_str = ct_step_to_str},
+		.theirs = -EBADF,
+		.console_master = -EBADF,
+		.pidfd = -EBADF,
+		.joined = {[0 ... CT_NS_COUNT - 1] = -EBADF},
+		.init = {.spec = how->spec,
+			 .listen = -EBADF,
+			 .console_mount = -EBADF,
+			 .console_slave = -EBADF,
+			 .stdio = {how->stdio[0], how->stdio[1], how->stdio[2]},
+			 .preserve_fds = how->preserve_fds},
+	};
+	struct err ignored = {0};
+	int r = ct_state_new(how->state_root, how->id, "create", ct, e);
+
+	if (r < 0)
+		return r;
+	m.init.filter = &m.filter;
+	r = prepare(&m, e);
+	if (r >= 0)
+		r = walk_steps(&m, e);
+	if (r >= 0) {
+		out->netns = net_netns_open(m.pid, e);
+		r = out->netns < 0 ? out->netns : 0;
+	}
+	if (r < 0) {
+		prefer_words_of_init(&m, e);
+		end_init(&m);
+		making_done(&m);
+		if (ct_delete(ct, true, &ignored) < 0)
+			log_warn("clean up after a failed start: %s", ignored.text);
+		ct_close(ct);
+		return -e->no;
+	}
+	out->pidfd = take_fd(&m.pidfd);
+	out->console = take_fd(&m.console_master);
+	making_done(&m);
+	return 0;
+}
+
+int ct_start(struct ct *ct, struct err *e)
+{
+	struct sockaddr_un sa = {0};
+	struct sync sync = {.peer = "init", .step_to_str = ct_step_to_str};
+	auto_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	char byte;
+	ssize_t n;
+	int r = ct_may(ct, CT_EVENT_START, NULL, e);
+
+	if (r < 0)
+		return r;
+	if (fd < 0)
+		return err_sys(e, "make a socket");
+	start_socket_name(ct->dir, &sa);
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+		return err_sys(e, "reach the container's first process");
+	/* Before the word is sent: if we are killed in between, a living container is not taken for one that can be started twice. */
+	ct->s.status = CT_RUNNING;
+	r = ct_state_save(ct, e);
+	if (r < 0)
+		return r;
+	sync.fd = fd;
+	r = fault_at("start.go", e);
+	if (r >= 0)
+		r = sync_send(&sync, CT_STEP_START, SYNC_ASK, 0, -EBADF, e);
+	if (r < 0)
+		return r;
+	(void)unlinkat(ct->dir, START_SOCKET, 0);
+	r = sync_expect(&sync, CT_STEP_EXEC, SYNC_OK, NULL, NULL, e);
+	if (r < 0)
+		return r;
+	/*
+	 * After init's "about to execute" comes an error, or the end of the stream: its descriptor closes at execve. No need to look whether
+	 * the process lives: a program that ran and ended at once was started all the same.
+	 */
+	do
+		n = recv(fd, &byte, 1, MSG_PEEK);
+	while (n < 0 && errno == EINTR);
+	return n > 0 ? sync_expect(&sync, CT_STEP_EXEC, SYNC_ERROR, NULL, NULL, e) : 0;
+}
+
+int ct_record_init(struct ct *ct, pid_t pid, struct err *e)
+{
+	int r = proc_start_time(pid, &ct->s.pid_start, e);
+
+	if (r < 0)
+		return r;
+	ct->s.pid = pid;
+	ct->s.status = CT_RUNNING;
+	return ct_state_save(ct, e);
+}

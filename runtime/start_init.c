@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Init's side of the steps, top to bottom: a new process becomes the container's first program. */
+#include "runtime/start_init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/own.h"
+#include "base/path.h"
+#include "base/sys.h"
+#include "ns/caps.h"
+#include "ns/console.h"
+#include "ns/dev.h"
+#include "ns/fds.h"
+#include "ns/mask.h"
+#include "ns/rootfs.h"
+#include "ns/self.h"
+#include "ns/sysctl.h"
+#include "ns/timens.h"
+#include "ns/user.h"
+#include "ns/uts.h"
+#include "runtime/program.h"
+#include "runtime/steps.h"
+
+/* Where init is, and what it holds between steps. */
+struct stage {
+	struct ct_init *in;
+	enum ct_step step;
+	int root;	    /* the root file system's mount: root of every path before the pivot */
+	int console_master; /* OCI terminal, until it is sent */
+	int console_slave;
+};
+
+static bool has_mount_at(const struct ct_spec *spec, const char *target)
+{
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		if (!strcmp(spec->mounts[i].target, target))
+			return true;
+	return false;
+}
+
+/*
+ * I am a copy of the host side in new namespaces, with its memory and descriptors, and no id of mine is mapped yet. First acts: die with who made
+ * me, and hold nothing that I was not given.
+ */
+static int begin(struct stage *s, struct err *e)
+{
+	struct ct_init *in = s->in;
+	size_t n = 0, most = 8 + in->spec->n_mounts + (size_t)in->preserve_fds;
+	auto_free int *keep = calloc(most, sizeof(int));
+	int r = ns_self_die_with_parent(in->parent, e);
+
+	if (r < 0)
+		return r;
+	if (!keep)
+		return err_set(e, ENOMEM, "out of memory for descriptors");
+	keep[n++] = in->sync.fd;
+	keep[n++] = in->listen;
+	keep[n++] = in->console_mount;
+	keep[n++] = in->console_slave;
+	for (int i = 0; i < 3; i++)
+		keep[n++] = in->stdio[i];
+	for (size_t i = 0; i < in->spec->n_mounts; i++)
+		keep[n++] = in->spec->mounts[i].source_fd;
+	for (int i = 0; i < in->preserve_fds; i++)
+		keep[n++] = 3 + i;
+	r = ns_fds_close_others(keep, n, e);
+	if (r < 0)
+		return r;
+	/* Who shares its processes with others must not be looked into while it holds host descriptors (CVE-2016-9962). */
+	if (!in->spec->own[CT_NS_PID])
+		return ns_self_undumpable(e);
+	return 0;
+}
+
+/* The host has put me into the v1 control groups and written my maps. */
+static int step_idmap(struct stage *s, struct err *e)
+{
+	int r = sync_expect(&s->in->sync, CT_STEP_IDMAP, SYNC_OK, NULL, NULL, e);
+
+	if (r < 0)
+		return r;
+	if (s->in->spec->own[CT_NS_USER]) {
+		r = ns_user_become_root(e);
+		if (r < 0)
+			return r;
+		/* A change of ids forgets the parent-death signal (PR_SET_PDEATHSIG(2const)). */
+		r = ns_self_die_with_parent(s->in->parent, e);
+		if (r < 0)
+			return r;
+	}
+	/* Only now: the control groups I am in become the roots of my view. */
+	if (s->in->spec->own[CT_NS_CGROUP] && unshare(CLONE_NEWCGROUP) < 0)
+		return err_sys(e, "make a cgroup namespace");
+	return 0;
+}
+
+static int step_rootfs(struct stage *s, struct err *e)
+{
+	int r = sync_expect(&s->in->sync, CT_STEP_ROOTFS, SYNC_FD, NULL, &s->root, e);
+
+	if (r < 0)
+		return r;
+	r = ns_rootfs_isolate(s->in->spec->propagation, e);
+	if (r < 0)
+		return r;
+	return ns_rootfs_attach(s->root, e);
+}
+
+static int step_mounts(struct stage *s, struct err *e)
+{
+	const struct ct_spec *spec = s->in->spec;
+	int r = 0;
+
+	if (!has_mount_at(spec, "/dev"))
+		r = ns_dev_mount(s->root, e);
+	for (size_t i = 0; r >= 0 && i < spec->n_mounts; i++)
+		r = ns_mount_one(s->root, &spec->mounts[i], e);
+	return r;
+}
+
+/* A terminal of the host's devpts on /dev/console: whoever restores this container can give it another one. */
+static int bind_system_console(struct stage *s, struct err *e)
+{
+	auto_fd int at = path_mount_point_in(s->root, "/dev/console", false, e);
+
+	if (at < 0)
+		return at;
+	return ns_mount_attach(s->in->console_mount, at, "/dev/console", e);
+}
+
+static int make_oci_console(struct stage *s, struct err *e)
+{
+	const struct ct_process *p = &s->in->spec->process;
+	int r = ns_console_new(s->root, &s->console_master, &s->console_slave, e);
+
+	if (r < 0)
+		return r;
+	r = ns_console_chown(s->console_slave, p->uid, p->gid, e);
+	if (r < 0)
+		return r;
+	if (p->rows && p->cols) {
+		r = ns_console_resize(s->console_master, p->rows, p->cols, e);
+		if (r < 0)
+			return r;
+	}
+	return ns_console_bind(s->root, s->console_slave, e);
+}
+
+static int step_dev(struct stage *s, struct err *e)
+{
+	const struct ct_spec *spec = s->in->spec;
+	bool userns = spec->own[CT_NS_USER];
+	uint32_t tty;
+	int r = ns_dev_is_fresh(s->root, e);
+
+	if (r < 0)
+		return r;
+	if (r) {
+		r = ns_dev_default(s->root, userns, e);
+		if (r >= 0 && !has_mount_at(spec, "/dev/pts"))
+			r = ns_dev_mount_pts(
+				s->root,
+				!userns || ns_idmap_to_host(spec->gids, spec->n_gids, 5, &tty), e);
+		if (r >= 0 && !has_mount_at(spec, "/dev/shm"))
+			r = ns_dev_mount_shm(s->root, 64 << 20, e);
+	}
+	for (size_t i = 0; r >= 0 && i < spec->n_devices; i++)
+		r = ns_dev_node(s->root, &spec->devices[i], userns, e);
+	if (r < 0)
+		return r;
+	if (s->in->console_mount >= 0)
+		return bind_system_console(s, e);
+	return spec->process.terminal ? make_oci_console(s, e) : 0;
+}
+
+static int step_masks(struct stage *s, struct err *e)
+{
+	const struct ct_spec *spec = s->in->spec;
+	int r = ns_mask_paths(s->root, (const char *const *)spec->masked, spec->n_masked, e);
+
+	if (r < 0)
+		return r;
+	return ns_mask_readonly(s->root, (const char *const *)spec->readonly, spec->n_readonly, e);
+}
+
+static int step_kernel(struct stage *s, struct err *e)
+{
+	const struct ct_spec *spec = s->in->spec;
+	auto_fd int procfs = -EBADF;
+	int r = 0;
+
+	if (spec->own[CT_NS_UTS] && (spec->hostname || spec->domainname))
+		r = ns_uts_set(spec->hostname, spec->domainname, e);
+	if (r >= 0 && spec->n_sysctls) {
+		procfs = ns_sysctl_procfs(e);
+		r = procfs < 0 ? procfs : 0;
+	}
+	for (size_t i = 0; r >= 0 && i < spec->n_sysctls; i++)
+		r = ns_sysctl_write(procfs, spec->sysctls[i].key, spec->sysctls[i].value, e);
+	if (r >= 0 && spec->own[CT_NS_TIME])
+		r = ns_time_unshare(spec->has_time_monotonic ? &spec->time_monotonic : NULL,
+				    spec->has_time_boottime ? &spec->time_boottime : NULL, e);
+	return r;
+}
+
+/* Point of no return: no host path can be opened afterwards. */
+static int step_pivot(struct stage *s, struct err *e)
+{
+	int r = ns_rootfs_pivot(s->root, s->in->spec->propagation, e);
+
+	if (r < 0 || !s->in->spec->root_readonly)
+		return r;
+	return ns_rootfs_readonly(s->root, e);
+}
+
+static int step_console(struct stage *s, struct err *e)
+{
+	int r;
+
+	if (s->console_master < 0)
+		return 0;
+	r = sync_send(&s->in->sync, CT_STEP_CONSOLE, SYNC_FD, 0, s->console_master, e);
+	own_close_fd(&s->console_master);
+	return r;
+}
+
+/* The host has written down that we are created. From here on we live without it. */
+static int step_ready(struct stage *s, struct err *e)
+{
+	struct ct_init *in = s->in;
+	int r = sync_send(&in->sync, CT_STEP_READY, SYNC_ASK, 0, -EBADF, e);
+
+	if (r >= 0)
+		r = sync_expect(&in->sync, CT_STEP_READY, SYNC_OK, NULL, NULL, e);
+	if (r < 0)
+		return r;
+	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
+		return err_sys(e, "outlive the host side");
+	r = sync_send(&in->sync, CT_STEP_READY, SYNC_OK, 0, -EBADF, e);
+	own_close_fd(&in->sync.fd);
+	return r;
+}
+
+/* Waits on start.sock, which only host root can reach, for as long as it takes. in->sync is the asker's from now on. */
+static int step_start(struct stage *s, struct err *e)
+{
+	struct ct_init *in = s->in;
+
+	while (1) {
+		struct err gone = {0};
+
+		do
+			in->sync.fd = accept4(in->listen, NULL, NULL, SOCK_CLOEXEC);
+		while (in->sync.fd < 0 && errno == EINTR);
+		if (in->sync.fd < 0)
+			return err_sys(e, "wait to be started");
+		in->sync.peer = "start";
+		if (sync_expect(&in->sync, CT_STEP_START, SYNC_ASK, NULL, NULL, &gone) == 0)
+			break;
+		/* Who asked was killed before it said so: the next one may. */
+		own_close_fd(&in->sync.fd);
+	}
+	own_close_fd(&in->listen);
+	return 0;
+}
+
+static int take_terminal(struct stage *s, struct err *e)
+{
+	int slave = s->in->console_slave >= 0 ? s->in->console_slave : s->console_slave;
+	int r = ns_console_session(e);
+
+	if (r < 0)
+		return r;
+	if (slave < 0)
+		return ns_console_stdio(s->in->stdio, e);
+	return ns_console_take(slave, e);
+}
+
+static int step_process(struct stage *s, struct err *e)
+{
+	const struct ct_spec *spec = s->in->spec;
+	int r = take_terminal(s, e);
+
+	if (r >= 0 && spec->personality)
+		r = ns_self_personality(spec->personality, e);
+	if (r >= 0)
+		r = ct_program_become(&spec->process, s->in->filter, e);
+	return r;
+}
+
+/* Returns only when the program cannot be executed. */
+static int step_exec(struct stage *s, struct err *e)
+{
+	size_t n = 0;
+	auto_free int *keep = calloc((size_t)s->in->preserve_fds + 1, sizeof(int));
+	int r;
+
+	if (!keep)
+		return err_set(e, ENOMEM, "out of memory for descriptors");
+	for (int i = 0; i < s->in->preserve_fds; i++)
+		keep[n++] = 3 + i;
+	r = ns_fds_keep_only(keep, n, e);
+	if (r < 0)
+		return r;
+	/* "About to": the end of the stream behind this word is execve's doing, without it somebody killed us. */
+	r = sync_send(&s->in->sync, CT_STEP_EXEC, SYNC_OK, 0, -EBADF, e);
+	return r < 0 ? r : ct_program_exec(&s->in->spec->process, e);
+}
+
+static const struct {
+	enum ct_step step;
+	int (*run)(struct stage *s, struct err *e);
+	const char *fault;
+} steps[] = {
+	{CT_STEP_IDMAP, step_idmap, "init.idmap"},
+	{CT_STEP_ROOTFS, step_rootfs, "init.rootfs"},
+	{CT_STEP_MOUNTS, step_mounts, "init.mounts"},
+	{CT_STEP_DEV, step_dev, "init.dev"},
+	{CT_STEP_MASKS, step_masks, "init.masks"},
+	{CT_STEP_KERNEL, step_kernel, "init.kernel"},
+	{CT_STEP_PIVOT, step_pivot, "init.pivot"},
+	{CT_STEP_CONSOLE, step_console, "init.console"},
+	{CT_STEP_READY, step_ready, "init.ready"},
+	{CT_STEP_START, step_start, "init.start"},
+	{CT_STEP_PROCESS, step_process, "init.process"},
+	{CT_STEP_EXEC, step_exec, "init.exec"},
+};
+
+_Noreturn void ct_init_run(struct ct_init *in)
+{
+	struct stage s = {
+		.in = in, .root = -EBADF, .console_master = -EBADF, .console_slave = -EBADF};
+	struct err e = {0};
+	int r = begin(&s, &e);
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(steps); i++) {
+		s.step = steps[i].step;
+		r = fault_at(steps[i].fault, &e);
+		if (r >= 0)
+			r = steps[i].run(&s, &e);
+	}
+	if (in->sync.fd >= 0)
+		sync_send_error(&in->sync, s.step, &e);
+	_exit(e.class == ERR_NOT_FOUND ? 127 : e.class == ERR_NOT_RUNNABLE ? 126 : 1);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The init side of a start: all that runs between clone3 and execve, in the child. */
+#pragma once
+
+#include "base/sync.h"
+#include "ns/seccomp.h"
+#include "runtime/spec.h"
+
+/* What the host side prepared; the child's copy of our memory and its inherited descriptors. */
+struct ct_init {
+	const struct ct_spec *spec;
+	struct sync sync; /* to the host side, until READY */
+	int listen;	  /* start.sock */
+	int console_mount; /* system container: its console's slave as a detached mount, else -EBADF */
+	int console_slave;		/* the same as a descriptor */
+	int stdio[3];			/* without a terminal */
+	int preserve_fds;		/* 3 .. 3 + n - 1 stay */
+	const struct ns_filter *filter; /* prog NULL: none */
+	pid_t parent;			/* 0 in a new pid namespace */
+};
+
+/*
+ * Runs steps.h's init side and executes the program. Never returns: a failure is told to the host side, or to who asked to
+ * start, and the process ends (127: no such program, 126: not executable, 1: all else).
+ */
+_Noreturn void ct_init_run(struct ct_init *init);
