@@ -27,7 +27,7 @@ enum cr_progress_kind {
 };
 
 /* X(name, word): the stages, in their order. */
-#define CR_STAGES(X)          \
+#define CR_STEPS(X)          \
 	X(CONNECT, "connect") \
 	X(CHECK, "check")     \
 	X(ROOTFS, "rootfs")   \
@@ -38,13 +38,13 @@ enum cr_progress_kind {
 	X(COMMIT, "commit")   \
 	X(CLEANUP, "clean up")
 
-enum cr_stage {
-#define X(name, word) CR_STAGE_##name,
-	CR_STAGES(X)
+enum cr_step {
+#define X(name, word) CR_STEP_##name,
+	CR_STEPS(X)
 #undef X
-		CR_STAGE_COUNT
+		CR_STEP_COUNT
 };
-const char *cr_stage_to_str(enum cr_stage stage);
+const char *cr_step_to_str(enum cr_step step);
 
 /* The account: zeros to begin with. */
 struct cr_report {
@@ -52,7 +52,7 @@ struct cr_report {
 		bool done; /* the stage was gone through */
 		uint64_t ns;
 		uint64_t bytes; /* written to the other host */
-	} stage[CR_STAGE_COUNT];
+	} stage[CR_STEP_COUNT];
 	uint64_t frozen_ns; /* from freeze (or stop) until the target said that it runs */
 	uint64_t total_ns;
 	uint64_t bytes;
@@ -67,7 +67,7 @@ struct cr_progress {
 	enum cr_progress_kind kind;
 	int fd; /* borrowed */
 	struct cr_report *report;
-	int stage;	/* enum cr_stage, -1 before the first */
+	int stage;	/* enum cr_step, -1 before the first */
 	uint64_t since; /* log_now_ns() of the stage's start */
 	uint64_t start;
 	uint64_t bytes; /* counted at the stage's start */
@@ -80,7 +80,7 @@ void cr_progress_init(struct cr_progress *p, enum cr_progress_kind kind, int fd,
 		      struct cr_report *report);
 
 /* Ends the present stage and begins the next; total_bytes 0: unknown. sent: bytes given to the link up to now. */
-void cr_progress_stage(struct cr_progress *p, enum cr_stage stage, uint64_t total_bytes);
+void cr_progress_stage(struct cr_progress *p, enum cr_step step, uint64_t total_bytes);
 /* Bytes that went to the other host in the present stage. */
 void cr_progress_bytes(struct cr_progress *p, uint64_t bytes);
 
