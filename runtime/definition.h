@@ -17,11 +17,14 @@
 
 struct err;
 
-#define CT_DEFINITION_VERSION 1
-#define CT_DEFINITION_FILE    "definition.json"
-#define CT_WORDS_MAX	      32
-#define CT_NETS_MAX	      4
-#define CT_ID_COUNT	      65536
+#define CT_DEFINITION_VERSION  1
+#define CT_DEFINITION_FILE     "definition.json"
+#define CT_DEFINITION_INCOMING "definition.incoming" /* of a migration that is not finished */
+#define CT_DEFINITION_CREATING \
+	"definition.creating" /* names and numbers that a create has reserved */
+#define CT_WORDS_MAX 32
+#define CT_NETS_MAX  4
+#define CT_ID_COUNT  65536
 
 /* How the network namespace is made. PRIVATE: own one with the interfaces of nets[], which may be none. */
 #define CT_NETWORKS(X)        \
@@ -60,13 +63,23 @@ struct ct_definition {
 /* Defaults: a new uuid, stop timeout 120 s (OpenVZ's), private network. */
 void ct_definition_init(struct ct_definition *d, const char *name);
 
-/* The one judge: names, ranges, forms, no control characters. Class VALUE; the message names the field. */
+/*
+ * The one judge: names, ranges, forms, no control characters. Class VALUE; the message names the field. What a create still has to fill may be
+ * missing: uuid, id_base, MACs, bridges, and addresses given as 0.0.0.0 or :: ("pick one").
+ */
 int ct_definition_check(const struct ct_definition *d, struct err *e);
 
-/* To and from JSON; from_json refuses unknown members, newer versions, wrong types (class CONFIG), and then checks. */
+/* Whether nothing of that is missing, as in every file. Class VALUE. */
+int ct_definition_check_complete(const struct ct_definition *d, struct err *e);
+
+/* 0.0.0.0 or ::, of whatever prefix: to be picked by the create. */
+bool ct_addr_unpicked(const struct net_addr *a);
+
+/* To and from JSON, complete ones only; from_json refuses unknown members, newer versions, wrong types (class CONFIG), and then checks. */
 int ct_definition_to_json(const struct ct_definition *d, json_t **out, struct err *e);
 int ct_definition_from_json(const json_t *j, struct ct_definition *d, struct err *e);
 
 /* dir: a descriptor of ROOT/ct/NAME. */
+int ct_definition_load_as(int dir, const char *file, struct ct_definition *d, struct err *e);
 int ct_definition_load(int dir, struct ct_definition *d, struct err *e);
 int ct_definition_save(int dir, const struct ct_definition *d, struct err *e);
