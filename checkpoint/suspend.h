@@ -18,6 +18,14 @@ struct cr_suspend {
 	bool keep_running; /* only the images are made; they have no marker: for an experiment or a backup */
 	uint64_t *
 		frozen_ns; /* out, may be NULL: how long the tasks were stopped, until killed or running again */
+	/* For migration, each may be NULL. */
+	uint64_t *
+		stopped_at_ns; /* out: log_now_ns() when the tasks had been stopped; set before commit */
+	/* Images complete, tasks stopped, marker not yet written. Not 0: they go on, as after any failure. images: borrowed. */
+	int (*commit)(int images, void *arg, struct err *e);
+	/* The tasks are dead, the marker is written; the state, cgroups and links are not yet cleaned. Its failure is returned after the cleaning. */
+	int (*killed)(void *arg, struct err *e);
+	void *arg;
 };
 
 /* s: locked. Class NOT_RUNNING, CHECKPOINT (it goes on running). how may be NULL. */
@@ -25,6 +33,13 @@ int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 
 /* Like ct_system_start: the monitor is forked. Class RESTORE (the images stay: it can be tried again), RUNNING, NOT_RUNNING when there is no checkpoint. */
 int cr_resume(struct ct_system *s, struct err *e);
+
+/*
+ * As cr_resume, with a last word: ready is called in the process that will be the monitor, when every task is restored and stopped before its first
+ * instruction, before the marker is removed. Not 0: they are killed, all is undone but the images, and its err is returned.
+ */
+int cr_resume_when(struct ct_system *s, int (*ready)(void *arg, struct err *e), void *arg,
+		   struct err *e);
 
 /* Throws the images away, so that `start` boots anew. None: success. Running: success, left-overs are removed. */
 int cr_checkpoint_drop(struct ct_system *s, struct err *e);
