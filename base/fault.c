@@ -11,7 +11,13 @@
 #include "base/err.h"
 
 /* Grows with the commands that have such points. */
-const char *const fault_list[] = {NULL};
+/* clang-format off */
+const char *const fault_list[] = {
+	"stop.signal", "stop.kill",
+	"pause.freeze",
+	"delete.ledger", "delete.state",
+	NULL};
+/* clang-format on */
 
 static bool asked_for(const char *point, bool *kill_us)
 {

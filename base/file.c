@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -133,11 +134,13 @@ int file_read_exactly(int fd, void *data, size_t len, struct err *e)
 	return 0;
 }
 
-int file_replace_at(int dir, const char *name, const char *text, size_t len, mode_t mode,
-		    struct err *e)
+/* Writes a temporary beside name and renames it; durable: its content is on disk before it gets the name. */
+static int replace(int dir, const char *name, const char *text, size_t len, mode_t mode,
+		   bool durable, struct err *e)
 {
 	char temp[NAME_MAX + 1];
 	auto_fd int fd = -EBADF;
+	struct err why = {0};
 
 	if (snprintf(temp, sizeof(temp), ".%s.%d", name, getpid()) >= (int)sizeof(temp))
 		return err_set(e, ENAMETOOLONG, "name too long: %s", name);
@@ -147,17 +150,35 @@ int file_replace_at(int dir, const char *name, const char *text, size_t len, mod
 	fd = openat(dir, temp, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return err_sys(e, "create %s", temp);
-	if (file_write_all(fd, text, len, e) < 0)
-		err_wrap(e, "%s", name);
-	else if (fsync(fd) < 0)
-		err_sys(e, "sync %s", name);
+	/* Into an err of our own: the caller's may be filled already, and must not make us take the new file for a failure. */
+	if (file_write_all(fd, text, len, &why) < 0)
+		err_wrap(&why, "%s", name);
+	else if (durable && fsync(fd) < 0)
+		err_sys(&why, "sync %s", name);
 	else if (renameat(dir, temp, dir, name) < 0)
-		err_sys(e, "replace %s", name);
-	if (e->no) {
-		unlinkat(dir, temp, 0);
-		return -e->no;
-	}
-	own_close_fd(&fd);
+		err_sys(&why, "replace %s", name);
+	if (!why.no)
+		return 0;
+	unlinkat(dir, temp, 0);
+	if (!e->no)
+		*e = why;
+	return -why.no;
+}
+
+int file_replace_volatile_at(int dir, const char *name, const char *text, size_t len, mode_t mode,
+			     struct err *e)
+{
+	return replace(dir, name, text, len, mode, false, e);
+}
+
+int file_replace_at(int dir, const char *name, const char *text, size_t len, mode_t mode,
+		    struct err *e)
+{
+	auto_fd int fd = -EBADF;
+	int r = replace(dir, name, text, len, mode, true, e);
+
+	if (r < 0)
+		return r;
 	/* An O_PATH directory cannot be synced: open it again. */
 	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) < 0)

@@ -24,6 +24,13 @@ int file_write_at(int dir, const char *name, const char *text, struct err *e);
 int file_replace_at(int dir, const char *name, const char *text, size_t len, mode_t mode,
 		    struct err *e);
 
+/*
+ * The same without fsync, for state that dies with a reboot anyway: whoever is killed at any instruction leaves the old or the new file
+ * whole. A power failure need not.
+ */
+int file_replace_volatile_at(int dir, const char *name, const char *text, size_t len, mode_t mode,
+			     struct err *e);
+
 /* Makes a directory path with parents below dir (trusted paths only: our own state); returns an O_DIRECTORY fd. */
 int file_mkdirs_at(int dir, const char *path, mode_t mode, struct err *e);
 

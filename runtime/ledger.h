@@ -38,3 +38,11 @@ int ct_ledger_walk(int dir,
  * ended before. leave_links: the container's network namespace is gone or about to go (see net_if_destroy).
  */
 int ct_ledger_undo(int dir, bool leave_links, struct err *e);
+
+/*
+ * What changes bridges, NAT and forwarding of the host reads, then acts (net/bridge.h): all of it happens under STATE/.net.lock. dir: STATE/ID of any
+ * container. Returns the fd whose closing unlocks. Taken below a container's lock, never above.
+ */
+#define CT_NET_LOCK	    ".net.lock"
+#define CT_NET_LOCK_WAIT_MS 10000
+int ct_ledger_lock_net(int dir, const char *verb, struct err *e);

@@ -19,7 +19,14 @@
 
 struct err;
 
-#define CT_STATE_DIR "/run/skep"
+#define CT_STATE_DIR   "/run/skep"
+#define CT_STATE_FILE  "state.json"
+#define CT_LOCK_FILE   "lock"
+#define CT_EXIT_FILE   "exit"
+#define CT_LEDGER_FILE "ledger"
+
+/* How long a verb waits for another one's lock. */
+#define CT_LOCK_WAIT_MS 5000
 
 /* X(name, OCI word) */
 #define CT_STATUSES(X)          \
@@ -67,6 +74,7 @@ struct ct_state {
 	int stop_signal;
 	int stop_timeout_s;
 	bool system; /* made by skepctl: has a definition and a monitor */
+	bool stale;  /* read, not written: of another boot, so nothing of it exists */
 	char terminal
 		[64]; /* "rdev:dev" in hex of the console's slave, for checkpoint; empty: none */
 	json_t *annotations; /* owned */
@@ -93,13 +101,22 @@ struct ct {
 int ct_state_new(const char *state_root, const char *id, const char *verb, struct ct *ct,
 		 struct err *e);
 
-/* Opens an existing one; verb NULL: without the lock, for reading. -ENOENT, class NO_SUCH_CT. */
+/*
+ * Opens an existing one; verb NULL: without the lock, for reading. -ENOENT, class NO_SUCH_CT. One whose creator died before it wrote a state
+ * opens as CREATING (ct_status() then says stopped), so that it can be deleted.
+ */
 int ct_open(const char *state_root, const char *id, const char *verb, struct ct *ct, struct err *e);
 void ct_close(struct ct *ct);
 
 /* Writes ct->s. Reads it again (after taking the lock late). */
 int ct_state_save(struct ct *ct, struct err *e);
 int ct_state_reload(struct ct *ct, struct err *e);
+
+/*
+ * Takes STATE/ID out of sight by one rename (.gone-ID) and then removes it: whoever waits for its lock sees that it is no longer the one named
+ * ID. ct_delete()'s last act.
+ */
+int ct_state_remove(struct ct *ct, struct err *e);
 
 /* What is true now. */
 int ct_status(const struct ct *ct, enum ct_status *status, struct err *e);

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The directory STATE/ID: made, found, locked, walked, taken away. */
+#include "runtime/state.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/lock.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/path.h"
+#include "runtime/remains.h"
+
+/* How often a directory may vanish between our finding and our locking it: each time another command made and deleted it. */
+#define TRIES 64
+
+static int no_such(const char *state_root, const char *id, struct err *e)
+{
+	err_set(e, ENOENT, "no container '%s' in %s", id, state_root);
+	return err_class(e, ERR_NO_SUCH_CT);
+}
+
+/* Fd of the state root; made when `make`, else -ENOENT with e untouched. */
+static int open_root(const char *state_root, bool make, struct err *e)
+{
+	int fd = open(state_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0 || (errno == ENOENT && !make))
+		return fd >= 0 ? fd : -ENOENT;
+	if (errno != ENOENT)
+		return err_sys(e, "open state directory %s", state_root);
+	fd = file_mkdirs_at(AT_FDCWD, state_root, 0700, e);
+	return fd >= 0 ? fd : err_wrap(e, "state directory %s", state_root);
+}
+
+static int open_id(int root, const char *id, struct err *e)
+{
+	int fd = openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return -ENOENT;
+	return fd >= 0 ? fd : err_sys(e, "open the state of container %s", id);
+}
+
+/* Whether dir is what the name ID means now. Its holder may have deleted it while we waited for the lock in it. */
+static bool still_named(int root, const char *id, int dir)
+{
+	struct stat ours, named;
+
+	return fstat(dir, &ours) == 0 && fstatat(root, id, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+}
+
+/* Locks dir. 1: locked; 0: it is no longer the one named ID, look again. */
+static int lock_id(int root, const char *id, int dir, const char *verb, int *lock, struct err *e)
+{
+	struct err why = {0};
+	auto_fd int fd = lock_take_at(dir, CT_LOCK_FILE, verb, CT_LOCK_WAIT_MS, &why);
+
+	if (!still_named(root, id, dir))
+		return 0;
+	if (fd < 0) {
+		err_wrap(&why, "container %s", id);
+		if (!e->no)
+			*e = why;
+		return -why.no;
+	}
+	*lock = take_fd(&fd);
+	return 1;
+}
+
+static int prepare(struct ct *ct, const char *state_root, const char *id, struct err *e)
+{
+	*ct = (struct ct)CT_INIT;
+	if (path_name_check("container", id, e) < 0)
+		return -e->no;
+	if (strlen(state_root) >= sizeof(ct->state_root))
+		return err_set(e, ENAMETOOLONG, "state directory too long: %.64s...", state_root);
+	snprintf(ct->state_root, sizeof(ct->state_root), "%s", state_root);
+	snprintf(ct->s.id, sizeof(ct->s.id), "%s", id);
+	return 0;
+}
+
+/* What a delete that was killed after its rename left of an earlier container of this name. */
+static int sweep_gone(int root, const char *id, struct err *e)
+{
+	char gone[80];
+
+	snprintf(gone, sizeof(gone), ".gone-%s", id);
+	return file_remove_tree_at(root, gone, e);
+}
+
+/* In a locked directory: is there a container, or what is left of one whose creator died? */
+static int judge_old(struct ct *ct, struct err *e)
+{
+	enum ct_status status;
+
+	if (ct_state_reload(ct, e) < 0)
+		return err_class(e, ERR_EXISTS);
+	/* We have the lock: who wrote CREATING is dead, and with it its init. */
+	if (ct->s.status == CT_CREATING || ct->s.stale)
+		return ct_remains_clean(ct, e);
+	if (ct_status(ct, &status, e) < 0)
+		return -e->no;
+	err_set(e, EEXIST, "container %s exists and is %s", ct->s.id, ct_status_to_str(status));
+	err_hint(e, "delete it first, or choose another name");
+	return err_class(e, ERR_EXISTS);
+}
+
+static int write_first(struct ct *ct, const char *id, struct err *e)
+{
+	auto_fd int ledger = openat(ct->dir, CT_LEDGER_FILE,
+				    O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600);
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (ledger < 0)
+		return err_sys(e, "make the ledger of container %s", id);
+	if (unlinkat(ct->dir, CT_EXIT_FILE, 0) < 0 && errno != ENOENT)
+		return err_sys(e, "remove the end note of an earlier container %s", id);
+	json_decref(ct->s.annotations);
+	ct->s = (struct ct_state){.status = CT_CREATING};
+	snprintf(ct->s.id, sizeof(ct->s.id), "%s", id);
+	gmtime_r(&now, &tm);
+	strftime(ct->s.created, sizeof(ct->s.created), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return ct_state_save(ct, e);
+}
+
+int ct_state_new(const char *state_root, const char *id, const char *verb, struct ct *ct,
+		 struct err *e)
+{
+	auto_fd int root = -EBADF;
+	int r = prepare(ct, state_root, id, e);
+
+	if (r < 0)
+		return r;
+	root = open_root(state_root, true, e);
+	if (root < 0 || sweep_gone(root, id, e) < 0)
+		return -e->no;
+	for (int i = 0; i < TRIES; i++) {
+		bool made = mkdirat(root, id, 0700) == 0;
+
+		if (!made && errno != EEXIST)
+			return err_sys(e, "make the state of container %s", id);
+		ct->dir = open_id(root, id, e);
+		r = ct->dir < 0 ? (e->no ? -e->no : 0)
+				: lock_id(root, id, ct->dir, verb, &ct->lock, e);
+		/* Even if we made it, somebody may have had the lock before us: what is in it decides. */
+		if (r == 1)
+			r = judge_old(ct, e);
+		else if (r == 0) {
+			ct_close(ct);
+			prepare(ct, state_root, id, e);
+			continue;
+		}
+		if (r >= 0)
+			r = write_first(ct, id, e);
+		if (r < 0)
+			ct_close(ct);
+		return r;
+	}
+	return err_set(e, EAGAIN, "container %s is made and deleted all the time", id);
+}
+
+int ct_open(const char *state_root, const char *id, const char *verb, struct ct *ct, struct err *e)
+{
+	auto_fd int root = -EBADF;
+	int r = prepare(ct, state_root, id, e);
+
+	if (r < 0)
+		return r;
+	root = open_root(state_root, false, e);
+	if (root < 0)
+		return e->no ? -e->no : no_such(state_root, id, e);
+	for (int i = 0; i < TRIES; i++) {
+		ct->dir = open_id(root, id, e);
+		if (ct->dir == -ENOENT && verb && sweep_gone(root, id, e) < 0)
+			return -e->no;
+		if (ct->dir < 0)
+			return e->no ? -e->no : no_such(state_root, id, e);
+		r = verb ? lock_id(root, id, ct->dir, verb, &ct->lock, e) : 1;
+		if (r == 1)
+			r = ct_state_reload(ct, e) < 0 ? -e->no : 1;
+		if (r == 1)
+			return 0;
+		ct_close(ct);
+		if (r < 0)
+			return r;
+		prepare(ct, state_root, id, e);
+	}
+	return err_set(e, EAGAIN, "container %s is made and deleted all the time", id);
+}
+
+void ct_close(struct ct *ct)
+{
+	own_close_fd(&ct->dir);
+	own_close_fd(&ct->lock);
+	json_decref(ct->s.annotations);
+	ct->s.annotations = NULL;
+}
+
+int ct_state_remove(struct ct *ct, struct err *e)
+{
+	auto_fd int root = open_root(ct->state_root, false, e);
+	char gone[80];
+
+	if (root < 0)
+		return e->no ? -e->no : 0;
+	snprintf(gone, sizeof(gone), ".gone-%s", ct->s.id);
+	if (sweep_gone(root, ct->s.id, e) < 0)
+		return -e->no;
+	if (renameat(root, ct->s.id, root, gone) < 0 && errno != ENOENT)
+		return err_sys(e, "remove the state of container %s", ct->s.id);
+	return file_remove_tree_at(root, gone, e);
+}
+
+static int is_container(const struct dirent *d)
+{
+	return path_name_ok(d->d_name) && (d->d_type == DT_DIR || d->d_type == DT_UNKNOWN);
+}
+
+int ct_each(const char *state_root, int (*fn)(struct ct *ct, void *arg, struct err *e), void *arg,
+	    struct err *e)
+{
+	struct dirent **found = NULL;
+	int count = scandir(state_root, &found, is_container, alphasort);
+	int r = 0;
+
+	if (count < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "read state directory %s", state_root);
+	for (int i = 0; i < count; i++) {
+		auto_ct struct ct ct = CT_INIT;
+		struct err broken = {0};
+
+		if (r >= 0 && ct_open(state_root, found[i]->d_name, NULL, &ct, &broken) >= 0)
+			r = fn(&ct, arg, e);
+		else if (broken.no && broken.class != ERR_NO_SUCH_CT)
+			log_warn("%s", broken.text);
+		free(found[i]);
+	}
+	free(found);
+	return r < 0 ? r : 0;
+}

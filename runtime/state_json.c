@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* state.json: a container's state as JSON, and the document that OCI tools want to see. */
+#include "runtime/state.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/own.h"
+
+#define VERSION	    1
+#define OCI_VERSION "1.2.0"
+#define BOOT_ID	    "/proc/sys/kernel/random/boot_id"
+
+static const char *const status_words[] = {
+#define X(name, word) [CT_##name] = word,
+	CT_STATUSES(X)
+#undef X
+};
+
+const char *ct_status_to_str(enum ct_status status)
+{
+	return status_words[status];
+}
+
+static int boot_id(char out[40], struct err *e)
+{
+	auto_free char *text = NULL;
+
+	if (file_read_at(AT_FDCWD, BOOT_ID, 64, &text, e) < 0)
+		return -e->no;
+	text[strcspn(text, "\n")] = 0;
+	snprintf(out, 40, "%.39s", text);
+	return 0;
+}
+
+int ct_state_save(struct ct *ct, struct err *e)
+{
+	const struct ct_state *s = &ct->s;
+	auto_json json_t *j = NULL;
+	auto_free char *text = NULL;
+	char boot[40];
+
+	if (boot_id(boot, e) < 0)
+		return err_wrap(e, "container %s", s->id);
+	j = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:i, s:I, s:s, s:I, s:i, s:i, s:b, "
+		      "s:s, s:O*}",
+		      "version", VERSION, "id", s->id, "boot", boot, "status",
+		      ct_status_to_str(s->status), "bundle", s->bundle, "cgroup", s->cgroup, "pid",
+		      (int)s->pid, "pidStart", (json_int_t)s->pid_start, "monitor", (int)s->monitor,
+		      "monitorStart", (json_int_t)s->monitor_start, "created", s->created, "idBase",
+		      (json_int_t)s->id_base, "stopSignal", s->stop_signal, "stopTimeout",
+		      s->stop_timeout_s, "system", s->system, "terminal", s->terminal,
+		      "annotations", s->annotations);
+	text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
+	if (!text)
+		return err_set(e, ENOMEM,
+			       "container %s: state: no memory, or a string that is not UTF-8",
+			       s->id);
+	if (file_replace_volatile_at(ct->dir, CT_STATE_FILE, text, strlen(text), 0600, e) < 0)
+		return err_wrap(e, "container %s", s->id);
+	return 0;
+}
+
+static int get_string(const json_t *j, const char *key, char *out, size_t size, struct err *e)
+{
+	const char *text = "";
+
+	if (json_get_str(j, key, &text, e) < 0)
+		return -e->no;
+	if (strlen(text) >= size) {
+		err_set(e, EINVAL, "\"%s\" is too long", key);
+		return err_class(e, ERR_CONFIG);
+	}
+	snprintf(out, size, "%s", text);
+	return 0;
+}
+
+static int get_status(const json_t *j, enum ct_status *status, struct err *e)
+{
+	const char *word = "";
+
+	if (json_get_str(j, "status", &word, e) < 0)
+		return -e->no;
+	for (size_t i = 0; i < ARRAY_SIZE(status_words); i++)
+		if (!strcmp(word, status_words[i])) {
+			*status = (enum ct_status)i;
+			return 0;
+		}
+	err_set(e, EINVAL, "\"status\" is '%.20s'", word);
+	return err_class(e, ERR_CONFIG);
+}
+
+static int from_json(const json_t *j, struct ct_state *s, struct err *e)
+{
+	int64_t version = 0, pid = 0, pid_start = 0, monitor = 0, monitor_start = 0, id_base = 0;
+	int64_t stop_signal = 0, stop_timeout = 0;
+	json_t *annotations = NULL;
+	char boot[40], now[40];
+
+	if (json_get_int(j, "version", &version, e) < 0 ||
+	    get_string(j, "boot", boot, sizeof(boot), e) < 0 ||
+	    get_string(j, "id", s->id, sizeof(s->id), e) < 0 ||
+	    get_string(j, "bundle", s->bundle, sizeof(s->bundle), e) < 0 ||
+	    get_string(j, "cgroup", s->cgroup, sizeof(s->cgroup), e) < 0 ||
+	    get_string(j, "created", s->created, sizeof(s->created), e) < 0 ||
+	    get_string(j, "terminal", s->terminal, sizeof(s->terminal), e) < 0 ||
+	    get_status(j, &s->status, e) < 0 || json_get_int(j, "pid", &pid, e) < 0 ||
+	    json_get_int(j, "pidStart", &pid_start, e) < 0 ||
+	    json_get_int(j, "monitor", &monitor, e) < 0 ||
+	    json_get_int(j, "monitorStart", &monitor_start, e) < 0 ||
+	    json_get_int(j, "idBase", &id_base, e) < 0 ||
+	    json_get_int(j, "stopSignal", &stop_signal, e) < 0 ||
+	    json_get_int(j, "stopTimeout", &stop_timeout, e) < 0 ||
+	    json_get_bool(j, "system", &s->system, e) < 0 ||
+	    json_get_object(j, "annotations", &annotations, e) < 0 || boot_id(now, e) < 0)
+		return -e->no;
+	if (version != VERSION) {
+		err_set(e, EINVAL, "version %lld, this program knows %d", (long long)version,
+			VERSION);
+		return err_class(e, ERR_CONFIG);
+	}
+	s->pid = (pid_t)pid;
+	s->pid_start = (uint64_t)pid_start;
+	s->monitor = (pid_t)monitor;
+	s->monitor_start = (uint64_t)monitor_start;
+	s->id_base = (uint32_t)id_base;
+	s->stop_signal = (int)stop_signal;
+	s->stop_timeout_s = (int)stop_timeout;
+	s->stale = strcmp(boot, now) != 0;
+	s->annotations = json_incref(annotations);
+	return 0;
+}
+
+int ct_state_reload(struct ct *ct, struct err *e)
+{
+	struct ct_state s = {.status = CT_CREATING};
+	auto_json json_t *j = NULL;
+	struct err why = {0};
+	int r = json_load_at(ct->dir, CT_STATE_FILE, &j, &why);
+
+	snprintf(s.id, sizeof(s.id), "%s", ct->s.id);
+	/* The creator died, or has not come, between mkdir and its first save. */
+	if (r >= 0)
+		r = from_json(j, &s, &why);
+	if (r < 0 && r != -ENOENT) {
+		err_wrap(&why, "state of container %s", ct->s.id);
+		err_hint(&why, "if no process of it runs, remove %s/%s", ct->state_root, ct->s.id);
+		if (!e->no)
+			*e = why;
+		return -why.no;
+	}
+	json_decref(ct->s.annotations);
+	ct->s = s;
+	return 0;
+}
+
+int ct_state_to_oci(const struct ct *ct, json_t **out, struct err *e)
+{
+	enum ct_status status;
+	json_t *j;
+	int r = ct_status(ct, &status, e);
+
+	if (r < 0)
+		return r;
+	j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O*}", "ociVersion", OCI_VERSION, "id", ct->s.id,
+		      "status", ct_status_to_str(status), "bundle", ct->s.bundle, "created",
+		      ct->s.created, "annotations", ct->s.annotations);
+	if (!j)
+		return err_set(e, ENOMEM, "state of container %s: no memory", ct->s.id);
+	/* Runtime-spec: pid is there when the container is created or running. */
+	if (status != CT_STOPPED && status != CT_CREATING)
+		json_object_set_new(j, "pid", json_integer(ct->s.pid));
+	*out = j;
+	return 0;
+}
+
+int ct_exit_read(const struct ct *ct, int *wait_status, struct err *e)
+{
+	uint64_t value = 0;
+	int r = file_read_u64_at(ct->dir, CT_EXIT_FILE, &value, e);
+
+	if (r < 0)
+		return r;
+	if (value > 0xffff)
+		return err_set(e, EINVAL, "container %s: its end note holds no wait status",
+			       ct->s.id);
+	*wait_status = (int)value;
+	return 0;
+}
