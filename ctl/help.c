@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Help out of the tables. */
+#include "ctl/help.h"
+
+#include <string.h>
+
+#define OPTION_WIDTH 26
+#define VERB_WIDTH   10
+
+static void print_option(const struct ctl_option *o, FILE *out)
+{
+	char left[80];
+	int n = snprintf(left, sizeof(left), "%c%c%s --%s%s%s", o->letter ? '-' : ' ',
+			 o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
+			 o->arg ? " " : "", o->arg ? o->arg : "");
+
+	if (n > OPTION_WIDTH)
+		fprintf(out, "  %s\n  %*s  %s\n", left, OPTION_WIDTH, "", o->help ? o->help : "");
+	else
+		fprintf(out, "  %-*s  %s\n", OPTION_WIDTH, left, o->help ? o->help : "");
+}
+
+/* An option without help is accepted for old habits and not shown. */
+static void print_options(const char *title, const struct ctl_option *const *tables, FILE *out)
+{
+	bool any = false;
+
+	for (; tables && *tables; tables++)
+		for (const struct ctl_option *o = *tables; o->name; o++) {
+			if (!o->help)
+				continue;
+			if (!any)
+				fprintf(out, "\n%s\n", title);
+			any = true;
+			print_option(o, out);
+		}
+}
+
+void ctl_help_front(const struct ctl_front *front, FILE *out)
+{
+	const struct ctl_option *const globals[] = {front->global, NULL};
+
+	fprintf(out, "%s - %s\n\nusage: %s [OPTIONS] COMMAND ...\n\n", front->name, front->summary,
+		front->name);
+	for (const struct ctl_command *const *c = front->commands; *c; c++)
+		if (!(*c)->hidden)
+			fprintf(out, "  %-*s  %s\n", VERB_WIDTH, (*c)->name, (*c)->summary);
+	print_options("options of all commands:", globals, out);
+	fprintf(out,
+		"\n%s COMMAND --help shows a command's options and examples; man %s has the rest.\n",
+		front->name, front->name);
+}
+
+void ctl_help_command(const struct ctl_front *front, const struct ctl_command *c, FILE *out)
+{
+	fprintf(out, "usage: %s %s%s%s%s\n\n%s\n", front->name, c->name,
+		c->tables && c->tables[0] ? " [OPTIONS]" : "", *c->words ? " " : "", c->words,
+		c->summary);
+	if (c->also)
+		fprintf(out, "(also: %s %s)\n", front->name, c->also);
+	print_options("options:", c->tables, out);
+	for (size_t i = 0; i < sizeof(c->examples) / sizeof(c->examples[0]) && c->examples[i]; i++)
+		fprintf(out, "%s  %s\n", i ? "" : "\nexamples:\n", c->examples[i]);
+	fprintf(out, "\n%s --help lists the commands and the options of all of them.\n",
+		front->name);
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Finding what a command line points at, and what it may have meant. */
+#include "ctl/target.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/own.h"
+#include "base/path.h"
+#include "ctl/nearest.h"
+#include "storage/template.h"
+
+int ctl_host(const struct ctl_line *line, struct ct_host *h, struct err *e)
+{
+	memset(h, 0, sizeof(*h));
+	if (ct_host_init(h, ctl_value(line, "root"), ctl_value(line, "state"), e) < 0)
+		return -e->no;
+	h->best_effort = ctl_flag(line, "best-effort");
+	return 0;
+}
+
+/* The nearest of the containers' directories; "" if none is near. */
+static void nearest_container(const struct ct_host *h, const char *name, char *out, size_t size)
+{
+	struct err ignored = {0};
+	int dir = ct_host_containers(h, &ignored);
+	auto_dir DIR *d = dir >= 0 ? fdopendir(dir) : NULL;
+	int distance = ctl_too_far(name);
+	const struct dirent *entry;
+
+	out[0] = '\0';
+	if (!d && dir >= 0)
+		close(dir);
+	while (d && (entry = readdir(d))) {
+		const char *best = NULL;
+
+		if (!path_name_ok(entry->d_name))
+			continue;
+		ctl_nearest(name, entry->d_name, &best, &distance);
+		if (best)
+			snprintf(out, size, "%s", best);
+	}
+}
+
+static int no_such_container(const struct ct_host *h, const char *name, struct err *e)
+{
+	char near[65];
+
+	nearest_container(h, name, near, sizeof(near));
+	if (near[0])
+		return err_hint(e, "did you mean %s? (skepctl list shows all)", near);
+	return err_hint(e, "skepctl list shows what there is");
+}
+
+int ctl_system(const struct ct_host *h, const char *name, const char *verb, struct ct_system *s,
+	       struct err *e)
+{
+	if (path_name_check("container", name, e) < 0)
+		return -e->no;
+	if (ct_system_open(h, name, verb, s, e) >= 0)
+		return 0;
+	if (e->class == ERR_NO_SUCH_CT)
+		no_such_container(h, name, e);
+	return -e->no;
+}
+
+int ctl_system_missing(const struct ct_host *h, const char *name, struct err *e)
+{
+	auto_fd int dir = -EBADF;
+	struct stat st;
+
+	if (path_name_check("container", name, e) < 0)
+		return -e->no;
+	dir = ct_host_containers(h, e);
+	if (dir < 0)
+		return -e->no;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
+		return 0;
+	err_set(e, ENOENT, "there is no container %s", name);
+	err_class(e, ERR_NO_SUCH_CT);
+	return no_such_container(h, name, e);
+}
+
+int ctl_template_hint(const struct ct_host *h, const char *name, struct err *e)
+{
+	struct err ignored = {0};
+	auto_fd int templates = ct_host_templates(h, &ignored);
+	auto_free struct st_template *list = NULL;
+	int count = templates < 0 ? 0 : st_template_list(templates, &list, &ignored);
+	int distance = ctl_too_far(name);
+	const char *best = NULL;
+
+	for (int i = 0; i < count; i++)
+		ctl_nearest(name, list[i].name, &best, &distance);
+	if (best)
+		return err_hint(e, "did you mean %s? (skepctl template list shows all)", best);
+	if (count > 0)
+		return err_hint(e, "skepctl template list shows what there is");
+	return err_hint(e, "there is none yet: make one with skepctl template build busybox");
+}
+
+int ctl_runtime(const struct ct_system *s, struct ct *ct, struct err *e)
+{
+	if (ct_open(s->host->state, s->d.name, NULL, ct, e) >= 0)
+		return 1;
+	if (e->class != ERR_NO_SUCH_CT)
+		return -e->no;
+	err_clear(e);
+	return 0;
+}
