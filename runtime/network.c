@@ -2,15 +2,11 @@
 /* Bridges and links of a system container: noted in the ledger, then made. */
 #include "runtime/network.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/err.h"
 #include "base/fault.h"
-#include "base/file.h"
-#include "base/lock.h"
 #include "base/own.h"
 #include "net/announce.h"
 #include "net/bridge.h"
@@ -19,22 +15,6 @@
 #include "net/veth.h"
 #include "runtime/ledger.h"
 #include "runtime/system.h"
-
-#define LOCK_WAIT_MS 60000
-
-int ct_network_lock(struct err *e)
-{
-	auto_fd int dir = file_mkdirs_at(AT_FDCWD, CT_STATE_DIR, 0700, e);
-	struct stat st;
-	char name[48];
-
-	if (dir < 0)
-		return dir;
-	if (stat("/proc/self/ns/net", &st) < 0)
-		return err_sys(e, "stat /proc/self/ns/net");
-	snprintf(name, sizeof(name), ".net-%llu.lock", (unsigned long long)st.st_ino);
-	return lock_take_at(dir, name, "network", LOCK_WAIT_MS, e);
-}
 
 static int note_bridge(struct ct *ct, const char *name, struct err *e)
 {
@@ -76,7 +56,7 @@ int ct_system_network_ground(struct ct_system *s, struct ct *ct, struct err *e)
 		if (d->nets[i].mode != NET_MODE_BRIDGE)
 			continue;
 		if (lock < 0)
-			lock = ct_network_lock(e);
+			lock = ct_ledger_lock_net(ct->dir, "start", e);
 		if (lock < 0)
 			return lock;
 		r = note_bridge(ct, name, e);

@@ -9,12 +9,6 @@
 
 struct err;
 
-/*
- * Bridges, NAT tables and forwarding belong to a network namespace, whatever --state says: so the lock does, too. Taken
- * by whoever makes or releases them, waiting for its turn. Returns the fd whose closing unlocks.
- */
-int ct_network_lock(struct err *e);
-
 /* The host names of the links on ct's ledger, in the order of the definition's interfaces. Returns how many. */
 int ct_network_links(const struct ct *ct, char names[CT_NETS_MAX][IFNAMSIZ], struct err *e);
 
