@@ -22,6 +22,7 @@
 #include "base/sys.h"
 #include "cgroups/group.h"
 #include "net/netns.h"
+#include "net/veth.h"
 #include "ns/console.h"
 #include "ns/idmap.h"
 #include "ns/join.h"
@@ -55,6 +56,7 @@ struct making {
 	struct sync sync; /* to init */
 	int theirs;	  /* init's end, until it is cloned */
 	int console_master;
+	int netns;
 	pid_t pid;
 	int pidfd;
 	int joined
@@ -295,6 +297,17 @@ static int grant_rootfs(struct making *m, struct err *e)
 	return sync_send(&m->sync, CT_STEP_ROOTFS, SYNC_FD, 0, rootfs, e);
 }
 
+/* While init mounts: its network namespace, with the loopback up, as every program expects it. Other links are the operator's. */
+static int open_network(struct making *m, struct err *e)
+{
+	m->netns = net_netns_open(m->pid, e);
+	if (m->netns < 0)
+		return m->netns;
+	if (m->how->system || !m->how->spec->own[CT_NS_NETWORK])
+		return 0;
+	return net_loopback_up(m->netns, e);
+}
+
 static int receive_console(struct making *m, struct err *e)
 {
 	if (m->how->system || !m->how->spec->process.terminal)
@@ -385,6 +398,8 @@ static int walk_steps(struct making *m, struct err *e)
 	if (r >= 0)
 		r = grant_rootfs(m, e);
 	if (r >= 0)
+		r = open_network(m, e);
+	if (r >= 0)
 		r = receive_console(m, e);
 	return r < 0 ? r : grant_ready(m, e);
 }
@@ -422,6 +437,7 @@ static void making_done(struct making *m)
 	own_close_fd(&m->init.console_mount);
 	own_close_fd(&m->init.console_slave);
 	own_close_fd(&m->console_master);
+	own_close_fd(&m->netns);
 	own_close_fd(&m->pidfd);
 	for (size_t i = 0; i < spec->n_mounts; i++)
 		own_close_fd(&spec->mounts[i].source_fd);
@@ -438,6 +454,7 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 		.sync = {.fd = -EBADF, .peer = "init", .step_to_str = ct_step_to_str},
 		.theirs = -EBADF,
 		.console_master = -EBADF,
+		.netns = -EBADF,
 		.pidfd = -EBADF,
 		.joined = {[0 ... CT_NS_COUNT - 1] = -EBADF},
 		.init = {.spec = how->spec,
@@ -456,10 +473,6 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 	r = prepare(&m, e);
 	if (r >= 0)
 		r = walk_steps(&m, e);
-	if (r >= 0) {
-		out->netns = net_netns_open(m.pid, e);
-		r = out->netns < 0 ? out->netns : 0;
-	}
 	if (r < 0) {
 		prefer_words_of_init(&m, e);
 		end_init(&m);
@@ -471,6 +484,7 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 	}
 	out->pidfd = take_fd(&m.pidfd);
 	out->console = take_fd(&m.console_master);
+	out->netns = take_fd(&m.netns);
 	making_done(&m);
 	return 0;
 }
