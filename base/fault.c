@@ -7,12 +7,16 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 
 /* Grows with the commands that have such points. */
 /* clang-format off */
 const char *const fault_list[] = {
+	"start.cgroup", "start.limits", "start.seccomp", "start.clone", "start.idmap", "start.rootfs", "start.ready",
+	"init.idmap", "init.rootfs", "init.mounts", "init.dev", "init.masks", "init.kernel", "init.pivot", "init.console", "init.ready",
+	"start.bridge", "start.link", "start.go", "init.start", "init.process", "init.exec", "start.monitor",
 	"stop.signal", "stop.kill",
 	"pause.freeze",
 	"delete.ledger", "delete.state",
@@ -36,7 +40,9 @@ int fault_at(const char *point, struct err *e)
 
 	if (!asked_for(point, &kill_us))
 		return 0;
-	if (kill_us)
+	if (kill_us) {
 		raise(SIGKILL);
+		_exit(128 + SIGKILL); /* the init of a pid namespace cannot kill itself (pid_namespaces(7)) */
+	}
 	return err_set(e, EIO, "injected failure at %s", point);
 }
