@@ -3,9 +3,16 @@
 #pragma once
 
 /*
- * Pure: nothing on the host is touched, so the same definition gives the same bundle. The limits are in linux.resources in OCI terms; what
- * OCI has no words for is an annotation: skep.rootfs.lower (colon-separated, topmost first), skep.rootfs.upper, skep.rootfs.work
- * (absolute), skep.disk (image path), skep.seccomp ("default"), skep.stop.signal, skep.stop.timeout (seconds).
+ * Pure: nothing on the host is touched, so the same definition gives the same bundle. The limits are in linux.resources in OCI terms (what
+ * only cgroup v2 has: "unified"); what OCI has no words for is an annotation:
+ *
+ *   skep.rootfs.lower   paths of the template layers, separated by colons, topmost first
+ *   skep.rootfs.upper, skep.rootfs.work   absolute; "upper" and "work" of the image's root when there is a
+ *   skep.disk           path of a disk image
+ *   skep.seccomp        "default": our own profile
+ *   skep.nesting        "true": containers inside; then nothing of /proc and /sys is masked
+ *   skep.stop.signal    "SIGTERM", ...
+ *   skep.stop.timeout   seconds
  */
 
 #include "base/json.h"
@@ -22,7 +29,7 @@ struct ct_compile {
 	const char *const *init_env; /* of the template, NULL-terminated; may be NULL */
 };
 
-/* Returns the config in *out, which is the caller's. */
+/* Returns the config in *out, which is the caller's. d is complete (ct_definition_check_complete). */
 int ct_compile(const struct ct_definition *d, const struct ct_compile *how, json_t **out,
 	       struct err *e);
 

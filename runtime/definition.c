@@ -6,7 +6,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "base/own.h"
 #include "base/path.h"
 #include "ns/caps.h"
+#include "runtime/signal_name.h"
 #include "storage/disk.h"
 
 #define LEAST_RATE_BITS 8000
@@ -106,32 +106,6 @@ static bool is_uuid(const char *s)
 							    : !isxdigit((unsigned char)s[i]))
 			return false;
 	return s[36] == '\0';
-}
-
-/* "SIGTERM", "TERM", "15", "SIGRTMIN+3": its number, 0 if it is none. */
-static int signal_number(const char *text)
-{
-	const char *name = strncmp(text, "SIG", 3) ? text : text + 3;
-	char *end;
-	long n;
-
-	if (isdigit((unsigned char)text[0])) {
-		n = strtol(text, &end, 10);
-		return !*end && n > 0 && n < 65 ? (int)n : 0;
-	}
-	if (!strncmp(name, "RTMIN", 5) || !strncmp(name, "RTMAX", 5)) {
-		int base = name[4] == 'N' ? SIGRTMIN : SIGRTMAX;
-
-		n = name[5] ? strtol(name + 5, &end, 10) : 0;
-		if (name[5] && (*end || (name[5] != '+' && name[5] != '-')))
-			return 0;
-		n += base;
-		return n >= SIGRTMIN && n <= SIGRTMAX ? (int)n : 0;
-	}
-	for (int i = 1; i < 32; i++)
-		if (sigabbrev_np(i) && !strcmp(name, sigabbrev_np(i)))
-			return i;
-	return 0;
 }
 
 static int check_caps(const char *what, const char list[][32], struct err *e)
@@ -318,9 +292,8 @@ int ct_definition_check(const struct ct_definition *d, struct err *e)
 	if (check_strings(d, e) < 0 || check_caps("cap_add", d->cap_add, e) < 0 ||
 	    check_caps("cap_drop", d->cap_drop, e) < 0)
 		return -e->no;
-	if (d->stop_signal[0] && !signal_number(d->stop_signal))
-		return bad_value(e, "stop signal '%s' is none: want SIGTERM, SIGRTMIN+3, ...",
-				 d->stop_signal);
+	if (d->stop_signal[0] && ct_signal_from_str("stop signal", d->stop_signal, e) < 0)
+		return -e->no;
 	if (d->stop_timeout_s < 0 || d->stop_timeout_s > MOST_STOP_S)
 		return bad_value(e, "stop timeout of %d s: want 0 to %d", d->stop_timeout_s,
 				 MOST_STOP_S);

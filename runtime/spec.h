@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * Life: ct_spec_load() (or ct_spec_from_json()) → the host side and, after clone, the init side read it → ct_spec_free(). Init has the whole struct by
+ * Life: ct_spec_load() (or ct_spec_from_json()) → the host side and, after clone, the init side read it → ct_spec_done(). Init has the whole struct by
  * the copy of our memory that clone gives it, so nothing of it crosses a socket. A member of config.json that we do not implement is refused
  * by its name, never ignored (runtime-spec 1.2). Annotations starting with "skep." carry what OCI has no words for (see compile.h).
  */
@@ -126,6 +126,12 @@ int ct_spec_load(const char *bundle, struct ct_spec *spec, struct err *e);
 int ct_spec_from_json(const json_t *config, const char *bundle, struct ct_spec *spec,
 		      struct err *e);
 
+/*
+ * Reads a JSON object as json_load_at(), but also whole numbers over INT64_MAX (RLIM_INFINITY is one), which jansson refuses: they become their two's
+ * complement. For config.json and process files. Missing: -ENOENT. Class CONFIG.
+ */
+int ct_config_load_at(int dir, const char *name, json_t **out, struct err *e);
+
 /* An OCI process object alone (exec --process FILE). */
 int ct_process_from_json(const json_t *process, struct ct_process *p, struct err *e);
 
@@ -133,6 +139,7 @@ int ct_process_from_json(const json_t *process, struct ct_process *p, struct err
 int ct_resources_from_json(const json_t *resources, struct cg_limits *limits,
 			   struct ct_raw_limit **raw, size_t *n_raw, struct err *e);
 
+void ct_raw_limits_done(struct ct_raw_limit *raw, size_t n);
 void ct_process_done(struct ct_process *p);
 void ct_spec_done(struct ct_spec *spec);
 

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Frames between two hosts. */
+#include "checkpoint/protocol.h"
+
+#include <ctype.h>
+#include <endian.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/sendfile.h>
+
+#include "base/file.h"
+#include "base/own.h"
+
+/* How long a peer that closed its reading side gets to tell why: what it said before is in our buffer already. */
+#define BLAME_MS 2000
+
+struct header {
+	uint32_t magic, type, length;
+};
+
+const char *cr_frame_to_str(unsigned frame)
+{
+	switch ((enum cr_frame)frame) {
+#define X(name)               \
+	case CR_FRAME_##name: \
+		return #name;
+		CR_FRAMES(X)
+#undef X
+	case CR_FRAME_NONE:
+	case CR_FRAME_END:
+		break;
+	}
+	return "?";
+}
+
+/* Whatever errno a dead peer shows itself by: one number, one sentence. */
+static int gone(const struct cr_link *l, struct err *e)
+{
+	if (e->no && e->no != EPIPE && e->no != ECONNRESET && e->no != EAGAIN)
+		return err_wrap(e, "talk to %s", l->peer);
+	if (e->no == EAGAIN) {
+		err_clear(e);
+		err_set(e, ETIMEDOUT, "%s took or sent nothing for too long", l->peer);
+	} else {
+		err_clear(e);
+		err_set(e, EPIPE, "%s ended the connection", l->peer);
+	}
+	return err_class(e, ERR_MIGRATE);
+}
+
+static int write_all(struct cr_link *l, const void *data, size_t len, struct err *e)
+{
+	if (file_write_all(l->out, data, len, e) < 0)
+		return gone(l, e);
+	l->sent += len;
+	return 0;
+}
+
+static int read_exactly(struct cr_link *l, void *data, size_t len, struct err *e)
+{
+	if (file_read_exactly(l->in, data, len, e) < 0)
+		return gone(l, e);
+	l->received += len;
+	return 0;
+}
+
+int cr_link_send(struct cr_link *l, enum cr_frame frame, const json_t *payload, struct err *e)
+{
+	auto_free char *text = payload ? json_dumps(payload, JSON_COMPACT) : strdup("{}");
+	size_t len = text ? strlen(text) : 0;
+	auto_free char *whole = malloc(sizeof(struct header) + len);
+	struct header h = {htole32(CR_FRAME_MAGIC), htole32(frame), htole32((uint32_t)len)};
+
+	if (!text || !whole)
+		return err_set(e, ENOMEM, "talk to %s: out of memory", l->peer);
+	if (len > CR_FRAME_MAX)
+		return err_set(e, EMSGSIZE, "talk to %s: %s is too large", l->peer,
+			       cr_frame_to_str(frame));
+	memcpy(whole, &h, sizeof(h));
+	memcpy(whole + sizeof(h), text, len);
+	return write_all(l, whole, sizeof(h) + len, e);
+}
+
+json_t *cr_err_to_json(const struct err *why)
+{
+	return json_pack("{s:i, s:s, s:s%, s:s%}", "errno", why->no, "class",
+			 err_class_to_str(why->class), "text", why->text, strlen(why->text), "hint",
+			 why->hint, strlen(why->hint));
+}
+
+void cr_link_send_error(struct cr_link *l, const struct err *why)
+{
+	auto_json json_t *j = cr_err_to_json(why);
+	struct err ignored = {0};
+
+	/* A text that is no UTF-8 (a file name in it) makes no JSON. */
+	if (!j)
+		j = json_pack("{s:i, s:s, s:s}", "errno", why->no, "class",
+			      err_class_to_str(why->class), "text", strerror(why->no));
+	cr_link_send(l, CR_FRAME_ERROR, j, &ignored);
+}
+
+/* One line, whatever the peer sent: it goes to a terminal. */
+static void make_printable(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = ' ';
+}
+
+static enum err_class class_from_str(const char *word)
+{
+#define X(name, code, meaning)                                  \
+	if (!strcmp(word, err_class_to_str(ERR_##name)))        \
+		return ERR_##name;
+	ERR_CLASSES(X)
+#undef X
+	return ERR_SYSTEM;
+}
+
+void cr_err_from_json(const json_t *j, const char *peer, struct err *e)
+{
+	const char *text = "failed and did not say why", *hint = "", *class = "";
+	struct err ignored = {0};
+	int64_t no = EIO;
+
+	json_get_int(j, "errno", &no, &ignored);
+	json_get_str(j, "class", &class, &ignored);
+	json_get_str(j, "text", &text, &ignored);
+	json_get_str(j, "hint", &hint, &ignored);
+	if (no <= 0 || no >= 4096)
+		no = EIO;
+	err_set(e, (int)no, "%s: %s", peer, text);
+	if (hint[0])
+		err_hint(e, "%s", hint);
+	err_class(e, class_from_str(class));
+	make_printable(e->text);
+	make_printable(e->hint);
+}
+
+static int wait_readable(const struct cr_link *l, int ms, struct err *e)
+{
+	struct pollfd p = {.fd = l->in, .events = POLLIN};
+	int r;
+
+	do
+		r = poll(&p, 1, ms);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return err_sys(e, "wait for %s", l->peer);
+	if (r == 0) {
+		err_set(e, ETIMEDOUT, "%s did not answer within %d s", l->peer, ms / 1000);
+		return err_class(e, ERR_MIGRATE);
+	}
+	return 0;
+}
+
+static int nonsense(const struct cr_link *l, struct err *e, const char *what)
+{
+	err_set(e, EPROTO, "%s sent %s", l->peer, what);
+	err_hint(e, "is skepctl there of the same version, and does nothing else write to its output?");
+	return err_class(e, ERR_MIGRATE);
+}
+
+static int read_payload(struct cr_link *l, size_t len, json_t **out, struct err *e)
+{
+	auto_free char *text = malloc(len + 1);
+	json_error_t why;
+	int r;
+
+	if (!text)
+		return err_set(e, ENOMEM, "talk to %s: out of memory", l->peer);
+	r = read_exactly(l, text, len, e);
+	if (r < 0)
+		return r;
+	*out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+	if (!*out || !json_is_object(*out))
+		return nonsense(l, e, "a frame that is no JSON object");
+	return 0;
+}
+
+int cr_link_receive(struct cr_link *l, json_t **payload, int ms, struct err *e)
+{
+	auto_json json_t *j = NULL;
+	struct header h;
+	uint32_t type;
+	int r = wait_readable(l, ms, e);
+
+	if (r >= 0)
+		r = read_exactly(l, &h, sizeof(h), e);
+	if (r < 0)
+		return r;
+	type = le32toh(h.type);
+	if (le32toh(h.magic) != CR_FRAME_MAGIC)
+		return nonsense(l, e, "something that is not skep's");
+	if (type == CR_FRAME_NONE || type >= CR_FRAME_END || le32toh(h.length) > CR_FRAME_MAX)
+		return nonsense(l, e, "a frame of unknown type or size");
+	r = read_payload(l, le32toh(h.length), &j, e);
+	if (r < 0)
+		return r;
+	if (type == CR_FRAME_ERROR) {
+		cr_err_from_json(j, l->peer, e);
+		return -e->no;
+	}
+	if (payload)
+		*payload = take_ptr(&j);
+	return (int)type;
+}
+
+int cr_link_expect(struct cr_link *l, enum cr_frame want, json_t **payload, int ms, struct err *e)
+{
+	auto_json json_t *j = NULL;
+	int r = cr_link_receive(l, &j, ms, e);
+
+	if (r < 0)
+		return r;
+	if (r != (int)want) {
+		err_set(e, EPROTO, "%s sent %s, %s was awaited", l->peer,
+			cr_frame_to_str((unsigned)r), cr_frame_to_str(want));
+		return err_class(e, ERR_MIGRATE);
+	}
+	if (payload)
+		*payload = take_ptr(&j);
+	return 0;
+}
+
+int cr_link_blame(struct cr_link *l, struct err *e)
+{
+	struct err said = {0};
+	int r;
+
+	/* Only an ERROR is looked for: anything else that was on its way answers what is of no use now. */
+	do
+		r = cr_link_receive(l, NULL, BLAME_MS, &said);
+	while (r > 0);
+	if (said.no && said.no != ETIMEDOUT && said.no != EPIPE && said.no != EPROTO)
+		*e = said;
+	return -e->no;
+}
+
+int cr_link_send_file(struct cr_link *l, int file, uint64_t size, struct err *e)
+{
+	off_t at = 0;
+
+	while ((uint64_t)at < size) {
+		uint64_t left = size - (uint64_t)at;
+		ssize_t n = sendfile(l->out, file, &at, left < (1U << 24) ? left : (1U << 24));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			err_sys(e, "send a file");
+			return gone(l, e);
+		}
+		if (n == 0)
+			return err_set(e, EIO, "send a file: it became shorter");
+		l->sent += (uint64_t)n;
+	}
+	return 0;
+}
+
+int cr_link_receive_file(struct cr_link *l, int file, uint64_t size, struct err *e)
+{
+	enum { CHUNK = 256 * 1024 };
+	auto_free char *buf = malloc(CHUNK);
+
+	if (!buf)
+		return err_set(e, ENOMEM, "receive a file: out of memory");
+	while (size) {
+		ssize_t n = read(l->in, buf, size < CHUNK ? size : CHUNK);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			err_sys(e, "receive a file");
+		if (n <= 0)
+			return gone(l, e);
+		if (file_write_all(file, buf, (size_t)n, e) < 0)
+			return err_wrap(e, "receive a file");
+		l->received += (uint64_t)n;
+		size -= (uint64_t)n;
+	}
+	return 0;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the two hosts of a migration say to each other: frames of JSON, and bulk data between them. */
+#pragma once
+
+/*
+ * A frame is 12 bytes (u32 magic, u32 type, u32 length; little-endian) and a JSON object of that length. Bulk data is not framed: a frame says that it
+ * comes (ROOTFS, DELTA: a tree stream, which knows its own end; FILE: as many bytes as it says), and behind it the next frame begins. So nothing is copied
+ * twice, and who reads never reads too far. The talk, source on the left:
+ *
+ *   HELLO        ->   version                 <- HELLO
+ *   OFFER        ->   who it is, what it needs <- ACCEPT, or ERROR
+ *   ROOTFS tree  ->   first pass, it runs here
+ *   DELTA tree   ->   it does not run any more
+ *   IMAGES, FILE bytes, FILE bytes, ... ->    <- READY
+ *   COMMIT       ->                           <- DONE
+ *   BYE          ->   the source remembers that it moved: the record may go
+ * or, after an interruption: FINISH -> <- STATE, FORGET -> <- STATE.
+ *
+ * ERROR may come instead of any answer; it ends the talk. After COMMIT it means: the target does not have it, and will not. The
+ * end of the stream is never an answer. All that comes is untrusted: sizes are bounded before memory is taken, names are judged, types are expected.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/json.h"
+
+#define CR_PROTOCOL_VERSION 1
+#define CR_FRAME_MAGIC	    0x316d6b73u /* "skm1" */
+#define CR_FRAME_MAX	    (1U << 20)
+
+/* X(name): their numbers are the protocol's, so new ones come last. */
+#define CR_FRAMES(X) \
+	X(HELLO)     \
+	X(OFFER)     \
+	X(ACCEPT)    \
+	X(ROOTFS)    \
+	X(DELTA)     \
+	X(IMAGES)    \
+	X(FILE)      \
+	X(READY)     \
+	X(COMMIT)    \
+	X(DONE)      \
+	X(BYE)       \
+	X(FINISH)    \
+	X(FORGET)    \
+	X(STATE)     \
+	X(ERROR)
+
+enum cr_frame {
+	CR_FRAME_NONE,
+#define X(name) CR_FRAME_##name,
+	CR_FRAMES(X)
+#undef X
+		CR_FRAME_END
+};
+const char *cr_frame_to_str(unsigned frame);
+
+struct cr_link {
+	int in, out;	  /* borrowed; may be the same socket */
+	const char *peer; /* "host-b", "the source": for messages */
+	uint64_t sent, received;
+};
+
+/* payload: an object, borrowed; NULL: {}. One write. -EPIPE, class MIGRATE, when the peer is gone. */
+int cr_link_send(struct cr_link *l, enum cr_frame frame, const json_t *payload, struct err *e);
+
+/* Tells the peer why we end. Never fails loudly: it may be gone. */
+void cr_link_send_error(struct cr_link *l, const struct err *why);
+
+/*
+ * The next frame, of any known type but ERROR, which fills e with the peer's words ("host-b: ..."), class and number. The caller owns *payload (NULL allowed). ms:
+ * until its first byte, < 0: for ever; then -ETIMEDOUT. The end of the stream: -EPIPE. Nonsense: -EPROTO. Returns the type.
+ */
+int cr_link_receive(struct cr_link *l, json_t **payload, int ms, struct err *e);
+
+/* As cr_link_receive; another type than `want` is -EPROTO, naming both. */
+int cr_link_expect(struct cr_link *l, enum cr_frame want, json_t **payload, int ms, struct err *e);
+
+/*
+ * After a failure to write: the peer may have said why it went before it went. If an ERROR comes within a moment, e is that, else e stays. Returns -e->no.
+ */
+int cr_link_blame(struct cr_link *l, struct err *e);
+
+/* Bulk data: exactly size bytes of file (from its start) to the peer, from the peer. A shorter file is -EIO. */
+int cr_link_send_file(struct cr_link *l, int file, uint64_t size, struct err *e);
+int cr_link_receive_file(struct cr_link *l, int file, uint64_t size, struct err *e);
+
+/* A directory of images: IMAGES, then each regular file. Receiving makes them in dir, which is empty, and refuses what no sender sends. */
+int cr_images_send(struct cr_link *l, int dir, uint64_t *bytes, struct err *e);
+int cr_images_receive(struct cr_link *l, int dir, struct err *e);
+/* How much cr_images_send will send. */
+int cr_images_measure(int dir, uint64_t *files, uint64_t *bytes, struct err *e);
+
+/* A struct err as JSON, and back (untrusted). The caller owns the result; NULL without memory. */
+json_t *cr_err_to_json(const struct err *why);
+void cr_err_from_json(const json_t *j, const char *peer, struct err *e);

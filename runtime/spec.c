@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A bundle's config.json as a whole. */
+#include "runtime/spec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/own.h"
+#include "ns/uts.h"
+#include "runtime/spec_read.h"
+
+#define STOP_TIMEOUT_S 10
+
+static int read_version(const json_t *value, const char *path, void *into, struct err *e)
+{
+	auto_free char *version = NULL;
+
+	(void)into;
+	if (ct_read_str(value, path, &version, e) < 0)
+		return -e->no;
+	if (strncmp(version, "1.", 2) != 0)
+		return ct_refuse(e, path, "'%s' is not a version 1", version);
+	return 0;
+}
+
+static int read_root_path(const json_t *value, const char *path, void *into, struct err *e)
+{
+	struct ct_spec *spec = into;
+	auto_free char *given = NULL;
+
+	if (ct_read_str(value, path, &given, e) < 0)
+		return -e->no;
+	if (!given[0])
+		return ct_refuse(e, path, "is empty");
+	spec->root_path = ct_path_below(spec->bundle, given, e);
+	return spec->root_path ? 0 : -e->no;
+}
+
+static int read_root(const json_t *value, const char *path, void *into, struct err *e)
+{
+	static const struct ct_member members[] = {
+		{"path", read_root_path, 0},
+		{"readonly", ct_read_bool, offsetof(struct ct_spec, root_readonly)},
+	};
+
+	return ct_read_members(value, path, members, ARRAY_SIZE(members), into, e);
+}
+
+/* An empty name is one that is not given. */
+static int read_name(const json_t *value, const char *path, void *into, struct err *e)
+{
+	char **name = into;
+
+	if (ct_read_str(value, path, name, e) < 0)
+		return -e->no;
+	if ((*name)[0])
+		return ns_uts_name_ok(*name) ? 0 : ct_refuse(e, path, "'%s' is not a name", *name);
+	free(*name);
+	*name = NULL;
+	return 0;
+}
+
+/* Both kinds of id; what is not mapped cannot be had in a user namespace. */
+static int judge_ids(const struct ct_spec *spec, struct err *e)
+{
+	const struct ct_process *p = &spec->process;
+	uint32_t host;
+
+	if (!spec->n_uids || !spec->n_gids)
+		return 0;
+	if (!ns_idmap_to_host(spec->uids, spec->n_uids, p->uid, &host))
+		return ct_refuse(e, "process.user.uid", "%u is not in linux.uidMappings", p->uid);
+	if (!ns_idmap_to_host(spec->gids, spec->n_gids, p->gid, &host))
+		return ct_refuse(e, "process.user.gid", "%u is not in linux.gidMappings", p->gid);
+	for (int i = 0; i < p->n_groups; i++)
+		if (!ns_idmap_to_host(spec->gids, spec->n_gids, p->groups[i], &host))
+			return ct_refuse(e, "process.user.additionalGids",
+					 "%u is not in linux.gidMappings", p->groups[i]);
+	return 0;
+}
+
+static int judge(const struct ct_spec *spec, const json_t *config, struct err *e)
+{
+	if (ct_need(json_object_get(config, "ociVersion"), "ociVersion", e) < 0 ||
+	    ct_need(spec->process.args, "process", e) < 0 ||
+	    ct_need(json_object_get(config, "linux"), "linux", e) < 0 ||
+	    ct_need(spec->root_path || spec->n_lower, "root.path", e) < 0)
+		return -e->no;
+	if ((spec->hostname || spec->domainname) && !spec->own[CT_NS_UTS] && !spec->join[CT_NS_UTS])
+		return ct_refuse(e, "hostname", "needs a uts namespace in linux.namespaces");
+	if (spec->seccomp && spec->seccomp_profile)
+		return ct_refuse(e, "linux.seccomp", "is there beside the annotation skep.seccomp");
+	return judge_ids(spec, e);
+}
+
+/* Lists that are not given become empty ones, so that nobody has to ask. */
+static int fill(struct ct_spec *spec, struct err *e)
+{
+	char ***lists[] = {&spec->masked, &spec->readonly, &spec->lower};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		if (!*lists[i])
+			*lists[i] = calloc(1, sizeof(char *));
+		if (!*lists[i])
+			return ct_no_memory(e);
+	}
+	if (!spec->annotations)
+		spec->annotations = json_object();
+	return spec->annotations ? 0 : ct_no_memory(e);
+}
+
+static int read_config(const json_t *config, struct ct_spec *spec, struct err *e)
+{
+	static const struct ct_member members[] = {
+		{"ociVersion", read_version, 0},
+		{"root", read_root, 0},
+		{"process", ct_read_process, offsetof(struct ct_spec, process)},
+		{"hostname", read_name, offsetof(struct ct_spec, hostname)},
+		{"domainname", read_name, offsetof(struct ct_spec, domainname)},
+		{"mounts", ct_read_mounts, 0},
+		{"annotations", ct_read_annotations, 0},
+		{"linux", ct_read_linux, 0},
+		{"hooks", NULL, 0},
+		{"solaris", NULL, 0},
+		{"windows", NULL, 0},
+		{"vm", NULL, 0},
+		{"zos", NULL, 0},
+		{"freebsd", NULL, 0},
+	};
+
+	if (ct_read_members(config, "", members, ARRAY_SIZE(members), spec, e) < 0 ||
+	    judge(spec, config, e) < 0)
+		return -e->no;
+	return fill(spec, e);
+}
+
+int ct_spec_from_json(const json_t *config, const char *bundle, struct ct_spec *spec, struct err *e)
+{
+	*spec = (struct ct_spec){.stop_signal = SIGTERM, .stop_timeout_s = STOP_TIMEOUT_S};
+	spec->process.umask = -1;
+	spec->bundle = strdup(bundle);
+	if (!spec->bundle)
+		ct_no_memory(e);
+	else if (bundle[0] != '/')
+		ct_refuse(e, "bundle", "'%s' is not an absolute path", bundle);
+	else
+		read_config(config, spec, e);
+	if (e->no)
+		ct_spec_done(spec);
+	return -e->no;
+}
+
+int ct_spec_load(const char *bundle, struct ct_spec *spec, struct err *e)
+{
+	auto_free char *absolute = realpath(bundle, NULL);
+	auto_json json_t *config = NULL;
+	auto_fd int dir = -EBADF;
+
+	*spec = (struct ct_spec){0};
+	if (absolute)
+		dir = open(absolute, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0) {
+		err_sys(e, "open bundle %s", bundle);
+		return err_class(e, ERR_CONFIG);
+	}
+	if (ct_config_load_at(dir, "config.json", &config, e) < 0) {
+		err_wrap(e, "bundle %s", bundle);
+		if (e->no == ENOENT)
+			err_hint(e, "a bundle is a directory with a config.json in it");
+		return err_class(e, ERR_CONFIG);
+	}
+	if (ct_spec_from_json(config, absolute, spec, e) < 0)
+		return err_wrap(e, "%s/config.json", bundle);
+	return 0;
+}
+
+static void free_strings(char **list)
+{
+	for (char **s = list; s && *s; s++)
+		free(*s);
+	free(list);
+}
+
+void ct_spec_done(struct ct_spec *spec)
+{
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		ns_mount_done(&spec->mounts[i]);
+	for (size_t i = 0; i < spec->n_devices; i++)
+		free(spec->devices[i].path);
+	for (size_t i = 0; i < spec->n_sysctls; i++) {
+		free(spec->sysctls[i].key);
+		free(spec->sysctls[i].value);
+	}
+	for (int i = 0; i < CT_NS_COUNT; i++)
+		free(spec->join[i]);
+	ct_raw_limits_done(spec->raw_limits, spec->n_raw_limits);
+	ct_process_done(&spec->process);
+	free_strings(spec->masked);
+	free_strings(spec->readonly);
+	free_strings(spec->lower);
+	free(spec->bundle);
+	free(spec->root_path);
+	free(spec->hostname);
+	free(spec->domainname);
+	free(spec->mounts);
+	free(spec->uids);
+	free(spec->gids);
+	free(spec->devices);
+	free(spec->cgroup);
+	free(spec->device_rules);
+	free(spec->sysctls);
+	free(spec->personality);
+	free(spec->upper);
+	free(spec->work);
+	free(spec->disk);
+	json_decref(spec->seccomp);
+	json_decref(spec->annotations);
+	*spec = (struct ct_spec){0};
+}

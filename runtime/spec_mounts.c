@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The spec's mounts. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/own.h"
+#include "runtime/spec_read.h"
+
+static int read_option(const json_t *value, const char *path, void *into, struct err *e)
+{
+	struct ns_mount *m = into;
+
+	if (!json_is_string(value))
+		return ct_refuse(e, path, "must be a string");
+	return ns_mount_parse_option(m, json_string_value(value), e) < 0 ? ct_refuse_why(e, path)
+									 : 0;
+}
+
+static int read_options(const json_t *value, const char *path, void *into, struct err *e)
+{
+	if (!json_is_array(value))
+		return ct_refuse(e, path, "must be an array");
+	for (size_t i = 0; i < json_array_size(value); i++)
+		if (read_option(json_array_get(value, i), path, into, e) < 0)
+			return -e->no;
+	return 0;
+}
+
+/* Not only "bind" among the options, also the type "bind" makes a bind mount, as in the other runtimes. */
+static int judge(struct ns_mount *m, const char *path, struct err *e)
+{
+	if (m->fstype && !strcmp(m->fstype, "bind"))
+		m->bind = true;
+	if (m->bind || (m->fstype && !m->fstype[0])) {
+		free(m->fstype);
+		m->fstype = NULL;
+	}
+	if (!m->target || !m->target[0])
+		return ct_refuse(e, path, "destination is missing");
+	if (!m->bind && !m->fstype && !m->remount)
+		return ct_refuse(e, path, "type is missing");
+	if (m->bind && !m->remount && (!m->source || !m->source[0]))
+		return ct_refuse(e, path, "a bind mount needs a source");
+	if ((m->idmap || m->ridmap) && !m->bind)
+		return ct_refuse(e, path, "only a bind mount can be id-mapped");
+	if (m->tmpcopyup && (!m->fstype || strcmp(m->fstype, "tmpfs") != 0))
+		return ct_refuse(e, path, "tmpcopyup is for a tmpfs");
+	return 0;
+}
+
+static int read_mount(const json_t *value, const char *path, void *into, struct err *e)
+{
+	/* Own id maps of a mount: only the container's, by the option "idmap". */
+	static const struct ct_member members[] = {
+		{"destination", ct_read_str, offsetof(struct ns_mount, target)},
+		{"source", ct_read_str, offsetof(struct ns_mount, source)},
+		{"type", ct_read_str, offsetof(struct ns_mount, fstype)},
+		{"options", read_options, 0},
+		{"uidMappings", NULL, 0},
+		{"gidMappings", NULL, 0},
+	};
+	struct ns_mount *m = into;
+
+	ns_mount_init(m);
+	if (ct_read_members(value, path, members, ARRAY_SIZE(members), m, e) < 0)
+		return -e->no;
+	return judge(m, path, e);
+}
+
+int ct_read_mounts(const json_t *value, const char *path, void *into, struct err *e)
+{
+	struct ct_spec *spec = into;
+	void *items = NULL;
+	int r = ct_read_list(value, path, read_mount, sizeof(*spec->mounts), &items,
+			     &spec->n_mounts, e);
+
+	spec->mounts = items;
+	for (size_t i = 0; r >= 0 && i < spec->n_mounts; i++) {
+		struct ns_mount *m = &spec->mounts[i];
+		char *absolute;
+
+		/* A relative destination is relative to "/" (runtime-spec, "Mounts"), a relative source to the bundle. */
+		absolute = ct_path_below("", m->target, e);
+		if (!absolute)
+			return -e->no;
+		free(m->target);
+		m->target = absolute;
+		if (!m->bind || !m->source)
+			continue;
+		absolute = ct_path_below(spec->bundle, m->source, e);
+		if (!absolute)
+			return -e->no;
+		free(m->source);
+		m->source = absolute;
+	}
+	return r;
+}

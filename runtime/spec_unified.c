@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* linux.resources.unified: cgroup v2's own files. */
+#include "runtime/spec_unified.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/own.h"
+
+/* A whole number, or "max". */
+static bool parse(const char *text, uint64_t *value)
+{
+	char *end;
+
+	if (!strcmp(text, "max")) {
+		*value = CG_UNLIMITED;
+		return true;
+	}
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	return !*end && !errno && *value <= INT64_MAX;
+}
+
+static bool set(struct cg_limits *l, enum cg_limit which, uint64_t value)
+{
+	struct err e = {0};
+
+	return cg_limit_set(l, which, value, &e) >= 0;
+}
+
+static bool set_one(struct cg_limits *l, enum cg_limit which, const char *text)
+{
+	uint64_t value;
+
+	return parse(text, &value) && set(l, which, value);
+}
+
+/* "QUOTA PERIOD", either of them alone too. Not taken: what is no whole number of thousandths of a CPU. */
+static bool set_cpu_max(struct cg_limits *l, const char *text)
+{
+	uint64_t quota, period = 100000;
+	char first[24];
+	const char *space = strchr(text, ' ');
+	size_t n = space ? (size_t)(space - text) : strlen(text);
+
+	if (n >= sizeof(first))
+		return false;
+	memcpy(first, text, n);
+	first[n] = 0;
+	if (!parse(first, &quota) || (space && !parse(space + 1, &period)))
+		return false;
+	if (period < 1000 || period > 1000000)
+		return false;
+	if (quota != CG_UNLIMITED) {
+		if (quota > INT64_MAX / 1000 || quota * 1000 % period)
+			return false;
+		quota = quota * 1000 / period;
+	}
+	return set(l, CG_LIMIT_CPU_QUOTA, quota) && (!space || set(l, CG_LIMIT_CPU_PERIOD, period));
+}
+
+/* Also "default 100", as the file itself reads. */
+static bool set_io_weight(struct cg_limits *l, const char *text)
+{
+	return set_one(l, CG_LIMIT_IO_WEIGHT, strncmp(text, "default ", 8) ? text : text + 8);
+}
+
+static bool set_rate(struct cg_io_limit *io, const char *word)
+{
+	static const struct {
+		const char *name;
+		size_t offset;
+	} names[] = {{"rbps=", offsetof(struct cg_io_limit, rbps)},
+		     {"wbps=", offsetof(struct cg_io_limit, wbps)},
+		     {"riops=", offsetof(struct cg_io_limit, riops)},
+		     {"wiops=", offsetof(struct cg_io_limit, wiops)}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		size_t n = strlen(names[i].name);
+
+		if (!strncmp(word, names[i].name, n))
+			return parse(word + n, (uint64_t *)((char *)io + names[i].offset));
+	}
+	return false;
+}
+
+/* "8:0 rbps=1048576 wiops=max", one device. */
+static bool set_io_max(struct cg_limits *l, const char *text)
+{
+	auto_free char *copy = strdup(text);
+	char *rest = copy, *word = strsep(&rest, " ");
+	struct cg_io_limit io = {0}, *to;
+	struct err e = {0};
+	int end = 0;
+
+	if (!word || sscanf(word, "%4u:%7u%n", &io.major, &io.minor, &end) < 2 || word[end])
+		return false;
+	while ((word = strsep(&rest, " ")))
+		if (*word && !set_rate(&io, word))
+			return false;
+	to = ct_io_limit(l, io.major, io.minor, "io.max", &e);
+	if (!to)
+		return false;
+	*to = io;
+	return true;
+}
+
+static bool set_list(char to[128], const char *text)
+{
+	struct err e = {0};
+
+	return ct_set_cpu_list(to, text, "", &e) >= 0;
+}
+
+/* True when our limits hold it. */
+static bool take(struct cg_limits *l, const char *file, const char *text)
+{
+	static const struct {
+		const char *file;
+		enum cg_limit which;
+	} plain[] = {
+		{"cpu.weight", CG_LIMIT_CPU_WEIGHT},	{"memory.max", CG_LIMIT_MEM_MAX},
+		{"memory.high", CG_LIMIT_MEM_HIGH},	{"memory.low", CG_LIMIT_MEM_LOW},
+		{"memory.min", CG_LIMIT_MEM_MIN},	{"pids.max", CG_LIMIT_PIDS_MAX},
+		{"memory.swap.max", CG_LIMIT_SWAP_MAX},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
+		if (!strcmp(file, plain[i].file))
+			return set_one(l, plain[i].which, text);
+	if (!strcmp(file, "cpu.max"))
+		return set_cpu_max(l, text);
+	if (!strcmp(file, "io.weight"))
+		return set_io_weight(l, text);
+	if (!strcmp(file, "io.max"))
+		return set_io_max(l, text);
+	if (!strcmp(file, "cpuset.cpus"))
+		return set_list(l->cpus, text);
+	if (!strcmp(file, "cpuset.mems"))
+		return set_list(l->mems, text);
+	return false;
+}
+
+static bool is_limit(const char *file)
+{
+	return strchr(file, '.') && !strchr(file, '/') && strncmp(file, "cgroup.", 7) != 0 &&
+	       file[0] != '.';
+}
+
+int ct_read_unified(const json_t *value, const char *path, struct cg_limits *limits,
+		    struct ct_raw_limit **raw, size_t *n_raw, struct err *e)
+{
+	const char *file;
+	json_t *v;
+
+	if (!json_is_object(value))
+		return ct_refuse(e, path, "must be an object");
+	*raw = calloc(json_object_size(value) + 1, sizeof(**raw));
+	if (!*raw)
+		return ct_no_memory(e);
+	json_object_foreach ((json_t *)value, file, v) {
+		struct ct_raw_limit *to = &(*raw)[*n_raw];
+
+		if (!json_is_string(v))
+			return ct_refuse(e, path, "'%s' must be a string", file);
+		if (!is_limit(file))
+			return ct_refuse(e, path, "'%s' is not a limit of a control group", file);
+		if (take(limits, file, json_string_value(v)))
+			continue;
+		(*n_raw)++;
+		to->file = strdup(file);
+		to->value = strdup(json_string_value(v));
+		if (!to->file || !to->value)
+			return ct_no_memory(e);
+	}
+	return 0;
+}
+
+void ct_raw_limits_done(struct ct_raw_limit *raw, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(raw[i].file);
+		free(raw[i].value);
+	}
+	free(raw);
+}
