@@ -40,7 +40,7 @@
 /* Wants success, and says why not. */
 #define ok(expr)                                           \
 	({                                                 \
-		struct err place_e = {0};                  \
+		struct err e = {0};                        \
 		int _r = (expr);                           \
 		if (_r < 0)                                \
 			fail_msg("%s: %s", #expr, e.text); \

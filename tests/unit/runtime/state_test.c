@@ -181,11 +181,11 @@ static void killed_anywhere(void **state)
 		kill(pid, SIGKILL);
 		assert_int_equal(WTERMSIG(place_reap(pid)), SIGKILL);
 		if (i % 2) {
-			struct err e = {0};
-			int r = ct_open(p->state, "101", "delete", &ct, &e);
+			struct err gone = {0};
+			int r = ct_open(p->state, "101", "delete", &ct, &gone);
 
 			if (r < 0)
-				assert_int_equal(e.class, ERR_NO_SUCH_CT);
+				assert_int_equal(gone.class, ERR_NO_SUCH_CT);
 			else
 				ok(ct_delete(&ct, true, &e));
 		} else {
@@ -319,12 +319,12 @@ static void how_it_ended(void **state)
 {
 	struct place *p = *state;
 	auto_ct struct ct ct = CT_INIT;
-	struct err e = {0};
+	struct err untouched = {0};
 	int status = 0;
 
 	ok(ct_state_new(p->state, "101", "create", &ct, &e));
-	assert_int_equal(ct_exit_read(&ct, &status, &e), -ENOENT);
-	assert_int_equal(e.no, 0);
+	assert_int_equal(ct_exit_read(&ct, &status, &untouched), -ENOENT);
+	assert_int_equal(untouched.no, 0);
 	ok(file_replace_volatile_at(ct.dir, CT_EXIT_FILE, "256\n", 4, 0600, &e));
 	ok(ct_exit_read(&ct, &status, &e));
 	assert_int_equal(WEXITSTATUS(status), 1);
