@@ -44,7 +44,7 @@ LIB_OBJS := $(LIB_SRCS:%.c=$(BUILD)/%.o)
 UNITS    := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
 DEPS     := $(LIB_OBJS:.o=.d) $(MAINS:%.c=$(BUILD)/%.d) $(UNITS:=.d)
 
-.PHONY: all deps tests check lint fmt asan bench install clean help FORCE
+.PHONY: all deps demo tests check lint fmt asan bench install clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -56,6 +56,10 @@ deps: ## install what build and tests need, and a CRIU that works on this kernel
 	@tools/deps
 
 # Compiling starts in a second make: pkg-config and the headers may be there only after `make deps`.
+demo: deps ## show it all in a minute: limits, exec, suspend, a migration under a client
+	@$(MAKE) --no-print-directory all $(BUILD)/probe
+	@BUILD=$(BUILD) tests/demo/run
+
 check: deps ## run all tests; T=net/veth or T=start runs one, MUST_RUN=1 forbids unknown skips
 	@$(MAKE) --no-print-directory tests
 	@BUILD=$(BUILD) T="$(T)" tests/run

@@ -273,18 +273,21 @@ static int cmd_idle(char **arg)
 	return 0;
 }
 
-/* Prints how many million steps it made: two of them side by side show how a CPU was shared. */
+/* Prints what it got of the CPU: two of them side by side show how one was shared. SECONDS are of the wall's clock. */
 static int cmd_hog_cpu(char **arg)
 {
-	int64_t until = arg[0] ? now_us() + (int64_t)(atof(arg[0]) * 1e6) : INT64_MAX;
+	int64_t began = now_us();
+	int64_t until = arg[0] ? began + (int64_t)(atof(arg[0]) * 1e6) : INT64_MAX;
 	volatile uint64_t step = 0;
-	uint64_t millions = 0;
+	struct timespec used;
 
-	for (; !stopped && now_us() < until; millions++) {
-		for (step = 0; step < 1000000; step++)
+	while (!stopped && now_us() < until) {
+		for (step = 0; step < 100000; step++)
 			;
 	}
-	printf("%llu\n", (unsigned long long)millions);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	printf("cpu_ms=%lld wall_ms=%lld\n", (long long)used.tv_sec * 1000 + used.tv_nsec / 1000000,
+	       (long long)(now_us() - began) / 1000);
 	return 0;
 }
 

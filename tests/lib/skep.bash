@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# For bats files: `load ../lib/skep`. Every test gets its own state roots, container names and, if it asks, test hosts.
+# For bats files: `load ../lib/skep`. Every test gets its own state roots, container names and test hosts. tests/demo/run uses it, too.
 #
-#   skepctl ...          runs skepctl with this test's own --root and --state
+#   skepctl ...          runs skepctl on the test host "here": a network namespace with its own --root and --state
 #   fails_with CODE TEXT CMD...   CMD must exit with CODE and say TEXT in its error line
 #   ct_name              a container name that no other test has
-#   host_new A; host_new B   test hosts: a network namespace each, at 10.77.0.N on one wire, own state roots
+#   template_probe NAME; template_busybox NAME   gives that host the template "probe" or "busybox"
+#   host_new A; host_new B   further test hosts, at 10.77.0.N on one wire, which is a port of their bridge br0
 #   on A skepctl start x     runs there
 #   spawn A OUT CMD... CMD goes on in the background there, its output in the file OUT; SPAWNED is its pid; ended by teardown
 #   stop_spawned PID     ends it and returns its exit code
 #   wait_for 10 CMD...   until CMD succeeds, with a deadline
-# Addresses (10.77.0.0/16) live only inside those namespaces.
+# Addresses (10.77.0.0/16) live only inside those namespaces, which are files (not names in /run/netns) and so as private as the rest.
 
 # shellcheck source=tests/lib/host.bash
 . "${BASH_SOURCE[0]%/*}/host.bash"
@@ -24,19 +25,24 @@ PATH=$BUILD:$PATH
 # To be called from the file's setup() and teardown(); the files have the room to add their own to both.
 skep_setup() {
 	SKEP_ID=$$_${BATS_TEST_NUMBER:-0}
-	SKEP_DIR=$BATS_TEST_TMPDIR
-	SKEP_HOSTS=() SKEP_SPAWNED=()
-	host_dirs here
+	SKEP_DIR=${SKEP_DIR:-$BATS_TEST_TMPDIR}
+	SKEP_HOSTS=() SKEP_SPAWNED=() SKEP_PORTS=0
 	snapshot_host >"$SKEP_DIR/before"
+	mkdir "$SKEP_DIR/net"
+	host_bare here
 }
 
 skep_teardown() {
 	local name pid rc=0
-	for pid in "${SKEP_SPAWNED[@]}"; do stop_spawned "$pid" || true; done
-	for name in here "${SKEP_HOSTS[@]}"; do host_empty "$name" || rc=1; done
-	for name in "${SKEP_HOSTS[@]}"; do ip netns del "$(host_netns "$name")"; done
-	[ ${#SKEP_HOSTS[@]} = 0 ] || ip netns del "$(host_netns wire)"
+	for pid in "${SKEP_SPAWNED[@]}"; do stop_spawned "$pid" >/dev/null 2>&1 || true; done
+	for name in "${SKEP_HOSTS[@]}"; do host_empty "$name" || rc=1; done
 	# A test that failed may leave things, and says so itself; one that passed may not.
+	for name in "${SKEP_HOSTS[@]}"; do
+		[ -z "${BATS_TEST_COMPLETED:-}" ] || net_is_as_new "$name" || rc=1
+	done
+	for name in "$SKEP_DIR"/net/*.ns; do
+		[ ! -e "$name" ] || { umount "$name" && rm "$name"; } || rc=1
+	done
 	[ -z "${BATS_TEST_COMPLETED:-}" ] || assert_no_leak "$SKEP_DIR/before" 10 || rc=1
 	return $rc
 }
@@ -50,11 +56,52 @@ ct_name() {
 host_dirs() {
 	local dir=$SKEP_DIR/$1
 	mkdir -p "$dir"/{lib,run,oci,bin}
-	printf '#!/bin/sh\nexec %q --root %q --state %q "$@"\n' "$BUILD/skepctl" "$dir/lib" "$dir/run" >"$dir/bin/skepctl"
+	echo '{}' >"$dir/skep.conf"
+	printf '#!/bin/sh\nSKEP_CONF=%q exec %q --root %q --state %q "$@"\n' "$dir/skep.conf" "$BUILD/skepctl" "$dir/lib" "$dir/run" \
+		>"$dir/bin/skepctl"
 	printf '#!/bin/sh\nexec %q --root %q "$@"\n' "$BUILD/skep" "$dir/oci" >"$dir/bin/skep"
 	chmod +x "$dir"/bin/*
 }
-host_netns() { echo "skept${SKEP_ID}_$1"; }
+
+host_net() { echo "$SKEP_DIR/net/$1.ns"; }
+# in_net NAME CMD...: not `ip netns exec`, which mounts another /sys over the cgroup hierarchies.
+in_net() {
+	local net
+	net=$(host_net "$1")
+	shift
+	nsenter --net="$net" -- "$@"
+}
+# exec'ed by the subshell that calls it.
+exec_in_net() {
+	local net
+	net=$(host_net "$1")
+	shift
+	exec nsenter --net="$net" -- "$@"
+}
+
+net_new() {
+	local net
+	net=$(host_net "$1")
+	touch "$net"
+	unshare --net="$net" true
+	in_net "$1" ip link set lo up
+}
+
+# What containers could leave in a host's network.
+net_things() {
+	# shellcheck disable=SC2016 # the inner shell expands it
+	in_net "$1" sh -c 'ip -o link | sed "s/^[0-9]*: //; s/@.*//; s/: <.*//"; nft list ruleset; ip -o route show table all
+		ip rule; for f in ipv4/ip_forward ipv4/conf/all/proxy_arp ipv6/conf/all/forwarding; do
+		echo "$f $(cat /proc/sys/net/$f)"; done' | sort
+}
+net_matches() { net_things "$1" | cmp -s - "$SKEP_DIR/net/$1"; }
+net_is_as_new() {
+	# Vanishing links need some ms; IPv6 routes of links come late.
+	wait_for 5 net_matches "$1" 2>/dev/null && return 0
+	printf 'the network of test host %s is not as before:\n' "$1"
+	net_things "$1" | diff "$SKEP_DIR/net/$1" - | sed -n 's/^> /+ /p; s/^< /- /p'
+	return 1
+}
 
 # The plain command of this test's host; the bats `run` works with it.
 skepctl() { on here skepctl "$@"; }
@@ -62,18 +109,16 @@ oci() { on here skep "$@"; }
 
 # on NAME CMD...: in that test host's network, with its state roots.
 on() {
-	local name=$1 enter=()
+	local name=$1
 	shift
-	[ "$name" = here ] || enter=(ip netns exec "$(host_netns "$name")")
-	"${enter[@]}" env PATH="$SKEP_DIR/$name/bin:$PATH" "$@"
+	in_net "$name" env PATH="$SKEP_DIR/$name/bin:$PATH" "$@"
 }
 
 # exec in the subshell: SPAWNED is the program itself, not a shell around it. bats waits for whoever holds its 3.
 spawn() {
-	local name=$1 out=$2 enter=()
+	local name=$1 out=$2
 	shift 2
-	[ "$name" = here ] || enter=(ip netns exec "$(host_netns "$name")")
-	(exec "${enter[@]}" env PATH="$SKEP_DIR/$name/bin:$PATH" "$@" </dev/null >"$out" 2>&1 3>&-) &
+	(exec_in_net "$name" env PATH="$SKEP_DIR/$name/bin:$PATH" "$@" </dev/null >"$out" 2>&1 3>&-) &
 	SPAWNED=$!
 	SKEP_SPAWNED+=("$SPAWNED")
 }
@@ -83,35 +128,77 @@ stop_spawned() {
 	wait "$1"
 }
 
-# host_new NAME: the first call makes the wire, a bridge in a namespace of its own. Sets HOST_ADDR_NAME.
-host_new() {
-	local name=$1 wire ns n
-	wire=$(host_netns wire) ns=$(host_netns "$1")
-	if [ ${#SKEP_HOSTS[@]} = 0 ]; then
-		ip netns add "$wire"
-		ip -n "$wire" link set lo up
-		ip -n "$wire" link add wire0 type bridge
-		ip -n "$wire" link set wire0 up
-	fi
-	SKEP_HOSTS+=("$name")
-	n=${#SKEP_HOSTS[@]}
-	host_dirs "$name"
-	ip netns add "$ns"
-	ip -n "$ns" link set lo up
-	ip -n "$wire" link add "port$n" type veth peer name wire netns "$ns"
-	ip -n "$wire" link set "port$n" master wire0 up
-	ip -n "$ns" addr add "10.77.0.$n/24" dev wire
-	ip -n "$ns" link set wire up
-	printf -v "HOST_ADDR_$name" '10.77.0.%d' "$n"
+# host_bare NAME: a test host without any wire.
+host_bare() {
+	host_dirs "$1"
+	net_new "$1"
+	SKEP_HOSTS+=("$1")
+	net_things "$1" >"$SKEP_DIR/net/$1"
 }
+
+# wire_port NAME: the link "wire" in that namespace, at 10.77.0.N. The first call makes the wire, a bridge in a namespace of its own.
+wire_port() {
+	[ -e "$(host_net wire)" ] || {
+		net_new wire
+		in_net wire ip link add wire0 type bridge
+		in_net wire ip link set wire0 up
+	}
+	SKEP_PORTS=$((SKEP_PORTS + 1))
+	in_net wire ip link add "port$SKEP_PORTS" type veth peer name wire netns "$(host_net "$1")"
+	in_net wire ip link set "port$SKEP_PORTS" master wire0 up
+	in_net "$1" ip link set wire up
+	printf -v "HOST_ADDR_$1" '10.77.0.%d' "$SKEP_PORTS"
+}
+
+# host_new NAME: containers with `--bridge br0 --ip 10.77.N.N/16` are on the wire with all other hosts. Sets HOST_ADDR_NAME.
+host_new() {
+	local addr
+	host_dirs "$1"
+	net_new "$1"
+	wire_port "$1"
+	addr=HOST_ADDR_$1
+	in_net "$1" ip link add br0 type bridge
+	in_net "$1" ip link set wire master br0
+	in_net "$1" ip addr add "${!addr}/16" dev br0
+	in_net "$1" ip link set br0 up
+	SKEP_HOSTS+=("$1")
+	wait_for 5 addresses_settled "$1"
+	net_things "$1" >"$SKEP_DIR/net/$1"
+}
+
+# client_new NAME: a namespace on the wire that is no host.
+client_new() {
+	local addr
+	net_new "$1"
+	wire_port "$1"
+	addr=HOST_ADDR_$1
+	in_net "$1" ip addr add "${!addr}/16" dev wire
+	mkdir -p "$SKEP_DIR/$1/bin"
+}
+
+# No address is tentative any more: until then its routes are not all there.
+addresses_settled() { ! in_net "$1" ip addr | grep -q tentative; }
 
 # What `migrate --rsh` takes: a command that is called as ssh is, where a host is the name of a test host.
 host_rsh() {
 	local name
 	for name in "${SKEP_HOSTS[@]}"; do
-		echo "$name $(host_netns "$name") $SKEP_DIR/$name/bin"
+		echo "$name $(host_net "$name") $SKEP_DIR/$name/bin"
 	done >"$SKEP_DIR/hosts"
 	echo "$REPO/tests/lib/rsh $SKEP_DIR/hosts"
+}
+
+# The template "probe": one static program that is init, or what --init "/probe counter 7000" says.
+template_probe() {
+	[ ! -d "$SKEP_DIR/$1/lib/templates/probe" ] || return 0
+	mkdir -p "$SKEP_DIR"/probe/{sbin,etc,dev,proc,sys,tmp,run}
+	cp "$PROBE" "$SKEP_DIR/probe/probe"
+	ln -sf /probe "$SKEP_DIR/probe/sbin/init"
+	on "$1" skepctl template import probe "$SKEP_DIR/probe"
+}
+
+template_busybox() {
+	[ -d "$SKEP_DIR/$1/lib/templates/busybox" ] || on "$1" skepctl template build busybox
 }
 
 # Destroys each container that the test left on that host.
