@@ -8,6 +8,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "runtime/system.h"
@@ -38,8 +39,13 @@ int cr_resume(struct ct_system *s, struct err *e);
  * As cr_resume, with a last word: ready is called in the process that will be the monitor, when every task is restored and stopped before its first
  * instruction, before the marker is removed. Not 0: they are killed, all is undone but the images, and its err is returned.
  */
-int cr_resume_when(struct ct_system *s, int (*ready)(void *arg, struct err *e), void *arg,
-		   struct err *e);
+struct cr_resume_last {
+	int (*ready)(void *arg, struct err *e);
+	void *arg;
+	const int *keep; /* descriptors that ready needs in that process (ct_guardian_task) */
+	size_t n_keep;
+};
+int cr_resume_when(struct ct_system *s, const struct cr_resume_last *last, struct err *e);
 
 /* Throws the images away, so that `start` boots anew. None: success. Running: success, left-overs are removed. */
 int cr_checkpoint_drop(struct ct_system *s, struct err *e);
