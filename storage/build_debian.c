@@ -229,15 +229,29 @@ static int set_up_systemd(int root, struct err *e)
 }
 
 /*
- * minbase has no init. This one runs /etc/rc.local, reaps what is orphaned (a shell's wait takes any child) and ends with SIGTERM.
+ * minbase has no init. This one starts what the packages enabled for runlevel 2, then /etc/rc.local, and reaps what is orphaned (a shell's wait takes
+ * any child). SIGTERM: it asks the same services to stop, then everybody, and ends when nobody is left, or after 5 s.
  */
-static const char small_init[] = "#!/bin/sh\n"
-				 "trap 'trap \"\" TERM; kill -TERM -1 2>/dev/null; exit 0' TERM\n"
-				 "[ -x /etc/rc.local ] && /etc/rc.local\n"
-				 "while :; do\n"
-				 "\tsleep 1000000 &\n"
-				 "\twait $!\n"
-				 "done\n";
+static const char small_init[] =
+	"#!/bin/sh\n"
+	"export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+	"others() { set -- /proc/[0-9]*; [ $# -gt 1 ]; }\n"
+	"run() { for s in /etc/$1; do [ ! -x \"$s\" ] || \"$s\" \"$2\"; done; }\n"
+	"stop() {\n"
+	"\ttrap '' TERM\n"
+	"\trun 'rc2.d/S*' stop\n"
+	"\tkill -TERM -1 2>/dev/null\n"
+	"\tn=0\n"
+	"\twhile others && [ $n -lt 50 ]; do n=$((n + 1)); sleep 0.1; done\n"
+	"\texit 0\n"
+	"}\n"
+	"trap stop TERM\n"
+	"run 'rc2.d/S*' start\n"
+	"[ ! -x /etc/rc.local ] || /etc/rc.local\n"
+	"while :; do\n"
+	"\tsleep 1000000 &\n"
+	"\twait $!\n"
+	"done\n";
 
 static int set_up_minbase(int root, struct err *e)
 {

@@ -8,7 +8,7 @@ struct err;
 
 struct st_debian {
 	const char *release; /* "12", "13", or a code name: "bookworm", "trixie" */
-	bool systemd; /* variant systemd: boots its own init; else minbase, with a small init that runs /etc/rc.local */
+	bool systemd; /* variant systemd: boots its own init; else minbase, with a small init: the packages' services of runlevel 2, /etc/rc.local */
 	const char *include; /* further packages, comma separated; may be NULL */
 	int deadline_ms;     /* 0: 15 minutes */
 };
