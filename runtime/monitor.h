@@ -11,10 +11,7 @@
  * (SOCK_SEQPACKET); 7 console.log (O_APPEND). argv: skep-monitor PID CONSOLE_LOG_PATH -- what to exec at the end, words.
  */
 
-#include <sys/types.h>
-
-#include "runtime/state.h"
-
+struct ct;
 struct err;
 
 enum monitor_fd {
@@ -33,6 +30,8 @@ enum monitor_fd {
 #define MONITOR_END    'e' /* monitor → client: the container has ended */
 #define MONITOR_BUSY   'b' /* monitor → client: another client has the console */
 #define MONITOR_PACKET 4096
+
+#define MONITOR_SOCKET_FILE "monitor.sock"
 
 #define MONITOR_LOG_MOST (1 << 20) /* console.log is then renamed to console.log.1 */
 
