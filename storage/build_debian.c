@@ -27,18 +27,33 @@ static const struct {
 
 /* What cannot work in a container: it has no devices to find, no kernel to set up, no console of its own. */
 static const char *const masked[] = {
-	"systemd-udevd.service",	 "systemd-udevd-control.socket",
-	"systemd-udevd-kernel.socket",	 "systemd-udev-trigger.service",
-	"systemd-udev-settle.service",	 "systemd-modules-load.service",
-	"systemd-sysctl.service",	 "systemd-binfmt.service",
-	"systemd-remount-fs.service",	 "systemd-pstore.service",
-	"systemd-firstboot.service",	 "systemd-journald-audit.socket",
-	"sys-kernel-config.mount",	 "sys-kernel-debug.mount",
-	"sys-kernel-tracing.mount",	 "sys-fs-fuse-connections.mount",
-	"dev-hugepages.mount",		 "dev-mqueue.mount",
-	"proc-sys-fs-binfmt_misc.mount", "proc-sys-fs-binfmt_misc.automount",
-	"console-getty.service",	 "getty@.service",
-	"serial-getty@.service",	 "container-getty@.service",
+	"systemd-udevd.service",
+	"systemd-udevd-control.socket",
+	"systemd-udevd-kernel.socket",
+	"systemd-udev-trigger.service",
+	"systemd-udev-settle.service",
+	"systemd-modules-load.service",
+	"systemd-sysctl.service",
+	"systemd-binfmt.service",
+	"systemd-remount-fs.service",
+	"systemd-pstore.service",
+	"systemd-firstboot.service",
+	"systemd-journald-audit.socket",
+	"sys-kernel-config.mount",
+	"sys-kernel-debug.mount",
+	"sys-kernel-tracing.mount",
+	"sys-fs-fuse-connections.mount",
+	"dev-hugepages.mount",
+	"dev-mqueue.mount",
+	"proc-sys-fs-binfmt_misc.mount",
+	"proc-sys-fs-binfmt_misc.automount",
+	"console-getty.service",
+	"getty@.service",
+	"serial-getty@.service",
+	"container-getty@.service",
+	"e2scrub_reap.service",
+	"e2scrub_all.timer",
+	"fstrim.timer",
 };
 
 /*
@@ -51,6 +66,12 @@ static const char drop_in[] = "[Service]\n"
 			      "PrivateUsers=no\n"
 			      "MemoryPressureWatch=off\n"
 			      "ProtectControlGroups=no\n";
+
+/* The template has no host keys: each container makes its own before sshd first looks at them. */
+static const char ssh_drop_in[] = "[Service]\n"
+				  "ExecStartPre=\n"
+				  "ExecStartPre=/usr/bin/ssh-keygen -A\n"
+				  "ExecStartPre=/usr/sbin/sshd -t\n";
 
 /* What apt says: where the archives are (Label: Debian, Debian-Security). Empty if it has none. */
 struct archives {
@@ -216,6 +237,7 @@ static int set_up_systemd(int root, struct err *e)
 {
 	auto_fd int dir = path_mkdirs_in(root, "etc/systemd/system/service.d", 0755, e);
 	auto_fd int units = path_mkdirs_in(root, "etc/systemd/system", 0755, e);
+	auto_fd int ssh = -EBADF;
 
 	if (dir < 0 || units < 0)
 		return -e->no;
@@ -225,7 +247,11 @@ static int set_up_systemd(int root, struct err *e)
 		return err_sys(e, "choose the default target");
 	if (symlinkat("/lib/systemd/system/multi-user.target", units, "default.target") < 0)
 		return err_sys(e, "choose the default target");
-	return mask_units(root, e);
+	ssh = path_try_open_in(root, "usr/sbin/sshd", O_PATH, e);
+	if (ssh >= 0 && path_write_in(root, "etc/systemd/system/ssh.service.d/50-skep.conf",
+				      ssh_drop_in, 0644, e) < 0)
+		return -e->no;
+	return ssh < 0 && ssh != -ENOENT ? ssh : mask_units(root, e);
 }
 
 /*
@@ -246,6 +272,7 @@ static const char small_init[] =
 	"\texit 0\n"
 	"}\n"
 	"trap stop TERM\n"
+	"[ ! -x /usr/bin/ssh-keygen ] || ssh-keygen -A\n"
 	"run 'rc2.d/S*' start\n"
 	"[ ! -x /etc/rc.local ] || /etc/rc.local\n"
 	"while :; do\n"
