@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A further program in a running container: into its groups, then its namespaces, then its rights. */
+#include "runtime/exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/sync.h"
+#include "base/sys.h"
+#include "cgroups/group.h"
+#include "ns/console.h"
+#include "ns/fds.h"
+#include "ns/join.h"
+#include "ns/rlimit.h"
+#include "ns/seccomp.h"
+#include "ns/self.h"
+#include "ns/user.h"
+#include "runtime/program.h"
+
+/*
+ * X(NAME, "name"): host and middle process, then host and program, over one socket.
+ *   GROUPS   host → middle: you are in the v1 control groups and have your limits
+ *   JOIN     middle → host: pidfd of the program, which is in the namespaces; then the middle process ends
+ *   PROCESS  host → program: go on; program → host: the terminal's master, if it is to have one
+ *   EXEC     program → host: about to; then an error, or the end of the stream, which is execve's doing
+ */
+#define STEPS(X)              \
+	X(GROUPS, "groups")   \
+	X(JOIN, "join")       \
+	X(PROCESS, "process") \
+	X(EXEC, "exec")
+
+enum step {
+#define X(name, word) STEP_##name,
+	STEPS(X)
+#undef X
+};
+
+static const char *step_to_str(unsigned step)
+{
+	static const char *const names[] = {
+#define X(name, word) word,
+		STEPS(X)
+#undef X
+	};
+
+	return step < ARRAY_SIZE(names) ? names[step] : "unknown";
+}
+
+/* What both sides know; the children have it as a copy of our memory. */
+struct entry {
+	const struct ct_exec *how;
+	struct ct_process p; /* as asked, completed; its lists are borrowed, env is not */
+	char **env;	     /* owned: p.env with room for HOME */
+	struct ns_filter filter;
+	const char *personality;
+	int init; /* pidfd */
+	int flags;
+	struct sync sync;
+	int theirs;
+	pid_t middle;
+};
+
+/* I am the program to be: a child of the host side, in all namespaces, root there if it is a user namespace of its own. */
+
+/* Numbers and home from the container's own files. */
+static int find_user(struct entry *en, struct ns_user *user, struct err *e)
+{
+	auto_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct err why = {0};
+	char number[16];
+
+	if (root < 0)
+		return err_sys(e, "open /");
+	if (en->how->user) {
+		if (ns_user_lookup(root, en->how->user, user, e) < 0)
+			return -e->no;
+		en->p.uid = user->uid;
+		en->p.gid = user->gid;
+		en->p.groups = user->groups;
+		en->p.n_groups = user->n_groups;
+		return 0;
+	}
+	/* A broken passwd must keep nobody from looking after the container. */
+	snprintf(number, sizeof(number), "%u", en->p.uid);
+	if (ns_user_lookup(root, number, user, &why) < 0)
+		snprintf(user->home, sizeof(user->home), "/");
+	return 0;
+}
+
+static int set_home(struct entry *en, const struct ns_user *user, struct err *e)
+{
+	size_t n = 0;
+
+	for (; en->env[n]; n++)
+		if (!strncmp(en->env[n], "HOME=", 5))
+			return 0;
+	if (asprintf(&en->env[n], "HOME=%s", user->home) < 0)
+		return err_set(e, ENOMEM, "out of memory for the environment");
+	en->env[n + 1] = NULL;
+	return 0;
+}
+
+static int take_terminal(struct entry *en, struct err *e)
+{
+	auto_fd int root = -EBADF;
+	auto_fd int master = -EBADF;
+	auto_fd int slave = -EBADF;
+	int r = ns_console_session(e);
+
+	if (r < 0)
+		return r;
+	if (!en->p.terminal)
+		return ns_console_stdio(en->how->stdio, e);
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_sys(e, "open /");
+	r = ns_console_new(root, &master, &slave, e);
+	if (r >= 0)
+		r = ns_console_chown(slave, en->p.uid, en->p.gid, e);
+	if (r >= 0 && en->p.rows && en->p.cols)
+		r = ns_console_resize(master, en->p.rows, en->p.cols, e);
+	if (r >= 0)
+		r = sync_send(&en->sync, STEP_PROCESS, SYNC_FD, 0, master, e);
+	return r < 0 ? r : ns_console_take(slave, e);
+}
+
+/* What the program inherits beyond 0, 1, 2. */
+static int *preserved(const struct entry *en, size_t more)
+{
+	int *fds = calloc((size_t)en->how->preserve_fds + more + 1, sizeof(int));
+
+	for (int i = 0; fds && i < en->how->preserve_fds; i++)
+		fds[i] = 3 + i;
+	return fds;
+}
+
+static int become_program(struct entry *en, enum step *step, struct err *e)
+{
+	auto_free int *keep = preserved(en, 0);
+	struct ns_user user;
+	int r = keep ? 0 : err_set(e, ENOMEM, "out of memory for descriptors");
+
+	*step = STEP_PROCESS;
+	if (r >= 0)
+		r = sync_expect(&en->sync, STEP_PROCESS, SYNC_OK, NULL, NULL, e);
+	if (r >= 0 && en->flags & CLONE_NEWUSER)
+		r = ns_user_become_root(e);
+	if (r >= 0)
+		r = ns_join_verify(e);
+	if (r >= 0)
+		r = find_user(en, &user, e);
+	if (r >= 0)
+		r = set_home(en, &user, e);
+	if (r >= 0)
+		r = take_terminal(en, e);
+	if (r >= 0 && en->personality)
+		r = ns_self_personality(en->personality, e);
+	if (r >= 0)
+		r = ct_program_become(&en->p, &en->filter, e);
+	if (r < 0)
+		return r;
+	*step = STEP_EXEC;
+	r = ns_fds_keep_only(keep, (size_t)en->how->preserve_fds, e);
+	if (r >= 0)
+		r = sync_send(&en->sync, STEP_EXEC, SYNC_OK, 0, -EBADF, e);
+	return r < 0 ? r : ct_program_exec(&en->p, e);
+}
+
+_Noreturn static void run_program(struct entry *en)
+{
+	enum step step = STEP_PROCESS;
+	struct err e = {0};
+
+	become_program(en, &step, &e);
+	sync_send_error(&en->sync, step, &e);
+	_exit(e.class == ERR_NOT_FOUND ? 127 : e.class == ERR_NOT_RUNNABLE ? 126 : 1);
+}
+
+/*
+ * I am the middle process: a copy of the host side in the container's control group. I hold nothing of the host but 0, 1, 2, what the program is to have,
+ * the socket, and init's pidfd until I am in.
+ */
+static int join_and_clone(struct entry *en, struct err *e)
+{
+	auto_free int *keep = preserved(en, 5);
+	size_t n = (size_t)en->how->preserve_fds;
+	auto_fd int pidfd = -EBADF;
+	struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD,
+				  .pidfd = (uint64_t)(uintptr_t)&pidfd};
+	pid_t pid;
+	int r;
+
+	if (!keep)
+		return err_set(e, ENOMEM, "out of memory for descriptors");
+	keep[n++] = en->sync.fd;
+	keep[n++] = en->init;
+	for (int i = 0; i < 3; i++)
+		keep[n++] = en->how->stdio[i];
+	r = ns_fds_close_others(keep, n, e);
+	if (r >= 0)
+		r = sync_expect(&en->sync, STEP_GROUPS, SYNC_OK, NULL, NULL, e);
+	if (r >= 0)
+		r = ns_join_enter(en->init, en->flags, e);
+	if (r < 0)
+		return r;
+	own_close_fd(&en->init);
+	/* The number is one of our pid namespace all the same: only the child is in the other. */
+	pid = sys_clone3(&args);
+	if (pid == 0)
+		run_program(en);
+	if (pid < 0) {
+		err_sys(e, "make a process in the container");
+		/* copy_process(): what a pid namespace says whose init is gone, and a full pids controller. */
+		if (e->no == ENOMEM)
+			err_hint(e, "the container may have ended just now");
+		else if (e->no == EAGAIN)
+			err_hint(e, "the container's limit of processes is reached");
+		return -e->no;
+	}
+	return sync_send(&en->sync, STEP_JOIN, SYNC_FD, pid, pidfd, e);
+}
+
+_Noreturn static void run_middle(struct entry *en)
+{
+	struct err e = {0};
+	int r;
+
+	en->sync = (struct sync){.fd = en->theirs, .peer = "host", .step_to_str = step_to_str};
+	r = join_and_clone(en, &e);
+	if (r < 0)
+		sync_send_error(&en->sync, STEP_JOIN, &e);
+	_exit(r < 0);
+}
+
+/* Host side from here on. */
+
+/* env with room for HOME; the strings stay the process's. */
+static int copy_env(struct entry *en, struct err *e)
+{
+	char *const *from = en->p.env;
+	size_t n = 0;
+
+	while (from && from[n])
+		n++;
+	en->env = calloc(n + 2, sizeof(*en->env));
+	if (!en->env)
+		return err_set(e, ENOMEM, "out of memory for the environment");
+	if (n)
+		memcpy(en->env, from, n * sizeof(*en->env));
+	en->p.env = en->env;
+	return 0;
+}
+
+/* What the process leaves open is as it is for the container's init. */
+static int complete(struct entry *en, const struct ct_spec *spec, struct err *e)
+{
+	const struct ct_process *init = &spec->process;
+	struct ct_process *p = &en->p;
+
+	*p = *en->how->process;
+	if (!p->has_caps) {
+		p->has_caps = init->has_caps;
+		p->caps = init->caps;
+		p->no_new_privs |= init->no_new_privs;
+	}
+	if (!p->n_rlimits) {
+		p->rlimits = init->rlimits;
+		p->n_rlimits = init->n_rlimits;
+	}
+	if (!p->has_oom_score_adj) {
+		p->has_oom_score_adj = init->has_oom_score_adj;
+		p->oom_score_adj = init->oom_score_adj;
+	}
+	en->personality = spec->personality;
+	return copy_env(en, e);
+}
+
+static int prepare_filter(struct entry *en, const struct ct_spec *spec, struct err *e)
+{
+	const struct ns_seccomp_options opt = {.userns = spec->nesting};
+
+	if (!spec->seccomp && !spec->seccomp_profile)
+		return 0;
+	return ns_seccomp_get(en->how->cache_dir, spec->seccomp, &opt, &en->filter, e);
+}
+
+static int not_running(const struct ct *ct, struct err *e)
+{
+	err_set(e, ESRCH, "cannot exec: container %s is not running", ct->s.id);
+	return err_class(e, ERR_NOT_RUNNING);
+}
+
+static int clone_middle(struct entry *en, const struct cg *cg, int *pidfd, struct err *e)
+{
+	struct clone_args args = {
+		.flags = CLONE_PIDFD, .exit_signal = SIGCHLD, .pidfd = (uint64_t)(uintptr_t)pidfd};
+	auto_fd int leaf = cg_exec_fd(cg, e);
+
+	if (e->no)
+		return -e->no;
+	if (leaf >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)leaf;
+	}
+	en->middle = sys_clone3(&args);
+	if (en->middle == 0)
+		run_middle(en);
+	if (en->middle < 0)
+		return err_sys(e, "make a process in the container's control group");
+	own_close_fd(&en->theirs);
+	return 0;
+}
+
+/* While the rights to do so are those of the host. The program inherits all of it. */
+static int limit_middle(struct entry *en, const struct cg *cg, struct err *e)
+{
+	const struct ct_process *p = &en->p;
+	struct err why = {0};
+	char name[48], text[16];
+	int r = cg_add(cg, en->middle, false, e);
+
+	for (size_t i = 0; r >= 0 && i < p->n_rlimits; i++)
+		r = ns_rlimit_apply(en->middle, &p->rlimits[i], 0, e);
+	if (r < 0 || !p->has_oom_score_adj)
+		return r;
+	snprintf(name, sizeof(name), "/proc/%d/oom_score_adj", en->middle);
+	snprintf(text, sizeof(text), "%d", p->oom_score_adj);
+	if (file_write_at(AT_FDCWD, name, text, &why) < 0)
+		log_warn("%s", why.text);
+	return 0;
+}
+
+static void reap(pid_t pid)
+{
+	siginfo_t info;
+
+	if (pid <= 0)
+		return;
+	kill(pid, SIGKILL); /* our child, not reaped yet: the number is its own */
+	/* __WALL: by CLONE_PARENT it has the exit signal of who cloned it, whatever that is. */
+	while (waitid(P_PID, (id_t)pid, &info, WEXITED | __WALL) < 0 && errno == EINTR)
+		;
+}
+
+static int talk(struct entry *en, const struct cg *cg, struct ct_executed *out, struct err *e)
+{
+	int64_t pid;
+	char byte;
+	ssize_t n;
+	int r = limit_middle(en, cg, e);
+
+	if (r >= 0)
+		r = sync_send(&en->sync, STEP_GROUPS, SYNC_OK, 0, -EBADF, e);
+	if (r >= 0)
+		r = sync_expect(&en->sync, STEP_JOIN, SYNC_FD, &pid, &out->pidfd, e);
+	if (r < 0)
+		return r;
+	out->pid = (pid_t)pid;
+	r = sync_send(&en->sync, STEP_PROCESS, SYNC_OK, 0, -EBADF, e);
+	if (r >= 0 && en->p.terminal)
+		r = sync_expect(&en->sync, STEP_PROCESS, SYNC_FD, NULL, &out->console, e);
+	if (r >= 0)
+		r = sync_expect(&en->sync, STEP_EXEC, SYNC_OK, NULL, NULL, e);
+	if (r < 0)
+		return r;
+	/* As in ct_start(): the end of the stream is execve, or a death that the caller will see as the program's end. */
+	do
+		n = recv(en->sync.fd, &byte, 1, MSG_PEEK);
+	while (n < 0 && errno == EINTR);
+	return n > 0 ? sync_expect(&en->sync, STEP_EXEC, SYNC_ERROR, NULL, NULL, e) : 0;
+}
+
+/* When our send fails because they failed first, or they died without a word: what they had to say is the first cause. */
+static void prefer_their_words(struct entry *en, const struct ct *ct, struct err *e)
+{
+	struct err theirs = {0};
+
+	if (e->no != EPIPE && e->no != ECONNRESET)
+		return;
+	if (sync_expect(&en->sync, STEP_EXEC, SYNC_ERROR, NULL, NULL, &theirs) < 0 &&
+	    theirs.no != EPIPE && theirs.no != EPROTO) {
+		*e = theirs;
+		return;
+	}
+	err_hint(e, "it was killed: out of the container's memory, or container %s ended just now",
+		 ct->s.id);
+}
+
+/* The middle process has joined init's namespaces by number and pidfd; both are checked in ns_join_flags(). */
+static int enter(struct entry *en, const struct ct *ct, struct ct_executed *out, struct err *e)
+{
+	auto_cg struct cg cg = CG_INIT;
+	auto_fd int middle = -EBADF;
+	int r;
+
+	en->init = ct_init_open(ct, e);
+	if (en->init < 0)
+		return e->no ? -e->no : not_running(ct, e);
+	r = ns_join_flags(en->init, ct->s.pid, &en->flags, e);
+	if (r >= 0)
+		r = cg_open(ct->s.cgroup, &cg, e);
+	if (r >= 0)
+		r = sync_pair(&en->sync.fd, &en->theirs, e);
+	if (r >= 0)
+		r = clone_middle(en, &cg, &middle, e);
+	if (r < 0)
+		return r;
+	r = talk(en, &cg, out, e);
+	if (r < 0)
+		prefer_their_words(en, ct, e);
+	reap(en->middle);
+	return r < 0 ? -e->no : 0;
+}
+
+static int judge(const struct ct *ct, const struct ct_exec *how, struct err *e)
+{
+	enum ct_status status;
+	int r = ct_may(ct, CT_EVENT_EXEC, &status, e);
+
+	if (r < 0)
+		return r;
+	if (!how->process->args || !how->process->args[0] || !how->process->args[0][0]) {
+		err_set(e, EINVAL, "no program given");
+		return err_class(e, ERR_VALUE);
+	}
+	return 0;
+}
+
+int ct_exec(const struct ct *ct, const struct ct_exec *how, struct ct_executed *out, struct err *e)
+{
+	auto_spec struct ct_spec read = {0};
+	const struct ct_spec *spec = how->spec;
+	struct entry en = {
+		.how = how,
+		.init = -EBADF,
+		.sync = {.fd = -EBADF, .peer = "the new process", .step_to_str = step_to_str},
+		.theirs = -EBADF,
+	};
+	int r = judge(ct, how, e);
+
+	*out = (struct ct_executed){.pidfd = -EBADF, .console = -EBADF};
+	if (r >= 0 && !spec) {
+		r = ct_spec_load(ct->s.bundle, &read, e);
+		spec = &read;
+	}
+	if (r >= 0)
+		r = complete(&en, spec, e);
+	if (r >= 0)
+		r = prepare_filter(&en, spec, e);
+	if (r >= 0)
+		r = enter(&en, ct, out, e);
+	if (r < 0) {
+		reap(out->pid);
+		ct_executed_done(out);
+	}
+	own_close_fd(&en.init);
+	own_close_fd(&en.sync.fd);
+	own_close_fd(&en.theirs);
+	ns_seccomp_done(&en.filter);
+	free(en.env);
+	return r;
+}
+
+void ct_executed_done(struct ct_executed *run)
+{
+	own_close_fd(&run->pidfd);
+	own_close_fd(&run->console);
+	run->pid = 0;
+}
