@@ -376,6 +376,41 @@ int cg_add(const struct cg *cg, pid_t pid, bool v2_too, struct err *e)
 	return 0;
 }
 
+int cg_doors_open(const struct cg *cg, struct cg_doors *doors, struct err *e)
+{
+	for (int c = 0; c < CG_CONTROLLER_COUNT; c++) {
+		if (cg->v1[c] < 0)
+			continue;
+		doors->tasks[c] = openat(cg->v1[c], "tasks", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+		if (doors->tasks[c] < 0) {
+			err_sys(e, "open tasks of %s in %s", cg->path,
+				cg_controller_to_str((enum cg_controller)c));
+			cg_doors_close(doors);
+			return -e->no;
+		}
+	}
+	return 0;
+}
+
+void cg_doors_close(struct cg_doors *doors)
+{
+	for (int c = 0; c < CG_CONTROLLER_COUNT; c++)
+		own_close_fd(&doors->tasks[c]);
+}
+
+/*
+ * cgroup_procs_write_start() takes cgroup_threadgroup_rwsem, whose first writer waits for RCU (4 to 17 ms), unless a thread moves itself alone: "0" into
+ * `tasks` (kernel/cgroup/cgroup.c, since 5.12).
+ */
+int cg_doors_enter(const struct cg_doors *doors, struct err *e)
+{
+	for (int c = 0; c < CG_CONTROLLER_COUNT; c++)
+		if (doors->tasks[c] >= 0 && write(doors->tasks[c], "0", 1) < 0)
+			return err_sys(e, "enter the control group of %s",
+				       cg_controller_to_str((enum cg_controller)c));
+	return 0;
+}
+
 static int give(int dir, const char *name, uid_t uid, gid_t gid, struct err *e)
 {
 	if (fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) && errno != ENOENT)

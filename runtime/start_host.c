@@ -267,8 +267,6 @@ static int grant_idmap(struct making *m, struct err *e)
 	const struct ct_spec *spec = m->how->spec;
 	int r = fault_at("start.idmap", e);
 
-	if (r >= 0)
-		r = cg_add(&m->cg, m->pid, false, e);
 	for (size_t i = 0; r >= 0 && i < spec->process.n_rlimits; i++)
 		r = ns_rlimit_apply(m->pid, &spec->process.rlimits[i], 0, e);
 	if (r >= 0)
@@ -371,6 +369,8 @@ static int prepare(struct making *m, struct err *e)
 	if (r >= 0)
 		r = ct_ground_cgroup(m->ct, m->how->spec, m->how->best_effort, &m->cg, e);
 	if (r >= 0)
+		r = cg_doors_open(&m->cg, &m->init.doors, e);
+	if (r >= 0)
 		r = prepare_filter(m, e);
 	if (r >= 0)
 		r = prepare_sources(m, e);
@@ -442,6 +442,7 @@ static void making_done(struct making *m)
 	for (size_t i = 0; i < spec->n_mounts; i++)
 		own_close_fd(&spec->mounts[i].source_fd);
 	ns_seccomp_done(&m->filter);
+	cg_doors_close(&m->init.doors);
 	cg_close(&m->cg);
 }
 
@@ -458,6 +459,7 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 		.pidfd = -EBADF,
 		.joined = {[0 ... CT_NS_COUNT - 1] = -EBADF},
 		.init = {.spec = how->spec,
+			 .doors = CG_DOORS_INIT,
 			 .listen = -EBADF,
 			 .console_mount = -EBADF,
 			 .console_slave = -EBADF,
@@ -514,8 +516,14 @@ int ct_start(struct ct *ct, struct err *e)
 	r = fault_at("start.go", e);
 	if (r >= 0)
 		r = sync_send(&sync, CT_STEP_START, SYNC_ASK, 0, -EBADF, e);
-	if (r < 0)
+	if (r < 0) {
+		struct err ignored = {0};
+
+		/* It waits as before. */
+		ct->s.status = CT_CREATED;
+		(void)ct_state_save(ct, &ignored);
 		return r;
+	}
 	(void)unlinkat(ct->dir, START_SOCKET, 0);
 	r = sync_expect(&sync, CT_STEP_EXEC, SYNC_OK, NULL, NULL, e);
 	if (r < 0)

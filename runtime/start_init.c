@@ -62,6 +62,10 @@ static int begin(struct stage *s, struct err *e)
 		return r;
 	if (!keep)
 		return err_set(e, ENOMEM, "out of memory for descriptors");
+	/* First of all, that nothing of mine is accounted to the host. */
+	r = cg_doors_enter(&in->doors, e);
+	if (r < 0)
+		return r;
 	keep[n++] = in->sync.fd;
 	keep[n++] = in->listen;
 	keep[n++] = in->console_mount;
@@ -81,7 +85,7 @@ static int begin(struct stage *s, struct err *e)
 	return 0;
 }
 
-/* The host has put me into the v1 control groups and written my maps. */
+/* The host has written my maps. */
 static int step_idmap(struct stage *s, struct err *e)
 {
 	int r = sync_expect(&s->in->sync, CT_STEP_IDMAP, SYNC_OK, NULL, NULL, e);

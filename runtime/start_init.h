@@ -3,12 +3,14 @@
 #pragma once
 
 #include "base/sync.h"
+#include "cgroups/group.h"
 #include "ns/seccomp.h"
 #include "runtime/spec.h"
 
 /* What the host side prepared; the child's copy of our memory and its inherited descriptors. */
 struct ct_init {
 	const struct ct_spec *spec;
+	struct cg_doors doors;
 	struct sync sync; /* to the host side, until READY */
 	int listen;	  /* start.sock */
 	int console_mount; /* system container: its console's slave as a detached mount, else -EBADF */

@@ -99,16 +99,18 @@ static inline int test_clean(void **state)
 	return -1;
 }
 
-/* A child inside the group, as the runtime makes one: born in v2, then added to v1, then let go. */
+/* A child inside the group, as the runtime makes one: born in v2, it walks into v1 by itself. */
 static inline pid_t test_spawn(const struct cg *cg, int (*fn)(void *arg), void *arg)
 {
 	struct clone_args args = {.exit_signal = SIGCHLD};
+	struct cg_doors doors = CG_DOORS_INIT;
 	struct err e = {0};
-	int go[2];
+	int there[2];
 	char c = 0;
 	pid_t pid;
 
-	assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(there, O_CLOEXEC), 0);
+	OK(cg_doors_open(cg, &doors, &e));
 	if (cg_v2_fd(cg) >= 0) {
 		args.flags = CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)cg_v2_fd(cg);
@@ -116,14 +118,16 @@ static inline pid_t test_spawn(const struct cg *cg, int (*fn)(void *arg), void *
 	pid = sys_clone3(&args);
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(go[1]);
-		_exit(read(go[0], &c, 1) == 1 ? fn(arg) : 99);
+		if (cg_doors_enter(&doors, &e) < 0 || write(there[1], &c, 1) != 1)
+			_exit(99);
+		close(there[1]);
+		_exit(fn(arg));
 	}
 	assert_true(pid > 0);
-	close(go[0]);
-	OK(cg_add(cg, pid, false, &e));
-	assert_int_equal(write(go[1], &c, 1), 1);
-	close(go[1]);
+	cg_doors_close(&doors);
+	close(there[1]);
+	assert_int_equal(read(there[0], &c, 1), 1);
+	close(there[0]);
 	return pid;
 }
 
