@@ -50,5 +50,8 @@ struct ct_monitor {
  */
 int ct_monitor_become(const struct ct_monitor *m, struct err *e);
 
-/* Client: connects our terminal to the console until the container ends (returns 0) or the user types the escape ^] (returns 1). */
+/*
+ * Client: connects our terminal to the console until the container ends (returns 0) or the user types the escape ^] (returns 1). in may be a pipe or a file:
+ * after its end we only look. A signal that asks us to end is raised again once the terminal is as it was. Busy: -EBUSY, class LOCKED.
+ */
 int ct_console_attach(const struct ct *ct, int in, int out, struct err *e);
