@@ -20,9 +20,29 @@
 #include "ns/fds.h"
 #include "ns/self.h"
 #include "runtime/container.h"
+#include "runtime/etc.h"
 #include "runtime/guardian.h"
 #include "runtime/monitor.h"
 #include "runtime/system.h"
+#include "storage/template.h"
+
+/* Its name and name servers, while nothing of the container runs: through init, who stands in its root already. */
+static int write_etc(struct ct_system *s, const struct ct *ct, struct err *e)
+{
+	auto_fd int templates = ct_host_templates(s->host, e);
+	auto_fd int first = -EBADF, root = -EBADF;
+	struct err none = {0};
+	char path[40];
+
+	if (templates < 0)
+		return templates;
+	first = st_template_open(templates, s->d.template, NULL, &none);
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)ct->s.pid);
+	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_sys(e, "open the container's root");
+	return ct_etc_write(&s->d, &s->host->conf, first, root, e);
+}
 
 /* Everything up to the running program, in the process that is to be init's parent. */
 static int make_container(struct ct_system *s, void *arg, struct ct *ct, struct ct_created *made,
@@ -50,7 +70,9 @@ static int make_container(struct ct_system *s, void *arg, struct ct *ct, struct 
 		r = ct_create(&how, ct, made, e);
 	if (r < 0)
 		return r;
-	r = ct_system_network_ground(s, ct, e);
+	r = write_etc(s, ct, e);
+	if (r >= 0)
+		r = ct_system_network_ground(s, ct, e);
 	if (r >= 0)
 		r = ct_system_network_up(s, ct, made->netns, e);
 	return r < 0 ? r : ct_start(ct, e);
