@@ -20,10 +20,16 @@
 #include "base/path.h"
 #include "base/proc.h"
 
-/* A build takes the lock for minutes only against other builds of templates; whoever waits is told by whom. */
+/* A build has the makers' lock for minutes; whoever waits is told for whom. The users' lock is held for milliseconds. */
 #define LOCK_WAIT_MS 2000
+#define USE_WAIT_MS  30000
 
 int st_template_lock(int templates, const char *verb, struct err *e)
+{
+	return lock_take_at(templates, ".use.lock", verb, USE_WAIT_MS, e);
+}
+
+static int lock_makers(int templates, const char *verb, struct err *e)
 {
 	return lock_take_at(templates, ".lock", verb, LOCK_WAIT_MS, e);
 }
@@ -194,7 +200,7 @@ int st_template_begin(int templates, const char *name, struct st_template_build 
 	*b = (struct st_template_build)ST_TEMPLATE_BUILD_INIT;
 	if (path_name_check("template", name, e) < 0)
 		return -e->no;
-	r = st_template_lock(templates, "building a template", e);
+	r = lock_makers(templates, "building a template", e);
 	if (r < 0)
 		return r;
 	b->lock = r;
@@ -276,15 +282,19 @@ void st_template_abandon(struct st_template_build *b)
 int st_template_remove(int templates, const char *name, st_template_used used, void *arg,
 		       struct err *e)
 {
-	auto_fd int lock = -EBADF;
+	auto_fd int makers = -EBADF;
+	auto_fd int users = -EBADF;
 	char hidden[128], who[128] = "";
 	int r;
 
 	if (path_name_check("template", name, e) < 0)
 		return -e->no;
-	lock = st_template_lock(templates, "removing a template", e);
-	if (lock < 0)
-		return lock;
+	makers = lock_makers(templates, "removing a template", e);
+	if (makers < 0)
+		return makers;
+	users = st_template_lock(templates, "removing a template", e);
+	if (users < 0)
+		return users;
 	if (remove_stale(templates, e) < 0 || hidden_name(name, hidden, sizeof(hidden), e) < 0)
 		return -e->no;
 	if (faccessat(templates, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
@@ -298,5 +308,6 @@ int st_template_remove(int templates, const char *name, st_template_used used, v
 		return err_set(e, EBUSY, "template '%s' is used by container '%s'", name, who);
 	if (renameat(templates, name, templates, hidden) < 0)
 		return err_sys(e, "remove template '%s'", name);
+	own_close_fd(&users);
 	return st_tree_remove(templates, hidden, e);
 }

@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * Life: st_template_begin() makes a hidden directory .NAME.tmp-PID-TICKS beside the templates and takes the templates' lock; the
+ * Life: st_template_begin() makes a hidden directory .NAME.tmp-PID-TICKS beside the templates and takes the makers' lock; the
  * caller fills build.root; st_template_commit() measures it, writes template.json, flushes, and renames it into place;
  * st_template_abandon() removes it and may be called after commit, too (then it does nothing). A template is never changed
  * after that: overlays are mounted over it, and a lower layer that changes under an overlay serves stale files.
@@ -50,8 +50,8 @@ struct st_template_build {
 	}
 
 /*
- * The lock that building and removing take, and that whoever starts to use a template (create) holds from opening it until its
- * use is on record. verb is for the message to whoever waits. Returns the fd whose closing unlocks.
+ * The lock that removing takes, and that whoever starts to use a template (create) holds from opening it until its use is on
+ * record. A build does not hold it. verb is for the message to whoever waits. Returns the fd whose closing unlocks.
  */
 int st_template_lock(int templates, const char *verb, struct err *e);
 
