@@ -29,13 +29,13 @@
 
 /*
  * X(NAME, "name"): host and middle process, then host and program, over one socket.
- *   GROUPS   host → middle: you are in the v1 control groups and have your limits
+ *   LIMITS   host → middle: you have your limits
  *   JOIN     middle → host: pidfd of the program, which is in the namespaces; then the middle process ends
  *   PROCESS  host → program: go on; program → host: the terminal's master, if it is to have one
  *   EXEC     program → host: about to; then an error, or the end of the stream, which is execve's doing
  */
 #define STEPS(X)              \
-	X(GROUPS, "groups")   \
+	X(LIMITS, "limits")   \
 	X(JOIN, "join")       \
 	X(PROCESS, "process") \
 	X(EXEC, "exec")
@@ -63,6 +63,7 @@ struct entry {
 	struct ct_process p; /* as asked, completed; its lists are borrowed, env is not */
 	char **env;	     /* owned: p.env with room for HOME */
 	struct ns_filter filter;
+	struct cg_doors doors;
 	const char *personality;
 	int init; /* pidfd */
 	int flags;
@@ -188,7 +189,7 @@ _Noreturn static void run_program(struct entry *en)
 }
 
 /*
- * I am the middle process: a copy of the host side in the container's control group. I hold nothing of the host but 0, 1, 2, what the program is to have,
+ * I am the middle process: a copy of the host side in the container's control groups. I hold nothing of the host but 0, 1, 2, what the program is to have,
  * the socket, and init's pidfd until I am in.
  */
 static int join_and_clone(struct entry *en, struct err *e)
@@ -207,9 +208,11 @@ static int join_and_clone(struct entry *en, struct err *e)
 	keep[n++] = en->init;
 	for (int i = 0; i < 3; i++)
 		keep[n++] = en->how->stdio[i];
-	r = ns_fds_close_others(keep, n, e);
+	r = cg_doors_enter(&en->doors, e);
 	if (r >= 0)
-		r = sync_expect(&en->sync, STEP_GROUPS, SYNC_OK, NULL, NULL, e);
+		r = ns_fds_close_others(keep, n, e);
+	if (r >= 0)
+		r = sync_expect(&en->sync, STEP_LIMITS, SYNC_OK, NULL, NULL, e);
 	if (r >= 0)
 		r = ns_join_enter(en->init, en->flags, e);
 	if (r < 0)
@@ -323,12 +326,12 @@ static int clone_middle(struct entry *en, const struct cg *cg, int *pidfd, struc
 }
 
 /* While the rights to do so are those of the host. The program inherits all of it. */
-static int limit_middle(struct entry *en, const struct cg *cg, struct err *e)
+static int limit_middle(struct entry *en, struct err *e)
 {
 	const struct ct_process *p = &en->p;
 	struct err why = {0};
 	char name[48], text[16];
-	int r = cg_add(cg, en->middle, false, e);
+	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < p->n_rlimits; i++)
 		r = ns_rlimit_apply(en->middle, &p->rlimits[i], 0, e);
@@ -353,15 +356,15 @@ static void reap(pid_t pid)
 		;
 }
 
-static int talk(struct entry *en, const struct cg *cg, struct ct_executed *out, struct err *e)
+static int talk(struct entry *en, struct ct_executed *out, struct err *e)
 {
 	int64_t pid;
 	char byte;
 	ssize_t n;
-	int r = limit_middle(en, cg, e);
+	int r = limit_middle(en, e);
 
 	if (r >= 0)
-		r = sync_send(&en->sync, STEP_GROUPS, SYNC_OK, 0, -EBADF, e);
+		r = sync_send(&en->sync, STEP_LIMITS, SYNC_OK, 0, -EBADF, e);
 	if (r >= 0)
 		r = sync_expect(&en->sync, STEP_JOIN, SYNC_FD, &pid, &out->pidfd, e);
 	if (r < 0)
@@ -411,12 +414,14 @@ static int enter(struct entry *en, const struct ct *ct, struct ct_executed *out,
 	if (r >= 0)
 		r = cg_open(ct->s.cgroup, &cg, e);
 	if (r >= 0)
+		r = cg_doors_open(&cg, &en->doors, e);
+	if (r >= 0)
 		r = sync_pair(&en->sync.fd, &en->theirs, e);
 	if (r >= 0)
 		r = clone_middle(en, &cg, &middle, e);
 	if (r < 0)
 		return r;
-	r = talk(en, &cg, out, e);
+	r = talk(en, out, e);
 	if (r < 0)
 		prefer_their_words(en, ct, e);
 	reap(en->middle);
@@ -443,6 +448,7 @@ int ct_exec(const struct ct *ct, const struct ct_exec *how, struct ct_executed *
 	const struct ct_spec *spec = how->spec;
 	struct entry en = {
 		.how = how,
+		.doors = CG_DOORS_INIT,
 		.init = -EBADF,
 		.sync = {.fd = -EBADF, .peer = "the new process", .step_to_str = step_to_str},
 		.theirs = -EBADF,
@@ -467,6 +473,7 @@ int ct_exec(const struct ct *ct, const struct ct_exec *how, struct ct_executed *
 	own_close_fd(&en.init);
 	own_close_fd(&en.sync.fd);
 	own_close_fd(&en.theirs);
+	cg_doors_close(&en.doors);
 	ns_seccomp_done(&en.filter);
 	free(en.env);
 	return r;
