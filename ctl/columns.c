@@ -14,7 +14,6 @@
 #include "ctl/nearest.h"
 
 #define JSON_VERSION 1
-#define CELL	     256
 
 enum kind { TEXT, COUNT, BYTES, MILLI, SECONDS };
 
@@ -174,7 +173,7 @@ void ctl_table_sort(struct ctl_table *t)
 }
 
 /* 45s, 12m03s, 7h05m, 3d04h: the two units that matter. */
-static void print_seconds(uint64_t s, char *buf, size_t size)
+const char *ctl_seconds_to_str(uint64_t s, char *buf, size_t size)
 {
 	if (s < 60)
 		snprintf(buf, size, "%" PRIu64 "s", s);
@@ -184,6 +183,7 @@ static void print_seconds(uint64_t s, char *buf, size_t size)
 		snprintf(buf, size, "%" PRIu64 "h%02" PRIu64 "m", s / 3600, s / 60 % 60);
 	else
 		snprintf(buf, size, "%" PRIu64 "d%02" PRIu64 "h", s / 86400, s / 3600 % 24);
+	return buf;
 }
 
 static void print_milli(uint64_t milli, char *buf, size_t size)
@@ -197,44 +197,45 @@ static void print_milli(uint64_t milli, char *buf, size_t size)
 		buf[len - 1] = '\0';
 }
 
-static void cell(const struct ctl_row *row, enum ctl_column c, char *buf)
+const char *ctl_row_cell(const struct ctl_row *row, enum ctl_column c, char buf[CTL_CELL])
 {
 	uint64_t n = row->number[c];
 
 	if (columns[c].kind == TEXT ? !row->text[c][0] : !row->has[c]) {
-		snprintf(buf, CELL, "-");
-		return;
+		snprintf(buf, CTL_CELL, "-");
+		return buf;
 	}
 	switch (columns[c].kind) {
 	case TEXT:
-		snprintf(buf, CELL, "%s", row->text[c]);
+		snprintf(buf, CTL_CELL, "%s", row->text[c]);
 		break;
 	case COUNT:
-		snprintf(buf, CELL, "%" PRId64, (int64_t)n);
+		snprintf(buf, CTL_CELL, "%" PRId64, (int64_t)n);
 		break;
 	case BYTES:
-		size_to_str(n, buf, CELL);
+		size_to_str(n, buf, CTL_CELL);
 		break;
 	case MILLI:
-		print_milli(n, buf, CELL);
+		print_milli(n, buf, CTL_CELL);
 		break;
 	case SECONDS:
-		print_seconds(n, buf, CELL);
+		ctl_seconds_to_str(n, buf, CTL_CELL);
 		break;
 	}
+	return buf;
 }
 
 static void print_line(const struct ctl_table *t, const struct ctl_row *row, const int *widths,
 		       FILE *out)
 {
-	char buf[CELL];
+	char buf[CTL_CELL];
 
 	for (size_t i = 0; i < t->count; i++) {
 		enum ctl_column c = t->shown[i];
 		bool left = columns[c].kind == TEXT, last = i + 1 == t->count;
 
 		if (row) {
-			cell(row, c, buf);
+			ctl_row_cell(row, c, buf);
 		} else {
 			snprintf(buf, sizeof(buf), "%s", columns[c].name);
 			for (char *p = buf; *p; p++)
@@ -248,12 +249,12 @@ static void print_line(const struct ctl_table *t, const struct ctl_row *row, con
 void ctl_table_print(const struct ctl_table *t, bool header, FILE *out)
 {
 	int widths[CTL_COLUMN_COUNT] = {0};
-	char buf[CELL];
+	char buf[CTL_CELL];
 
 	for (size_t i = 0; i < t->count; i++) {
 		widths[i] = header ? (int)strlen(columns[t->shown[i]].name) : 0;
 		for (size_t r = 0; r < t->n_rows; r++) {
-			cell(&t->rows[r], t->shown[i], buf);
+			ctl_row_cell(&t->rows[r], t->shown[i], buf);
 			if ((int)strlen(buf) > widths[i])
 				widths[i] = (int)strlen(buf);
 		}

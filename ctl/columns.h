@@ -75,6 +75,11 @@ struct ctl_row *ctl_table_add(struct ctl_table *t);
 void ctl_row_number(struct ctl_row *row, enum ctl_column c, uint64_t value);
 void ctl_row_text(struct ctl_row *row, enum ctl_column c, const char *value);
 
+/* As it is shown: "512M", "1.5", "12m03s", "-" where there is none. Returns buf. */
+#define CTL_CELL 256
+const char *ctl_row_cell(const struct ctl_row *row, enum ctl_column c, char buf[CTL_CELL]);
+const char *ctl_seconds_to_str(uint64_t seconds, char *buf, size_t size);
+
 /* Sorts; names that are numbers sort as numbers. */
 void ctl_table_sort(struct ctl_table *t);
 /* Aligned columns; "-" where there is none; the last column is not padded. */

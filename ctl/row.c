@@ -45,10 +45,8 @@ void ctl_addresses(const struct ct_definition *d, char *out, size_t size)
 	snprintf(out, size, "%s", d->network == CT_NETWORK_HOST ? "host" : "");
 	for (unsigned i = 0; i < d->net_count; i++)
 		for (size_t k = 0; k < d->nets[i].addr_count && used < size; k++)
-			used += (size_t)snprintf(
-				out + used, size - used, "%s%.*s", used ? "," : "",
-				(int)strcspn(net_addr_to_str(&d->nets[i].addrs[k], text), "/"),
-				text);
+			used += (size_t)snprintf(out + used, size - used, "%s%s", used ? "," : "",
+						 net_addr_to_host_str(&d->nets[i].addrs[k], text));
 }
 
 static void fill_limit(struct ctl_row *row, enum ctl_column c, const struct cg_limits *l,
@@ -60,20 +58,17 @@ static void fill_limit(struct ctl_row *row, enum ctl_column c, const struct cg_l
 
 static void fill_network(struct ctl_row *row, const struct ct_definition *d)
 {
-	char text[256];
+	char text[256], mac[NET_MAC_STR_MAX];
 
 	ctl_row_text(row, CTL_COLUMN_network, ctl_network_to_str(d));
 	ctl_addresses(d, text, sizeof(text));
 	ctl_row_text(row, CTL_COLUMN_ip, text);
 	if (!d->net_count)
 		return;
-	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", d->nets[0].mac[0],
-		 d->nets[0].mac[1], d->nets[0].mac[2], d->nets[0].mac[3], d->nets[0].mac[4],
-		 d->nets[0].mac[5]);
-	ctl_row_text(row, CTL_COLUMN_mac, text);
+	ctl_row_text(row, CTL_COLUMN_mac, net_mac_to_str(d->nets[0].mac, mac));
 }
 
-static void fill_definition(struct ctl_row *row, const struct ct_definition *d)
+void ctl_row_fill_definition(struct ctl_row *row, const struct ct_definition *d)
 {
 	ctl_row_text(row, CTL_COLUMN_template, d->template);
 	ctl_row_text(row, CTL_COLUMN_hostname, d->hostname[0] ? d->hostname : d->name);
@@ -133,7 +128,7 @@ void ctl_row_fill(struct ctl_row *row, const struct ct_system *s, enum ct_system
 		ctl_row_text(row, CTL_COLUMN_description, broken->text);
 		return;
 	}
-	fill_definition(row, &s->d);
+	ctl_row_fill_definition(row, &s->d);
 	if (status == CT_SYSTEM_RUNNING || status == CT_SYSTEM_PAUSED)
 		fill_running(row, s, t);
 }

@@ -15,6 +15,9 @@ struct err;
 void ctl_row_fill(struct ctl_row *row, const struct ct_system *s, enum ct_system_status status,
 		  const struct err *broken, const struct ctl_table *t);
 
+/* What the operator asked for: the columns that a stopped container has. */
+void ctl_row_fill_definition(struct ctl_row *row, const struct ct_definition *d);
+
 /* Memory that cannot be given back at once: charged, without the cache that goes first. */
 struct cg_value ctl_memory_used(const struct cg_stat *st);
 

@@ -71,17 +71,6 @@ static int make_environment(const struct ctl_line *line, const struct ct_definit
 	return 0;
 }
 
-static int check_running(const struct ct_system *s, struct ct *ct, struct err *e)
-{
-	int r = ctl_runtime(s, ct, e);
-
-	if (r)
-		return r;
-	err_set(e, ESRCH, "it is not running");
-	err_hint(e, "skepctl start %s", s->d.name);
-	return err_class(e, ERR_NOT_RUNNING);
-}
-
 static bool wants_terminal(const struct ctl_line *line)
 {
 	if (ctl_flag(line, "no-tty"))
@@ -107,7 +96,7 @@ int ctl_session(const struct ctl_line *line, const struct ct_system *s, char **a
 
 	if (!directory)
 		return err_set(e, ENOMEM, "out of memory");
-	if (check_running(s, &ct, e) < 0)
+	if (ctl_runtime_running(s, &ct, e) < 0)
 		return -e->no;
 	p.terminal = wants_terminal(line);
 	if (p.terminal && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) {

@@ -104,12 +104,38 @@ int ctl_template_hint(const struct ct_host *h, const char *name, struct err *e)
 	return err_hint(e, "there is none yet: make one with skepctl template build busybox");
 }
 
-int ctl_runtime(const struct ct_system *s, struct ct *ct, struct err *e)
+static int open_runtime(const struct ct_system *s, const char *verb, struct ct *ct, struct err *e)
 {
-	if (ct_open(s->host->state, s->d.name, NULL, ct, e) >= 0)
+	if (ct_open(s->host->state, s->d.name, verb, ct, e) >= 0)
 		return 1;
 	if (e->class != ERR_NO_SUCH_CT)
 		return -e->no;
 	err_clear(e);
 	return 0;
+}
+
+static int refuse_stopped(const struct ct_system *s, struct err *e)
+{
+	err_set(e, ESRCH, "it is not running");
+	err_hint(e, "skepctl start %s", s->d.name);
+	return err_class(e, ERR_NOT_RUNNING);
+}
+
+int ctl_runtime(const struct ct_system *s, struct ct *ct, struct err *e)
+{
+	return open_runtime(s, NULL, ct, e);
+}
+
+int ctl_runtime_running(const struct ct_system *s, struct ct *ct, struct err *e)
+{
+	int r = open_runtime(s, NULL, ct, e);
+
+	return r ? r : refuse_stopped(s, e);
+}
+
+int ctl_runtime_lock(const struct ct_system *s, const char *verb, struct ct *ct, struct err *e)
+{
+	int r = open_runtime(s, verb, ct, e);
+
+	return r ? r : refuse_stopped(s, e);
 }

@@ -22,3 +22,9 @@ int ctl_template_hint(const struct ct_host *h, const char *name, struct err *e);
 
 /* The container's runtime state (STATE/NAME), opened for reading. 0: it has none; 1: ct is the caller's to close. */
 int ctl_runtime(const struct ct_system *s, struct ct *ct, struct err *e);
+
+/* The same, and it is an error of class NOT_RUNNING if it has none. */
+int ctl_runtime_running(const struct ct_system *s, struct ct *ct, struct err *e);
+
+/* And locked, for a verb of the engine. */
+int ctl_runtime_lock(const struct ct_system *s, const char *verb, struct ct *ct, struct err *e);
