@@ -2,13 +2,13 @@
 /* Frames between two hosts. */
 #include "checkpoint/protocol.h"
 
-#include <ctype.h>
 #include <endian.h>
 #include <errno.h>
-#include <limits.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/sendfile.h>
+#include <sys/utsname.h>
 
 #include "base/file.h"
 #include "base/own.h"
@@ -176,6 +176,7 @@ static int read_payload(struct cr_link *l, size_t len, json_t **out, struct err 
 	if (r < 0)
 		return r;
 	*out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+	/* A NUL inside a string is refused by jansson itself, deep nesting too (2048). */
 	if (!*out || !json_is_object(*out))
 		return nonsense(l, e, "a frame that is no JSON object");
 	return 0;
@@ -201,6 +202,7 @@ int cr_link_receive(struct cr_link *l, json_t **payload, int ms, struct err *e)
 	if (r < 0)
 		return r;
 	if (type == CR_FRAME_ERROR) {
+		l->refused = true;
 		cr_err_from_json(j, l->peer, e);
 		return -e->no;
 	}
@@ -226,6 +228,53 @@ int cr_link_expect(struct cr_link *l, enum cr_frame want, json_t **payload, int 
 	return 0;
 }
 
+static int judge_greeting(const struct cr_link *l, const json_t *j, const char *machine,
+			  struct err *e)
+{
+	const char *theirs = "";
+	int64_t version = 0;
+	int r = json_get_int(j, "version", &version, e);
+
+	if (r >= 0)
+		r = json_get_str(j, "machine", &theirs, e);
+	if (r < 0)
+		return r;
+	if (version != CR_PROTOCOL_VERSION) {
+		err_set(e, EPROTO, "%s speaks version %" PRId64 " of the migration protocol, this host %d",
+			l->peer, version, CR_PROTOCOL_VERSION);
+		err_hint(e, "install the same version of skep on both hosts");
+		return err_class(e, ERR_UNSUPPORTED);
+	}
+	if (strcmp(theirs, machine) != 0) {
+		err_set(e, ENOEXEC, "%s is a machine of another kind than this one (%s)", l->peer,
+			machine);
+		return err_class(e, ERR_UNSUPPORTED);
+	}
+	return 0;
+}
+
+int cr_link_greet(struct cr_link *l, bool first, int ms, struct err *e)
+{
+	auto_json json_t *theirs = NULL;
+	auto_json json_t *ours = NULL;
+	struct utsname u;
+	int r = 0;
+
+	uname(&u);
+	ours = json_pack("{s:i, s:s}", "version", CR_PROTOCOL_VERSION, "machine", u.machine);
+	if (!ours)
+		return err_set(e, ENOMEM, "talk to %s: out of memory", l->peer);
+	if (first)
+		r = cr_link_send(l, CR_FRAME_HELLO, ours, e);
+	if (r >= 0)
+		r = cr_link_expect(l, CR_FRAME_HELLO, &theirs, ms, e);
+	if (r >= 0)
+		r = judge_greeting(l, theirs, u.machine, e);
+	if (r >= 0 && !first)
+		r = cr_link_send(l, CR_FRAME_HELLO, ours, e);
+	return r;
+}
+
 int cr_link_blame(struct cr_link *l, struct err *e)
 {
 	struct err said = {0};
@@ -240,6 +289,32 @@ int cr_link_blame(struct cr_link *l, struct err *e)
 	return -e->no;
 }
 
+/* Kernels before 5.12 have no sendfile(2) into a pipe. */
+static int copy_file(struct cr_link *l, int file, uint64_t size, struct err *e)
+{
+	enum { CHUNK = 256 * 1024 };
+	auto_free char *buf = malloc(CHUNK);
+	uint64_t at = 0;
+
+	if (!buf)
+		return err_set(e, ENOMEM, "send a file: out of memory");
+	while (at < size) {
+		uint64_t left = size - at;
+		ssize_t n = pread(file, buf, left < CHUNK ? left : CHUNK, (off_t)at);
+		int r;
+
+		if (n < 0)
+			return err_sys(e, "send a file");
+		if (n == 0)
+			return err_set(e, EIO, "send a file: it became shorter");
+		r = write_all(l, buf, (size_t)n, e);
+		if (r < 0)
+			return r;
+		at += (uint64_t)n;
+	}
+	return 0;
+}
+
 int cr_link_send_file(struct cr_link *l, int file, uint64_t size, struct err *e)
 {
 	off_t at = 0;
@@ -250,6 +325,8 @@ int cr_link_send_file(struct cr_link *l, int file, uint64_t size, struct err *e)
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == EINVAL && at == 0)
+			return copy_file(l, file, size, e);
 		if (n < 0) {
 			err_sys(e, "send a file");
 			return gone(l, e);

@@ -12,14 +12,15 @@
  *   ROOTFS tree  ->   first pass, it runs here
  *   DELTA tree   ->   it does not run any more
  *   IMAGES, FILE bytes, FILE bytes, ... ->    <- READY
- *   COMMIT       ->                           <- DONE
+ *   COMMIT       ->                           <- RUNS (only if it is to run), then, all on disk, DONE
  *   BYE          ->   the source remembers that it moved: the record may go
- * or, after an interruption: FINISH -> <- STATE, FORGET -> <- STATE.
+ * or, after an interruption: FINISH -> <- STATE, then BYE; FORGET -> <- STATE.
  *
  * ERROR may come instead of any answer; it ends the talk. After COMMIT it means: the target does not have it, and will not. The
  * end of the stream is never an answer. All that comes is untrusted: sizes are bounded before memory is taken, names are judged, types are expected.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,7 @@
 	X(FILE)      \
 	X(READY)     \
 	X(COMMIT)    \
+	X(RUNS)      \
 	X(DONE)      \
 	X(BYE)       \
 	X(FINISH)    \
@@ -61,6 +63,7 @@ struct cr_link {
 	int in, out;	  /* borrowed; may be the same socket */
 	const char *peer; /* "host-b", "the source": for messages */
 	uint64_t sent, received;
+	bool refused; /* the peer sent ERROR: it ended the talk by its own will */
 };
 
 /* payload: an object, borrowed; NULL: {}. One write. -EPIPE, class MIGRATE, when the peer is gone. */
@@ -77,6 +80,9 @@ int cr_link_receive(struct cr_link *l, json_t **payload, int ms, struct err *e);
 
 /* As cr_link_receive; another type than `want` is -EPROTO, naming both. */
 int cr_link_expect(struct cr_link *l, enum cr_frame want, json_t **payload, int ms, struct err *e);
+
+/* The first words of either side: the source speaks first. Refuses another version, and another machine's architecture (class UNSUPPORTED). */
+int cr_link_greet(struct cr_link *l, bool first, int ms, struct err *e);
 
 /*
  * After a failure to write: the peer may have said why it went before it went. If an ERROR comes within a moment, e is that, else e stays. Returns -e->no.
