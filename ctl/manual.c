@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Manual pages out of the tables. */
+#include "ctl/manual.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "ctl/skepctl.h"
+
+/* roff reads a dot or an apostrophe at the beginning of a line, and every backslash, as its own; a plain - becomes a hyphen that cannot be pasted. */
+static void put_text(const char *text, FILE *out)
+{
+	if (*text == '.' || *text == '\'')
+		fputs("\\&", out);
+	for (; *text; text++) {
+		if (*text == '\\')
+			fputs("\\e", out);
+		else if (*text == '-')
+			fputs("\\-", out);
+		else
+			fputc(*text, out);
+	}
+}
+
+static void put_option(const struct ctl_option *o, FILE *out)
+{
+	if (!o->help)
+		return;
+	fputs(".TP\n", out);
+	if (o->letter)
+		fprintf(out, "\\fB\\-%c\\fR, ", o->letter);
+	fputs("\\fB\\-\\-", out);
+	put_text(o->name, out);
+	fputs("\\fR", out);
+	if (o->arg) {
+		fputs(" \\fI", out);
+		put_text(o->arg, out);
+		fputs("\\fR", out);
+	}
+	fputc('\n', out);
+	put_text(o->help, out);
+	fputs(".\n", out);
+}
+
+static void put_options(const struct ctl_option *table, FILE *out)
+{
+	for (; table && table->name; table++)
+		put_option(table, out);
+}
+
+static void put_examples(const struct ctl_command *c, FILE *out)
+{
+	size_t most = sizeof(c->examples) / sizeof(c->examples[0]);
+
+	if (!c->examples[0])
+		return;
+	fputs(".PP\n.RS\n.nf\n", out);
+	for (size_t i = 0; i < most && c->examples[i]; i++) {
+		put_text(c->examples[i], out);
+		fputc('\n', out);
+	}
+	fputs(".fi\n.RE\n", out);
+}
+
+static void put_command(const struct ctl_front *front, const struct ctl_command *c, FILE *out)
+{
+	fprintf(out, ".SS \"%s\"\n.B %s %s\n", c->name, front->name, c->name);
+	if (c->tables && c->tables[0])
+		fputs("[\\fIOPTIONS\\fR]\n", out);
+	if (*c->words) {
+		put_text(c->words, out);
+		fputc('\n', out);
+	}
+	fputs(".PP\n", out);
+	put_text(c->summary, out);
+	fputs(".\n", out);
+	if (c->also)
+		fprintf(out, "Its other name is \\fB%s\\fR.\n", c->also);
+	for (const struct ctl_option *const *t = c->tables; t && *t; t++)
+		put_options(*t, out);
+	put_examples(c, out);
+}
+
+static void put_exit_codes(FILE *out)
+{
+	static const struct {
+		int code;
+		const char *meaning;
+	} codes[] = {{0, "all went well"},
+#define X(name, number, text) {number, text},
+		     ERR_CLASSES(X)
+#undef X
+	};
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		fprintf(out, ".TP\n.B %d\n", codes[i].code);
+		put_text(codes[i].meaning, out);
+		fputs(".\n", out);
+	}
+}
+
+void ctl_manual_write(const struct ctl_front *front, FILE *in, FILE *out)
+{
+	char line[1024], *mark;
+
+	while (fgets(line, sizeof(line), in)) {
+		if (strcmp(line, "@commands@\n") == 0) {
+			for (const struct ctl_command *const *c = front->commands; *c; c++)
+				if (!(*c)->hidden)
+					put_command(front, *c, out);
+		} else if (strcmp(line, "@options@\n") == 0) {
+			put_options(front->global, out);
+		} else if (strcmp(line, "@exit@\n") == 0) {
+			put_exit_codes(out);
+		} else if ((mark = strstr(line, "@version@"))) {
+			fprintf(out, "%.*s%s%s", (int)(mark - line), line, SKEP_VERSION,
+				mark + strlen("@version@"));
+		} else {
+			fputs(line, out);
+		}
+	}
+}
