@@ -5,7 +5,10 @@
 /*
  * Life: cr_progress_init(), cr_progress_stage() at each change, cr_progress_done(). The bar moves while the caller is busy in one long write:
  * a child process draws it from what the kernel counted for us (wchar of /proc/PID/io), and dies with us. Nothing is fatal here: a terminal
- * that goes away ends the drawing, not the migration.
+ * that goes away ends the drawing, not the migration. As JSON it is one line an event:
+ *   {"event": "stage", "stage": "rootfs", "total": 1048576}      it begins; total in bytes, 0 when nobody knows
+ *   {"event": "bytes", "stage": "rootfs", "bytes": 524288}       now and then
+ *   {"event": "stage done", "stage": "rootfs", "ns": 1, "bytes": 1048576}
  */
 
 #include <stdbool.h>
@@ -70,18 +73,16 @@ struct cr_progress {
 	int stage;	/* enum cr_step, -1 before the first */
 	uint64_t since; /* log_now_ns() of the stage's start */
 	uint64_t start;
-	uint64_t bytes; /* counted at the stage's start */
-	uint64_t total; /* expected bytes of the stage; 0: unknown */
+	struct cr_canvas *canvas; /* shared with the painter; NULL: nothing is drawn */
 	pid_t painter;
-	int painter_fd; /* pidfd */
 };
 
 void cr_progress_init(struct cr_progress *p, enum cr_progress_kind kind, int fd,
 		      struct cr_report *report);
 
-/* Ends the present stage and begins the next; total_bytes 0: unknown. sent: bytes given to the link up to now. */
+/* Ends the present stage and begins the next; total_bytes 0: unknown. */
 void cr_progress_stage(struct cr_progress *p, enum cr_step step, uint64_t total_bytes);
-/* Bytes that went to the other host in the present stage. */
+/* Bytes that went to the other host in the present stage, when it is over. */
 void cr_progress_bytes(struct cr_progress *p, uint64_t bytes);
 
 /* Ends the last stage and takes the painter away. Twice is once. */
