@@ -2,7 +2,6 @@
 /* The options of create and set: one table for their help and for what they do to a definition. */
 #include "ctl/definition_options.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "base/own.h"
 #include "base/size.h"
 #include "ctl/network_options.h"
+#include "ctl/words.h"
 #include "ns/caps.h"
 
 #define LEAST_MEMORY	(1u << 20) /* under it no init comes up: a forgotten unit */
@@ -237,36 +237,18 @@ static int set_hostname(struct apply *a, const char *value, struct err *e)
 	return put(a, a->d->hostname, sizeof(a->d->hostname), value, e);
 }
 
-/* Words at blanks; quotes of both kinds keep blanks; a backslash keeps what follows it. No shell is involved. */
 static int set_init(struct apply *a, const char *value, struct err *e)
 {
-	char words[CT_WORDS_MAX][256] = {{0}};
-	const char *p = value;
-	size_t n = 0;
+	char buf[sizeof(a->d->init)], *words[CT_WORDS_MAX + 1];
+	const char *why;
+	int n = ctl_words(value, buf, sizeof(buf), words, ARRAY_SIZE(words), &why);
 
-	for (p += strspn(p, " \t"); *p; p += strspn(p, " \t")) {
-		char quote = '\0';
-		size_t len = 0;
-
-		if (n == CT_WORDS_MAX)
-			return bad_value(a, value, "has too many words", e);
-		for (; *p && (quote || !isblank((unsigned char)*p)); p++) {
-			if (quote ? *p == quote : *p == '"' || *p == '\'') {
-				quote = quote ? '\0' : *p;
-				continue;
-			}
-			if (*p == '\\' && p[1] && quote != '\'')
-				p++;
-			if (len + 1 >= sizeof(words[0]))
-				return bad_value(a, value, "has too long a word", e);
-			words[n][len++] = *p;
-		}
-		if (quote)
-			return bad_value(a, value, "has a quote that does not end", e);
-		if (len)
-			n++;
-	}
-	memcpy(a->d->init, words, sizeof(words));
+	if (n < 0)
+		return bad_value(a, value, why, e);
+	memset(a->d->init, 0, sizeof(a->d->init));
+	for (int i = 0; i < n; i++)
+		if (put(a, a->d->init[i], sizeof(a->d->init[i]), words[i], e) < 0)
+			return -e->no;
 	return 0;
 }
 
