@@ -195,11 +195,12 @@ static int hear_monitor(struct attached *a, struct err *e)
 	ssize_t n = recv(a->sock, packet, sizeof(packet), 0);
 	int r;
 
-	if (n < 0 && errno == EINTR)
+	/* ECONNRESET: it went without having read all that we sent. Told once, before what it said last. */
+	if (n < 0 && (errno == EINTR || errno == ECONNRESET))
 		return 1;
-	if (n < 0 && errno != ECONNRESET)
+	if (n < 0)
 		return err_sys(e, "hear the monitor of container %s", a->ct->s.id);
-	if (n <= 0)
+	if (n == 0)
 		return lost_monitor(a, e);
 	switch (packet[0]) {
 	case MONITOR_OUTPUT:

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -111,6 +112,7 @@ int ct_monitor_become(const struct ct_monitor *m, struct err *e)
 				       (char *)(uintptr_t)m->log_path, (char *)(uintptr_t) "--"};
 	auto_fd int sock = -EBADF;
 	auto_fd int log = -EBADF;
+	sigset_t all;
 	int n = 4, r = ct_libexec_find("skep-monitor", program, sizeof(program), e);
 
 	if (r < 0)
@@ -130,6 +132,9 @@ int ct_monitor_become(const struct ct_monitor *m, struct err *e)
 	r = ns_self_reset_signals(e);
 	if (r < 0)
 		return r;
+	/* What is sent to it while it is being executed waits until it has its handlers. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
 	return exec_with(program, argv, (const int[]){m->ct->dir, m->pidfd, m->console, sock, log},
 			 e);
 }

@@ -69,9 +69,13 @@ static void set_up_signals(void)
 {
 	static const int ours[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2};
 	struct sigaction act = {.sa_handler = stay, .sa_flags = SA_RESTART};
+	sigset_t none;
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		sigaction(ours[i], &act, NULL);
+	/* They were blocked before our execve, lest one that came too early should end us. */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 static void rotate(void)
