@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* skepctl migrate: a container to another host, and finishing a move that was interrupted. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/own.h"
+#include "checkpoint/migrate.h"
+#include "ctl/report.h"
+#include "ctl/skepctl.h"
+#include "ctl/target.h"
+#include "ctl/words.h"
+
+#define MOST_WORDS 32
+
+/* The command that reaches the other host, and the one it runs there: as words. */
+struct commands {
+	char rsh_text[1024], skepctl_text[1024];
+	char *rsh[MOST_WORDS], *skepctl[MOST_WORDS];
+};
+
+static int split(const struct ctl_line *line, const char *option, char *buf, size_t size,
+		 char **words, const char *const **out, struct err *e)
+{
+	const char *value = ctl_value(line, option), *why = "is empty";
+	int n;
+
+	if (!value)
+		return 0;
+	n = ctl_words(value, buf, size, words, MOST_WORDS, &why);
+	if (n <= 0) {
+		err_set(e, EINVAL, "--%s: '%.64s' %s", option, value, why);
+		return err_class(e, ERR_VALUE);
+	}
+	*out = (const char *const *)words;
+	return 0;
+}
+
+static int progress_kind(const struct ctl_line *line, enum cr_progress_kind *kind, struct err *e)
+{
+	static const char *const words[] = {
+#define X(name, word) [CR_PROGRESS_##name] = word,
+		CR_PROGRESS_KINDS(X)
+#undef X
+	};
+	const char *value = ctl_value(line, "progress");
+
+	*kind = isatty(STDERR_FILENO) && !ctl_flag(line, "quiet") ? CR_PROGRESS_BAR
+								  : CR_PROGRESS_NONE;
+	if (!value)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcmp(words[i], value) == 0) {
+			*kind = (enum cr_progress_kind)i;
+			return 0;
+		}
+	err_set(e, EINVAL, "--progress: '%.64s' is not one of none, bar, json", value);
+	return err_class(e, ERR_VALUE);
+}
+
+static int remote(const struct ctl_line *line, struct commands *c, struct cr_remote *r,
+		  struct err *e)
+{
+	r->host = line->nwords > 1 ? line->words[1] : NULL;
+	r->progress_fd = STDERR_FILENO;
+	if (split(line, "rsh", c->rsh_text, sizeof(c->rsh_text), c->rsh, &r->rsh, e) < 0 ||
+	    split(line, "remote", c->skepctl_text, sizeof(c->skepctl_text), c->skepctl, &r->skepctl,
+		  e) < 0)
+		return -e->no;
+	return progress_kind(line, &r->progress, e);
+}
+
+static int account(const struct ctl_line *line, const struct cr_report *report, struct err *e)
+{
+	auto_json json_t *j = NULL;
+	char text[2048];
+
+	if (ctl_flag(line, "json")) {
+		j = cr_report_to_json(report);
+		if (!j)
+			return err_set(e, ENOMEM, "out of memory for JSON");
+		json_dumpf(j, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else if (!ctl_flag(line, "quiet")) {
+		cr_report_to_text(report, text, sizeof(text));
+		fputs(text, stderr);
+	}
+	return 0;
+}
+
+static void done(const struct ctl_line *line, const char *fmt, const char *host)
+{
+	if (!ctl_flag(line, "json"))
+		ctl_done(line, line->words[0], fmt, host);
+}
+
+static int finish(struct ctl_line *line, struct ct_system *s, const struct cr_remote *r,
+		  struct err *e)
+{
+	struct cr_report report = {0};
+
+	if (ctl_flag(line, "abort")) {
+		if (cr_migrate_abort(s, r, e) < 0)
+			return -e->no;
+		done(line, "the migration is undone, it belongs to this host%s", "");
+		return 0;
+	}
+	if (cr_migrate_continue(s, r, &report, e) < 0)
+		return -e->no;
+	done(line, "the migration is finished, the other host has it%s", "");
+	return 0;
+}
+
+static int move(struct ctl_line *line, struct ct_system *s, const struct cr_remote *r,
+		struct err *e)
+{
+	struct cr_migrate how = {.remote = *r,
+				 .mode = CR_MODE_SUSPEND,
+				 .dry_run = ctl_flag(line, "dry-run"),
+				 .keep = ctl_flag(line, "keep")};
+	const char *mode = ctl_value(line, "mode");
+	struct cr_report report = {0};
+
+	if (mode && cr_mode_from_str(mode, &how.mode, e) < 0)
+		return -e->no;
+	if (cr_migrate(s, &how, &report, e) < 0)
+		return -e->no;
+	if (how.dry_run) {
+		done(line, "could be migrated to %s: nothing stands against it", r->host);
+		return 0;
+	}
+	if (account(line, &report, e) < 0)
+		return -e->no;
+	done(line, "migrated to %s", r->host);
+	return 0;
+}
+
+static int check_words(const struct ctl_line *line, bool finishing, struct err *e)
+{
+	if (ctl_flag(line, "abort") && ctl_flag(line, "continue")) {
+		err_set(e, EINVAL, "--continue and --abort at once: which is it?");
+		return err_class(e, ERR_USAGE);
+	}
+	if (finishing || line->nwords == 2)
+		return 0;
+	err_set(e, EINVAL, "migrate needs the host to go to");
+	err_hint(e, "skepctl migrate %s HOST", line->words[0]);
+	return err_class(e, ERR_USAGE);
+}
+
+static int run(struct ctl_line *line, struct err *e)
+{
+	bool finishing = ctl_flag(line, "continue") || ctl_flag(line, "abort");
+	auto_system struct ct_system s = CT_SYSTEM_INIT;
+	struct cr_remote r = {0};
+	struct commands commands;
+	struct ct_host h;
+
+	/* A link that breaks is a failure to be handled, not the end of us. */
+	signal(SIGPIPE, SIG_IGN);
+	if (check_words(line, finishing, e) < 0 || remote(line, &commands, &r, e) < 0 ||
+	    ctl_host(line, &h, e) < 0 || ctl_system(&h, line->words[0], "migrate", &s, e) < 0)
+		return -e->no;
+	return finishing ? finish(line, &s, &r, e) : move(line, &s, &r, e);
+}
+
+static const struct ctl_option options[] = {
+	{.name = "mode",
+	 .arg = "MODE",
+	 .help = "suspend (its processes and connections go along), restart (it reboots there)"},
+	{.name = "rsh",
+	 .arg = "COMMAND",
+	 .help = "what reaches the other host, called as ssh is: COMMAND HOST skepctl ... (ssh)"},
+	{.name = "remote",
+	 .arg = "COMMAND",
+	 .help = "skepctl there: \"skepctl --root /srv/skep\" (skepctl)"},
+	{.name = "dry-run", .letter = 'n', .help = "only check whether it could be done"},
+	{.name = "keep", .help = "do not delete it here; it cannot start here, either"},
+	{.name = "continue", .help = "finish an interrupted migration: the other host gets it"},
+	{.name = "abort", .help = "undo an interrupted migration: this host keeps it"},
+	{.name = "progress", .arg = "KIND", .help = "none, bar or json, on standard error"},
+	{.name = "json", .letter = 'j', .help = "print stages and times as JSON"},
+	{.name = "online", .help = NULL}, /* vzmigrate's word for what is our default */
+	{0},
+};
+static const struct ctl_option *const tables[] = {options, NULL};
+
+const struct ctl_command ctl_cmd_migrate = {
+	.name = "migrate",
+	.words = "NAME [HOST]",
+	.summary = "move a container to another host, running",
+	.examples = {"skepctl migrate 101 host2", "skepctl migrate --dry-run web host2",
+		     "skepctl migrate --rsh 'ssh -p 2222' --mode restart web host2"},
+	.tables = tables,
+	.least = 1,
+	.most = 2,
+	.run = run,
+};
