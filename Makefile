@@ -50,7 +50,7 @@ DEPS     := $(LIB_OBJS:.o=.d) $(MAINS:%.c=$(BUILD)/%.d) $(UNITS:=.d)
 
 all: $(LIB) $(PROGRAMS) $(LIBEXEC) ## build skepctl, skep and their helper programs
 
-tests: all $(UNITS) $(TEST_STATIC) ## build the unit tests, the probe and the bench's floor too
+tests: all $(UNITS) $(TEST_STATIC) $(BUILD)/fault-points ## build the unit tests, the probe and the bench's floor too
 
 deps: ## install what build and tests need, and a CRIU that works on this kernel
 	@tools/deps
@@ -115,6 +115,9 @@ $(PROGRAMS): $(BUILD)/%: $(BUILD)/ctl/%.o $(LIB)
 $(UNITS): $(BUILD)/%: tests/%.c $(LIB) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(SKEPFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LIB) $(CMOCKA) $(LDLIBS)
+
+$(BUILD)/fault-points: tests/fault_points.c $(LIB) $(BUILD)/flags
+	$(CC) $(SKEPFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
 # The static programs are one file each and carry no sanitizer: they run where no library is.
 # musl-gcc hides the kernel's headers: they come last, after musl's own.

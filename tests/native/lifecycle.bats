@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# A container's life through skepctl, and what is refused when.
+
+load ../lib/skep
+
+setup() {
+	skep_setup
+	template_probe here
+}
+teardown() { skep_teardown; }
+
+status() { skepctl list -H -o status "$1"; }
+is() { [ "$(status "$1")" = "$2" ]; }
+# The process of a container's init, as the host sees it.
+init_of() { skepctl list -H -o pid "$1"; }
+
+@test "create, start, exec, stop, start again, destroy" {
+	c=$(ct_name)
+	skepctl create "$c" --template probe --network none
+	is "$c" stopped
+	skepctl start "$c"
+	is "$c" running
+	pid=$(init_of "$c")
+	[ "$(readlink "/proc/$pid/ns/pid")" != "$(readlink /proc/self/ns/pid)" ]
+	[ "$(stat -c %u "/proc/$pid")" != 0 ]
+	skepctl exec "$c" -- /probe true
+	skepctl stop "$c"
+	is "$c" stopped
+	[ ! -e "/proc/$pid" ]
+	skepctl start "$c"
+	is "$c" running
+	skepctl restart "$c"
+	is "$c" running
+	skepctl stop "$c"
+	skepctl destroy "$c"
+	[ -z "$(skepctl list -H)" ]
+}
+
+@test "what makes no sense now is refused, with its own exit code" {
+	c=$(ct_name)
+	fails_with 14 "$c" skepctl start "$c"
+	skepctl create "$c" --template probe --network none
+	fails_with 44 "$c" skepctl create "$c" --template probe --network none
+	fails_with 31 "$c" skepctl stop "$c"
+	fails_with 31 "$c" skepctl exec "$c" -- /probe true
+	fails_with 31 "$c" skepctl pause "$c"
+	fails_with 31 "$c" skepctl suspend "$c"
+	skepctl start "$c"
+	fails_with 32 "$c" skepctl start "$c"
+	fails_with 32 "$c" skepctl destroy "$c"
+	is "$c" running
+	skepctl destroy --force "$c"
+	fails_with 14 "$c" skepctl destroy "$c"
+}
+
+@test "bad names, values and templates make nothing" {
+	c=$(ct_name)
+	fails_with 21 "name" skepctl create ../evil --template probe
+	fails_with 21 "" skepctl create "$(printf 'x%.0s' {1..80})" --template probe
+	fails_with 91 nosuch skepctl create "$c" --template nosuch
+	fails_with 21 "--memory" skepctl create "$c" --template probe --memory lots
+	fails_with 21 "--cpus" skepctl create "$c" --template probe --cpus -1
+	fails_with 21 "--ip" skepctl create "$c" --template probe --ip 10.77.300.1/24
+	fails_with 20 "memroy" skepctl create "$c" --template probe --memroy 5M
+	fails_with 20 "strat" skepctl strat "$c"
+	[ -z "$(skepctl list -H)" ]
+	[ -z "$(ls -A "$SKEP_DIR/here/lib/ct" 2>/dev/null)" ]
+}
+
+@test "exec: exit codes, standard streams, environment, user, directory" {
+	c=$(ct_name)
+	template_busybox here
+	skepctl create "$c" --template busybox --network none --start
+	fails_with 7 "" skepctl exec "$c" -- sh -c 'exit 7'
+	fails_with 143 "" skepctl exec "$c" -- sh -c 'kill -TERM $$'
+	fails_with 127 nosuch skepctl exec "$c" -- /nosuch
+	fails_with 126 /etc/passwd skepctl exec "$c" -- /etc/passwd
+	[ "$(printf 'a b\nc' | skepctl exec "$c" -- cat)" = "$(printf 'a b\nc')" ]
+	[ "$(skepctl exec "$c" -- sh -c 'echo out; echo err >&2' 2>/dev/null)" = out ]
+	[ "$(skepctl exec -e COLOUR=blue "$c" -- sh -c 'echo $COLOUR')" = blue ]
+	[ "$(skepctl exec --user nobody "$c" -- id -u)" = 65534 ]
+	[ "$(skepctl exec --cwd /etc "$c" -- pwd)" = /etc ]
+	# A megabyte each way, unharmed.
+	head -c 1000000 /dev/urandom >"$SKEP_DIR/noise"
+	skepctl exec "$c" -- cat <"$SKEP_DIR/noise" | cmp - "$SKEP_DIR/noise"
+}
+
+@test "exec and enter with a terminal" {
+	c=$(ct_name)
+	template_busybox here
+	skepctl create "$c" --template busybox --network none --start
+	printf 'tty; stty size; exit 5\n' >"$SKEP_DIR/typed"
+	rc=0
+	out=$(on here script -qec "stty rows 33 cols 99; skepctl enter $c" /dev/null <"$SKEP_DIR/typed") || rc=$?
+	echo "$out"
+	[ $rc = 5 ]
+	[[ $out == */dev/pts/* && $out == *'33 99'* ]]
+}
+
+@test "exec gets nothing of the host: descriptors, environment, ids" {
+	c=$(ct_name)
+	skepctl create "$c" --template probe --network none --start
+	skepctl exec "$c" -- /probe fds 7</etc/hostname 9<"$SKEP_DIR/before"
+	for p in $(init_of "$c"); do
+		# Init and its monitor hold no file of the command that started them.
+		run -1 grep -z "^HOST_MARK\|^BATS" "/proc/$p/environ"
+		run ls -l "/proc/$p/fd"
+		[[ $output != *"$SKEP_DIR/before"* && $output != *socket* ]]
+	done
+}
+
+@test "pause and resume" {
+	c=$(ct_name)
+	skepctl create "$c" --template probe --network none --start
+	skepctl pause "$c"
+	is "$c" paused
+	fails_with 32 "$c" skepctl pause "$c" || fails_with 31 "$c" skepctl pause "$c"
+	skepctl resume "$c"
+	is "$c" running
+	skepctl exec "$c" -- /probe true
+	skepctl pause "$c"
+	skepctl destroy --force "$c"
+}
+
+@test "an init that does not listen to its stop signal is killed after the time given" {
+	c=$(ct_name)
+	template_busybox here
+	skepctl create "$c" --template busybox --network none --init "/bin/sleep 1000" --start
+	began=$SECONDS
+	skepctl stop -t 2 "$c"
+	((SECONDS - began >= 2 && SECONDS - began < 10))
+	is "$c" stopped
+}
+
+@test "a container that ends by itself is cleaned up by its monitor" {
+	c=$(ct_name)
+	skepctl create "$c" --template probe --init "/probe hog-cpu 0.5" --ip auto --start
+	wait_for 10 is "$c" stopped
+	wait_for 10 no_cgroup_of "$c"
+	[ -z "$(in_net here ip -o link | grep -v ': lo:' | grep -v skep0)" ]
+	skepctl start "$c"
+	wait_for 10 is "$c" stopped
+	skepctl destroy "$c"
+}
+no_cgroup_of() { [ -z "$(find /sys/fs/cgroup -type d -name "*$1*" 2>/dev/null)" ]; }
+
+@test "a template without an init, an init that cannot run: one clear line, nothing left" {
+	c=$(ct_name)
+	mkdir -p "$SKEP_DIR/empty/etc"
+	echo text >"$SKEP_DIR/empty/etc/text"
+	skepctl template import empty "$SKEP_DIR/empty"
+	skepctl create "$c" --template empty --network none
+	fails_with 127 /sbin/init skepctl start "$c"
+	is "$c" stopped
+	skepctl destroy "$c"
+	skepctl create "$c" --template empty --network none --init /etc/text
+	fails_with 126 /etc/text skepctl start "$c"
+	is "$c" stopped
+}
+
+@test "killing init from outside ends the container and nothing else" {
+	c=$(ct_name) d=$(ct_name)
+	skepctl create "$c" --template probe --ip auto --start
+	skepctl create "$d" --template probe --ip auto --start
+	kill -KILL "$(init_of "$c")"
+	wait_for 10 is "$c" stopped
+	is "$d" running
+	skepctl exec "$d" -- /probe true
+	skepctl start "$c"
+	is "$c" running
+}
+
+@test "the monitor's death harms neither the container nor its end" {
+	c=$(ct_name)
+	skepctl create "$c" --template probe --ip auto --start
+	monitor=$(awk '/^PPid:/ { print $2 }' "/proc/$(init_of "$c")/status")
+	[[ $(readlink "/proc/$monitor/exe") == */skep-monitor ]]
+	kill -KILL "$monitor"
+	wait_for 5 test ! -e "/proc/$monitor"
+	is "$c" running
+	skepctl exec "$c" -- /probe true
+	skepctl stop "$c"
+	is "$c" stopped
+	skepctl start "$c"
+	is "$c" running
+}
+
+@test "suspend and resume keep memory, processes and numbers" {
+	c=$(ct_name)
+	skepctl create "$c" --template probe --network none --init "/probe touch 20" --start
+	before=$(skepctl exec "$c" -- /probe ps)
+	skepctl suspend "$c"
+	is "$c" suspended
+	fails_with 32 "" skepctl start "$c" || fails_with 16 "" skepctl start "$c" || true
+	is "$c" suspended
+	skepctl resume "$c"
+	is "$c" running
+	[ "$(skepctl exec "$c" -- /probe ps)" = "$before" ]
+	skepctl suspend "$c"
+	skepctl resume "$c"
+	[ "$(skepctl exec "$c" -- /probe ps)" = "$before" ]
+	skepctl suspend "$c"
+	skepctl destroy "$c"
+}

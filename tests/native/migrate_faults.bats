@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The fault walk of migration: at every point, failing or killing, exactly one copy runs or can be resumed, and it can be finished.
+
+load ../lib/skep
+
+setup() {
+	skep_setup
+	host_new A
+	host_new B
+	template_probe A
+	template_probe B
+	rsh=$(host_rsh)
+}
+teardown() { skep_teardown; }
+
+points() { "$BUILD/fault-points" | grep -E '^(migrate|source|target|receive)\.'; }
+status() { on "$2" skepctl list -H -o name,status | awk -v c="$1" '$1 == c { print $2 }'; }
+
+wrong() {
+	printf '%s%s (%s): %s\n' "$point" "$how" "$mode" "$*"
+	printf 'A: %s, B: %s, running: %s\n' "$(status "$c" A)" "$(status "$c" B)" "$(inits "$c")"
+	cat "$SKEP_DIR/said"
+	return 1
+}
+
+migrate() { on A env ${fault:+SKEP_FAULT="$fault"} timeout -k 5 90 skepctl migrate "$c" B --mode "$mode" --rsh "$rsh"; }
+
+# What the operator does next: what the error's hint says.
+finish() {
+	local a b
+	a=$(status "$c" A) b=$(status "$c" B)
+	if [ -n "$a" ] && [ "$a" != running ]; then
+		on A skepctl migrate "$c" --rsh "$rsh" --continue || on A skepctl migrate "$c" --rsh "$rsh" --abort
+	elif [ "$a" = running ]; then
+		on A skepctl migrate "$c" --rsh "$rsh" --abort || true # there may be nothing to be aborted
+	fi
+	a=$(status "$c" A) b=$(status "$c" B)
+	[ "$a" != suspended ] || on A skepctl resume "$c"
+	[ "$b" != suspended ] || on B skepctl resume "$c"
+	[ "$a" != stopped ] || on A skepctl start "$c"
+	[ "$b" != stopped ] || on B skepctl start "$c"
+}
+
+one() {
+	local rc=0 fault=$point$how a b
+	c=$(ct_name)m$((n += 1))
+	on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe idle $c" --start
+	migrate >"$SKEP_DIR/said" 2>&1 || rc=$?
+	[ $rc != 124 ] || wrong 'hangs' || return 1
+	[ -n "$how" ] || [ $rc != 0 ] || wrong 'succeeds: the point is not reached' || return 1
+	[ -n "$how" ] || grep -q "injected failure at $point" "$SKEP_DIR/said" || wrong 'its words do not name the cause' || return 1
+	for h in A B; do on "$h" skepctl list >>"$SKEP_DIR/said" 2>&1 || wrong "list fails on $h" || return 1; done
+	[ "$(inits "$c")" -le 1 ] || wrong 'two copies run' || return 1
+	finish >>"$SKEP_DIR/said" 2>&1 || wrong 'cannot be finished' || return 1
+	[ "$(inits "$c")" = 1 ] || wrong "$(inits "$c") copies run at the end" || return 1
+	a=$(status "$c" A) b=$(status "$c" B)
+	[ "$a$b" = running ] || wrong 'not exactly one host has it, running' || return 1
+	for h in A B; do
+		[ -z "$(status "$c" $h)" ] || on $h skepctl exec "$c" -- /probe true >>"$SKEP_DIR/said" 2>&1 || wrong 'exec fails' || return 1
+		[ -z "$(status "$c" $h)" ] || on $h skepctl destroy --force "$c" >>"$SKEP_DIR/said" 2>&1 || wrong "destroy fails on $h" || return 1
+	done
+	for h in A B; do
+		wait_for 5 gone $h 2>/dev/null || wrong "host $h is not clean: $(net_things $h | diff "$SKEP_DIR/net/$h" -
+			find /sys/fs/cgroup -type d -name "*$c*"; find "$SKEP_DIR/$h"/lib/{ct,taken} "$SKEP_DIR/$h/run" -mindepth 1 -maxdepth 1)" || return 1
+	done
+}
+# The processes that are its init, wherever they run.
+inits() {
+	local p n=0
+	for p in /proc/[0-9]*/cmdline; do
+		[ "$(tr '\0' ' ' <"$p" 2>/dev/null)" != "/probe idle $1 " ] || n=$((n + 1))
+	done
+	echo $n
+}
+gone() {
+	net_matches "$1" && [ -z "$(find /sys/fs/cgroup -type d -name "*$c*" 2>/dev/null)" ] &&
+		[ ! -e "$SKEP_DIR/$1/run/$c" ] && [ ! -e "$SKEP_DIR/$1/lib/ct/$c" ]
+}
+
+walk() { # MODE
+	local mode=$1 point how n=0 failed=0 h
+	for point in $(points); do
+		for how in '' :kill; do
+			one && continue
+			failed=$((failed + 1))
+			for h in A B; do on $h skepctl destroy --force "$c" >/dev/null 2>&1 || true; done
+		done
+	done
+	echo "$mode: $n faults, $failed bad"
+	[ $n -gt 0 ] && [ $failed = 0 ]
+}
+
+@test "migration in mode suspend" { walk suspend; }
+@test "migration in mode restart" { walk restart; }
