@@ -14,12 +14,14 @@
 /* Grows with the commands that have such points. */
 /* clang-format off */
 const char *const fault_list[] = {
+	"create.directory", "create.reserve", "create.layers", "create.definition",
 	"start.cgroup", "start.limits", "start.seccomp", "start.clone", "start.idmap", "start.rootfs", "start.ready",
 	"init.idmap", "init.rootfs", "init.mounts", "init.dev", "init.masks", "init.kernel", "init.pivot", "init.console", "init.ready",
 	"start.bridge", "start.link", "start.go", "init.start", "init.process", "init.exec", "start.monitor",
 	"stop.signal", "stop.kill",
 	"pause.freeze",
 	"delete.ledger", "delete.state",
+	"destroy.end", "destroy.hide", "destroy.remove",
 	NULL};
 /* clang-format on */
 

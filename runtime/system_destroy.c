@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The end of a system container's data, and of what a dead create or destroy has left. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/own.h"
+#include "base/path.h"
+#include "runtime/container.h"
+#include "runtime/system.h"
+#include "runtime/system_dir.h"
+
+static int in_doubt(const char *name, const char *what, struct err *e)
+{
+	err_set(e, EBUSY, "container %s: %s", name, what);
+	err_hint(e, "finish it with skepctl migrate %s --continue or --abort; --force loses it",
+		 name);
+	return err_class(e, ERR_IN_DOUBT);
+}
+
+static int refuse(int dir, enum ct_dir_kind kind, const char *name, struct err *e)
+{
+	if (kind == CT_DIR_INCOMING)
+		return in_doubt(name, "it is being received, or its migration was interrupted", e);
+	if (faccessat(dir, CT_JOURNAL_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return in_doubt(name, "its migration is not finished", e);
+	return 0;
+}
+
+/* What runs, and what it has on the host. The engine's own refusal says how to go on. */
+static int end(const struct ct_host *h, const char *name, bool force, struct err *e)
+{
+	auto_ct struct ct ct = CT_INIT;
+
+	if (ct_open(h->state, name, "destroy", &ct, e) < 0) {
+		if (e->class != ERR_NO_SUCH_CT)
+			return -e->no;
+		err_clear(e);
+		return 0;
+	}
+	return ct.s.system ? ct_delete(&ct, force, e) : 0;
+}
+
+/*
+ * Nothing runs any more when the directory goes, and it goes by one rename: killed before it, we leave a stopped container; after it, a hidden directory
+ * that is swept.
+ */
+static int destroy(const struct ct_host *h, int containers, const char *name, bool force,
+		   struct err *e)
+{
+	auto_fd int lock = -EBADF;
+	auto_fd int dir =
+		ct_dir_open(containers, name, false, "destroy", CT_LOCK_WAIT_MS, &lock, e);
+	enum ct_dir_kind kind;
+
+	if (dir < 0)
+		return dir;
+	kind = ct_dir_kind(dir);
+	/* We have the lock: whoever was making it is dead. */
+	if (kind < CT_DIR_INCOMING)
+		force = true;
+	if (!force && refuse(dir, kind, name, e) < 0)
+		return -e->no;
+	if (fault_at("destroy.end", e) < 0 || end(h, name, force, e) < 0)
+		return -e->no;
+	return ct_dir_retire(containers, name, dir, e);
+}
+
+int ct_system_destroy(const struct ct_host *h, const char *name, bool force, struct err *e)
+{
+	auto_fd int containers = -EBADF;
+	int r, swept;
+
+	if (path_name_check("container", name, e) < 0)
+		return -e->no;
+	containers = ct_host_containers(h, e);
+	if (containers < 0)
+		return containers;
+	r = destroy(h, containers, name, force, e);
+	if (r < 0 && e->no)
+		return r;
+	swept = ct_dir_sweep(h, containers, name, e);
+	if (swept < 0)
+		return swept;
+	if (r == -ENOENT && !swept) {
+		err_set(e, ENOENT, "there is no container %s in %s", name, h->root);
+		return err_class(e, ERR_NO_SUCH_CT);
+	}
+	return 0;
+}

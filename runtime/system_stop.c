@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The end of a system container: by the operator, or by itself. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "runtime/container.h"
+#include "runtime/state.h"
+#include "runtime/system.h"
+
+/* 1: opened; 0: the engine has none of this name that is ours. */
+static int open_engine(struct ct_system *s, const char *verb, struct ct *ct, struct err *e)
+{
+	if (ct_open(s->host->state, s->d.name, verb, ct, e) < 0) {
+		if (e->class != ERR_NO_SUCH_CT)
+			return -e->no;
+		err_clear(e);
+		return 0;
+	}
+	if (ct->s.system)
+		return 1;
+	ct_close(ct);
+	return 0;
+}
+
+static int not_running(const struct ct_system *s, struct err *e)
+{
+	err_set(e, ESRCH, "container %s is not running", s->d.name);
+	return err_class(e, ERR_NOT_RUNNING);
+}
+
+/* It ended by itself and nobody cleaned up (its monitor was killed), or its start died: now it is clean, and was not running. */
+static int stop_stopped(struct ct_system *s, struct err *e)
+{
+	auto_ct struct ct ct = CT_INIT;
+	int r = open_engine(s, "stop", &ct, e);
+
+	if (r > 0)
+		r = ct_delete(&ct, true, e);
+	return r < 0 ? r : not_running(s, e);
+}
+
+/* The marker first: without it the images are nothing, with it they must be whole. */
+static int drop_checkpoint(struct ct_system *s, struct err *e)
+{
+	if (unlinkat(s->dir, CT_CHECKPOINT_DIR "/" CT_CHECKPOINT_MARKER, 0) < 0 && errno != ENOENT)
+		return err_sys(e, "drop the memory of container %s", s->d.name);
+	return file_remove_tree_at(s->dir, CT_CHECKPOINT_DIR, e);
+}
+
+static int stop_running(struct ct_system *s, int timeout_s, bool force, struct err *e)
+{
+	auto_ct struct ct ct = CT_INIT;
+	int killed = 1;
+	int r = open_engine(s, "stop", &ct, e);
+
+	if (r == 0)
+		return not_running(s, e);
+	if (r > 0 && !force)
+		r = killed = ct_stop(&ct, timeout_s < 0 ? s->d.stop_timeout_s : timeout_s, e);
+	/* It was faster: that is what was asked for. */
+	if (r < 0 && e->class == ERR_NOT_RUNNING) {
+		err_clear(e);
+		r = killed = 0;
+	}
+	if (r < 0)
+		return r;
+	r = ct_delete(&ct, true, e);
+	return r < 0 ? r : killed;
+}
+
+int ct_system_stop(struct ct_system *s, int timeout_s, bool force, struct err *e)
+{
+	enum ct_system_status status;
+
+	if (ct_system_status(s, &status, e) < 0)
+		return -e->no;
+	switch (status) {
+	case CT_SYSTEM_STOPPED:
+		return stop_stopped(s, e);
+	case CT_SYSTEM_SUSPENDED:
+		return drop_checkpoint(s, e);
+	case CT_SYSTEM_STARTING:
+	case CT_SYSTEM_RUNNING:
+	case CT_SYSTEM_PAUSED:
+		return stop_running(s, timeout_s, force, e);
+	case CT_SYSTEM_MIGRATING:
+		err_set(e, EBUSY, "container %s: its migration is not finished", s->d.name);
+		err_hint(e, "finish it with `skepctl migrate %s --continue` or `--abort`",
+			 s->d.name);
+		return err_class(e, ERR_IN_DOUBT);
+	case CT_SYSTEM_BROKEN:
+		break;
+	}
+	return not_running(s, e);
+}
+
+/* A reboot(2) with RESTART in a pid namespace ends its init by SIGHUP, every other kind by SIGINT (reboot(2)). */
+static bool rebooted(const struct ct *ct)
+{
+	struct err none = {0};
+	int how;
+
+	return ct_exit_read(ct, &how, &none) >= 0 && WIFSIGNALED(how) && WTERMSIG(how) == SIGHUP;
+}
+
+int ct_system_reap(struct ct_system *s, struct err *e)
+{
+	auto_ct struct ct ct = CT_INIT;
+	enum ct_status status;
+	bool again;
+	int r = open_engine(s, "reap", &ct, e);
+
+	if (r <= 0)
+		return r;
+	if (ct_status(&ct, &status, e) < 0)
+		return -e->no;
+	/* Another run of it than the one whose monitor called us. */
+	if (status != CT_STOPPED)
+		return 0;
+	again = rebooted(&ct);
+	if (ct_delete(&ct, true, e) < 0)
+		return -e->no;
+	ct_close(&ct);
+	if (!again)
+		return 0;
+	log_info("container %s rebooted itself", s->d.name);
+	return ct_system_start(s, e);
+}
