@@ -137,6 +137,32 @@ static void print_good(const struct ctl_doctor *d, const char *part, bool colour
 		fputc('\n', out);
 }
 
+/* What does not fit goes on below, at the same indentation; words are never cut. */
+static void print_wrapped(const char *text, size_t column, size_t indent, FILE *out)
+{
+	while (*text) {
+		size_t len = strcspn(text, " ");
+
+		if (column > indent && column + len > WIDTH) {
+			fprintf(out, "\n%*s", (int)indent, "");
+			column = indent;
+		}
+		fprintf(out, "%.*s", (int)len, text);
+		column += len;
+		text += len;
+		if (*text == ' ') {
+			text++;
+			if (*text && column + 1 + strcspn(text, " ") <= WIDTH) {
+				fputc(' ', out);
+				column++;
+			} else {
+				column = WIDTH;
+			}
+		}
+	}
+	fputc('\n', out);
+}
+
 /* Several gaps with one remedy: it is said once, behind the last of them. */
 static bool said_next(const struct ctl_doctor *d, size_t i)
 {
@@ -159,7 +185,8 @@ void ctl_doctor_print(const struct ctl_doctor *d, bool colour, FILE *out)
 			if (f->verdict == CTL_VERDICT_OK)
 				continue;
 			print_word(f->verdict, colour, out);
-			fprintf(out, "%s: %s\n", f->what, f->text);
+			fprintf(out, "%s: ", f->what);
+			print_wrapped(f->text, INDENT + strlen(f->what) + 2, INDENT, out);
 			if (f->remedy[0] && !said_next(d, j))
 				fprintf(out, "%*s-> %s\n", INDENT, "", f->remedy);
 		}

@@ -61,10 +61,14 @@ static void limits(struct ctl_doctor *d)
 		const char *name = cg_limit_to_str(samples[i].limit);
 		struct cg_limits l = {0};
 		struct err e = {0};
+		char said[64];
+		size_t n = (size_t)snprintf(said, sizeof(said), "%s cannot be set: ", name);
 
 		if (cg_limit_set(&l, samples[i].limit, samples[i].value, &e) < 0 ||
 		    cg_limits_check(&l, &e) < 0)
-			ctl_doctor_find_err(d, PART, CTL_VERDICT_WARNING, name, NULL, &e);
+			/* The line begins with the name already. */
+			ctl_doctor_find(d, PART, CTL_VERDICT_WARNING, name, e.hint, "%s",
+					e.text + (strncmp(e.text, said, n) ? 0 : n));
 		else
 			ctl_doctor_find(d, PART, CTL_VERDICT_OK, name, NULL, "%s", "");
 	}

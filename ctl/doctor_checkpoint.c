@@ -84,6 +84,11 @@ void ctl_doctor_checkpoint(struct ctl_doctor *d)
 	}
 	if (!version_fits(d, program, version))
 		return;
+	if (!feat_has(FEAT_ROOT)) {
+		ctl_doctor_find(d, PART, CTL_VERDICT_WARNING, "CRIU", feat_remedy(FEAT_ROOT),
+				"%s: only root can let it check the kernel", program);
+		return;
+	}
 	r = check(program, NULL, said, sizeof(said), &e);
 	if (r < 0)
 		ctl_doctor_find_err(d, PART, CTL_VERDICT_MISSING, "CRIU", "make deps", &e);

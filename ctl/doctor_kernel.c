@@ -23,6 +23,7 @@
 static void features(struct ctl_doctor *d)
 {
 	struct utsname host;
+	unsigned untried = 0;
 
 	if (uname(&host) == 0)
 		ctl_doctor_find(d, PART, CTL_VERDICT_OK, host.sysname, NULL, "%s %s", host.release,
@@ -32,13 +33,18 @@ static void features(struct ctl_doctor *d)
 
 		if (feat_has(f))
 			ctl_doctor_find(d, PART, CTL_VERDICT_OK, feat_to_str(f), NULL, "%s", "");
+		else if (!feat_has(FEAT_ROOT) && f != FEAT_ROOT)
+			untried++;
 		else
 			ctl_doctor_find(d, PART,
 					feat_level(f) == FEAT_OPTIONAL ? CTL_VERDICT_WARNING
 								       : CTL_VERDICT_MISSING,
-					feat_to_str(f), feat_remedy(f), "no %s (%s)",
+					feat_to_str(f), feat_remedy(f), "needed for %s (%s)",
 					feat_purpose(f), feat_why_not(f));
 	}
+	if (untried)
+		ctl_doctor_find(d, PART, CTL_VERDICT_WARNING, "features", feat_remedy(FEAT_ROOT),
+				"%u more can be tried by root only", untried);
 }
 
 /* A kernel without the setting (-ENOENT) has no limit there. */

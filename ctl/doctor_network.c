@@ -18,7 +18,9 @@
 
 static void forwarding(struct ctl_doctor *d)
 {
-	auto_fd int fd = open("/proc/sys/net/ipv4/ip_forward", O_RDWR | O_CLOEXEC);
+	bool root = feat_has(FEAT_ROOT);
+	auto_fd int fd =
+		open("/proc/sys/net/ipv4/ip_forward", (root ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	char c = '0';
 
 	if (fd < 0)
@@ -117,7 +119,7 @@ void ctl_doctor_network(struct ctl_doctor *d)
 	struct ifaddrs *all = NULL;
 
 	forwarding(d);
-	if (feat_has(FEAT_NFTABLES))
+	if (feat_has(FEAT_ROOT) && feat_has(FEAT_NFTABLES))
 		firewall(d);
 	if (getifaddrs(&all) == 0) {
 		pool(d, &d->conf->pool4, "pool4", all);

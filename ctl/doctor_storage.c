@@ -10,6 +10,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "base/feat.h"
 #include "base/file.h"
 #include "base/own.h"
 #include "base/path.h"
@@ -161,8 +162,11 @@ void ctl_doctor_storage(struct ctl_doctor *d)
 		return;
 	}
 	room(d, dir, found);
-	layers(d, dir, found);
+	/* Others can neither mount nor look into what is root's: the kernel's part says so. */
+	if (feat_has(FEAT_ROOT)) {
+		layers(d, dir, found);
+		templates(d);
+	}
 	state(d);
-	templates(d);
 	programs(d);
 }
