@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+#include "base/err.h"
+#include "base/own.h"
+
 #define OPTION_WIDTH 26
 #define VERB_WIDTH   10
 
@@ -36,6 +39,24 @@ static void print_options(const char *title, const struct ctl_option *const *tab
 		}
 }
 
+/* In the order of the codes: there are few. */
+static void print_exit_codes(FILE *out)
+{
+	static const enum err_class classes[] = {
+#define X(name, code, text) ERR_##name,
+		ERR_CLASSES(X)
+#undef X
+	};
+
+	fprintf(out, "\nexit codes:\n  %3d  done\n", 0);
+	for (int code = 1; code < 256; code++)
+		for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
+			if (err_class_exit_code(classes[i]) == code)
+				fprintf(out, "  %3d  %s\n", code, err_class_meaning(classes[i]));
+	fprintf(out, "  exec and enter return the exit code of their program, 128 + N when "
+		     "signal N ended it.\n");
+}
+
 void ctl_help_front(const struct ctl_front *front, FILE *out)
 {
 	const struct ctl_option *const globals[] = {front->global, NULL};
@@ -46,6 +67,8 @@ void ctl_help_front(const struct ctl_front *front, FILE *out)
 		if (!(*c)->hidden)
 			fprintf(out, "  %-*s  %s\n", VERB_WIDTH, (*c)->name, (*c)->summary);
 	print_options("options of all commands:", globals, out);
+	if (front->exit_codes)
+		print_exit_codes(out);
 	fprintf(out,
 		"\n%s COMMAND --help shows a command's options and examples; man %s has the rest.\n",
 		front->name, front->name);

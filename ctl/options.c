@@ -206,6 +206,11 @@ int ctl_parse(const struct ctl_front *front, int argc, char **argv, struct ctl_l
 			i += r;
 			continue;
 		}
+		if (!line->command && strcmp(word, "help") == 0) {
+			line->help = true;
+			i++;
+			continue;
+		}
 		if (!line->command) {
 			line->command = ctl_command_find(front, word);
 			if (!line->command)

@@ -43,6 +43,7 @@ struct ctl_front {
 	const char *summary;
 	const struct ctl_option *global;
 	const struct ctl_command *const *commands; /* NULL-terminated */
+	bool exit_codes; /* a failure's class is its exit code: the help lists them */
 };
 
 #define CTL_MOST_OPTIONS 128
@@ -63,7 +64,8 @@ struct ctl_line {
 
 /*
  * Parses argv of a front end: global options, verb, its options and words. Errors are class USAGE, with a hint that names the nearest verb or
- * option when there is one. `--help` anywhere before `--` sets line->help and drops the checks.
+ * option when there is one. `--help` anywhere before `--`, or `help` in the place of the
+ * verb, sets line->help and drops the checks.
  */
 int ctl_parse(const struct ctl_front *front, int argc, char **argv, struct ctl_line *line,
 	      struct err *e);

@@ -20,9 +20,12 @@
 	X(restart)      \
 	X(destroy)      \
 	X(list)         \
+	X(info)         \
 	X(exec)         \
 	X(enter)        \
-	X(doctor)       \
+	X(console)      \
+	X(pause)        \
+	X(stat)         \
 	X(reap)
 
 #define X(name) extern const struct ctl_command ctl_cmd_##name;

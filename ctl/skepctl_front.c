@@ -29,4 +29,5 @@ const struct ctl_front ctl_skepctl = {
 		"small isolated Linux systems on one host: make, limit, enter, suspend, move them",
 	.global = globals,
 	.commands = commands,
+	.exit_codes = true,
 };
