@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The state of a container behind a migration's journal. */
+#include "checkpoint/life.h"
+
+#include <errno.h>
+
+#include "base/err.h"
+#include "base/own.h"
+#include "checkpoint/suspend.h"
+#include "runtime/container.h"
+
+/* 1: it has processes, or may have. */
+static int runs(const struct ct_system *s, struct err *e)
+{
+	auto_ct struct ct ct = CT_INIT;
+	enum ct_status status;
+	int r = ct_open(s->host->state, s->d.name, NULL, &ct, e);
+
+	if (r < 0 && e->class == ERR_NO_SUCH_CT) {
+		err_clear(e);
+		return 0;
+	}
+	if (r >= 0)
+		r = ct_status(&ct, &status, e);
+	if (r < 0)
+		return r;
+	switch (status) {
+	case CT_STOPPED:
+		return 0;
+	case CT_RUNNING:
+		return 1;
+	case CT_PAUSED:
+		err_set(e, EBUSY, "it is paused");
+		err_hint(e, "let it go on first: skepctl resume %s", s->d.name);
+		return err_class(e, ERR_RUNNING);
+	case CT_CREATING:
+	case CT_CREATED:
+		break;
+	}
+	err_set(e, EBUSY, "it is just being started");
+	return err_class(e, ERR_RUNNING);
+}
+
+int cr_life_now(const struct ct_system *s, enum cr_life *life, struct err *e)
+{
+	int r = runs(s, e);
+
+	if (r > 0)
+		*life = CR_LIFE_RUNNING;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = cr_checkpoint_exists(s, e);
+	if (r >= 0)
+		*life = r ? CR_LIFE_SUSPENDED : CR_LIFE_STOPPED;
+	return r < 0 ? r : 0;
+}
+
+int cr_life_restore(struct ct_system *s, enum cr_mode mode, enum cr_life was, struct err *e)
+{
+	enum cr_life now;
+	int r = cr_life_now(s, &now, e);
+
+	/* start and resume refuse a container that is migrating; if we die behind this line it is stopped or suspended, as any other. */
+	if (r >= 0)
+		r = cr_journal_remove(s->dir, e);
+	if (r < 0 || was != CR_LIFE_RUNNING || now == CR_LIFE_RUNNING)
+		return r;
+	if (now == CR_LIFE_SUSPENDED)
+		return cr_resume(s, e);
+	/* In mode suspend nobody stopped it: it ended by itself, or with the host. */
+	return mode == CR_MODE_RESTART ? ct_system_start(s, e) : 0;
+}
+
+int cr_life_clean(const struct ct_system *s, struct err *e)
+{
+	auto_ct struct ct ct = CT_INIT;
+	int r = ct_open(s->host->state, s->d.name, "migrate", &ct, e);
+
+	if (r < 0 && e->class == ERR_NO_SUCH_CT) {
+		err_clear(e);
+		return 0;
+	}
+	return r < 0 ? r : ct_delete(&ct, true, e);
+}
