@@ -316,7 +316,7 @@ static int move_capability(struct apply *a, char *to, char *from, const char *wo
 	int cap;
 
 	if (ns_caps_from_str(word, &cap, e) < 0) {
-		err_class(e, ERR_VALUE);
+		e->class = ERR_VALUE; /* not CONFIG: the word was typed here, not read from a file */
 		err_hint(e, "man 7 capabilities lists them");
 		return err_wrap(e, "%s", a->what);
 	}
