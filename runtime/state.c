@@ -217,7 +217,13 @@ int ct_state_remove(struct ct *ct, struct err *e)
 		return -e->no;
 	if (renameat(root, ct->s.id, root, gone) < 0 && errno != ENOENT)
 		return err_sys(e, "remove the state of container %s", ct->s.id);
-	return file_remove_tree_at(root, gone, e);
+	/* The monitor holds the directory and may be noting in it how init ended: two files at most, and then it is done. */
+	for (int i = 0; i < TRIES; i++) {
+		if (file_remove_tree_at(root, gone, e) >= 0 || e->no != ENOTEMPTY)
+			break;
+		err_clear(e);
+	}
+	return e->no ? -e->no : file_remove_tree_at(root, gone, e);
 }
 
 static int is_container(const struct dirent *d)

@@ -27,7 +27,9 @@ skep_setup() {
 	SKEP_ID=$$_${BATS_TEST_NUMBER:-0}
 	SKEP_DIR=${SKEP_DIR:-$BATS_TEST_TMPDIR}
 	SKEP_HOSTS=() SKEP_SPAWNED=() SKEP_PORTS=0
-	snapshot_host >"$SKEP_DIR/before"
+	# In the environment of all that the test starts, and of what that starts.
+	export SKEP_TEST_MARK=$SKEP_DIR
+	echo 0 >"$SKEP_DIR/names"
 	mkdir "$SKEP_DIR/net"
 	host_bare here
 }
@@ -43,13 +45,35 @@ skep_teardown() {
 	for name in "$SKEP_DIR"/net/*.ns; do
 		[ ! -e "$name" ] || { umount "$name" && rm "$name"; } || rc=1
 	done
-	[ -z "${BATS_TEST_COMPLETED:-}" ] || assert_no_leak "$SKEP_DIR/before" 10 || rc=1
+	[ -z "${BATS_TEST_COMPLETED:-}" ] || nothing_left || rc=1
 	return $rc
 }
 
+# Called in subshells: the count is in a file.
 ct_name() {
-	SKEP_CT=$((${SKEP_CT:-0} + 1))
-	echo "t${SKEP_ID//_/-}-$SKEP_CT"
+	local n=$(($(cat "$SKEP_DIR/names") + 1))
+	echo $n >"$SKEP_DIR/names"
+	echo "t${SKEP_ID//_/-}-$n"
+}
+
+# What is ours on this machine: others may work at the same time. All of the host is compared by tests/run, once a file.
+test_things() {
+	local f
+	find /sys/fs/cgroup -type d -name "*t${SKEP_ID//_/-}-*" -printf 'cgroup %p\n' 2>/dev/null
+	awk -v dir="$SKEP_DIR/" 'index($0, dir) { print "mount", $5 }' /proc/self/mountinfo
+	grep -lF "$SKEP_DIR/" /sys/block/loop*/loop/backing_file 2>/dev/null
+	for f in /proc/[0-9]*; do # the list is made before the first grep runs
+		! grep -qszxF "SKEP_TEST_MARK=$SKEP_DIR" "$f/environ" && ! grep -qszF "$SKEP_DIR/" "$f/cmdline" ||
+			printf 'process %s %s\n' "${f#/proc/}" "$(tr '\0' ' ' <"$f/cmdline")"
+	done
+}
+
+nothing_of_test() { [ -z "$(test_things)" ]; }
+nothing_left() {
+	wait_for 5 nothing_of_test 2>/dev/null && return 0
+	printf 'left behind:\n'
+	test_things
+	return 1
 }
 
 # State roots of a host, and a skepctl and a skep that use them.

@@ -1,33 +1,42 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What a container can see of the host, what the host keeps of a container, and that the checks for it can fail.
 
+bats_require_minimum_version 1.5.0
 load ../lib/skep
 
 setup() { skep_setup; }
 teardown() { skep_teardown; }
 
 @test "the look at the host sees what could be left behind" {
-	[ -z "$(host_diff "$SKEP_DIR/before")" ]
-	group=$(find /sys/fs/cgroup -maxdepth 1 -name pids -o -maxdepth 1 -name cgroup.procs | head -n1)
+	snapshot_host >"$SKEP_DIR/before"
+	[ -z "$(test_things)" ]
+	group=/sys/fs/cgroup/pids
 	[ -d "$group" ] || group=/sys/fs/cgroup
-	mkdir "$group/skep-leak-$$"
-	run assert_no_leak "$SKEP_DIR/before" 0
-	rmdir "$group/skep-leak-$$"
-	[ "$status" = 1 ]
-	[[ $output == *"+ cgroup $group/skep-leak-$$"* ]]
+	group=$group/skep-$(ct_name)
+	mkdir "$group"
+	run host_diff "$SKEP_DIR/before"
+	run -0 test_things
+	rmdir "$group"
+	[[ $output == "cgroup $group" ]]
 	mkdir "$SKEP_DIR/m"
 	mount -t tmpfs leak "$SKEP_DIR/m"
-	run assert_no_leak "$SKEP_DIR/before" 0
-	umount "$SKEP_DIR/m"
-	[ "$status" = 1 ]
+	run -0 host_diff "$SKEP_DIR/before"
 	[[ $output == *"+ mount $SKEP_DIR/m tmpfs"* ]]
+	run -0 test_things
+	umount "$SKEP_DIR/m"
+	[[ $output == "mount $SKEP_DIR/m" ]]
+	spawn here /dev/null sleep 100
+	wait_for 5 sleeps
+	run -0 test_things
+	stop_spawned "$SPAWNED" || true
+	[[ $output == "process $SPAWNED sleep 100 " ]]
 	in_net here ip link add leak0 type bridge
 	run net_is_as_new here
 	in_net here ip link del leak0
 	[ "$status" = 1 ]
 	[[ $output == *leak0* ]]
-	assert_no_leak "$SKEP_DIR/before"
 }
+sleeps() { [[ $(readlink "/proc/$SPAWNED/exe") == */sleep ]]; }
 
 @test "a container sees no process, mount, link, cgroup or capability that is not its own" {
 	template_busybox here

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A container's life through skepctl, and what is refused when.
 
+bats_require_minimum_version 1.5.0
 load ../lib/skep
 
 setup() {
@@ -100,12 +101,12 @@ init_of() { skepctl list -H -o pid "$1"; }
 @test "exec gets nothing of the host: descriptors, environment, ids" {
 	c=$(ct_name)
 	skepctl create "$c" --template probe --network none --start
-	skepctl exec "$c" -- /probe fds 7</etc/hostname 9<"$SKEP_DIR/before"
+	skepctl exec "$c" -- /probe fds 7</etc/hostname 9<"$SKEP_DIR/names"
 	for p in $(init_of "$c"); do
 		# Init and its monitor hold no file of the command that started them.
-		run -1 grep -z "^HOST_MARK\|^BATS" "/proc/$p/environ"
+		run -1 grep -z "^SKEP_TEST_MARK\|^BATS" "/proc/$p/environ"
 		run ls -l "/proc/$p/fd"
-		[[ $output != *"$SKEP_DIR/before"* && $output != *socket* ]]
+		[[ $output != *"$SKEP_DIR"* && $output != *socket* ]]
 	done
 }
 
