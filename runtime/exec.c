@@ -467,7 +467,7 @@ int ct_exec(const struct ct *ct, const struct ct_exec *how, struct ct_executed *
 	if (r >= 0)
 		r = enter(&en, ct, out, e);
 	if (r < 0) {
-		reap(out->pid);
+		ct_exec_kill(out);
 		ct_executed_done(out);
 	}
 	own_close_fd(&en.init);
@@ -477,6 +477,12 @@ int ct_exec(const struct ct *ct, const struct ct_exec *how, struct ct_executed *
 	ns_seccomp_done(&en.filter);
 	free(en.env);
 	return r;
+}
+
+void ct_exec_kill(struct ct_executed *run)
+{
+	reap(run->pid);
+	run->pid = 0;
 }
 
 void ct_executed_done(struct ct_executed *run)

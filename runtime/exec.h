@@ -50,3 +50,6 @@ int ct_exec_wait(struct ct_executed *run, struct err *e);
 int ct_exec_signals(struct err *e);
 
 void ct_executed_done(struct ct_executed *run);
+
+/* Kills and reaps a program that nobody can be told of. */
+void ct_exec_kill(struct ct_executed *run);

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* skep create, start, run: a bundle becomes a container. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "ctl/oci.h"
+#include "runtime/container.h"
+#include "runtime/exec.h"
+
+/* Everything but the start. On failure nothing remains. ct is locked and the caller's, as is what is in made. */
+static int create(const struct ctl_line *line, bool detached, struct ct *ct,
+		  struct ct_created *made, struct err *e)
+{
+	const char *bundle = ctl_value(line, "bundle"), *socket = ctl_value(line, "console-socket");
+	const char *pid_file = ctl_value(line, "pid-file");
+	auto_spec struct ct_spec spec = {0};
+	auto_fd int cache = -EBADF;
+	struct ct_create how = {.state_root = ctl_oci_root(line),
+				.id = line->words[0],
+				.spec = &spec,
+				.stdio = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}};
+	struct err ignored = {0};
+	uint64_t since = log_now_ns();
+	int r = ctl_oci_preserved(line, &how.preserve_fds, e);
+
+	if (r >= 0)
+		r = ct_spec_load(bundle ? bundle : ".", &spec, e);
+	if (r >= 0)
+		r = ctl_oci_listen_env(&spec.process, e);
+	if (r >= 0)
+		r = ctl_oci_judge_console(line, spec.process.terminal, detached, e);
+	if (r < 0)
+		return r;
+	log_step("read the bundle", &since);
+	cache = spec.seccomp || spec.seccomp_profile ? ctl_oci_cache(line) : -EBADF;
+	how.cache_dir = cache;
+	r = ct_create(&how, ct, made, e);
+	if (r < 0)
+		return r;
+	if (pid_file)
+		r = ctl_oci_write_pid(pid_file, ct->s.pid, e);
+	if (r >= 0 && socket)
+		r = ctl_oci_send_console(socket, made->console, e);
+	if (r < 0 && ct_delete(ct, true, &ignored) < 0)
+		log_warn("clean up after a failed create: %s", ignored.text);
+	log_step("create", &since);
+	return r;
+}
+
+static void created_done(struct ct_created *made)
+{
+	own_close_fd(&made->pidfd);
+	own_close_fd(&made->console);
+	own_close_fd(&made->netns);
+}
+
+#define CREATED_INIT                                                 \
+	{                                                            \
+		.pidfd = -EBADF, .console = -EBADF, .netns = -EBADF, \
+	}
+#define auto_created __attribute__((cleanup(created_done)))
+
+static int run_create(struct ctl_line *line, struct err *e)
+{
+	auto_created struct ct_created made = CREATED_INIT;
+	auto_ct struct ct ct = CT_INIT;
+
+	return create(line, true, &ct, &made, e);
+}
+
+static int run_start(struct ctl_line *line, struct err *e)
+{
+	auto_ct struct ct ct = CT_INIT;
+	int r = ctl_oci_open(line, "start", &ct, e);
+
+	return r < 0 ? r : ct_start(&ct, e);
+}
+
+/* When init has ended: unless somebody has deleted it meanwhile, or made another one of the name. */
+static int delete_ended(const struct ctl_line *line, const struct ct *mine, struct err *e)
+{
+	auto_ct struct ct ct = CT_INIT;
+	struct err why = {0};
+	int r = ct_open(mine->state_root, line->words[0], "delete", &ct, &why);
+
+	if (r < 0 && why.class == ERR_NO_SUCH_CT)
+		return 0;
+	if (r >= 0 && (ct.s.pid != mine->s.pid || ct.s.pid_start != mine->s.pid_start))
+		return 0;
+	if (r < 0)
+		*e = why;
+	return r < 0 ? r : ct_delete(&ct, true, e);
+}
+
+/* To the end of init, and the container's. Returns how init ended, as a shell sees it. */
+static int run_to_end(struct ctl_line *line, struct ct *ct, struct ct_created *made, struct err *e)
+{
+	struct ct_executed init = {
+		.pid = ct->s.pid, .pidfd = made->pidfd, .console = made->console};
+	struct err why = {0};
+	int status;
+
+	/* Others may have a say in it while it runs. */
+	own_close_fd(&ct->lock);
+	status = ct_exec_wait(&init, e);
+	if (ctl_flag(line, "keep"))
+		return status;
+	if (delete_ended(line, ct, &why) < 0) {
+		if (status >= 0)
+			*e = why;
+		return -e->no;
+	}
+	return status;
+}
+
+static int run_run(struct ctl_line *line, struct err *e)
+{
+	bool detached = ctl_flag(line, "detach");
+	auto_created struct ct_created made = CREATED_INIT;
+	auto_ct struct ct ct = CT_INIT;
+	struct err ignored = {0};
+	uint64_t since = log_now_ns();
+	int r = create(line, detached, &ct, &made, e);
+
+	if (r < 0)
+		return r;
+	if (!detached)
+		r = ct_exec_signals(e);
+	if (r >= 0)
+		r = ct_start(&ct, e);
+	log_step("create and start", &since);
+	if (r < 0) {
+		if (ct_delete(&ct, true, &ignored) < 0)
+			log_warn("clean up after a failed start: %s", ignored.text);
+		return -e->no;
+	}
+	if (detached)
+		return 0;
+	r = run_to_end(line, &ct, &made, e);
+	log_step("run and delete", &since);
+	return r;
+}
+
+static const struct ctl_option create_options[] = {
+	{.name = "bundle",
+	 .letter = 'b',
+	 .arg = "DIR",
+	 .help = "directory with config.json; the present one if not given"},
+	{.name = "pid-file", .arg = "FILE", .help = "write init's process id there"},
+	{.name = "console-socket",
+	 .arg = "SOCKET",
+	 .help = "send the terminal's master to this socket"},
+	{.name = "preserve-fds", .arg = "N", .help = "N descriptors from 3 on are the program's"},
+	{0},
+};
+static const struct ctl_option run_options[] = {
+	{.name = "detach", .letter = 'd', .help = "return when the program runs"},
+	{.name = "keep", .help = "do not delete the container when it has ended"},
+	{0},
+};
+static const struct ctl_option *const create_tables[] = {create_options, NULL};
+static const struct ctl_option *const run_tables[] = {create_options, run_options, NULL};
+
+const struct ctl_command ctl_oci_create = {
+	.name = "create",
+	.words = "ID",
+	.summary = "make a container from a bundle; its program waits for `start`",
+	.examples = {"skep create --bundle /srv/web web", "skep start web"},
+	.tables = create_tables,
+	.least = 1,
+	.most = 1,
+	.run = run_create,
+};
+
+const struct ctl_command ctl_oci_start = {
+	.name = "start",
+	.words = "ID",
+	.summary = "let a created container's program run",
+	.examples = {"skep start web"},
+	.least = 1,
+	.most = 1,
+	.run = run_start,
+};
+
+const struct ctl_command ctl_oci_run = {
+	.name = "run",
+	.words = "ID",
+	.summary = "create, start, wait for the end, delete",
+	.examples = {"skep run --bundle /srv/web web", "skep run -d --pid-file /run/web.pid web"},
+	.tables = run_tables,
+	.least = 1,
+	.most = 1,
+	.run = run_run,
+};

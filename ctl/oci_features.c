@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* skep spec, features: a first config.json, and what of the runtime-spec there is. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "ctl/oci.h"
+#include "ctl/report.h"
+#include "ns/caps.h"
+
+/* clang-format off */
+static const char config[] =
+	"{\n"
+	"  \"ociVersion\": \"1.2.0\",\n"
+	"  \"process\": {\n"
+	"    \"terminal\": true,\n"
+	"    \"user\": {\"uid\": 0, \"gid\": 0},\n"
+	"    \"args\": [\"sh\"],\n"
+	"    \"env\": [\n"
+	"      \"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\",\n"
+	"      \"TERM=xterm\"\n"
+	"    ],\n"
+	"    \"cwd\": \"/\",\n"
+	"    \"capabilities\": {\n"
+	"      \"bounding\": [\"CAP_AUDIT_WRITE\", \"CAP_KILL\", \"CAP_NET_BIND_SERVICE\"],\n"
+	"      \"effective\": [\"CAP_AUDIT_WRITE\", \"CAP_KILL\", \"CAP_NET_BIND_SERVICE\"],\n"
+	"      \"permitted\": [\"CAP_AUDIT_WRITE\", \"CAP_KILL\", \"CAP_NET_BIND_SERVICE\"]\n"
+	"    },\n"
+	"    \"rlimits\": [{\"type\": \"RLIMIT_NOFILE\", \"hard\": 1024, \"soft\": 1024}],\n"
+	"    \"noNewPrivileges\": true\n"
+	"  },\n"
+	"  \"root\": {\n"
+	"    \"path\": \"rootfs\",\n"
+	"    \"readonly\": true\n"
+	"  },\n"
+	"  \"hostname\": \"skep\",\n"
+	"  \"mounts\": [\n"
+	"    {\"destination\": \"/proc\", \"type\": \"proc\", \"source\": \"proc\"},\n"
+	"    {\n"
+	"      \"destination\": \"/dev\",\n"
+	"      \"type\": \"tmpfs\",\n"
+	"      \"source\": \"tmpfs\",\n"
+	"      \"options\": [\"nosuid\", \"strictatime\", \"mode=755\", \"size=65536k\"]\n"
+	"    },\n"
+	"    {\n"
+	"      \"destination\": \"/dev/pts\",\n"
+	"      \"type\": \"devpts\",\n"
+	"      \"source\": \"devpts\",\n"
+	"      \"options\": [\n"
+	"        \"nosuid\", \"noexec\", \"newinstance\", \"ptmxmode=0666\", \"mode=0620\", \"gid=5\"\n"
+	"      ]\n"
+	"    },\n"
+	"    {\n"
+	"      \"destination\": \"/dev/shm\",\n"
+	"      \"type\": \"tmpfs\",\n"
+	"      \"source\": \"shm\",\n"
+	"      \"options\": [\"nosuid\", \"noexec\", \"nodev\", \"mode=1777\", \"size=65536k\"]\n"
+	"    },\n"
+	"    {\n"
+	"      \"destination\": \"/dev/mqueue\",\n"
+	"      \"type\": \"mqueue\",\n"
+	"      \"source\": \"mqueue\",\n"
+	"      \"options\": [\"nosuid\", \"noexec\", \"nodev\"]\n"
+	"    },\n"
+	"    {\n"
+	"      \"destination\": \"/sys\",\n"
+	"      \"type\": \"sysfs\",\n"
+	"      \"source\": \"sysfs\",\n"
+	"      \"options\": [\"nosuid\", \"noexec\", \"nodev\", \"ro\"]\n"
+	"    },\n"
+	"    {\n"
+	"      \"destination\": \"/sys/fs/cgroup\",\n"
+	"      \"type\": \"cgroup\",\n"
+	"      \"source\": \"cgroup\",\n"
+	"      \"options\": [\"nosuid\", \"noexec\", \"nodev\", \"relatime\", \"ro\"]\n"
+	"    }\n"
+	"  ],\n"
+	"  \"linux\": {\n"
+	"    \"resources\": {\"devices\": [{\"allow\": false, \"access\": \"rwm\"}]},\n"
+	"    \"namespaces\": [\n"
+	"      {\"type\": \"pid\"},\n"
+	"      {\"type\": \"network\"},\n"
+	"      {\"type\": \"ipc\"},\n"
+	"      {\"type\": \"uts\"},\n"
+	"      {\"type\": \"mount\"},\n"
+	"      {\"type\": \"cgroup\"}\n"
+	"    ],\n"
+	"    \"maskedPaths\": [\n"
+	"      \"/proc/acpi\", \"/proc/asound\", \"/proc/kcore\", \"/proc/keys\",\n"
+	"      \"/proc/latency_stats\", \"/proc/timer_list\", \"/proc/timer_stats\",\n"
+	"      \"/proc/sched_debug\", \"/sys/firmware\", \"/proc/scsi\"\n"
+	"    ],\n"
+	"    \"readonlyPaths\": [\n"
+	"      \"/proc/bus\", \"/proc/fs\", \"/proc/irq\", \"/proc/sys\", \"/proc/sysrq-trigger\"\n"
+	"    ]\n"
+	"  }\n"
+	"}\n";
+/* clang-format on */
+
+static int run_spec(struct ctl_line *line, struct err *e)
+{
+	const char *bundle = ctl_value(line, "bundle");
+	auto_fd int dir = open(bundle ? bundle : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_fd int fd = -EBADF;
+
+	if (dir < 0)
+		return err_sys(e, "open %s", bundle ? bundle : ".");
+	fd = openat(dir, "config.json", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd < 0) {
+		err_sys(e, "make config.json");
+		return e->no == EEXIST ? err_hint(e, "remove it first") : -e->no;
+	}
+	return file_write_all(fd, config, strlen(config), e);
+}
+
+static const char *const namespaces[] = {
+#define X(name, word, flag, file) word,
+	CT_NAMESPACES(X)
+#undef X
+		NULL};
+
+static const char *const mount_options[] = {
+	"async",       "atime",		 "bind",      "defaults",     "dev",
+	"diratime",    "dirsync",	 "exec",      "idmap",	      "noatime",
+	"nodev",       "nodiratime",	 "noexec",    "norelatime",   "nostrictatime",
+	"nosuid",      "nosymfollow",	 "private",   "ratime",	      "rbind",
+	"rdev",	       "rdiratime",	 "relatime",  "remount",      "rexec",
+	"ridmap",      "rnoatime",	 "rnodev",    "rnodiratime",  "rnoexec",
+	"rnorelatime", "rnostrictatime", "rnosuid",   "rnosymfollow", "ro",
+	"rprivate",    "rrelatime",	 "rro",	      "rrw",	      "rshared",
+	"rslave",      "rstrictatime",	 "rsuid",     "rsymfollow",   "runbindable",
+	"rw",	       "shared",	 "slave",     "strictatime",  "suid",
+	"symfollow",   "sync",		 "tmpcopyup", "unbindable",   NULL};
+
+static const char *const seccomp_actions[] = {
+	"SCMP_ACT_ALLOW",	 "SCMP_ACT_ERRNO",	 "SCMP_ACT_KILL",
+	"SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",
+	"SCMP_ACT_TRACE",	 "SCMP_ACT_TRAP",	 NULL};
+
+static const char *const seccomp_operators[] = {"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT",
+						"SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ",
+						"SCMP_CMP_NE", NULL};
+
+static json_t *strings(const char *const list[])
+{
+	json_t *j = json_array();
+
+	for (; *list; list++)
+		json_array_append_new(j, json_string(*list));
+	return j;
+}
+
+static json_t *capabilities(void)
+{
+	json_t *j = json_array();
+	char name[32];
+
+	for (int cap = 0; cap < 64 && ns_caps_all() >> cap & 1; cap++)
+		json_array_append_new(j, json_string(ns_caps_to_str(cap, name, sizeof(name))));
+	return j;
+}
+
+/* runtime-spec, features.md. */
+static int run_features(struct ctl_line *line, struct err *e)
+{
+	auto_json json_t *j = json_pack(
+		"{s:s, s:s, s:[], s:o, s:{s:o, s:o, s:{s:b, s:b, s:b, s:b, s:b}, s:{s:b, s:o, s:o}, "
+		"s:{s:b}, s:{s:b}, s:{s:b}, s:{s:{s:b}}}}",
+		"ociVersionMin", "1.0.0", "ociVersionMax", CTL_OCI_VERSION, "hooks", "mountOptions",
+		strings(mount_options), "linux", "namespaces", strings(namespaces), "capabilities",
+		capabilities(), "cgroup", "v1", 1, "v2", 1, "systemd", 0, "systemdUser", 0, "rdma",
+		0, "seccomp", "enabled", 1, "actions", strings(seccomp_actions), "operators",
+		strings(seccomp_operators), "apparmor", "enabled", 0, "selinux", "enabled", 0,
+		"intelRdt", "enabled", 0, "mountExtensions", "idmap", "enabled", 1);
+	auto_free char *text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
+
+	(void)line;
+	if (!text)
+		return err_set(e, ENOMEM, "out of memory for JSON");
+	puts(text);
+	return ctl_flush(e);
+}
+
+static const struct ctl_option spec_options[] = {
+	{.name = "bundle", .letter = 'b', .arg = "DIR", .help = "write it there, not here"},
+	{0},
+};
+static const struct ctl_option *const spec_tables[] = {spec_options, NULL};
+
+const struct ctl_command ctl_oci_spec = {
+	.name = "spec",
+	.words = "",
+	.summary = "write a first config.json, to be changed by hand",
+	.examples = {"skep spec --bundle /srv/web"},
+	.tables = spec_tables,
+	.run = run_spec,
+};
+
+const struct ctl_command ctl_oci_features = {
+	.name = "features",
+	.words = "",
+	.summary = "print what of the runtime-spec there is, as JSON",
+	.examples = {"skep features | jq .linux.namespaces"},
+	.run = run_features,
+};

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Between skep and its caller: descriptors, the terminal's socket, the pid file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "base/size.h"
+#include "ctl/oci.h"
+
+#define PRESERVE_MOST	   1000
+#define CONSOLE_TIMEOUT_S  10
+#define FIRST_PRESERVED_FD 3
+
+int ctl_oci_preserved(const struct ctl_line *line, int *count, struct err *e)
+{
+	const char *more = ctl_value(line, "preserve-fds"), *listen = getenv("LISTEN_FDS");
+	int64_t n = 0, of_listen = 0;
+
+	if (listen && size_parse_number("$LISTEN_FDS", listen, 0, PRESERVE_MOST, &of_listen, e) < 0)
+		return -e->no;
+	if (more && size_parse_number("--preserve-fds", more, 0, PRESERVE_MOST, &n, e) < 0)
+		return -e->no;
+	n += of_listen;
+	/* One that is not open would become whatever we open next; one that is CLOEXEC is ours already, not inherited. */
+	for (int fd = FIRST_PRESERVED_FD; fd < FIRST_PRESERVED_FD + n; fd++)
+		if (fcntl(fd, F_GETFD) != 0) {
+			err_set(e, EBADF, "descriptor %d is to be preserved, but is not open", fd);
+			return err_class(e, ERR_VALUE);
+		}
+	*count = (int)n;
+	return 0;
+}
+
+int ctl_oci_listen_env(struct ct_process *p, struct err *e)
+{
+	const char *listen = getenv("LISTEN_FDS");
+	char *fds = NULL, *pid = NULL;
+	size_t n = 0;
+	char **env;
+
+	if (!listen || !*listen)
+		return 0;
+	while (p->env && p->env[n])
+		n++;
+	env = realloc(p->env, (n + 3) * sizeof(*env));
+	if (env)
+		p->env = env;
+	if (!env || asprintf(&fds, "LISTEN_FDS=%s", listen) < 0 ||
+	    !(pid = strdup("LISTEN_PID=1"))) {
+		free(fds);
+		return err_set(e, ENOMEM, "out of memory for the environment");
+	}
+	env[n] = fds;
+	env[n + 1] = pid;
+	env[n + 2] = NULL;
+	return 0;
+}
+
+int ctl_oci_judge_console(const struct ctl_line *line, bool terminal, bool detached, struct err *e)
+{
+	bool has_socket = ctl_flag(line, "console-socket");
+
+	if (terminal && detached && !has_socket)
+		err_set(e, EINVAL,
+			"cannot allocate a terminal without --console-socket: nobody would hold it");
+	else if (has_socket && !terminal)
+		err_set(e, EINVAL, "--console-socket: the process wants no terminal");
+	else if (has_socket && !detached)
+		err_set(e, EINVAL, "--console-socket: only with --detach");
+	else
+		return 0;
+	return err_class(e, ERR_VALUE);
+}
+
+static int connect_to(const char *path, struct err *e)
+{
+	const struct timeval limit = {.tv_sec = CONSOLE_TIMEOUT_S};
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	auto_fd int at = open(path, O_PATH | O_CLOEXEC);
+	auto_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (at < 0)
+		return err_sys(e, "open console socket %s", path);
+	if (fd < 0)
+		return err_sys(e, "make a socket");
+	/* By way of its descriptor a path of any length fits into sun_path. Who never accepts must not hold us for ever. */
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d", at);
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0 ||
+	    connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
+		err_sys(e, "connect to console socket %s", path);
+		return e->no == EAGAIN ? err_hint(e, "nobody accepts on it") : -e->no;
+	}
+	return take_fd(&fd);
+}
+
+int ctl_oci_send_console(const char *path, int console, struct err *e)
+{
+	/* The data are the terminal's name; readers look at the descriptor only. */
+	static char name[] = "/dev/ptmx";
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {.iov_base = name, .iov_len = sizeof(name)};
+	struct msghdr mh = {.msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control.buf,
+			    .msg_controllen = sizeof(control.buf)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
+	auto_fd int fd = connect_to(path, e);
+
+	if (fd < 0)
+		return fd;
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &console, sizeof(int));
+	if (sendmsg(fd, &mh, MSG_NOSIGNAL) < 0)
+		return err_sys(e, "send the terminal to console socket %s", path);
+	return 0;
+}
+
+int ctl_oci_write_pid(const char *path, pid_t pid, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	auto_free char *parent = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	auto_fd int dir = -EBADF;
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d", pid);
+
+	if (!parent)
+		return err_set(e, ENOMEM, "out of memory for a path");
+	dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_sys(e, "pid file: open %s", parent);
+	if (file_replace_volatile_at(dir, slash ? slash + 1 : path, text, (size_t)n, 0644, e) < 0)
+		return err_wrap(e, "pid file");
+	return 0;
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* skep: the OCI runtime command. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "ctl/help.h"
+#include "ctl/oci.h"
+#include "ctl/report.h"
+#include "ctl/skepctl.h"
+
+/* Whoever called us without one of 0, 1, 2 must not find a file of ours in its place. */
+static void fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
+
+static int help(const struct ctl_line *line, struct err *e)
+{
+	if (line->command)
+		ctl_help_command(&ctl_oci, line->command, stdout);
+	else
+		ctl_help_front(&ctl_oci, stdout);
+	return ctl_flush(e);
+}
+
+static int run(struct ctl_line *line, int argc, char **argv, struct err *e)
+{
+	int r = ctl_parse(&ctl_oci, argc, argv, line, e);
+
+	/* Asked for without a command, which the parser misses. */
+	if (!line->command && ctl_flag(line, "version")) {
+		err_clear(e);
+		printf("skep version %s\nspec: %s\n", SKEP_VERSION, CTL_OCI_VERSION);
+		return ctl_flush(e);
+	}
+	if (r < 0)
+		return r;
+	if (line->help)
+		return help(line, e);
+	r = ctl_oci_log_open(line, e);
+	return r < 0 ? r : line->command->run(line, e);
+}
+
+int main(int argc, char **argv)
+{
+	struct ctl_line line;
+	struct err e = {0};
+	int r;
+
+	fill_standard_descriptors();
+	r = run(&line, argc, argv, &e);
+	return r < 0 ? ctl_oci_report(&line, &e) : r;
+}
