@@ -21,6 +21,7 @@ const char *const fault_list[] = {
 	"stop.signal", "stop.kill",
 	"pause.freeze",
 	"delete.ledger", "delete.state",
+	"set.limits", "set.network", "set.save",
 	"destroy.end", "destroy.hide", "destroy.remove",
 	NULL};
 /* clang-format on */

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Changing a system container: judged, applied where it runs, saved; or nothing of it. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "runtime/live.h"
+#include "runtime/reservation.h"
+#include "runtime/state.h"
+#include "runtime/system.h"
+#include "storage/disk.h"
+
+static int never(const char *what, struct err *e)
+{
+	err_set(e, EINVAL, "its %s cannot be changed", what);
+	err_hint(e, "make another container, and destroy this one");
+	return err_class(e, ERR_VALUE);
+}
+
+/* What the files on disk depend on. */
+static int refuse_always(const struct ct_definition *old, const struct ct_definition *new,
+			 struct err *e)
+{
+	if (strcmp(old->name, new->name) != 0)
+		return never("name", e);
+	if (strcmp(old->uuid, new->uuid) != 0)
+		return never("uuid", e);
+	if (strcmp(old->template, new->template) != 0)
+		return never("template", e);
+	if (old->id_base != new->id_base)
+		return never("id range", e);
+	if (!old->disk_bytes != !new->disk_bytes)
+		return never(old->disk_bytes ? "disk image" : "directory into a disk image", e);
+	return 0;
+}
+
+static int stop_first(const char *what, const struct ct_definition *old, bool suspended,
+		      struct err *e)
+{
+	err_set(e, EBUSY, "its %s cannot change while it %s", what,
+		suspended ? "is suspended" : "runs");
+	err_hint(e,
+		 suspended ? "resume it, or drop its memory: skepctl stop %s"
+			   : "stop it first: skepctl stop %s",
+		 old->name);
+	return err_class(e, ERR_RUNNING);
+}
+
+/* All of an interface but addresses, gateways and rate. */
+static bool same_interface(const struct net_if *a, const struct net_if *b)
+{
+	return !strcmp(a->name, b->name) && a->mode == b->mode && !strcmp(a->bridge, b->bridge) &&
+	       !strcmp(a->uplink, b->uplink) && !memcmp(a->mac, b->mac, 6) && a->mtu == b->mtu &&
+	       a->guard == b->guard && a->isolated == b->isolated;
+}
+
+static bool same_addresses(const struct net_if *a, const struct net_if *b)
+{
+	if (a->addr_count != b->addr_count || a->gateway4.family != b->gateway4.family ||
+	    a->gateway6.family != b->gateway6.family)
+		return false;
+	for (size_t i = 0; i < a->addr_count; i++)
+		if (!net_addr_same(&a->addrs[i], &b->addrs[i]) ||
+		    a->addrs[i].prefix != b->addrs[i].prefix)
+			return false;
+	return (!a->gateway4.family || net_addr_same(&a->gateway4, &b->gateway4)) &&
+	       (!a->gateway6.family || net_addr_same(&a->gateway6, &b->gateway6));
+}
+
+static int refuse_while_it_lives(const struct ct_definition *old, const struct ct_definition *new,
+				 bool suspended, struct err *e)
+{
+	if (old->disk_bytes != new->disk_bytes)
+		return stop_first("disk", old, suspended, e);
+	if (old->network != new->network || old->net_count != new->net_count)
+		return stop_first("network", old, suspended, e);
+	for (unsigned i = 0; i < old->net_count; i++) {
+		if (!same_interface(&old->nets[i], &new->nets[i]))
+			return stop_first("network interfaces", old, suspended, e);
+		/* Its sockets are bound to them. */
+		if (suspended && !same_addresses(&old->nets[i], &new->nets[i]))
+			return stop_first("addresses", old, suspended, e);
+	}
+	return 0;
+}
+
+/* Whether something changed that a running one takes no notice of. */
+static bool for_next_start(const struct ct_definition *old, const struct ct_definition *new)
+{
+	return strcmp(old->hostname, new->hostname) != 0 || old->nesting != new->nesting ||
+	       strcmp(old->stop_signal, new->stop_signal) != 0 ||
+	       memcmp(old->init, new->init, sizeof(old->init)) != 0 ||
+	       memcmp(old->env, new->env, sizeof(old->env)) != 0 ||
+	       memcmp(old->cap_add, new->cap_add, sizeof(old->cap_add)) != 0 ||
+	       memcmp(old->cap_drop, new->cap_drop, sizeof(old->cap_drop)) != 0 ||
+	       /* A cpuset cannot be left empty: there is no "all" to write. */
+	       (old->limits.cpus[0] && !new->limits.cpus[0]) ||
+	       (old->limits.mems[0] && !new->limits.mems[0]);
+}
+
+static bool is_new(const struct ct_definition *old, const struct net_addr *a)
+{
+	for (unsigned i = 0; i < old->net_count; i++)
+		for (size_t k = 0; k < old->nets[i].addr_count; k++)
+			if (net_addr_same(&old->nets[i].addrs[k], a))
+				return false;
+	return true;
+}
+
+/* Fills what is to be picked, and asks who has the new addresses. The caller has the host lock until the definition is saved. */
+static int reserve(struct ct_system *s, const struct ct_definition *old, struct err *e)
+{
+	if (ct_reserve(s->host, &s->d, CT_RESERVE_CREATE, NULL, 0, e) < 0)
+		return -e->no;
+	for (unsigned i = 0; i < s->d.net_count; i++)
+		for (size_t k = 0; k < s->d.nets[i].addr_count; k++) {
+			const struct net_addr *a = &s->d.nets[i].addrs[k];
+			char text[NET_ADDR_STR_MAX];
+			int r = is_new(old, a) ? ct_addr_busy(&s->d.nets[i], a, e) : 0;
+
+			if (r < 0)
+				return r;
+			if (!r)
+				continue;
+			err_set(e, EADDRINUSE, "%s: somebody on the network has the address %s",
+				s->d.nets[i].name, net_addr_to_host_str(a, text));
+			return err_class(e, ERR_ADDR_IN_USE);
+		}
+	return 0;
+}
+
+static int save(struct ct_system *s, struct err *e)
+{
+	if (fault_at("set.save", e) < 0)
+		return -e->no;
+	return ct_definition_save(s->dir, &s->d, e);
+}
+
+/* Nothing runs: the files are all there is. A disk that has grown and is not on record is larger than promised, which harms nobody. */
+static int set_stopped(struct ct_system *s, const struct ct_definition *old, struct err *e)
+{
+	if (s->d.disk_bytes != old->disk_bytes &&
+	    st_disk_grow(s->dir, "disk.img", -EBADF, s->d.disk_bytes, e) < 0)
+		return -e->no;
+	return save(s, e);
+}
+
+/* The first cause is in the caller's err; what cannot be put back is a notice. */
+static void put_back(struct ct_system *s, struct ct *ct, const struct ct_definition *old)
+{
+	struct err why = {0};
+
+	if (ct_live_network(ct, &s->d, old, &why) < 0)
+		log_warn("container %s: put the network back: %s", old->name, why.text);
+	err_clear(&why);
+	if (ct_live_limits(ct, &s->d.limits, &old->limits, s->host->best_effort, &why) < 0)
+		log_warn("container %s: put the limits back: %s", old->name, why.text);
+}
+
+static int set_running(struct ct_system *s, const struct ct_definition *old, struct err *e)
+{
+	auto_ct struct ct ct = CT_INIT;
+	int r = ct_open(s->host->state, s->d.name, "set", &ct, e);
+
+	if (r >= 0)
+		r = ct_may(&ct, CT_EVENT_UPDATE, NULL, e);
+	if (r < 0)
+		return r;
+	r = fault_at("set.limits", e);
+	if (r >= 0)
+		r = ct_live_limits(&ct, &old->limits, &s->d.limits, s->host->best_effort, e);
+	if (r >= 0)
+		r = fault_at("set.network", e);
+	if (r >= 0)
+		r = ct_live_network(&ct, old, &s->d, e);
+	if (r >= 0)
+		r = save(s, e);
+	if (r < 0)
+		put_back(s, &ct, old);
+	return r < 0 ? r : for_next_start(old, &s->d);
+}
+
+static int judge(struct ct_system *s, const struct ct_definition *old, struct err *e)
+{
+	if (ct_definition_check(&s->d, e) < 0 || refuse_always(old, &s->d, e) < 0)
+		return -e->no;
+	return s->host->best_effort ? 0 : cg_limits_check(&s->d.limits, e);
+}
+
+static int set(struct ct_system *s, const struct ct_definition *old, struct err *e)
+{
+	auto_fd int lock = -EBADF;
+	enum ct_system_status status;
+
+	if (judge(s, old, e) < 0 || ct_system_status(s, &status, e) < 0)
+		return -e->no;
+	lock = ct_host_lock(s->host, "set", e);
+	if (lock < 0 || reserve(s, old, e) < 0)
+		return -e->no;
+	switch (status) {
+	case CT_SYSTEM_STOPPED:
+		return set_stopped(s, old, e);
+	case CT_SYSTEM_SUSPENDED:
+		if (refuse_while_it_lives(old, &s->d, true, e) < 0)
+			return -e->no;
+		return save(s, e) < 0 ? -e->no : 1;
+	case CT_SYSTEM_STARTING:
+	case CT_SYSTEM_RUNNING:
+	case CT_SYSTEM_PAUSED:
+		if (refuse_while_it_lives(old, &s->d, false, e) < 0)
+			return -e->no;
+		return set_running(s, old, e);
+	case CT_SYSTEM_MIGRATING:
+		err_set(e, EBUSY, "its migration is not finished");
+		return err_class(e, ERR_IN_DOUBT);
+	case CT_SYSTEM_BROKEN:
+		break;
+	}
+	return err_set(e, EINVAL, "its definition cannot be read");
+}
+
+int ct_system_set(struct ct_system *s, const struct ct_definition *old, struct err *e)
+{
+	int r = set(s, old, e);
+
+	return r < 0 ? err_wrap(e, "set container %s", old->name) : r;
+}
