@@ -29,7 +29,7 @@ static int show(const struct ct_system *s, struct walk *w, struct err *e)
 	if (status != CT_SYSTEM_RUNNING && status != CT_SYSTEM_PAUSED) {
 		if (w->all)
 			return 0;
-		err_set(e, ESRCH, "it is %s: there is nothing to count",
+		err_set(e, ESRCH, "container %s is %s: there is nothing to count", s->d.name,
 			ct_system_status_to_str(status));
 		err_hint(e, "skepctl start %s", s->d.name);
 		return err_class(e, ERR_NOT_RUNNING);

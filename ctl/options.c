@@ -194,6 +194,7 @@ int ctl_parse(const struct ctl_front *front, int argc, char **argv, struct ctl_l
 		int r;
 
 		if (strcmp(word, "--") == 0) {
+			line->words = argv;
 			for (i++; i < argc; i++)
 				argv[line->nwords++] = argv[i];
 			break;
@@ -219,6 +220,7 @@ int ctl_parse(const struct ctl_front *front, int argc, char **argv, struct ctl_l
 			continue;
 		}
 		/* Words are packed at the front of argv: what stood there has been read. */
+		line->words = argv;
 		argv[line->nwords++] = word;
 		i++;
 		if (line->command->tail && line->nwords > 1) {
@@ -226,11 +228,10 @@ int ctl_parse(const struct ctl_front *front, int argc, char **argv, struct ctl_l
 				argv[line->nwords++] = argv[i];
 		}
 	}
-	line->words = argv;
-	if (argc > 0)
+	if (line->nwords)
 		argv[line->nwords < argc ? line->nwords : argc] = NULL;
 	if (!line->command) {
-		if (line->help)
+		if (line->help || ctl_flag(line, "version"))
 			return 0;
 		return usage(e, line, "a command is missing", "");
 	}

@@ -65,7 +65,7 @@ struct ctl_line {
 /*
  * Parses argv of a front end: global options, verb, its options and words. Errors are class USAGE, with a hint that names the nearest verb or
  * option when there is one. `--help` anywhere before `--`, or `help` in the place of the
- * verb, sets line->help and drops the checks.
+ * verb, sets line->help and drops the checks; the flag `version` needs no verb.
  */
 int ctl_parse(const struct ctl_front *front, int argc, char **argv, struct ctl_line *line,
 	      struct err *e);

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/path.h"
 
 static const char *program = "skep";
 
@@ -47,7 +48,8 @@ static const char *container(const struct ctl_line *line)
 	if (!line->command || !line->nwords || !line->command->words ||
 	    strncmp(line->command->words, "NAME", 4) != 0)
 		return NULL;
-	return line->words[0];
+	/* What is no name could forge a second line. */
+	return path_name_ok(line->words[0]) ? line->words[0] : NULL;
 }
 
 int ctl_report(const struct ctl_line *line, const struct err *e)

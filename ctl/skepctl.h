@@ -21,6 +21,7 @@
 	X(destroy)      \
 	X(list)         \
 	X(info)         \
+	X(set)          \
 	X(exec)         \
 	X(enter)        \
 	X(console)      \
