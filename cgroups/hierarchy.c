@@ -76,10 +76,12 @@ static void find_by_mounts(struct cg_host *h)
 	if (!mounts)
 		return;
 	while (getmntent_r(mounts, &ent, buf, sizeof(buf))) {
+		/* The table also has mounts that others have been laid over. */
 		if (!strcmp(ent.mnt_type, "cgroup2") && !h->unified[0] &&
-		    strlen(ent.mnt_dir) < sizeof(h->unified))
+		    strlen(ent.mnt_dir) < sizeof(h->unified) && mount_version(ent.mnt_dir) == 2)
 			memcpy(h->unified, ent.mnt_dir, strlen(ent.mnt_dir) + 1);
-		if (!strcmp(ent.mnt_type, "cgroup") && hasmntopt(&ent, "name=systemd"))
+		if (!strcmp(ent.mnt_type, "cgroup") && hasmntopt(&ent, "name=systemd") &&
+		    mount_version(ent.mnt_dir) == 1)
 			note(h, CG_SYSTEMD, 1, ent.mnt_dir);
 	}
 	endmntent(mounts);
