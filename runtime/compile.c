@@ -99,19 +99,36 @@ static json_t *strings(const char *const *list, bool *bad)
 	return a;
 }
 
-static json_t *mount_list(bool *bad)
+static json_t *mount_entry(const char *where, const char *type, const char *source,
+			   const char *const *options, bool *bad)
 {
+	json_t *m = json_object();
+
+	set(m, "destination", json_string(where), bad);
+	set(m, "type", json_string(type), bad);
+	set(m, "source", json_string(source), bad);
+	set(m, "options", strings(options, bad), bad);
+	return m;
+}
+
+/*
+ * Only who owns the network namespace may mount its sysfs (sysfs_init_fs_context() in the kernel's fs/sysfs/mount.c), and the host's is not the
+ * container's: there the host's own mount is shown, recursively, as mounts below one of another user namespace cannot be taken off, and nothing of it
+ * can be written.
+ */
+static json_t *mount_list(enum ct_network network, bool *bad)
+{
+	static const char *const bind[] = {"rbind", "rro", "nosuid", "noexec", "nodev", NULL};
 	json_t *a = json_array();
 
-	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
-		json_t *m = json_object();
-
-		set(m, "destination", json_string(mounts[i].where), bad);
-		set(m, "type", json_string(mounts[i].type), bad);
-		set(m, "source", json_string(mounts[i].source), bad);
-		set(m, "options", strings(mounts[i].options, bad), bad);
-		push(a, m, bad);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++)
+		if (network == CT_NETWORK_HOST && !strcmp(mounts[i].type, "sysfs"))
+			push(a, mount_entry(mounts[i].where, "bind", "/sys", bind, bad), bad);
+		else
+			push(a,
+			     mount_entry(mounts[i].where, mounts[i].type, mounts[i].source,
+					 mounts[i].options, bad),
+			     bad);
 	return a;
 }
 
@@ -394,7 +411,7 @@ int ct_compile(const struct ct_definition *d, const struct ct_compile *how, json
 	set(c, "hostname", json_string(d->hostname[0] ? d->hostname : d->name), &bad);
 	set(c, "root", json_pack("{sssb}", "path", "rootfs", "readonly", 0), &bad);
 	set(c, "process", process(d, how, &bad), &bad);
-	set(c, "mounts", mount_list(&bad), &bad);
+	set(c, "mounts", mount_list(d->network, &bad), &bad);
 	set(c, "linux", linux_part(d, how, &bad), &bad);
 	set(c, "annotations", annotations(d, how, &bad), &bad);
 	if (bad)
