@@ -12,7 +12,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-struct err;
+#include "base/err.h"
+
 struct cr_hook;
 
 #define CR_WORDS_MAX 128
@@ -22,6 +23,7 @@ struct cr_hook;
 
 struct cr_criu {
 	const char *verb;
+	enum err_class class;
 	char program[256];
 	char *words[CR_WORDS_MAX]; /* owned, NULL-terminated */
 	unsigned word_count;
@@ -30,6 +32,9 @@ struct cr_criu {
 	int images; /* directory of the images and of the log; borrowed */
 	char log[32];
 	bool failed; /* a cr_criu_add() had no room or memory: cr_criu_run() says so */
+	/* I am criu's process, right before execve: what only it is to have (a mount namespace). May be NULL. Its err becomes that of cr_criu_start(). */
+	int (*prepare)(void *arg, struct err *e);
+	void *prepare_arg;
 };
 #define CR_CRIU_INIT             \
 	{                        \
@@ -42,8 +47,12 @@ struct cr_criu {
  */
 int cr_criu_find(char *out, struct err *e);
 
-/* verb: "dump", "restore", "lazy-pages", ... (a literal). The log is VERB.log in the images' directory. */
-int cr_criu_init(struct cr_criu *c, const char *verb, int images, struct err *e);
+/*
+ * verb: "dump", "restore", "lazy-pages", ... (a literal). The log is VERB.log in the images' directory, which is also criu's working directory. class: of
+ * what goes wrong (ERR_CHECKPOINT, ERR_RESTORE).
+ */
+int cr_criu_init(struct cr_criu *c, const char *verb, enum err_class class, int images,
+		 struct err *e);
 void cr_criu_done(struct cr_criu *c);
 
 /* Adds one word. A failure is kept and told by cr_criu_run(). */
@@ -59,7 +68,7 @@ int cr_criu_start(struct cr_criu *c, const struct cr_hook *hook, pid_t *pid, str
 
 /*
  * Serves the hook until criu (pidfd from cr_criu_start) has ended, and reaps it. Its failure is an err with cause and remedy from the log (explain.h), unless a
- * hook callback failed before: then it is that one's. class: of the err.
+ * hook callback failed before: then it is that one's.
  */
 int cr_criu_wait(struct cr_criu *c, struct cr_hook *hook, int pidfd, struct err *e);
 

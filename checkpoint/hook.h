@@ -4,13 +4,19 @@
 
 /*
  * Life: cr_hook_open() listens on a socket in the state directory; criu runs skep-criu-hook (skep_criu_hook_main.c) at each stage, with the stage in
- * CRTOOLS_SCRIPT_ACTION, the socket in SKEP_HOOK_SOCKET and what decides without us in SKEP_HOOK_DECIDED; the hook connects, sends stage and init's pid, and waits; we call the
+ * CRTOOLS_SCRIPT_ACTION, the socket and what decides without us in the environment (CR_HOOK_ENV_*); at a stage that has a callback the hook connects, sends stage and init's pid, and waits; we call the
  * stage's callback and send 0 or 1, which becomes the hook's exit status. cr_hook_close() removes the socket. criu closes all descriptors above 2
  * before it executes a script (cr_system_userns() in criu/util.c): that is why there is a name and no inherited descriptor.
  *
- * If we are dead the hook decides: post-dump is 0 when the file SKEP_HOOK_DECIDED exists, else 1; post-restore is 1; at pre-resume it kills
+ * If we are dead the hook decides: post-dump is 0 when the file `decided` exists, else 1; at pre-resume, while the file `undecided` exists, it kills
  * init, since criu does not look at that stage's status; all others are 0.
  */
+
+#define CR_HOOK_ENV_SOCKET    "SKEP_HOOK_SOCKET"
+#define CR_HOOK_ENV_STAGES    "SKEP_HOOK_STAGES" /* criu's words, each with a comma before and behind */
+#define CR_HOOK_ENV_DECIDED   "SKEP_HOOK_DECIDED"
+#define CR_HOOK_ENV_UNDECIDED "SKEP_HOOK_UNDECIDED"
+#define CR_HOOK_SOCKET_FILE   "criu.sock"
 
 #include <sys/types.h>
 
@@ -43,7 +49,9 @@ struct cr_hook {
 	int listener;
 	char socket_path[320];
 	char program[256];   /* skep-criu-hook */
-	const char *decided; /* absolute path, or NULL: nothing is decided without us; borrowed */
+	/* Absolute paths, borrowed. decided NULL: no dump is committed without us. undecided NULL: no restore is decided without us. */
+	const char *decided, *undecided;
+	char stages[200]; /* those with a callback; filled by cr_hook_ready() */
 	cr_hook_fn fn[CR_STAGE_COUNT]; /* NULL: 0 */
 	void *arg;
 	struct err *failed; /* where a failing callback's err goes; set by cr_criu_wait() */
@@ -57,6 +65,9 @@ struct cr_hook {
 /* dir: STATE/ID, path: the same as an absolute path. Fills listener, socket_path, program; the rest is the caller's. */
 int cr_hook_open(struct cr_hook *h, int dir, const char *path, struct err *e);
 void cr_hook_close(struct cr_hook *h);
+
+/* After fn[] is filled, before criu is started. */
+void cr_hook_ready(struct cr_hook *h);
 
 /* One client of the listener, which is readable: asks the callback, answers. 1: a callback failed (e is filled), 0: not. -errno: the talk itself failed. */
 int cr_hook_serve(struct cr_hook *h, struct err *e);

@@ -4,13 +4,13 @@
 
 /*
  * Called in the process that is to be init's parent (the later monitor): single-threaded, nothing of the container exists. Makes STATE/ID, cgroups,
- * limits, root file system, bridge; unshares the mount namespace of the calling process, where the root file system is attached for criu to take over; runs criu restore with
+ * limits, root file system, bridge, console; runs criu restore, in a mount namespace of its own where the root file system is attached, with
  * --restore-sibling, which makes init our child and its pidfd a thing that can be waited for.
  *
  * `ready` is called at criu's pre-resume stage: every task has all it had and is stopped before its first instruction; the network interfaces have guard, shape and routes; ct->s has init's pid. 0: they run. Not
  * 0: init is killed, and all is undone. criu itself does not look at the status of that stage (criu/cr-restore.c: `if (ret) pr_err("Pre-resume script ret code %d\n", ret)`), so it is the
  * hook that kills; post-restore, which criu does look at, comes too early: credentials, and all that can fail with them, are restored behind it.
- * If we die, the hook kills init.
+ * If we die, the hook kills init while the file `undecided` exists.
  */
 
 #include "runtime/container.h"
@@ -23,6 +23,7 @@ struct cr_restore {
 	int images;	     /* borrowed; opened for reading and for the log */
 	int (*ready)(struct ct *ct, void *arg, struct err *e); /* may be NULL */
 	void *arg;
+	const char *undecided; /* absolute path of a file that `ready` removes as its last act; NULL: without us nothing may run */
 	const char *const
 		*words; /* further words for criu (--lazy-pages...), NULL-terminated; or NULL */
 };

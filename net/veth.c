@@ -61,8 +61,8 @@ static int put_pair(struct net_nl *nl, const struct net_if *ifc, int master, int
 	return 0;
 }
 
-/* Host end: alias, isolation, up. A link takes its alias only after birth. */
-static void put_host_up(struct net_nl *nl, const struct net_if *ifc)
+/* Host end: alias, isolation, up or not yet. A link takes its alias only after birth, and isolation only as a bridge's port. */
+static void put_host_end(struct net_nl *nl, const struct net_if *ifc, bool up)
 {
 	struct ifinfomsg *m = net_nl_begin(nl, RTM_NEWLINK, 0, sizeof(*m), "set the host's end up");
 	struct nlmsghdr *h = net_nl_msg(nl);
@@ -71,7 +71,7 @@ static void put_host_up(struct net_nl *nl, const struct net_if *ifc)
 
 	if (!m)
 		return;
-	m->ifi_flags = IFF_UP;
+	m->ifi_flags = up ? IFF_UP : 0;
 	m->ifi_change = IFF_UP;
 	mnl_attr_put_strz(h, IFLA_IFNAME, ifc->host_name);
 	snprintf(alias, sizeof(alias), "skep:%s", ifc->alias);
@@ -153,7 +153,7 @@ int net_veth_pair(const struct net_if *ifc, int netns, struct err *e)
 		return r;
 	r = set_sysctls(ifc, e);
 	if (r >= 0) {
-		put_host_up(&nl, ifc);
+		put_host_end(&nl, ifc, true);
 		r = net_nl_commit(&nl, e);
 	}
 	if (r < 0)
@@ -287,6 +287,56 @@ int net_if_create(const struct net_if *ifc, int netns, struct err *e)
 	if (r < 0)
 		undo(ifc->host_name);
 	return r;
+}
+
+static void put_master(struct net_nl *nl, const char *name, int master)
+{
+	if (!net_nl_begin(nl, RTM_NEWLINK, 0, sizeof(struct ifinfomsg), "join the bridge"))
+		return;
+	mnl_attr_put_strz(net_nl_msg(nl), IFLA_IFNAME, name);
+	mnl_attr_put_u32(net_nl_msg(nl), IFLA_MASTER, (uint32_t)master);
+}
+
+int net_if_adopt(const struct net_if *ifc, struct err *e)
+{
+	auto_nl struct net_nl nl = {0};
+	int master = 0, r = net_if_check(ifc, e);
+
+	if (r >= 0)
+		r = net_nl_open(&nl, -1, e);
+	if (r >= 0 && ifc->mode == NET_MODE_BRIDGE)
+		r = master = find_bridge(&nl, ifc->bridge, e);
+	if (r >= 0)
+		r = set_sysctls(ifc, e);
+	if (r < 0)
+		return r;
+	if (master)
+		put_master(&nl, ifc->host_name, master);
+	put_host_end(&nl, ifc, false);
+	r = net_nl_commit(&nl, e);
+	if (r >= 0 && ifc->guard)
+		r = net_guard_set(ifc, e);
+	if (r >= 0 && ifc->rate_bits)
+		r = net_shape_set(ifc->host_name, ifc->rate_bits, e);
+	return r;
+}
+
+int net_if_open(const struct net_if *ifc, struct err *e)
+{
+	auto_nl struct net_nl nl = {0};
+	struct ifinfomsg *m;
+	int r = net_nl_open(&nl, -1, e);
+
+	if (r < 0)
+		return r;
+	m = net_nl_begin(&nl, RTM_NEWLINK, 0, sizeof(*m), "set the host's end up");
+	if (!m)
+		return err_set(e, ENOBUFS, "the batch is full");
+	m->ifi_flags = IFF_UP;
+	m->ifi_change = IFF_UP;
+	mnl_attr_put_strz(net_nl_msg(&nl), IFLA_IFNAME, ifc->host_name);
+	r = net_nl_commit(&nl, e);
+	return r >= 0 && ifc->mode == NET_MODE_ROUTED ? net_routed_add(ifc, e) : r;
 }
 
 int net_veth_destroy(const char *host_name, struct err *e)

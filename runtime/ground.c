@@ -2,6 +2,7 @@
 /* What a start and a restore stand on: the cgroup with its limits, the root file system as a detached mount. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -31,6 +32,23 @@ static int apply_devices(const struct cg *cg, const struct ct_spec *spec, struct
 		memcpy(all + cg_device_default_count, spec->device_rules,
 		       spec->n_device_rules * sizeof(*all));
 	return cg_devices_apply(cg, all, n, e);
+}
+
+void ct_ground_describe(struct ct *ct, const struct ct_spec *spec, const char *id, bool system)
+{
+	struct ct_state *s = &ct->s;
+
+	snprintf(s->bundle, sizeof(s->bundle), "%s", spec->bundle);
+	if (spec->cgroup)
+		snprintf(s->cgroup, sizeof(s->cgroup), "%s", spec->cgroup);
+	else
+		snprintf(s->cgroup, sizeof(s->cgroup), "skep/%s", id);
+	if (!spec->own[CT_NS_USER] || !ns_idmap_to_host(spec->uids, spec->n_uids, 0, &s->id_base))
+		s->id_base = 0;
+	s->stop_signal = spec->stop_signal;
+	s->stop_timeout_s = spec->stop_timeout_s;
+	s->system = system;
+	s->annotations = json_incref(spec->annotations);
 }
 
 int ct_ground_cgroup(struct ct *ct, const struct ct_spec *spec, bool best_effort, struct cg *cg,

@@ -4,6 +4,9 @@
 
 #include "runtime/container.h"
 
+/* Fills ct->s with what the spec says; id names the default cgroup. */
+void ct_ground_describe(struct ct *ct, const struct ct_spec *spec, const char *id, bool system);
+
 /* Notes, makes, limits and delegates the control group. cg is the caller's, also after a failure. */
 int ct_ground_cgroup(struct ct *ct, const struct ct_spec *spec, bool best_effort, struct cg *cg,
 		     struct err *e);

@@ -342,29 +342,11 @@ static int note_pid(struct making *m, struct err *e)
 	return r < 0 ? r : ct_state_save(m->ct, e);
 }
 
-static void fill_state(struct making *m)
-{
-	const struct ct_spec *spec = m->how->spec;
-	struct ct_state *s = &m->ct->s;
-
-	snprintf(s->bundle, sizeof(s->bundle), "%s", spec->bundle);
-	if (spec->cgroup)
-		snprintf(s->cgroup, sizeof(s->cgroup), "%s", spec->cgroup);
-	else
-		snprintf(s->cgroup, sizeof(s->cgroup), "skep/%s", m->how->id);
-	if (!spec->own[CT_NS_USER] || !ns_idmap_to_host(spec->uids, spec->n_uids, 0, &s->id_base))
-		s->id_base = 0;
-	s->stop_signal = spec->stop_signal;
-	s->stop_timeout_s = spec->stop_timeout_s;
-	s->system = m->how->system;
-	s->annotations = json_incref(spec->annotations);
-}
-
 static int prepare(struct making *m, struct err *e)
 {
 	int r;
 
-	fill_state(m);
+	ct_ground_describe(m->ct, m->how->spec, m->how->id, m->how->system);
 	r = ct_state_save(m->ct, e);
 	if (r >= 0)
 		r = ct_ground_cgroup(m->ct, m->how->spec, m->how->best_effort, &m->cg, e);

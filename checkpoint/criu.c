@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Running the criu program: found, given words and descriptors, watched until its end. */
+#include "checkpoint/criu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/own.h"
+#include "base/proc.h"
+#include "base/sync.h"
+#include "base/sys.h"
+#include "checkpoint/explain.h"
+#include "checkpoint/hook.h"
+#include "ns/fds.h"
+
+#define PRIVATE_CRIU "/usr/local/lib/skep/criu/bin/criu"
+
+static bool runnable(const char *path, char *out)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0 &&
+	       snprintf(out, 256, "%s", path) < 256;
+}
+
+static bool find_in_path(char *out)
+{
+	const char *path = getenv("PATH");
+	auto_free char *list = strdup(path ? path : "/usr/sbin:/usr/bin:/sbin:/bin");
+	char *save = NULL, file[256];
+
+	for (char *dir = list ? strtok_r(list, ":", &save) : NULL; dir;
+	     dir = strtok_r(NULL, ":", &save))
+		if (dir[0] == '/' && snprintf(file, sizeof(file), "%s/criu", dir) < 256 &&
+		    runnable(file, out))
+			return true;
+	/* Not in a user's PATH, but where distributions put it. */
+	return runnable("/usr/sbin/criu", out);
+}
+
+int cr_criu_find(char *out, struct err *e)
+{
+	const char *own = getenv("SKEP_CRIU");
+
+	if (own && own[0]) {
+		if (runnable(own, out))
+			return 0;
+		err_set(e, ENOENT, "SKEP_CRIU=%s is no program", own);
+		return err_class(e, ERR_UNSUPPORTED);
+	}
+	if (runnable(PRIVATE_CRIU, out) || find_in_path(out))
+		return 0;
+	err_set(e, ENOENT, "the program criu is not installed");
+	err_hint(e, "install criu (4.1 or newer for kernels from 6.13 on), or name it in $SKEP_CRIU");
+	return err_class(e, ERR_UNSUPPORTED);
+}
+
+void cr_criu_add(struct cr_criu *c, const char *fmt, ...)
+{
+	va_list ap;
+	char *word = NULL;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&word, fmt, ap);
+	va_end(ap);
+	if (n < 0 || c->word_count >= CR_WORDS_MAX - 1) {
+		if (n >= 0)
+			free(word);
+		c->failed = true;
+		return;
+	}
+	c->words[c->word_count++] = word;
+}
+
+void cr_criu_add_all(struct cr_criu *c, const char *const *words)
+{
+	for (; words && *words; words++)
+		cr_criu_add(c, "%s", *words);
+}
+
+int cr_criu_init(struct cr_criu *c, const char *verb, enum err_class class, int images,
+		 struct err *e)
+{
+	int r = cr_criu_find(c->program, e);
+
+	if (r < 0)
+		return r;
+	c->verb = verb;
+	c->class = class;
+	c->images = images;
+	snprintf(c->log, sizeof(c->log), "%s.log", verb);
+	cr_criu_add(c, "%s", c->program);
+	cr_criu_add(c, "%s", verb);
+	/* Its working directory is the images' (become()): no path of ours can be too long or renamed meanwhile. */
+	cr_criu_add(c, "--images-dir");
+	cr_criu_add(c, ".");
+	cr_criu_add(c, "--log-file");
+	cr_criu_add(c, "%s", c->log);
+	cr_criu_add(c, log_wants(LOG_LEVEL_DEBUG) ? "-v4" : "-v2");
+	return 0;
+}
+
+void cr_criu_done(struct cr_criu *c)
+{
+	for (unsigned i = 0; i < c->word_count; i++)
+		free(c->words[i]);
+	*c = (struct cr_criu)CR_CRIU_INIT;
+}
+
+int cr_criu_pass(struct cr_criu *c, int fd)
+{
+	if (c->pass_count >= CR_PASS_MAX) {
+		c->failed = true;
+		return CR_PASS_FIRST;
+	}
+	c->pass[c->pass_count] = fd;
+	return CR_PASS_FIRST + (int)c->pass_count++;
+}
+
+static int place_descriptors(const struct cr_criu *c, int report, struct err *e)
+{
+	int keep[CR_PASS_MAX + 1];
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
+		return err_sys(e, "open /dev/null");
+	for (unsigned i = 0; i < c->pass_count; i++) {
+		keep[i] = CR_PASS_FIRST + (int)i;
+		if (dup2(c->pass[i], keep[i]) < 0)
+			return err_sys(e, "pass descriptor %d to criu", c->pass[i]);
+	}
+	keep[c->pass_count] = report;
+	return ns_fds_close_others(keep, c->pass_count + 1, e);
+}
+
+/*
+ * I am a child of the caller and become criu: a session of my own, so that the terminal's signals miss me; not tied to the caller's life; in the
+ * directory of the images; with the descriptors that I was given and no other.
+ */
+static _Noreturn void become(struct cr_criu *c, const struct cr_hook *hook, int report)
+{
+	struct err e = {0};
+	sigset_t none;
+	int r;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	setsid();
+	/* Before a new mount namespace is made: the working directory is taken along into it, a descriptor is not. */
+	if (fchdir(c->images) < 0)
+		r = err_sys(&e, "enter the images' directory");
+	else if (hook && (setenv(CR_HOOK_ENV_SOCKET, hook->socket_path, 1) < 0 ||
+		     setenv(CR_HOOK_ENV_STAGES, hook->stages, 1) < 0 ||
+		     setenv(CR_HOOK_ENV_DECIDED, hook->decided ? hook->decided : "", 1) < 0 ||
+		     setenv(CR_HOOK_ENV_UNDECIDED, hook->undecided ? hook->undecided : "", 1) < 0))
+		r = err_sys(&e, "tell criu's hook where we are");
+	else
+		r = c->prepare ? c->prepare(c->prepare_arg, &e) : 0;
+	if (r >= 0)
+		r = place_descriptors(c, report, &e);
+	if (r >= 0) {
+		fcntl(report, F_SETFD, FD_CLOEXEC);
+		execv(c->program, c->words);
+		err_sys(&e, "execute %s", c->program);
+	}
+	if (write(report, &e, sizeof(e)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+int cr_criu_start(struct cr_criu *c, const struct cr_hook *hook, pid_t *pid, struct err *e)
+{
+	int report[2], pidfd = -EBADF;
+	struct clone_args args = {.flags = CLONE_PIDFD,
+				  .exit_signal = SIGCHLD,
+				  .pidfd = (uint64_t)(uintptr_t)&pidfd};
+	struct err why = {0};
+	ssize_t n;
+
+	if (c->failed)
+		return err_set(e, E2BIG, "criu %s: too many words or no memory", c->verb);
+	if (pipe2(report, O_CLOEXEC) < 0)
+		return err_sys(e, "make a pipe");
+	fflush(NULL);
+	*pid = sys_clone3(&args);
+	if (*pid == 0)
+		become(c, hook, report[1]);
+	close(report[1]);
+	if (*pid < 0) {
+		close(report[0]);
+		return err_sys(e, "start criu");
+	}
+	do
+		n = read(report[0], &why, sizeof(why));
+	while (n < 0 && errno == EINTR);
+	close(report[0]);
+	if (n == 0)
+		return pidfd;
+	/* It has not become criu. */
+	if (proc_wait(pidfd, -1, e) >= 0 && n == (ssize_t)sizeof(why) && !e->no)
+		*e = why;
+	close(pidfd);
+	return e->no ? -e->no : err_set(e, EIO, "criu cannot be started");
+}
+
+/* While it runs, its hook is answered; and once more after its end, for one that asked last. */
+static int watch(struct cr_hook *hook, int pidfd, struct err *e)
+{
+	for (;;) {
+		struct pollfd p[2] = {{.fd = pidfd, .events = POLLIN},
+				      {.fd = hook ? hook->listener : -1, .events = POLLIN}};
+		int r = poll(p, 2, -1);
+
+		if (r < 0 && errno != EINTR)
+			return err_sys(e, "wait for criu");
+		if (r > 0 && p[1].revents & POLLIN) {
+			struct err why = {0};
+
+			r = cr_hook_serve(hook, &why);
+			if (r < 0)
+				log_warn("criu's hook: %s", why.text);
+			else if (r > 0 && hook->failed && !hook->failed->no)
+				*hook->failed = why;
+		} else if (r > 0 && p[0].revents) {
+			return 0;
+		}
+	}
+}
+
+int cr_criu_wait(struct cr_criu *c, struct cr_hook *hook, int pidfd, struct err *e)
+{
+	struct err callback = {0};
+	int status, r;
+
+	if (hook)
+		hook->failed = &callback;
+	r = watch(hook, pidfd, e);
+	if (hook)
+		hook->failed = NULL;
+	status = r < 0 ? r : proc_wait(pidfd, -1, e);
+	if (status < 0)
+		return status;
+	if (callback.no) {
+		*e = callback;
+		return -e->no;
+	}
+	if (status == 0)
+		return 0;
+	if (WIFSIGNALED(status))
+		err_set(e, EIO, "criu %s was ended by signal %d", c->verb, WTERMSIG(status));
+	else
+		cr_explain_at(c->images, c->log,
+			      c->class == ERR_RESTORE ? "restore" : "checkpoint", e);
+	return err_class(e, c->class);
+}
+
+int cr_criu_run(struct cr_criu *c, struct cr_hook *hook, struct err *e)
+{
+	pid_t pid;
+	auto_fd int pidfd = cr_criu_start(c, hook, &pid, e);
+
+	if (pidfd < 0) {
+		err_class(e, c->class);
+		return pidfd;
+	}
+	return cr_criu_wait(c, hook, pidfd, e);
+}
+
+int cr_criu_version(struct err *e)
+{
+	char program[256], said[1024] = "";
+	const char *const argv[] = {program, "--version", NULL};
+	int out[2], major = 0, minor = 0, patch = 0, r = cr_criu_find(program, e);
+	struct proc_run run = {.argv = argv, .deadline_ms = 10000};
+	const char *at;
+	ssize_t n;
+
+	if (r < 0)
+		return r;
+	if (pipe2(out, O_CLOEXEC) < 0)
+		return err_sys(e, "make a pipe");
+	run.out = out[1];
+	r = proc_run(&run, e);
+	close(out[1]);
+	n = r < 0 ? 0 : read(out[0], said, sizeof(said) - 1);
+	close(out[0]);
+	said[n > 0 ? n : 0] = 0;
+	at = strstr(said, "Version: ");
+	if (r >= 0 && (!at || sscanf(at + 9, "%d.%d.%d", &major, &minor, &patch) < 1))
+		return err_set(e, EPROTO, "%s does not tell its version", program);
+	return r < 0 ? r : major * 10000 + minor * 100 + patch;
+}

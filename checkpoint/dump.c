@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* criu dump of a system container: what it is told about the container, and what happens at its stages. */
+#include "checkpoint/dump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "cgroups/freezer.h"
+#include "cgroups/group.h"
+#include "cgroups/kill.h"
+#include "checkpoint/criu.h"
+#include "checkpoint/hook.h"
+#include "checkpoint/record.h"
+#include "net/lock.h"
+#include "runtime/network.h"
+
+/* How long a group may take to thaw again. */
+#define THAW_MS 5000
+
+struct dump {
+	const struct cr_dump *how;
+	uint64_t stopped_ns;
+};
+
+/* The parent of a process as /proc sees it, and its name; 0: gone, or none. */
+static pid_t parent_of(pid_t pid, char name[32])
+{
+	auto_free char *text = NULL;
+	struct err ignored = {0};
+	char path[48], *close_paren, *open_paren;
+	int parent = 0;
+
+	name[0] = 0;
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (file_try_read_at(AT_FDCWD, path, 4096, &text, &ignored) < 0)
+		return 0;
+	open_paren = strchr(text, '(');
+	close_paren = strrchr(text, ')');
+	if (!open_paren || !close_paren || sscanf(close_paren + 1, " %*c %d", &parent) != 1)
+		return 0;
+	*close_paren = 0;
+	snprintf(name, 32, "%s", open_paren + 1);
+	return parent;
+}
+
+/*
+ * criu takes init and its descendants. Whoever was brought in from outside has a parent outside, would be left behind, and die with init's namespace. A
+ * process that ends while we look is no matter.
+ */
+static int refuse_guests(const struct ct *ct, const struct cg *cg, struct err *e)
+{
+	auto_free pid_t *pids = NULL;
+	int n = cg_pids(cg, &pids, e);
+
+	for (int i = 0; i < n; i++) {
+		char name[32], first[32];
+		pid_t up = pids[i] == ct->s.pid ? pids[i] : parent_of(pids[i], first);
+
+		for (int depth = 0; up > 1 && up != ct->s.pid && depth < 10000; depth++)
+			up = parent_of(up, name);
+		if (up == ct->s.pid || kill(pids[i], 0) < 0 || !first[0])
+			continue;
+		err_set(e, EBUSY, "process %d (%s) was brought into container %s from outside",
+			pids[i], first, ct->s.id);
+		err_hint(e, "end that `skepctl enter` or `exec` first");
+		return err_class(e, ERR_CHECKPOINT);
+	}
+	return n < 0 ? n : 0;
+}
+
+static int hook_stopped(pid_t init, void *arg, struct err *e)
+{
+	struct dump *d = arg;
+
+	(void)init;
+	d->stopped_ns = log_now_ns();
+	if (d->how->frozen_ns)
+		*d->how->frozen_ns = d->stopped_ns;
+	return fault_at("suspend.stopped", e);
+}
+
+static int hook_complete(pid_t init, void *arg, struct err *e)
+{
+	struct dump *d = arg;
+	auto_record struct cr_record record = {0};
+	int r = fault_at("suspend.images", e);
+
+	(void)init;
+	if (r >= 0)
+		r = cr_record_take(d->how->ct, &d->how->s->d, &record, e);
+	if (r >= 0)
+		r = cr_record_save(d->how->images, &record, e);
+	return r >= 0 && d->how->commit ? d->how->commit(d->how->arg, e) : r;
+}
+
+/* Connections that nobody has accepted yet are left out instead of failing the dump; their clients are refused and try again. */
+static void add_words(struct cr_criu *c, const struct cr_dump *how)
+{
+	static const char *const always[] = {"--manage-cgroups=soft",
+					     "--tcp-established",
+					     "--skip-in-flight",
+					     "--ext-unix-sk",
+					     "--file-locks",
+					     "--link-remap",
+					     "--ghost-limit",
+					     "100M",
+					     "--network-lock",
+					     "skip",
+					     "--external",
+					     "mnt[]:sm",
+					     "--enable-external-sharing",
+					     "--enable-external-masters",
+					     NULL};
+	const struct ct_state *s = &how->ct->s;
+
+	cr_criu_add(c, "--tree");
+	cr_criu_add(c, "%d", s->pid);
+	cr_criu_add_all(c, always);
+	if (s->terminal[0]) {
+		cr_criu_add(c, "--external");
+		cr_criu_add(c, "tty[%s]", s->terminal);
+		cr_criu_add(c, "--external");
+		cr_criu_add(c, "mnt[/dev/console]:console");
+	}
+	if (how->leave_running)
+		cr_criu_add(c, "--leave-running");
+	cr_criu_add_all(c, how->words);
+}
+
+/* No packet reaches the container until criu has ended, even if we have by then. */
+static int stop_traffic(const struct ct *ct, struct err *e)
+{
+	char names[CT_NETS_MAX][IFNAMSIZ];
+	const char *list[CT_NETS_MAX];
+	int n = ct_network_links(ct, names, e);
+
+	if (n < 0)
+		return n;
+	for (int i = 0; i < n; i++)
+		list[i] = names[i];
+	return net_lock_hold(list, (size_t)n, e);
+}
+
+static int run(struct dump *d, struct err *e)
+{
+	const struct cr_dump *how = d->how;
+	auto_criu struct cr_criu c = CR_CRIU_INIT;
+	auto_hook struct cr_hook hook = CR_HOOK_INIT;
+	auto_fd int hold = -EBADF;
+	char state[PATH_MAX];
+	int r;
+
+	snprintf(state, sizeof(state), "%s/%s", how->ct->state_root, how->ct->s.id);
+	r = cr_hook_open(&hook, how->ct->dir, state, e);
+	if (r >= 0)
+		r = cr_criu_init(&c, "dump", ERR_CHECKPOINT, how->images, e);
+	if (r < 0)
+		return r;
+	hook.arg = d;
+	hook.decided = how->decided;
+	hook.fn[CR_STAGE_NETWORK_LOCK] = hook_stopped;
+	hook.fn[CR_STAGE_POST_DUMP] = hook_complete;
+	cr_hook_ready(&hook);
+	add_words(&c, how);
+	cr_criu_add(&c, "--action-script");
+	cr_criu_add(&c, "%s", hook.program);
+	r = fault_at("suspend.traffic", e);
+	if (r >= 0)
+		r = hold = stop_traffic(how->ct, e);
+	if (r < 0)
+		return r;
+	/* Held by criu, too: nobody else gets at the container, and no packet, before it has undone or finished. */
+	cr_criu_pass(&c, hold);
+	cr_criu_pass(&c, how->s->lock);
+	cr_criu_pass(&c, how->ct->lock);
+	return cr_criu_run(&c, &hook, e);
+}
+
+int cr_dump(const struct cr_dump *how, struct err *e)
+{
+	struct dump d = {.how = how};
+	auto_cg struct cg cg = CG_INIT;
+	int r = ct_may(how->ct, CT_EVENT_CHECKPOINT, NULL, e);
+
+	if (r >= 0)
+		r = cg_open(how->ct->s.cgroup, &cg, e);
+	if (r >= 0)
+		r = refuse_guests(how->ct, &cg, e);
+	if (r >= 0)
+		r = run(&d, e);
+	return r < 0 ? err_class(e, ERR_CHECKPOINT) : 0;
+}
+
+/* criu stops tasks by ptrace, whose end with criu lets them go on, and the traffic by a lock that ends with it. What can be left is a frozen group. */
+int cr_dump_recover(struct ct *ct, struct err *e)
+{
+	auto_cg struct cg cg = CG_INIT;
+	int r = cg_open(ct->s.cgroup, &cg, e);
+
+	if (r < 0)
+		return r;
+	return cg_thaw(&cg, THAW_MS, e);
+}

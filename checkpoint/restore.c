@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* criu restore of a system container: the ground it stands on, what criu is told, and the moment before it runs. */
+#include "checkpoint/restore.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "checkpoint/criu.h"
+#include "checkpoint/hook.h"
+#include "checkpoint/record.h"
+#include "net/netns.h"
+#include "net/veth.h"
+#include "ns/console.h"
+#include "ns/mount.h"
+#include "runtime/container.h"
+#include "runtime/ground.h"
+#include "runtime/network.h"
+
+/* Where criu's process, and nobody else, has the root file system mounted: an empty directory in STATE/ID. */
+#define ROOT_DIR "root"
+
+struct restore {
+	const struct cr_restore *how;
+	struct ct *ct;
+	struct ct_created *out;
+	struct ct_ground ground;
+	struct cr_record record;
+	struct net_if nets[CT_NETS_MAX];
+	int slave; /* of the new console */
+	char slave_path[64];
+	char state[PATH_MAX]; /* STATE/ID */
+	pid_t init;
+};
+
+/* The new console: another terminal of the host's, on which criu puts what was on the old one. */
+static int make_console(struct restore *r, struct err *e)
+{
+	struct ct_state *s = &r->ct->s;
+	struct stat st;
+	int n;
+
+	if (!r->record.terminal[0])
+		return 0;
+	n = ns_console_new_host(&r->out->console, &r->slave, e);
+	if (n >= 0)
+		n = ns_console_chown(r->slave, s->id_base, s->id_base, e);
+	if (n < 0)
+		return n;
+	if (fstat(r->slave, &st) < 0)
+		return err_sys(e, "stat the console");
+	snprintf(s->terminal, sizeof(s->terminal), "%llx:%llx", (unsigned long long)st.st_rdev,
+		 (unsigned long long)st.st_dev);
+	if (ttyname_r(r->slave, r->slave_path, sizeof(r->slave_path)))
+		return err_set(e, ENODEV, "the console has no name in this mount namespace");
+	return 0;
+}
+
+static int check_nets(const struct restore *r, struct err *e)
+{
+	const struct ct_definition *d = &r->how->s->d;
+	unsigned n = d->network == CT_NETWORK_PRIVATE ? d->net_count : 0;
+	bool same = n == r->record.net_count;
+
+	for (unsigned i = 0; same && i < n; i++)
+		same = !strcmp(d->nets[i].name, r->record.nets[i]);
+	if (same)
+		return 0;
+	err_set(e, ESTALE, "its network interfaces are others than when it was suspended");
+	return err_hint(e, "set them as they were, or drop its memory with `skepctl stop`");
+}
+
+static int prepare_network(struct restore *r, struct err *e)
+{
+	struct ct_system *s = r->how->s;
+	int n = check_nets(r, e);
+
+	if (n >= 0)
+		n = ct_system_network_ground(s, r->ct, e);
+	for (unsigned i = 0; n >= 0 && i < r->record.net_count; i++)
+		n = ct_network_note(r->ct, &s->d, i, &r->nets[i], e);
+	if (n >= 0)
+		n = fault_at("resume.network", e);
+	return n;
+}
+
+static int prepare(struct restore *r, const struct ct_spec *spec, struct err *e)
+{
+	int n = fault_at("resume.ground", e);
+
+	ct_ground_describe(r->ct, spec, r->how->s->d.name, true);
+	if (n >= 0)
+		n = ct_state_save(r->ct, e);
+	if (n >= 0)
+		n = ct_ground_make(r->ct, spec, r->how->s->host->best_effort, &r->ground, e);
+	if (n >= 0 && r->record.id_base != r->ct->s.id_base) {
+		err_set(e, ESTALE, "its ids began at %u when it was suspended, and now at %u",
+			r->record.id_base, r->ct->s.id_base);
+		return err_hint(e, "its memory cannot be used with other ids");
+	}
+	if (n >= 0)
+		n = cr_record_make_groups(&r->record, &r->ground.cg, e);
+	if (n >= 0)
+		n = prepare_network(r, e);
+	if (n >= 0)
+		n = make_console(r, e);
+	if (n >= 0)
+		n = ct_state_save(r->ct, e);
+	if (n >= 0 && mkdirat(r->ct->dir, ROOT_DIR, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, "make a place for the root file system");
+	return n;
+}
+
+/* I am criu's process, before its execve. The root file system is mounted in a mount namespace that ends with me. */
+static int attach_root(void *arg, struct err *e)
+{
+	struct restore *r = arg;
+	auto_fd int at = -EBADF;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return err_sys(e, "make a mount namespace for criu");
+	/* By its path: the descriptor of STATE/ID is of the namespace that I have just left. */
+	at = open(r->state, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (at >= 0) {
+		int dir = openat(at, ROOT_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+		close(at);
+		at = dir;
+	}
+	if (at < 0)
+		return err_sys(e, "open the place of the root file system");
+	return ns_mount_attach(r->ground.rootfs, at, "the root file system", e);
+}
+
+static int adopt_links(struct restore *r, struct err *e)
+{
+	for (unsigned i = 0; i < r->record.net_count; i++) {
+		int n = net_if_adopt(&r->nets[i], e);
+
+		if (n < 0)
+			return err_class(e, ERR_NETWORK);
+	}
+	return 0;
+}
+
+/* The decision has fallen: from here on nothing may fail it. A container without a network runs, and can be mended. */
+static void open_links(struct restore *r)
+{
+	for (unsigned i = 0; i < r->record.net_count; i++) {
+		struct err why = {0};
+
+		if (net_if_open(&r->nets[i], &why) < 0)
+			log_warn("container %s: %s stays down: %s", r->ct->s.id, r->nets[i].name,
+				 why.text);
+	}
+}
+
+static int decide(struct restore *r, struct err *e)
+{
+	int n = fault_at("resume.restored", e);
+
+	r->out->pidfd = n < 0 ? -EBADF : pidfd_open(r->init, 0);
+	if (n >= 0 && r->out->pidfd < 0)
+		return err_sys(e, "open the restored init");
+	if (n >= 0)
+		n = r->out->netns = net_netns_open(r->init, e);
+	if (n >= 0)
+		n = adopt_links(r, e);
+	if (n >= 0)
+		n = ct_record_init(r->ct, r->init, e);
+	return n >= 0 && r->how->ready ? r->how->ready(r->ct, r->how->arg, e) : n;
+}
+
+/* All tasks have all they had, and none has run. Not 0: the hook kills init, and we do, for a hook that was killed itself. */
+static int hook_pre_resume(pid_t init, void *arg, struct err *e)
+{
+	struct restore *r = arg;
+
+	if (init <= 1)
+		return err_set(e, EPROTO, "criu does not tell the restored init");
+	r->init = init;
+	if (decide(r, e) < 0) {
+		kill(init, SIGKILL); /* our child, not reaped yet: the number is its own */
+		return -e->no;
+	}
+	open_links(r);
+	return 0;
+}
+
+static void add_words(struct cr_criu *c, const struct restore *r, const char *hook)
+{
+	static const char *const always[] = {"--restore-detached",
+					     "--restore-sibling",
+					     "--manage-cgroups=none",
+					     "--tcp-established",
+					     "--ext-unix-sk",
+					     "--file-locks",
+					     "--link-remap",
+					     "--network-lock",
+					     "skip",
+					     "--external",
+					     "mnt[]:sm",
+					     "--enable-external-sharing",
+					     "--enable-external-masters",
+					     NULL};
+
+	cr_criu_add_all(c, always);
+	cr_criu_add(c, "--action-script");
+	cr_criu_add(c, "%s", hook);
+	cr_criu_add(c, "--root");
+	cr_criu_add(c, "%s/" ROOT_DIR, r->state);
+	/* The last one counts for a hierarchy that has its own: the unified one, in which the container is one level deeper. */
+	cr_criu_add(c, "--cgroup-root");
+	cr_criu_add(c, "/%s", r->ct->s.cgroup);
+	cr_criu_add(c, "--cgroup-root");
+	cr_criu_add(c, ":/%s/ct", r->ct->s.cgroup);
+	if (r->slave >= 0) {
+		cr_criu_add(c, "--inherit-fd");
+		cr_criu_add(c, "fd[%d]:tty[%s]", cr_criu_pass(c, r->slave), r->record.terminal);
+		cr_criu_add(c, "--external");
+		cr_criu_add(c, "mnt[console]:%s", r->slave_path);
+	}
+	/* Without "@BRIDGE": the host's end stays down until the decision. A packet that found no socket yet would reset its connection. */
+	for (unsigned i = 0; i < r->record.net_count; i++) {
+		cr_criu_add(c, "--external");
+		cr_criu_add(c, "veth[%s]:%s", r->record.nets[i], r->nets[i].host_name);
+	}
+	cr_criu_add_all(c, r->how->words);
+}
+
+static int run(struct restore *r, struct err *e)
+{
+	auto_criu struct cr_criu c = CR_CRIU_INIT;
+	auto_hook struct cr_hook hook = CR_HOOK_INIT;
+	int n = cr_hook_open(&hook, r->ct->dir, r->state, e);
+
+	if (n >= 0)
+		n = cr_criu_init(&c, "restore", ERR_RESTORE, r->how->images, e);
+	if (n < 0)
+		return n;
+	hook.arg = r;
+	hook.undecided = r->how->undecided;
+	hook.fn[CR_STAGE_PRE_RESUME] = hook_pre_resume;
+	cr_hook_ready(&hook);
+	c.prepare = attach_root;
+	c.prepare_arg = r;
+	add_words(&c, r, hook.program);
+	cr_criu_pass(&c, r->how->s->lock);
+	cr_criu_pass(&c, r->ct->lock);
+	n = fault_at("resume.criu", e);
+	if (n >= 0)
+		n = cr_criu_run(&c, &hook, e);
+	if (n >= 0 && r->out->pidfd < 0)
+		return err_set(e, EPROTO, "criu ended without asking whether its tasks may run");
+	return n;
+}
+
+/* What criu made and could not kill (it may have been killed itself) is our child, by --restore-sibling: the only ones we have. */
+static void end_children(void)
+{
+	auto_free char *list = NULL;
+	struct err ignored = {0};
+	char path[64], *save = NULL;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	if (file_try_read_at(AT_FDCWD, path, 4096, &list, &ignored) < 0)
+		return;
+	for (char *w = strtok_r(list, " \n", &save); w; w = strtok_r(NULL, " \n", &save)) {
+		pid_t pid = (pid_t)atoi(w);
+
+		kill(pid, SIGKILL);
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+}
+
+static void undo(struct restore *r)
+{
+	struct err ignored = {0};
+
+	end_children();
+	own_close_fd(&r->out->pidfd);
+	own_close_fd(&r->out->console);
+	own_close_fd(&r->out->netns);
+	if (ct_delete(r->ct, true, &ignored) < 0)
+		log_warn("clean up after a failed resume: %s", ignored.text);
+	ct_close(r->ct);
+}
+
+int cr_restore(const struct cr_restore *how, struct ct *ct, struct ct_created *out, struct err *e)
+{
+	auto_spec struct ct_spec spec = {0};
+	struct restore r = {.how = how,
+			    .ct = ct,
+			    .out = out,
+			    .ground = CT_GROUND_INIT,
+			    .slave = -EBADF};
+	int n = cr_record_load(how->images, &r.record, e);
+
+	*out = (struct ct_created){.pidfd = -EBADF, .console = -EBADF, .netns = -EBADF};
+	if (n >= 0)
+		n = ct_system_spec(how->s, &spec, e);
+	if (n >= 0)
+		n = ct_state_new(how->s->host->state, how->s->d.name, "resume", ct, e);
+	if (n >= 0) {
+		snprintf(r.state, sizeof(r.state), "%s/%s", ct->state_root, how->s->d.name);
+		n = prepare(&r, &spec, e);
+		if (n >= 0)
+			n = run(&r, e);
+		if (n < 0)
+			undo(&r);
+	}
+	own_close_fd(&r.slave);
+	ct_ground_done(&r.ground);
+	cr_record_done(&r.record);
+	return n < 0 ? err_class(e, ERR_RESTORE) : 0;
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* criu's action script: asks the command that runs criu what to do at this stage, and decides by itself if that is dead. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "checkpoint/hook.h"
+
+static const char *env(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value ? value : "";
+}
+
+static bool wanted(const char *stage)
+{
+	const char *list = env(CR_HOOK_ENV_STAGES), *at;
+	size_t n = strlen(stage);
+
+	for (at = list; (at = strstr(at, stage)); at++)
+		if (at > list && at[-1] == ',' && at[n] == ',')
+			return true;
+	return false;
+}
+
+/* A path of any length fits into sun_path by way of its directory. */
+static int reach(const char *path)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	char dir[4096];
+	const char *slash = strrchr(path, '/');
+	int at, fd;
+
+	if (!slash || (size_t)(slash - path) >= sizeof(dir))
+		return -1;
+	memcpy(dir, path, (size_t)(slash - path));
+	dir[slash - path] = 0;
+	at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (at < 0 || fd < 0)
+		return -1;
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d%.64s", at, slash);
+	return connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ? -1 : fd;
+}
+
+/* '0', '1', or 0: nobody answers. As long as the command lives we wait: a decision may depend on another host. */
+static char ask(const char *stage)
+{
+	char text[64], answer = 0;
+	int fd = reach(env(CR_HOOK_ENV_SOCKET));
+	ssize_t n;
+
+	if (fd < 0)
+		return 0;
+	n = snprintf(text, sizeof(text), "%s %d", stage, atoi(env("CRTOOLS_INIT_PID")));
+	if (send(fd, text, (size_t)n, MSG_NOSIGNAL) != n)
+		return 0;
+	do
+		n = recv(fd, &answer, 1, 0);
+	while (n < 0 && errno == EINTR);
+	return n == 1 ? answer : 0;
+}
+
+static bool exists(const char *path)
+{
+	return path[0] && access(path, F_OK) == 0;
+}
+
+int main(void)
+{
+	const char *stage = env("CRTOOLS_SCRIPT_ACTION");
+	int init = atoi(env("CRTOOLS_INIT_PID"));
+	char answer;
+
+	if (!wanted(stage))
+		return 0;
+	answer = ask(stage);
+	if (answer == '0')
+		return 0;
+	if (!strcmp(stage, "post-dump"))
+		return answer == 0 && exists(env(CR_HOOK_ENV_DECIDED)) ? 0 : 1;
+	if (strcmp(stage, "pre-resume"))
+		return answer ? 1 : 0;
+	/* Without the word of a living command the tasks may run only if that word was given before it died. */
+	if (answer == 0 && env(CR_HOOK_ENV_UNDECIDED)[0] && !exists(env(CR_HOOK_ENV_UNDECIDED)))
+		return 0;
+	if (init > 1)
+		kill(init, SIGKILL);
+	return 1;
+}
