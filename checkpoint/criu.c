@@ -62,7 +62,8 @@ int cr_criu_find(char *out, struct err *e)
 	if (runnable(PRIVATE_CRIU, out) || find_in_path(out))
 		return 0;
 	err_set(e, ENOENT, "the program criu is not installed");
-	err_hint(e, "install criu (4.1 or newer for kernels from 6.13 on), or name it in $SKEP_CRIU");
+	err_hint(e,
+		 "install criu (4.1 or newer for kernels from 6.13 on), or name it in $SKEP_CRIU");
 	return err_class(e, ERR_UNSUPPORTED);
 }
 
@@ -159,13 +160,15 @@ static _Noreturn void become(struct cr_criu *c, const struct cr_hook *hook, int 
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	setsid();
+	umask(022);
 	/* Before a new mount namespace is made: the working directory is taken along into it, a descriptor is not. */
 	if (fchdir(c->images) < 0)
 		r = err_sys(&e, "enter the images' directory");
-	else if (hook && (setenv(CR_HOOK_ENV_SOCKET, hook->socket_path, 1) < 0 ||
-		     setenv(CR_HOOK_ENV_STAGES, hook->stages, 1) < 0 ||
-		     setenv(CR_HOOK_ENV_DECIDED, hook->decided ? hook->decided : "", 1) < 0 ||
-		     setenv(CR_HOOK_ENV_UNDECIDED, hook->undecided ? hook->undecided : "", 1) < 0))
+	else if (hook &&
+		 (setenv(CR_HOOK_ENV_SOCKET, hook->socket_path, 1) < 0 ||
+		  setenv(CR_HOOK_ENV_STAGES, hook->stages, 1) < 0 ||
+		  setenv(CR_HOOK_ENV_DECIDED, hook->decided ? hook->decided : "", 1) < 0 ||
+		  setenv(CR_HOOK_ENV_UNDECIDED, hook->undecided ? hook->undecided : "", 1) < 0))
 		r = err_sys(&e, "tell criu's hook where we are");
 	else
 		r = c->prepare ? c->prepare(c->prepare_arg, &e) : 0;
@@ -184,9 +187,8 @@ static _Noreturn void become(struct cr_criu *c, const struct cr_hook *hook, int 
 int cr_criu_start(struct cr_criu *c, const struct cr_hook *hook, pid_t *pid, struct err *e)
 {
 	int report[2], pidfd = -EBADF;
-	struct clone_args args = {.flags = CLONE_PIDFD,
-				  .exit_signal = SIGCHLD,
-				  .pidfd = (uint64_t)(uintptr_t)&pidfd};
+	struct clone_args args = {
+		.flags = CLONE_PIDFD, .exit_signal = SIGCHLD, .pidfd = (uint64_t)(uintptr_t)&pidfd};
 	struct err why = {0};
 	ssize_t n;
 
@@ -262,8 +264,8 @@ int cr_criu_wait(struct cr_criu *c, struct cr_hook *hook, int pidfd, struct err 
 	if (WIFSIGNALED(status))
 		err_set(e, EIO, "criu %s was ended by signal %d", c->verb, WTERMSIG(status));
 	else
-		cr_explain_at(c->images, c->log,
-			      c->class == ERR_RESTORE ? "restore" : "checkpoint", e);
+		cr_explain_at(c->images, c->log, c->class == ERR_RESTORE ? "restore" : "checkpoint",
+			      e);
 	return err_class(e, c->class);
 }
 

@@ -12,8 +12,9 @@
  * init, since criu does not look at that stage's status; all others are 0.
  */
 
-#define CR_HOOK_ENV_SOCKET    "SKEP_HOOK_SOCKET"
-#define CR_HOOK_ENV_STAGES    "SKEP_HOOK_STAGES" /* criu's words, each with a comma before and behind */
+#define CR_HOOK_ENV_SOCKET "SKEP_HOOK_SOCKET"
+#define CR_HOOK_ENV_STAGES \
+	"SKEP_HOOK_STAGES" /* criu's words, each with a comma before and behind */
 #define CR_HOOK_ENV_DECIDED   "SKEP_HOOK_DECIDED"
 #define CR_HOOK_ENV_UNDECIDED "SKEP_HOOK_UNDECIDED"
 #define CR_HOOK_SOCKET_FILE   "criu.sock"
@@ -48,10 +49,10 @@ typedef int (*cr_hook_fn)(pid_t init, void *arg, struct err *e);
 struct cr_hook {
 	int listener;
 	char socket_path[320];
-	char program[256];   /* skep-criu-hook */
+	char program[256]; /* skep-criu-hook */
 	/* Absolute paths, borrowed. decided NULL: no dump is committed without us. undecided NULL: no restore is decided without us. */
 	const char *decided, *undecided;
-	char stages[200]; /* those with a callback; filled by cr_hook_ready() */
+	char stages[200];	       /* those with a callback; filled by cr_hook_ready() */
 	cr_hook_fn fn[CR_STAGE_COUNT]; /* NULL: 0 */
 	void *arg;
 	struct err *failed; /* where a failing callback's err goes; set by cr_criu_wait() */

@@ -20,9 +20,9 @@
 /* Limits that a group's owner may have set, with what a new group has. */
 static const struct {
 	const char *file, *fresh;
-} limits[] = {{"cpu.weight", "100"},	  {"cpu.max", "max 100000"}, {"memory.max", "max"},
-	      {"memory.high", "max"},	  {"memory.low", "0"},	     {"memory.min", "0"},
-	      {"memory.swap.max", "max"}, {"memory.oom.group", "0"}, {"pids.max", "max"},
+} limits[] = {{"cpu.weight", "100"},	   {"cpu.max", "max 100000"}, {"memory.max", "max"},
+	      {"memory.high", "max"},	   {"memory.low", "0"},	      {"memory.min", "0"},
+	      {"memory.swap.max", "max"},  {"memory.oom.group", "0"}, {"pids.max", "max"},
 	      {"io.weight", "default 100"}};
 
 void cr_record_done(struct cr_record *r)
@@ -61,10 +61,9 @@ static int note_group(json_t *groups, int dir, const char *path, struct err *e)
 		json_decref(set);
 		return err_sys(e, "look at control group %s", path);
 	}
-	bad |= json_array_append_new(groups, json_pack("{sssIsIssso}", "path", path, "uid",
-						       (json_int_t)st.st_uid, "gid",
-						       (json_int_t)st.st_gid, "controllers", line,
-						       "limits", set));
+	bad |= json_array_append_new(
+		groups, json_pack("{sssIsIssso}", "path", path, "uid", (json_int_t)st.st_uid, "gid",
+				  (json_int_t)st.st_gid, "controllers", line, "limits", set));
 	if (bad)
 		return err_set(e, ENOMEM, "note control group %s: no memory", path);
 	if (json_array_size(groups) > GROUPS_MOST)

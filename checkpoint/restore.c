@@ -2,6 +2,7 @@
 /* criu restore of a system container: the ground it stands on, what criu is told, and the moment before it runs. */
 #include "checkpoint/restore.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -99,6 +100,26 @@ static int prepare_network(struct restore *r, struct err *e)
 	return n;
 }
 
+/*
+ * The tasks, already without rights on this host, read parts of the images by themselves. Nobody else gets at them: ROOT/ct/NAME is closed to all but root. The
+ * modes are set here as they may have come from another host.
+ */
+static int open_images(int images, struct err *e)
+{
+	auto_dir DIR *d = NULL;
+	const struct dirent *entry;
+	int copy = openat(images, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	d = copy < 0 ? NULL : fdopendir(copy);
+	if (!d || fchmod(images, 0711) < 0)
+		return err_sys(e, "open the images for the restore");
+	while ((entry = readdir(d)))
+		if (entry->d_type == DT_REG && strstr(entry->d_name, ".img") &&
+		    fchmodat(images, entry->d_name, 0644, 0) < 0)
+			return err_sys(e, "open image %s for the restore", entry->d_name);
+	return 0;
+}
+
 static int prepare(struct restore *r, const struct ct_spec *spec, struct err *e)
 {
 	int n = fault_at("resume.ground", e);
@@ -113,6 +134,8 @@ static int prepare(struct restore *r, const struct ct_spec *spec, struct err *e)
 			r->record.id_base, r->ct->s.id_base);
 		return err_hint(e, "its memory cannot be used with other ids");
 	}
+	if (n >= 0)
+		n = open_images(r->how->images, e);
 	if (n >= 0)
 		n = cr_record_make_groups(&r->record, &r->ground.cg, e);
 	if (n >= 0)
@@ -305,11 +328,8 @@ static void undo(struct restore *r)
 int cr_restore(const struct cr_restore *how, struct ct *ct, struct ct_created *out, struct err *e)
 {
 	auto_spec struct ct_spec spec = {0};
-	struct restore r = {.how = how,
-			    .ct = ct,
-			    .out = out,
-			    .ground = CT_GROUND_INIT,
-			    .slave = -EBADF};
+	struct restore r = {
+		.how = how, .ct = ct, .out = out, .ground = CT_GROUND_INIT, .slave = -EBADF};
 	int n = cr_record_load(how->images, &r.record, e);
 
 	*out = (struct ct_created){.pidfd = -EBADF, .console = -EBADF, .netns = -EBADF};

@@ -23,7 +23,8 @@ struct cr_restore {
 	int images;	     /* borrowed; opened for reading and for the log */
 	int (*ready)(struct ct *ct, void *arg, struct err *e); /* may be NULL */
 	void *arg;
-	const char *undecided; /* absolute path of a file that `ready` removes as its last act; NULL: without us nothing may run */
+	const char *
+		undecided; /* absolute path of a file that `ready` removes as its last act; NULL: without us nothing may run */
 	const char *const
 		*words; /* further words for criu (--lazy-pages...), NULL-terminated; or NULL */
 };

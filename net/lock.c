@@ -51,7 +51,7 @@ int net_unlock(const char *host_name, struct err *e)
 	return r < 0 ? r : net_nft_drop_table("netdev", table, e);
 }
 
-#define PRIORITY (-510)	      /* before the guard: what is dropped here need not be judged */
+#define PRIORITY (-510) /* before the guard: what is dropped here need not be judged */
 #define ANSWER_S 5
 
 /* One transaction of nf_tables, written by hand: libnftables keeps its socket, and so the ownership, to itself. */
