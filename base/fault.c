@@ -23,6 +23,10 @@ const char *const fault_list[] = {
 	"delete.ledger", "delete.state",
 	"set.limits", "set.network", "set.save",
 	"destroy.end", "destroy.hide", "destroy.remove",
+	"migrate.connect", "migrate.offer", "migrate.rootfs", "migrate.stop", "migrate.freeze", "migrate.delta",
+	"migrate.images", "migrate.ready", "migrate.journal", "migrate.commit", "migrate.done", "migrate.moved", "migrate.cleanup",
+	"receive.offer", "receive.reserve", "receive.rootfs", "receive.delta", "receive.images", "receive.restore",
+	"receive.ready", "receive.record", "receive.run", "receive.commit", "receive.done",
 	NULL};
 /* clang-format on */
 

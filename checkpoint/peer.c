@@ -220,7 +220,7 @@ int cr_peer_explain(struct cr_peer *p, struct err *e)
 	char last[200];
 	size_t n;
 
-	if (e->no != EPIPE || p->link.refused || p->said < 0)
+	if (e->no != EPIPE || p->link.refused || p->pidfd < 0)
 		return err_class(e, ERR_MIGRATE);
 	shutdown(p->fd, SHUT_RDWR);
 	reap(p);

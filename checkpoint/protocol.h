@@ -31,6 +31,10 @@
 #define CR_FRAME_MAGIC	    0x316d6b73u /* "skm1" */
 #define CR_FRAME_MAX	    (1U << 20)
 
+/* How long an answer may take: to checks, to a restore or a start. */
+#define CR_ANSWER_MS  60000
+#define CR_RESTORE_MS 300000
+
 /* X(name): their numbers are the protocol's, so new ones come last. */
 #define CR_FRAMES(X) \
 	X(HELLO)     \

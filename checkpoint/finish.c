@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The source after COMMIT: remembering, deleting, and what --continue and --abort do. */
+#include "checkpoint/finish.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "checkpoint/life.h"
+#include "checkpoint/migrate.h"
+
+/* What the target answers to FINISH and FORGET. */
+struct answer {
+	bool taken;
+	bool runs;
+	bool gone; /* taken, and no longer there */
+	char moved_to[256];
+};
+
+int cr_finish_moved(struct ct_system *s, struct cr_journal *j, struct cr_peer *peer, struct err *e)
+{
+	const struct ct_host *h = s->host;
+	struct err ignored = {0};
+	char name[sizeof(s->d.name)];
+	int r = fault_at("migrate.moved", e);
+
+	memcpy(name, s->d.name, sizeof(name));
+	if (r >= 0)
+		r = cr_taken_moved_on(h->root, s->d.uuid, j->host, e);
+	j->point = j->keep ? CR_POINT_KEPT : CR_POINT_MOVED;
+	if (r >= 0)
+		r = cr_journal_save(s->dir, j, e);
+	/* From here on we never ask again; if it does not hear this, a small file stays there. A kept one is asked for by --abort. */
+	if (r >= 0 && peer && !j->keep && cr_link_send(&peer->link, CR_FRAME_BYE, NULL, &ignored) < 0)
+		log_info("%s: %s", name, ignored.text);
+	if (r >= 0)
+		r = fault_at("migrate.cleanup", e);
+	if (r >= 0) {
+		ct_system_close(s);
+		r = j->keep ? 0 : ct_system_destroy(h, name, true, e);
+	}
+	if (r < 0) {
+		err_wrap(e, "it is on %s now, but what is left here could not be removed", j->host);
+		e->hint[0] = 0;
+		err_hint(e, "try again: `skepctl migrate %s --continue`", name);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* The journal's own way to the host, unless the operator names another. */
+struct way {
+	struct cr_remote remote;
+	const char *rsh[CR_REMOTE_WORDS + 1];
+	const char *skepctl[CR_REMOTE_WORDS + 1];
+};
+
+static const char *const *words(const char from[][CR_REMOTE_WORD], const char **to)
+{
+	int n = 0;
+
+	for (; n < CR_REMOTE_WORDS && from[n][0]; n++)
+		to[n] = from[n];
+	to[n] = NULL;
+	return n ? to : NULL;
+}
+
+static void find_way(struct way *w, const struct cr_remote *given, const struct cr_journal *j)
+{
+	w->remote = *given;
+	if (!w->remote.host)
+		w->remote.host = j->host;
+	if (!w->remote.rsh)
+		w->remote.rsh = words(j->rsh, w->rsh);
+	if (!w->remote.skepctl)
+		w->remote.skepctl = words(j->skepctl, w->skepctl);
+}
+
+static int read_answer(const json_t *j, struct answer *a, struct err *e)
+{
+	const char *moved_to = "";
+
+	if (json_get_bool(j, "taken", &a->taken, e) < 0 || json_get_bool(j, "runs", &a->runs, e) < 0 ||
+	    json_get_bool(j, "gone", &a->gone, e) < 0 || json_get_str(j, "moved_to", &moved_to, e) < 0)
+		return -e->no;
+	snprintf(a->moved_to, sizeof(a->moved_to), "%s", moved_to);
+	return 0;
+}
+
+/* Whether the target has it. What is asked (FINISH, FORGET) it has also done when it answers. */
+static int ask(struct cr_peer *peer, const struct way *way, const struct ct_system *s,
+	       const struct cr_journal *j, enum cr_frame what, struct answer *a, struct err *e)
+{
+	auto_json json_t *question = json_pack("{s:s, s:s}", "token", j->token, "name", s->d.name);
+	auto_json json_t *reply = NULL;
+	int r = cr_peer_open(peer, &way->remote, e);
+
+	*a = (struct answer){0};
+	if (r >= 0 && !question)
+		r = err_set(e, ENOMEM, "ask %s: out of memory", j->host);
+	if (r >= 0)
+		r = cr_link_send(&peer->link, what, question, e);
+	if (r >= 0)
+		r = cr_link_expect(&peer->link, CR_FRAME_STATE, &reply, CR_RESTORE_MS, e);
+	if (r >= 0)
+		r = read_answer(reply, a, e);
+	if (r < 0)
+		cr_peer_explain(peer, e);
+	return r;
+}
+
+static int load(const struct ct_system *s, struct cr_journal *j, struct err *e)
+{
+	int r = cr_journal_load(s->dir, j, e);
+
+	if (r < 0)
+		return r;
+	if (r > 0 && j->point != CR_POINT_RECEIVING)
+		return 0;
+	err_set(e, ENOENT, "no migration of it was interrupted");
+	return err_class(e, ERR_VALUE);
+}
+
+static int not_answered(const struct ct_system *s, const struct cr_journal *j, struct err *e)
+{
+	e->class = ERR_IN_DOUBT;
+	err_wrap(e, "whether %s has it cannot be known yet", j->host);
+	e->hint[0] = 0;
+	return err_hint(e, "make %s reachable and try again: skepctl migrate %s --continue", j->host,
+			s->d.name);
+}
+
+static int never_taken(const struct ct_system *s, const struct cr_journal *j, struct err *e)
+{
+	err_set(e, ENOENT, "%s never took it", j->host);
+	err_hint(e, "let it go on here: skepctl migrate %s --abort", s->d.name);
+	return err_class(e, ERR_MIGRATE);
+}
+
+/* The one complete copy may be ours: it is not deleted by a guess. */
+static int lost(const struct ct_system *s, const struct cr_journal *j, struct err *e)
+{
+	err_set(e, ENOENT, "%s took it, and has it no more", j->host);
+	err_hint(e, "let it go on here: skepctl migrate %s --abort; or remove it: skepctl destroy --force %s",
+		 s->d.name, s->d.name);
+	return err_class(e, ERR_IN_DOUBT);
+}
+
+int cr_migrate_continue(struct ct_system *s, const struct cr_remote *remote,
+			struct cr_report *report, struct err *e)
+{
+	auto_peer struct cr_peer peer = CR_PEER_INIT;
+	struct cr_journal j;
+	struct answer a;
+	struct way way;
+	int r = load(s, &j, e);
+
+	*report = (struct cr_report){0};
+	if (r < 0)
+		return r;
+	if (j.point == CR_POINT_KEPT) {
+		err_set(e, EALREADY, "it was moved to %s, and kept here", j.host);
+		err_hint(e, "remove it here: skepctl destroy --force %s", s->d.name);
+		return err_class(e, ERR_VALUE);
+	}
+	/* COMMIT was never sent. */
+	if (j.point == CR_POINT_STARTED)
+		return never_taken(s, &j, e);
+	find_way(&way, remote, &j);
+	/* It said so before; now it is only told that its record may go. */
+	if (j.point == CR_POINT_MOVED) {
+		struct err ignored = {0};
+
+		r = ask(&peer, &way, s, &j, CR_FRAME_FINISH, &a, &ignored);
+		return cr_finish_moved(s, &j, r < 0 ? NULL : &peer, e);
+	}
+	r = ask(&peer, &way, s, &j, CR_FRAME_FINISH, &a, e);
+	if (r < 0)
+		return not_answered(s, &j, e);
+	if (a.gone)
+		return lost(s, &j, e);
+	return a.taken ? cr_finish_moved(s, &j, &peer, e) : never_taken(s, &j, e);
+}
+
+static int it_has_it(const struct ct_system *s, const struct cr_journal *j, const struct answer *a,
+		     struct err *e)
+{
+	if (a->moved_to[0])
+		err_set(e, EBUSY, "%s took it, and moved it on to %.200s", j->host, a->moved_to);
+	else
+		err_set(e, EBUSY, "%s has it", j->host);
+	err_hint(e, "finish the migration: skepctl migrate %s --continue", s->d.name);
+	return err_class(e, ERR_IN_DOUBT);
+}
+
+int cr_migrate_abort(struct ct_system *s, const struct cr_remote *remote, struct err *e)
+{
+	auto_peer struct cr_peer peer = CR_PEER_INIT;
+	struct cr_journal j;
+	struct answer a = {0};
+	struct err why = {0};
+	struct way way;
+	int r = load(s, &j, e);
+
+	if (r < 0)
+		return r;
+	if (j.point == CR_POINT_MOVED) {
+		a.taken = true;
+		return it_has_it(s, &j, &a, e);
+	}
+	find_way(&way, remote, &j);
+	r = ask(&peer, &way, s, &j, CR_FRAME_FORGET, &a, &why);
+	/* COMMIT was never sent: what the target may still keep for it is removed by its own next migration. */
+	if (r < 0 && j.point == CR_POINT_STARTED) {
+		log_info("%s: %s", s->d.name, why.text);
+	} else if (r < 0) {
+		*e = why;
+		return not_answered(s, &j, e);
+	} else if (a.taken && !a.gone) {
+		return it_has_it(s, &j, &a, e);
+	}
+	cr_peer_close(&peer);
+	return cr_life_restore(s, j.mode, j.was, e);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The source's last steps: remembering that the container moved, telling so, deleting. */
+#pragma once
+
+#include "checkpoint/journal.h"
+#include "checkpoint/peer.h"
+
+struct err;
+
+/*
+ * The target has it. Writes "moved" (or "kept"), tells the target that its record may go (peer open; NULL: not), closes s and deletes the container here. Each step
+ * can be done again by `migrate --continue`.
+ */
+int cr_finish_moved(struct ct_system *s, struct cr_journal *j, struct cr_peer *peer, struct err *e);

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Making, sending, reading and judging an offer. */
+#include "checkpoint/offer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "base/err.h"
+#include "base/own.h"
+#include "base/size.h"
+#include "checkpoint/criu.h"
+#include "storage/tree.h"
+
+static int template_id(const struct ct_host *h, const char *name, char id[ST_DIGEST_SIZE],
+		       struct err *e)
+{
+	auto_fd int templates = ct_host_templates(h, e);
+	auto_fd int root = -EBADF;
+	struct st_template info;
+
+	if (templates < 0)
+		return templates;
+	root = st_template_open(templates, name, &info, e);
+	if (root < 0)
+		return root;
+	snprintf(id, ST_DIGEST_SIZE, "%s", info.content_id);
+	return 0;
+}
+
+int cr_offer_describe(const struct ct_system *s, int upper, struct cr_offer *o, struct err *e)
+{
+	struct st_tree_size size;
+	int r = template_id(s->host, s->d.template, o->template_id, e);
+
+	if (r >= 0)
+		r = st_tree_measure(upper, &size, e);
+	if (r < 0)
+		return r;
+	o->bytes = size.bytes;
+	o->inodes = size.inodes;
+	o->d = s->d;
+	if (!cr_offer_has_images(o))
+		return 0;
+	o->criu_version = cr_criu_version(e);
+	return o->criu_version < 0 ? o->criu_version : 0;
+}
+
+int cr_offer_to_json(const struct cr_offer *o, json_t **out, struct err *e)
+{
+	json_t *definition;
+	int r = ct_definition_to_json(&o->d, &definition, e);
+
+	if (r < 0)
+		return r;
+	*out = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:s, s:i, s:o}", "token", o->token, "mode",
+			 cr_mode_to_str(o->mode), "was", cr_life_to_str(o->was), "dry_run",
+			 o->dry_run, "bytes", (json_int_t)o->bytes, "inodes", (json_int_t)o->inodes,
+			 "template_id", o->template_id, "criu", o->criu_version, "definition",
+			 definition);
+	return *out ? 0 : err_set(e, ENOMEM, "describe the container: out of memory");
+}
+
+int cr_offer_from_json(const json_t *j, struct cr_offer *o, struct err *e)
+{
+	const char *token = "", *mode = "", *was = "", *id = "";
+	int64_t bytes = -1, inodes = -1, criu = -1;
+	json_t *definition = NULL;
+
+	*o = (struct cr_offer){0};
+	if (json_get_str(j, "token", &token, e) < 0 || json_get_str(j, "mode", &mode, e) < 0 ||
+	    json_get_str(j, "was", &was, e) < 0 || json_get_str(j, "template_id", &id, e) < 0 ||
+	    json_get_bool(j, "dry_run", &o->dry_run, e) < 0 ||
+	    json_get_int(j, "bytes", &bytes, e) < 0 || json_get_int(j, "inodes", &inodes, e) < 0 ||
+	    json_get_int(j, "criu", &criu, e) < 0 ||
+	    json_get_object(j, "definition", &definition, e) < 0 ||
+	    cr_mode_from_str(mode, &o->mode, e) < 0 || cr_life_from_str(was, &o->was, e) < 0)
+		return -e->no;
+	if (!cr_token_ok(token) || bytes < 0 || inodes < 0 || criu < 0 || criu > INT32_MAX ||
+	    strlen(id) >= sizeof(o->template_id) || !definition)
+		return err_set(e, EPROTO, "the source offered something that is no container");
+	memcpy(o->token, token, sizeof(o->token));
+	snprintf(o->template_id, sizeof(o->template_id), "%s", id);
+	o->bytes = (uint64_t)bytes;
+	o->inodes = (uint64_t)inodes;
+	o->criu_version = (int)criu;
+	return ct_definition_from_json(definition, &o->d, e);
+}
+
+static int check_template(const struct ct_host *h, const struct cr_offer *o, struct err *e)
+{
+	char id[ST_DIGEST_SIZE];
+	int r = template_id(h, o->d.template, id, e);
+
+	if (r < 0) {
+		if (e->class == ERR_NO_TEMPLATE)
+			err_hint(e, "bring it there: skepctl template build %s, or import",
+				 o->d.template);
+		return r;
+	}
+	if (!strcmp(id, o->template_id))
+		return 0;
+	err_set(e, ESTALE, "template %s has another content here than on the source",
+		o->d.template);
+	err_hint(e, "copy the template's directory from the source, under this or another name");
+	return err_class(e, ERR_NO_TEMPLATE);
+}
+
+static int check_room(const struct ct_host *h, const struct cr_offer *o, struct err *e)
+{
+	char need[24], has[24];
+	struct statvfs fs;
+	uint64_t room;
+
+	if (statvfs(h->root, &fs) < 0)
+		return err_sys(e, "look for room in %s", h->root);
+	room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	/* A file system without a fixed number of inodes says 0. */
+	if (o->bytes <= room && (!fs.f_files || o->inodes <= fs.f_favail))
+		return 0;
+	err_set(e, ENOSPC, "no room in %s: %s and %" PRIu64 " files are needed, %s and %" PRIu64 " are free",
+		h->root, size_to_str(o->bytes, need, sizeof(need)), o->inodes,
+		size_to_str(room, has, sizeof(has)), (uint64_t)fs.f_favail);
+	return err_class(e, ERR_NO_SPACE);
+}
+
+static int check_criu(const struct cr_offer *o, struct err *e)
+{
+	int ours;
+
+	if (!cr_offer_has_images(o))
+		return 0;
+	ours = cr_criu_version(e);
+	if (ours < 0)
+		return ours;
+	if (ours >= o->criu_version)
+		return 0;
+	/* An older one may not know what a newer one writes. */
+	err_set(e, EOPNOTSUPP, "criu is older here (%d.%d.%d) than on the source (%d.%d.%d)",
+		ours / 10000, ours / 100 % 100, ours % 100, o->criu_version / 10000,
+		o->criu_version / 100 % 100, o->criu_version % 100);
+	err_hint(e, "update criu there, or migrate with --mode restart");
+	return err_class(e, ERR_UNSUPPORTED);
+}
+
+int cr_offer_check(const struct ct_host *h, const struct cr_offer *o, struct err *e)
+{
+	int r = check_template(h, o, e);
+
+	if (r >= 0)
+		r = check_room(h, o, e);
+	return r < 0 ? r : check_criu(o, e);
+}

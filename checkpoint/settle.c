@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What becomes of a received container when the conversation was interrupted. */
+#include "checkpoint/settle.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/path.h"
+#include "checkpoint/journal.h"
+#include "checkpoint/life.h"
+
+static int answer(json_t **state, bool taken, bool runs, bool gone, const char *moved_to,
+		  struct err *e)
+{
+	*state = json_pack("{s:b, s:b, s:b, s:s}", "taken", taken, "runs", runs, "gone", gone,
+			   "moved_to", moved_to);
+	return *state ? 0 : err_set(e, ENOMEM, "answer: out of memory");
+}
+
+/* Opens what is there under the name, received or a container: 1; 0: nothing. */
+static int open_any(const struct ct_host *h, const char *name, struct ct_system *s, struct err *e)
+{
+	int r = ct_system_receive_open(h, name, s, e);
+
+	if (r < 0 && e->class == ERR_NO_SUCH_CT) {
+		err_clear(e);
+		r = ct_system_open(h, name, "migrate", s, e);
+	}
+	if (r < 0 && e->class == ERR_NO_SUCH_CT) {
+		err_clear(e);
+		return 0;
+	}
+	return r < 0 ? r : 1;
+}
+
+/* A received and taken one becomes a container that is what it was; one that is a container already stays what it is. */
+static int finish(struct ct_system *s, struct err *e)
+{
+	struct cr_journal j;
+	int r = cr_journal_load(s->dir, &j, e);
+
+	if (r < 0 || (r > 0 && j.point != CR_POINT_RECEIVING))
+		return r < 0 ? r : 0;
+	if (ct_system_receive_commit(s, e) < 0)
+		return -e->no;
+	return r ? cr_life_restore(s, j.mode, j.was, e) : 0;
+}
+
+static bool runs(const struct ct_system *s)
+{
+	struct err ignored = {0};
+	enum cr_life life;
+
+	return cr_life_now(s, &life, &ignored) >= 0 && life == CR_LIFE_RUNNING;
+}
+
+int cr_settle_finish(const struct ct_host *h, const char *token, json_t **state, struct err *e)
+{
+	auto_system struct ct_system s = CT_SYSTEM_INIT;
+	struct cr_taken t;
+	struct err why = {0};
+	int r = cr_taken_load(h->root, token, &t, e);
+
+	if (r <= 0)
+		return r < 0 ? r : answer(state, false, false, false, "", e);
+	r = open_any(h, t.name, &s, e);
+	if (r < 0)
+		return r;
+	if (r == 0 || strcmp(s.d.uuid, t.uuid) != 0)
+		return answer(state, true, false, !t.moved_to[0], t.moved_to, e);
+	/* It is here, complete, and its memory with it: that it does not run now takes nothing back. */
+	if (finish(&s, &why) < 0)
+		log_warn("%s: %s", t.name, why.text);
+	return answer(state, true, runs(&s), false, t.moved_to, e);
+}
+
+static int remove_received(struct ct_system *s, struct err *e)
+{
+	int r = cr_life_clean(s, e);
+
+	return r < 0 ? r : ct_system_receive_abort(s, e);
+}
+
+int cr_settle_forget(const struct ct_host *h, const char *token, const char *name, json_t **state,
+		     struct err *e)
+{
+	auto_system struct ct_system s = CT_SYSTEM_INIT;
+	struct cr_journal j;
+	struct cr_taken t;
+	int r = cr_taken_load(h->root, token, &t, e);
+
+	if (r > 0) {
+		r = open_any(h, t.name, &s, e);
+		if (r < 0)
+			return r;
+		if (r > 0 && !strcmp(s.d.uuid, t.uuid))
+			return answer(state, true, runs(&s), false, t.moved_to, e);
+		if (t.moved_to[0])
+			return answer(state, true, false, false, t.moved_to, e);
+		r = cr_taken_remove(h->root, token, e);
+		return r < 0 ? r : answer(state, true, false, true, "", e);
+	}
+	if (r >= 0)
+		r = ct_system_receive_open(h, name, &s, e);
+	if (r < 0 && e->class == ERR_NO_SUCH_CT) {
+		err_clear(e);
+		return answer(state, false, false, false, "", e);
+	}
+	if (r >= 0)
+		r = cr_journal_load(s.dir, &j, e);
+	/* Another migration's, or one that died before it wrote whose it is. */
+	if (r >= 0 && (r == 0 || !strcmp(j.token, token)))
+		r = remove_received(&s, e);
+	return r < 0 ? r : answer(state, false, false, false, "", e);
+}
+
+/* Opens a received one: 1 and whether it was taken; 0: none. */
+static int open_received(const struct ct_host *h, const char *name, struct ct_system *s,
+			 bool *taken, struct err *e)
+{
+	struct cr_journal j;
+	struct cr_taken t;
+	int r = ct_system_receive_open(h, name, s, e);
+
+	*taken = false;
+	if (r < 0 && e->class == ERR_NO_SUCH_CT) {
+		err_clear(e);
+		return 0;
+	}
+	if (r >= 0)
+		r = cr_journal_load(s->dir, &j, e);
+	if (r > 0)
+		r = cr_taken_load(h->root, j.token, &t, e);
+	if (r < 0)
+		return r;
+	*taken = r > 0;
+	return 1;
+}
+
+int cr_settle_stale(const struct ct_host *h, const char *name, struct err *e)
+{
+	auto_system struct ct_system s = CT_SYSTEM_INIT;
+	bool taken;
+	int r = open_received(h, name, &s, &taken, e);
+
+	if (r <= 0)
+		return r;
+	if (!taken)
+		return remove_received(&s, e);
+	err_set(e, EEXIST, "a container %s was taken by an earlier migration that is not finished",
+		name);
+	err_hint(e, "finish that one first: skepctl migrate %s --continue, here or at its source",
+		 name);
+	return err_class(e, ERR_EXISTS);
+}
+
+int cr_settle_here(const struct ct_host *h, const char *name, bool abort, struct err *e)
+{
+	auto_system struct ct_system s = CT_SYSTEM_INIT;
+	bool taken;
+	int r = open_received(h, name, &s, &taken, e);
+
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		err_set(e, ENOENT, "no container %s is being received here", name);
+		return err_class(e, ERR_NO_SUCH_CT);
+	}
+	if (abort && taken) {
+		err_set(e, EBUSY, "this host has it");
+		err_hint(e, "finish the migration: skepctl migrate %s --continue", name);
+		return err_class(e, ERR_MIGRATE);
+	}
+	if (!abort && !taken) {
+		err_set(e, ENOENT, "this host never took it: it is the source's");
+		err_hint(e, "remove what was received: skepctl migrate %s --abort", name);
+		return err_class(e, ERR_MIGRATE);
+	}
+	return abort ? remove_received(&s, e) : finish(&s, e);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The target's answers after an interruption: does it have the container, and can it forget it? */
+#pragma once
+
+#include "base/json.h"
+#include "runtime/system.h"
+
+struct err;
+
+/*
+ * Each answers as the STATE frame: {"taken", "runs", "gone", "moved_to"}; *state is the caller's. Whoever still works on the container has its lock: then class
+ * LOCKED, and nobody knows yet. finish: what was taken is made a container, and runs if it ran. forget: what was not taken is removed; a record whose
+ * container is gone, too.
+ */
+int cr_settle_finish(const struct ct_host *h, const char *token, json_t **state, struct err *e);
+int cr_settle_forget(const struct ct_host *h, const char *token, const char *name, json_t **state,
+		     struct err *e);
+
+/* Before another offer of that name: removes what a conversation that died had received and never taken. Taken: class EXISTS. */
+int cr_settle_stale(const struct ct_host *h, const char *name, struct err *e);
+
+/*
+ * For the operator of the target, without the source: abort removes what was not taken, else finishes what was. Each refuses the other's case, class
+ * MIGRATE. Class NO_SUCH_CT: nothing is being received under this name.
+ */
+int cr_settle_here(const struct ct_host *h, const char *name, bool abort, struct err *e);
