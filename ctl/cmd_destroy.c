@@ -22,7 +22,7 @@ static int destroy(struct ctl_line *line, const struct ct_host *h, const char *n
 
 static int run(struct ctl_line *line, struct err *e)
 {
-	return ctl_each_name(line, destroy, e);
+	return ctl_each_name(line, destroy, ERR_SYSTEM, e);
 }
 
 static const struct ctl_option options[] = {

@@ -89,6 +89,21 @@ static void print_cpu(const struct info *i)
 	      l->cpus[0] ? ", on CPUs " : "", l->cpus);
 }
 
+/* As --rate takes it. */
+static const char *rate(uint64_t bits, char *text, size_t size)
+{
+	static const struct {
+		uint64_t unit;
+		const char *name;
+	} units[] = {{1000000000, "gbit"}, {1000000, "mbit"}, {1000, "kbit"}, {1, "bit"}};
+	size_t i = 0;
+
+	while (bits % units[i].unit)
+		i++;
+	snprintf(text, size, "%" PRIu64 "%s", bits / units[i].unit, units[i].name);
+	return text;
+}
+
 static void print_network(const struct ct_definition *d)
 {
 	char text[NET_ADDR_STR_MAX], mac[NET_MAC_STR_MAX];
@@ -110,7 +125,7 @@ static void print_network(const struct ct_definition *d)
 		if (eth->gateway6.family)
 			printf(", by %s", net_addr_to_host_str(&eth->gateway6, text));
 		if (eth->rate_bits)
-			printf(", %" PRIu64 " bit/s", eth->rate_bits);
+			printf(", at most %s", rate(eth->rate_bits, text, sizeof(text)));
 		putchar('\n');
 	}
 }
@@ -151,7 +166,7 @@ static void print_human(const struct info *i)
 	if (d->nesting)
 		field("nesting", "yes");
 	field("autostart", "%s", d->autostart ? "yes" : "no");
-	field("stop", "%s%safter %d s it is killed", d->stop_signal, d->stop_signal[0] ? ", " : "",
+	field("stop", "%s%skilled after %d s", d->stop_signal, d->stop_signal[0] ? ", " : "",
 	      d->stop_timeout_s);
 	field("host ids", "%u to %u", d->id_base, d->id_base + CT_ID_COUNT - 1);
 	field("uuid", "%s", d->uuid);

@@ -24,7 +24,7 @@ static int pause_one(struct ctl_line *line, const struct ct_host *h, const char 
 
 static int run(struct ctl_line *line, struct err *e)
 {
-	return ctl_each_name(line, pause_one, e);
+	return ctl_each_name(line, pause_one, ERR_NOT_RUNNING, e);
 }
 
 static const struct ctl_option options[] = {CTL_OPTION_ALL, {0}};

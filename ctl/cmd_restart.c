@@ -7,7 +7,7 @@
 #include "ctl/stop_options.h"
 #include "ctl/target.h"
 
-/* One that is not running is started: what the operator wants is that it runs afresh. */
+/* One that is named and not running is started: what the operator wants is that it runs afresh. */
 static int restart(struct ctl_line *line, const struct ct_host *h, const char *name, struct err *e)
 {
 	auto_system struct ct_system s = CT_SYSTEM_INIT;
@@ -15,7 +15,7 @@ static int restart(struct ctl_line *line, const struct ct_host *h, const char *n
 	if (ctl_system(h, name, "restart", &s, e) < 0)
 		return -e->no;
 	if (ctl_stop(line, &s, e) < 0) {
-		if (e->class != ERR_NOT_RUNNING)
+		if (e->class != ERR_NOT_RUNNING || ctl_flag(line, "all"))
 			return -e->no;
 		err_clear(e);
 	}
@@ -27,7 +27,7 @@ static int restart(struct ctl_line *line, const struct ct_host *h, const char *n
 
 static int run(struct ctl_line *line, struct err *e)
 {
-	return ctl_each_name(line, restart, e);
+	return ctl_each_name(line, restart, ERR_NOT_RUNNING, e);
 }
 
 static const struct ctl_option options[] = {CTL_OPTION_ALL, {0}};

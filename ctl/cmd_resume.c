@@ -19,12 +19,10 @@ static int go_on(struct ct_system *s, struct err *e)
 
 static int refuse(const struct ct_system *s, enum ct_system_status status, struct err *e)
 {
-	bool runs = status == CT_SYSTEM_RUNNING;
-
 	err_set(e, EINVAL, "it is %s: there is nothing to resume", ct_system_status_to_str(status));
-	if (!runs)
+	if (status != CT_SYSTEM_RUNNING)
 		err_hint(e, "skepctl start %s boots it", s->d.name);
-	return err_class(e, runs ? ERR_RUNNING : ERR_NOT_RUNNING);
+	return err_class(e, status == CT_SYSTEM_RUNNING ? ERR_RUNNING : ERR_NOT_RUNNING);
 }
 
 static int resume(struct ctl_line *line, const struct ct_host *h, const char *name, struct err *e)
@@ -39,6 +37,8 @@ static int resume(struct ctl_line *line, const struct ct_host *h, const char *na
 		r = go_on(&s, e);
 	else if (status == CT_SYSTEM_SUSPENDED)
 		r = cr_resume(&s, e);
+	else if (ctl_flag(line, "all"))
+		return 0;
 	else
 		r = refuse(&s, status, e);
 	if (r < 0)
@@ -49,7 +49,7 @@ static int resume(struct ctl_line *line, const struct ct_host *h, const char *na
 
 static int run(struct ctl_line *line, struct err *e)
 {
-	return ctl_each_name(line, resume, e);
+	return ctl_each_name(line, resume, ERR_NOT_RUNNING, e);
 }
 
 static const struct ctl_option options[] = {CTL_OPTION_ALL, {0}};

@@ -57,8 +57,11 @@ static int run(struct ctl_line *line, struct err *e)
 	if (r < 0)
 		return r;
 	describe(&old, &s.d, changes, sizeof(changes));
-	ctl_done(line, s.d.name, "set%s%s%s", *changes ? ": " : "", changes,
-		 r == 1 ? " (in effect from its next start on)" : "");
+	if (memcmp(&old, &s.d, sizeof(old)) == 0)
+		ctl_done(line, s.d.name, "is so already");
+	else
+		ctl_done(line, s.d.name, "set%s%s%s", *changes ? ": " : "", changes,
+			 r == 1 ? " (not all of it before its next start)" : "");
 	return 0;
 }
 

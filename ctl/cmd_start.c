@@ -18,17 +18,21 @@ static int start(struct ctl_line *line, const struct ct_host *h, const char *nam
 
 static int run(struct ctl_line *line, struct err *e)
 {
-	return ctl_each_name(line, start, e);
+	return ctl_each_name(line, start, ERR_RUNNING, e);
 }
 
-static const struct ctl_option options[] = {CTL_OPTION_ALL, {0}};
+static const struct ctl_option options[] = {
+	CTL_OPTION_ALL,
+	{.name = "boot", .help = "those with --autostart yes, lower --order first"},
+	{0},
+};
 static const struct ctl_option *const tables[] = {options, NULL};
 
 const struct ctl_command ctl_cmd_start = {
 	.name = "start",
 	.words = "NAME...",
 	.summary = "boot containers",
-	.examples = {"skepctl start 101", "skepctl start web db"},
+	.examples = {"skepctl start 101", "skepctl start web db", "skepctl start --boot"},
 	.tables = tables,
 	.most = -1,
 	.run = run,

@@ -30,7 +30,7 @@ static int suspend(struct ctl_line *line, const struct ct_host *h, const char *n
 
 static int run(struct ctl_line *line, struct err *e)
 {
-	return ctl_each_name(line, suspend, e);
+	return ctl_each_name(line, suspend, ERR_NOT_RUNNING, e);
 }
 
 static const struct ctl_option options[] = {

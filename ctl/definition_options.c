@@ -2,6 +2,7 @@
 /* The options of create and set: one table for their help and for what they do to a definition. */
 #include "ctl/definition_options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,7 +71,9 @@ static int set_memory(struct apply *a, const char *value, struct err *e)
 		return -e->no;
 	if (bytes < LEAST_MEMORY) {
 		bad_value(a, value, "is less than the 1M that any program needs", e);
-		return err_hint(e, "did you mean %.32sM?", value);
+		return isdigit((unsigned char)value[strlen(value) - 1])
+			       ? err_hint(e, "did you mean %.32sM?", value)
+			       : -e->no;
 	}
 	return cg_limit_set(&a->d->limits, CG_LIMIT_MEM_MAX, bytes, e);
 }
@@ -316,7 +319,8 @@ static int move_capability(struct apply *a, char *to, char *from, const char *wo
 	int cap;
 
 	if (ns_caps_from_str(word, &cap, e) < 0) {
-		e->class = ERR_VALUE; /* not CONFIG: the word was typed here, not read from a file */
+		e->class =
+			ERR_VALUE; /* not CONFIG: the word was typed here, not read from a file */
 		err_hint(e, "man 7 capabilities lists them");
 		return err_wrap(e, "%s", a->what);
 	}

@@ -6,85 +6,123 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/err.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "ctl/report.h"
 #include "ctl/target.h"
 
-struct names {
-	char (*list)[65];
+struct one {
+	char name[65];
+	int order;
+};
+
+struct many {
+	struct one *list; /* owned */
 	size_t count;
+	bool boot; /* only those that start with the host */
+	ctl_for_one fn;
+	enum err_class pointless;
 };
 
 static int take(struct ct_system *s, const struct err *broken, void *arg, struct err *e)
 {
-	struct names *names = arg;
-	void *list = reallocarray(names->list, names->count + 1, sizeof(*names->list));
+	struct many *m = arg;
+	struct one *list;
 
-	(void)broken; /* the verb says what is wrong with it */
+	/* A broken one is taken, too: the verb says what is wrong with it. */
+	if (m->boot && !broken && !s->d.autostart)
+		return 0;
+	list = reallocarray(m->list, m->count + 1, sizeof(*list));
 	if (!list)
 		return err_set(e, ENOMEM, "out of memory for names");
-	names->list = list;
-	memcpy(names->list[names->count++], s->d.name, sizeof(s->d.name));
+	m->list = list;
+	memcpy(list[m->count].name, s->d.name, sizeof(list->name));
+	list[m->count++].order = broken ? 0 : s->d.order;
 	return 0;
 }
 
-/* Each in its turn, as a line of its own. */
-static int each(struct ctl_line *line, const struct ct_host *h, char **words, size_t count,
-		ctl_for_one fn)
+/* Those of the same order stay in that of their names: each has its number in the walk by its place. */
+static void sort_by_order(struct many *m)
 {
+	for (size_t i = 1; i < m->count; i++) {
+		struct one moved = m->list[i];
+		size_t k = i;
+
+		for (; k && m->list[k - 1].order > moved.order; k--)
+			m->list[k] = m->list[k - 1];
+		m->list[k] = moved;
+	}
+}
+
+/* Does it to one of many. Returns its exit code. */
+static int one_of_many(const struct ctl_line *line, const struct ct_host *h, char *name,
+		       const struct many *m, bool asked_for)
+{
+	struct ctl_line one = *line;
+	struct err e = {0};
+	int r;
+
+	one.words = &name;
+	one.nwords = 1;
+	r = m->fn(&one, h, name, &e);
+	if (r >= 0)
+		return r;
+	if (!asked_for && m->pointless != ERR_SYSTEM && e.class == m->pointless) {
+		log_info("%s: %s", name, e.text);
+		return 0;
+	}
+	return ctl_report(&one, &e);
+}
+
+static int all(struct ctl_line *line, const struct ct_host *h, struct many *m, struct err *e)
+{
+	int r = ct_system_each(h, take, m, e);
+	auto_free struct one *list = m->list;
 	int first = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		struct ctl_line one = *line;
-		struct err e = {0};
-		int r, code;
+	if (r < 0)
+		return r;
+	if (m->boot)
+		sort_by_order(m);
+	for (size_t i = 0; i < m->count; i++) {
+		int code = one_of_many(line, h, list[i].name, m, false);
 
-		one.words = words + i;
-		one.nwords = 1;
-		r = fn(&one, h, words[i], &e);
-		code = r < 0 ? ctl_report(&one, &e) : r;
-		if (!first)
-			first = code;
+		first = first ? first : code;
 	}
 	return first;
 }
 
-static int all(struct ctl_line *line, const struct ct_host *h, ctl_for_one fn, struct err *e)
+static int check(const struct ctl_line *line, bool walk, struct err *e)
 {
-	struct names names = {0};
-	int r = ct_system_each(h, take, &names, e);
-	auto_free char(*list)[65] = names.list;
-	auto_free char **words = calloc(names.count + 1, sizeof(*words));
-
-	if (r < 0)
-		return r;
-	if (!words)
-		return err_set(e, ENOMEM, "out of memory for names");
-	for (size_t i = 0; i < names.count; i++)
-		words[i] = list[i];
-	return each(line, h, words, names.count, fn);
-}
-
-int ctl_each_name(struct ctl_line *line, ctl_for_one fn, struct err *e)
-{
-	struct ct_host h;
-
-	if (ctl_flag(line, "all") && line->nwords) {
-		err_set(e, EINVAL, "--all and names at once: which is it?");
-		return err_class(e, ERR_USAGE);
-	}
-	if (!ctl_flag(line, "all") && !line->nwords) {
+	if (walk && line->nwords)
+		err_set(e, EINVAL, "all of them, or those that are named: which is it?");
+	else if (!walk && !line->nwords)
 		err_set(e, EINVAL, "%s needs the name of a container, or --all",
 			line->command->name);
-		err_hint(e, "skepctl list shows them");
-		return err_class(e, ERR_USAGE);
-	}
-	if (ctl_host(line, &h, e) < 0)
+	else
+		return 0;
+	err_hint(e, "skepctl list shows them");
+	return err_class(e, ERR_USAGE);
+}
+
+int ctl_each_name(struct ctl_line *line, ctl_for_one fn, enum err_class pointless, struct err *e)
+{
+	bool boot = ctl_option_find(line->front, line->command, "boot") && ctl_flag(line, "boot");
+	struct many m = {.boot = boot, .fn = fn, .pointless = pointless};
+	bool walk = boot || ctl_flag(line, "all");
+	struct ct_host h;
+	int first = 0;
+
+	if (check(line, walk, e) < 0 || ctl_host(line, &h, e) < 0)
 		return -e->no;
-	if (ctl_flag(line, "all"))
-		return all(line, &h, fn, e);
+	if (walk)
+		return all(line, &h, &m, e);
 	if (line->nwords == 1)
 		return fn(line, &h, line->words[0], e);
-	return each(line, &h, line->words, (size_t)line->nwords, fn);
+	for (int i = 0; i < line->nwords; i++) {
+		int code = one_of_many(line, &h, line->words[i], &m, true);
+
+		first = first ? first : code;
+	}
+	return first;
 }

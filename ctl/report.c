@@ -27,10 +27,10 @@ void ctl_report_init(const struct ctl_front *front, bool verbose, bool debug)
 
 static bool is_name_character(char c)
 {
-	return isalnum((unsigned char)c) || strchr("_.+-", c);
+	return isalnum((unsigned char)c) || (c && strchr("_.+-/", c));
 }
 
-/* Whether text speaks of name already: as a whole word, so that "10" is not found in "10.0.0.1". */
+/* Whether text speaks of name already: as a whole word, so that "10" is not found in "10.0.0.1", nor in a path. */
 static bool says(const char *text, const char *name)
 {
 	size_t len = strlen(name);

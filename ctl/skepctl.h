@@ -26,7 +26,10 @@
 	X(enter)        \
 	X(console)      \
 	X(pause)        \
+	X(suspend)      \
+	X(resume)       \
 	X(stat)         \
+	X(doctor)       \
 	X(reap)
 
 #define X(name) extern const struct ctl_command ctl_cmd_##name;

@@ -116,8 +116,15 @@ static int open_runtime(const struct ct_system *s, const char *verb, struct ct *
 
 static int refuse_stopped(const struct ct_system *s, struct err *e)
 {
-	err_set(e, ESRCH, "it is not running");
-	err_hint(e, "skepctl start %s", s->d.name);
+	enum ct_system_status status = CT_SYSTEM_STOPPED;
+	struct err ignored = {0};
+
+	ct_system_status(s, &status, &ignored);
+	if (status == CT_SYSTEM_STOPPED || status == CT_SYSTEM_BROKEN)
+		err_set(e, ESRCH, "it is not running");
+	else
+		err_set(e, ESRCH, "it is not running but %s", ct_system_status_to_str(status));
+	err_hint(e, "skepctl %s %s", status == CT_SYSTEM_SUSPENDED ? "resume" : "start", s->d.name);
 	return err_class(e, ERR_NOT_RUNNING);
 }
 

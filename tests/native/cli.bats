@@ -46,7 +46,7 @@ all_wrong() {
 		20|one word too many: more||create web more --template probe
 		20|exec needs: NAME COMMAND|examples|exec web
 		20|start needs the name of a container, or --all|skepctl list|start
-		20|--all and names at once||stop --all web
+		20|which is it|skepctl list|stop --all web
 		20|there is no column 'stauts'|did you mean status|list -o name,stauts
 		20|there is no column 'memry'|did you mean memory|list -s -memry
 		20|there is no column ''||list -o name,
