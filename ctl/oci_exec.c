@@ -106,6 +106,9 @@ static int from_words(const struct ctl_line *line, struct ct_process *p, struct 
 
 	p->terminal = ctl_flag(line, "tty");
 	p->rows = p->cols = 0;
+	/* Another user's groups are not init's. */
+	if (ctl_flag(line, "user"))
+		p->n_groups = 0;
 	for (int i = 0; r >= 0 && (text = ctl_value_nth(line, "env", i, NULL)); i++)
 		r = set_env(p, text, e);
 	if (r >= 0)

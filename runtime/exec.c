@@ -88,6 +88,9 @@ static int find_user(struct entry *en, struct ns_user *user, struct err *e)
 			return -e->no;
 		en->p.uid = user->uid;
 		en->p.gid = user->gid;
+		/* Those that were asked for by number come behind those of the container's group file. */
+		for (int i = 0; i < en->p.n_groups && user->n_groups < NS_USER_GROUPS_MOST; i++)
+			user->groups[user->n_groups++] = en->p.groups[i];
 		en->p.groups = user->groups;
 		en->p.n_groups = user->n_groups;
 		return 0;

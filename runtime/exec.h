@@ -21,8 +21,9 @@ struct ct_exec {
 	 */
 	const struct ct_process *process;
 	const struct ct_spec *spec; /* of the container's bundle, borrowed; NULL: read again */
-	const char *user; /* "name[:group]" looked up inside; NULL: process's ids */
-	int stdio[3];	  /* without a terminal; borrowed */
+	const char *
+		user; /* "name[:group]" looked up inside, instead of process's ids; its groups are added. NULL: process's */
+	int stdio[3]; /* without a terminal; borrowed */
 	int preserve_fds;
 	int cache_dir; /* of compiled filters, or -EBADF */
 };
