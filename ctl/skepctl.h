@@ -12,24 +12,26 @@
 #define SKEP_VERSION "0.1"
 
 /* X(variable's end): the order of the help, hidden ones last. */
-#define CTL_COMMANDS(X) \
-	X(template)     \
-	X(create)       \
-	X(start)        \
-	X(stop)         \
-	X(restart)      \
-	X(destroy)      \
-	X(list)         \
-	X(info)         \
-	X(set)          \
-	X(exec)         \
-	X(enter)        \
-	X(console)      \
-	X(pause)        \
-	X(suspend)      \
-	X(resume)       \
-	X(stat)         \
-	X(doctor)       \
+#define CTL_COMMANDS(X)    \
+	X(template)        \
+	X(create)          \
+	X(start)           \
+	X(stop)            \
+	X(restart)         \
+	X(destroy)         \
+	X(list)            \
+	X(info)            \
+	X(set)             \
+	X(exec)            \
+	X(enter)           \
+	X(console)         \
+	X(pause)           \
+	X(suspend)         \
+	X(resume)          \
+	X(migrate)         \
+	X(stat)            \
+	X(doctor)          \
+	X(migrate_receive) \
 	X(reap)
 
 #define X(name) extern const struct ctl_command ctl_cmd_##name;
