@@ -157,15 +157,37 @@ static int hear(struct sync *sync, pid_t *init, struct err *e)
 	return n > 0 ? sync_expect(sync, TELL_MONITOR, SYNC_OK, NULL, NULL, e) : 0;
 }
 
+/*
+ * What a guardian that was killed before its container ran left behind: init waits for a word that nobody will say. We hold s's lock, so no other
+ * guardian is at work. One that runs is left alone: a resume has no images of it any more.
+ */
+static int clear_half_made(struct ct_system *s, const char *verb, struct err *e)
+{
+	auto_ct struct ct ct = CT_INIT;
+
+	if (ct_open(s->host->state, s->d.name, verb, &ct, e) < 0) {
+		if (e->class != ERR_NO_SUCH_CT)
+			return -e->no;
+		err_clear(e);
+		return 0;
+	}
+	if (!ct.s.system || (ct.s.status != CT_CREATING && ct.s.status != CT_CREATED))
+		return 0;
+	return ct_delete(&ct, true, e);
+}
+
 int ct_guardian_run(struct ct_system *s, const struct ct_guardian_task *task, pid_t *init,
 		    struct err *e)
 {
 	struct sync sync = {.fd = -EBADF, .peer = "the guardian", .step_to_str = tell_to_str};
 	auto_fd int ours = -EBADF;
 	auto_fd int theirs = -EBADF;
+	struct err ignored = {0};
 	pid_t parent = getpid(), pid;
-	int r = sync_pair(&ours, &theirs, e);
+	int r = clear_half_made(s, task->name, e);
 
+	if (r >= 0)
+		r = sync_pair(&ours, &theirs, e);
 	if (r < 0)
 		return r;
 	fflush(NULL);
@@ -184,6 +206,8 @@ int ct_guardian_run(struct ct_system *s, const struct ct_guardian_task *task, pi
 	if (r < 0) {
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;
+		if (clear_half_made(s, task->name, &ignored) < 0)
+			log_warn("clean up after a failed %s: %s", task->name, ignored.text);
 		return r;
 	}
 	return 0;

@@ -74,7 +74,10 @@ int ct_system_status(const struct ct_system *s, enum ct_system_status *status, s
 	case CT_CREATING:
 	case CT_CREATED:
 		*status = living(s, CT_SYSTEM_STARTING);
-		return 0;
+		if (at_work(s))
+			return 0;
+		/* Who was starting it is dead: the next start, resume or stop clears what is there. */
+		break;
 	case CT_RUNNING:
 		*status = living(s, CT_SYSTEM_RUNNING);
 		return 0;

@@ -60,7 +60,7 @@ ct_name() {
 test_things() {
 	local f
 	find /sys/fs/cgroup -type d -name "*t${SKEP_ID//_/-}-*" -printf 'cgroup %p\n' 2>/dev/null
-	awk -v dir="$SKEP_DIR/" 'index($0, dir) { print "mount", $5 }' /proc/self/mountinfo
+	awk -v dir="$SKEP_DIR/" 'index($0, dir) && !index($0, dir "net/") { print "mount", $5 }' /proc/self/mountinfo
 	grep -lF "$SKEP_DIR/" /sys/block/loop*/loop/backing_file 2>/dev/null
 	for f in /proc/[0-9]*; do # the list is made before the first grep runs
 		! grep -qszxF "SKEP_TEST_MARK=$SKEP_DIR" "$f/environ" && ! grep -qszF "$SKEP_DIR/" "$f/cmdline" ||
