@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <linux/if_ether.h>
 #include <poll.h>
 #include <string.h>
@@ -71,21 +72,28 @@ int net_pool_pick(const struct net_addr *subnet, const struct net_addr *taken, s
 	return -EADDRNOTAVAIL;
 }
 
-/* Only a local address can be bound. */
+/*
+ * Not by bind(): where a network namespace never had an address there is no local table, and the kernel takes any address for a broadcast one, which can be
+ * bound (__inet_dev_addr_type() in net/ipv4/fib_frontend.c).
+ */
 static bool is_ours(const struct net_addr *addr)
 {
-	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
-	struct sockaddr_in four = {.sin_family = AF_INET};
-	auto_fd int fd = socket(addr->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifaddrs *all = NULL;
+	bool found = false;
 
-	if (fd < 0)
+	if (getifaddrs(&all) < 0)
 		return false;
-	if (addr->family == AF_INET) {
-		memcpy(&four.sin_addr, addr->bytes, 4);
-		return !bind(fd, (struct sockaddr *)&four, sizeof(four));
+	for (const struct ifaddrs *i = all; i && !found; i = i->ifa_next) {
+		if (!i->ifa_addr || i->ifa_addr->sa_family != addr->family)
+			continue;
+		found = addr->family == AF_INET
+				? !memcmp(&((struct sockaddr_in *)i->ifa_addr)->sin_addr,
+					  addr->bytes, 4)
+				: !memcmp(&((struct sockaddr_in6 *)i->ifa_addr)->sin6_addr,
+					  addr->bytes, 16);
 	}
-	memcpy(&six.sin6_addr, addr->bytes, 16);
-	return !bind(fd, (struct sockaddr *)&six, sizeof(six));
+	freeifaddrs(all);
+	return found;
 }
 
 /* Whether this frame says that its sender (not us) has addr, or is just claiming it. */
