@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/json.h"
 #include "ctl/definition_options.h"
 #include "ctl/report.h"
 #include "ctl/row.h"
@@ -29,6 +30,17 @@ static void describe(const struct ct_definition *old, const struct ct_definition
 			used += (size_t)snprintf(text + used, size - used, "%s%s %s -> %s",
 						 used ? ", " : "", ctl_column_name(c), a, b);
 	}
+}
+
+/* As far as their files would say: padding between members means nothing. */
+static bool is_same(const struct ct_definition *a, const struct ct_definition *b)
+{
+	auto_json json_t *ja = NULL;
+	auto_json json_t *jb = NULL;
+	struct err ignored = {0};
+
+	return ct_definition_to_json(a, &ja, &ignored) >= 0 &&
+	       ct_definition_to_json(b, &jb, &ignored) >= 0 && json_equal(ja, jb);
 }
 
 static int nothing(const struct ctl_line *line, struct err *e)
@@ -57,7 +69,7 @@ static int run(struct ctl_line *line, struct err *e)
 	if (r < 0)
 		return r;
 	describe(&old, &s.d, changes, sizeof(changes));
-	if (memcmp(&old, &s.d, sizeof(old)) == 0)
+	if (is_same(&old, &s.d))
 		ctl_done(line, s.d.name, "is so already");
 	else
 		ctl_done(line, s.d.name, "set%s%s%s", *changes ? ": " : "", changes,

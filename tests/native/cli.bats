@@ -125,6 +125,13 @@ all_wrong() {
 		31|web|skepctl start web|stat web
 		31|web||stop web
 		31|web||pause web
+		20|--continue and --abort at once||migrate --continue --abort web
+		20|migrate needs the host to go to|skepctl migrate web HOST|migrate web
+		21|--progress: 'loud'||migrate --progress loud web host
+		21|liev|restart, suspend|migrate --mode liev web host
+		21|--rsh||migrate --rsh '' web host
+		31|nothing to resume|skepctl start web|resume web
+		31|web||suspend web
 		20|what is to be changed|--memory|set web
 		21|--env-del||set web --env-del NONE
 		21|interface|--network bridge|set web --ipadd 10.77.0.1/24
@@ -133,6 +140,7 @@ all_wrong() {
 	all_wrong <<-'END'
 		32|web||start web
 		32|web|--force|destroy web
+		32|nothing to resume||resume web
 		127|/nosuch|interpreter|exec web /nosuch
 		21|nobody-like-it||exec --user nobody-like-it web /probe true
 		21|--env||exec --env X web /probe true
@@ -171,7 +179,9 @@ all_wrong() {
 	run -0 skepctl --help
 	[[ $output == *'exit codes:'*'  14  no such container'* ]]
 	[[ $output != *migrate-receive* && $output != *' reap '* ]]
-	for verb in $(sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p' <<<"$output"); do
+	mapfile -t verbs < <(sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p' <<<"$output")
+	[ "${#verbs[@]}" -gt 15 ]
+	for verb in "${verbs[@]}"; do
 		run -0 skepctl "$verb" --help
 		[[ $output == "usage: skepctl $verb"* ]]
 		[[ $output == *'examples:'*"skepctl $verb"* ]]
@@ -196,5 +206,6 @@ all_wrong() {
 	[[ $(skepctl set 101 --ram 128M --cpus unlimited) == 'CT 101: set: memory 64M -> 128M, cpus 0.5 -> -'* ]]
 	[ "$(skepctl info --json 101 | jq -r '.name, .status, .definition.template')" = $'101\nstopped\nprobe' ]
 	[[ $(skepctl info 101) == *$'\nmemory      128M'* ]]
+	[ "$(skepctl set 101 --ram 128M)" = 'CT 101: is so already' ]
 	[ -z "$(skepctl -q set 101 --ram 64M)" ]
 }
