@@ -303,8 +303,8 @@ int ct_live_network(struct ct *ct, const struct ct_definition *from, const struc
 	for (int i = 0; i < n; i++) {
 		struct change c = {ct, netns, from->nets[i], to->nets[i]};
 
-		snprintf(c.from.host_name, IFNAMSIZ, "%s", names[i]);
-		snprintf(c.to.host_name, IFNAMSIZ, "%s", names[i]);
+		memcpy(c.from.host_name, names[i], IFNAMSIZ);
+		memcpy(c.to.host_name, names[i], IFNAMSIZ);
 		if (change_interface(&c, e) < 0)
 			return err_class(e, ERR_NETWORK);
 	}
