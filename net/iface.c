@@ -191,10 +191,19 @@ struct net_addr net_mac_link_local(const uint8_t mac[6])
 	return a;
 }
 
-void net_if_host_name(const char *seed, char out[IFNAMSIZ])
+#define SEED_DIGITS 6
+
+static void put_digits(char *out, uint64_t v)
 {
 	static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
-	uint64_t h = hash(seed), r = 0;
+
+	for (int i = 0; i < SEED_DIGITS; i++, v >>= 5)
+		out[i] = digits[v & 31];
+}
+
+void net_if_host_name(const char *seed, char out[IFNAMSIZ])
+{
+	uint64_t r = 0;
 
 	if (getrandom(&r, sizeof(r), GRND_NONBLOCK) != sizeof(r)) {
 		/* Early boot: the time and we ourselves differ at each call as well. */
@@ -203,13 +212,20 @@ void net_if_host_name(const char *seed, char out[IFNAMSIZ])
 		clock_gettime(CLOCK_MONOTONIC, &t);
 		r = (uint64_t)t.tv_nsec ^ ((uint64_t)getpid() << 30);
 	}
-	*out++ = 's';
-	*out++ = 'k';
-	for (int i = 0; i < 6; i++, h >>= 5)
-		*out++ = digits[h & 31];
-	for (int i = 0; i < 6; i++, r >>= 5)
-		*out++ = digits[r & 31];
-	*out = '\0';
+	out[0] = 's';
+	out[1] = 'k';
+	put_digits(out + 2, hash(seed));
+	put_digits(out + 2 + SEED_DIGITS, r);
+	out[2 + 2 * SEED_DIGITS] = '\0';
+}
+
+bool net_if_host_name_is(const char *host_name, const char *seed)
+{
+	char digits[SEED_DIGITS];
+
+	put_digits(digits, hash(seed));
+	return strlen(host_name) == 2 + 2 * SEED_DIGITS && !strncmp(host_name, "sk", 2) &&
+	       !memcmp(host_name + 2, digits, SEED_DIGITS);
 }
 
 bool net_link_name_ok(const char *name)

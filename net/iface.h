@@ -82,6 +82,8 @@ struct net_addr net_mac_link_local(const uint8_t mac[6]);
  * a stopped container lives on for tens of ms after its namespace is gone, so a name must never be used twice.
  */
 void net_if_host_name(const char *seed, char out[IFNAMSIZ]);
+/* Whether a call with that seed made this name. */
+bool net_if_host_name_is(const char *host_name, const char *seed);
 
 /* [A-Za-z0-9][A-Za-z0-9_.-]*, at most 15 bytes: what may go into netlink, sysctl paths and rules. */
 bool net_link_name_ok(const char *name);

@@ -36,6 +36,9 @@ static int read_link(const struct nlmsghdr *h, void *data)
 	mnl_attr_for_each(a, h, sizeof(*m))
 	{
 		switch (mnl_attr_get_type(a)) {
+		case IFLA_IFNAME:
+			snprintf(info->name, sizeof(info->name), "%s", mnl_attr_get_str(a));
+			break;
 		case IFLA_MTU:
 			info->mtu = mnl_attr_get_u32(a);
 			break;
@@ -70,30 +73,45 @@ int net_link_get(struct net_nl *nl, const char *name, struct net_link_info *info
 	return net_nl_query(nl, read_link, info, e);
 }
 
-struct port_count {
+struct port_walk {
 	int master;
-	int found;
+	void (*fn)(const struct net_link_info *port, void *arg);
+	void *arg;
 };
 
-static int count_port(const struct nlmsghdr *h, void *data)
+static int take_port(const struct nlmsghdr *h, void *data)
 {
-	struct port_count *c = data;
+	struct port_walk *w = data;
 	struct net_link_info info = {0};
 
 	read_link(h, &info);
-	if (info.master == c->master)
-		c->found++;
+	if (info.master == w->master)
+		w->fn(&info, w->arg);
 	return 0;
+}
+
+int net_link_each_port(struct net_nl *nl, int master,
+		       void (*fn)(const struct net_link_info *port, void *arg), void *arg,
+		       struct err *e)
+{
+	struct port_walk w = {.master = master, .fn = fn, .arg = arg};
+
+	net_nl_begin(nl, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg), "list links");
+	return net_nl_query(nl, take_port, &w, e);
+}
+
+static void count_port(const struct net_link_info *port, void *arg)
+{
+	(void)port;
+	++*(int *)arg;
 }
 
 int net_link_count_ports(struct net_nl *nl, int master, struct err *e)
 {
-	struct port_count c = {.master = master};
-	int r;
+	int found = 0;
+	int r = net_link_each_port(nl, master, count_port, &found, e);
 
-	net_nl_begin(nl, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg), "list links");
-	r = net_nl_query(nl, count_port, &c, e);
-	return r < 0 ? r : c.found;
+	return r < 0 ? r : found;
 }
 
 int net_link_destroy(struct net_nl *nl, const char *name, struct err *e)

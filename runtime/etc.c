@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,9 @@
 #include "base/own.h"
 #include "base/path.h"
 
-#define MARK	  "# Written by skep at each start while this line stands first.\n"
-#define TEXT_MAX  4096
+#define TEXT_MAX 4096
+/* The first line of what we write, with a sum of all that follows: a file of another sum was changed in the container. */
+#define MARK	  "# Written by skep; left alone once changed (%08x).\n"
 #define HOST_ETC  "/etc"
 #define RESOLVED  "/run/systemd/resolve" /* what resolved asks, behind its stub at 127.0.0.53 */
 #define NAMES_MAX 3			 /* resolv.conf(5): MAXNS */
@@ -41,7 +43,9 @@ static int look(int root, const char *path, char **text)
 	if (!*text)
 		return -ENOMEM;
 	n = read(file, *text, TEXT_MAX);
-	return n < 0 ? -errno : 1;
+	if (n < 0)
+		return -errno;
+	return n == TEXT_MAX ? -EFBIG : 1;
 }
 
 /* By a new inode, which belongs to the container's root as all its files do. */
@@ -60,6 +64,33 @@ static int replace(const struct ct_definition *d, int root, const char *path, co
 	return 0;
 }
 
+/* FNV-1a: it finds an editor's traces, nobody forges it. */
+static uint32_t sum_of(const char *text)
+{
+	uint32_t h = 2166136261U;
+
+	for (; *text; text++)
+		h = (h ^ (unsigned char)*text) * 16777619U;
+	return h;
+}
+
+/* Puts the mark before the body. */
+static void seal(const char *body, char *text, size_t size)
+{
+	snprintf(text, size, MARK "%s", sum_of(body), body);
+}
+
+static bool is_sealed(const char *text)
+{
+	const char *body = strchr(text, '\n');
+	char mark[80];
+
+	if (!body)
+		return false;
+	snprintf(mark, sizeof(mark), MARK, sum_of(body + 1));
+	return strncmp(text, mark, strlen(mark)) == 0;
+}
+
 /* Whether it is ours to write; not when it has that text already. */
 static bool is_ours(int template_root, int root, const char *path, const char *text)
 {
@@ -70,7 +101,7 @@ static bool is_ours(int template_root, int root, const char *path, const char *t
 		return r == 0;
 	if (strcmp(now, text) == 0)
 		return false;
-	if (!now[0] || strncmp(now, MARK, strlen(MARK)) == 0)
+	if (!now[0] || is_sealed(now))
 		return true;
 	return look(template_root, path, &first) > 0 && strcmp(first, now) == 0;
 }
@@ -91,12 +122,13 @@ static int write_hostname(const struct ct_definition *d, const char *name, int r
 static int write_hosts(const struct ct_definition *d, const char *name, int template_root, int root,
 		       struct err *e)
 {
-	char text[512];
+	char body[512], text[600];
 
-	snprintf(text, sizeof(text),
-		 MARK "127.0.0.1\tlocalhost\n127.0.1.1\t%s\n"
-		      "::1\tlocalhost ip6-localhost ip6-loopback\n",
+	snprintf(body, sizeof(body),
+		 "127.0.0.1\tlocalhost\n127.0.1.1\t%s\n"
+		 "::1\tlocalhost ip6-localhost ip6-loopback\n",
 		 name);
+	seal(body, text, sizeof(text));
 	return is_ours(template_root, root, "etc/hosts", text)
 		       ? replace(d, root, "etc/hosts", text, e)
 		       : 0;
@@ -165,11 +197,12 @@ static int write_resolv(const struct ct_definition *d, const struct ct_conf *con
 			int template_root, int root, struct err *e)
 {
 	bool own_network = d->network == CT_NETWORK_PRIVATE;
-	char text[TEXT_MAX] = MARK;
+	char body[TEXT_MAX - 100] = "", text[TEXT_MAX];
 
 	if (own_network && !d->net_count)
 		return 0;
-	name_servers(conf, own_network, text, sizeof(text));
+	name_servers(conf, own_network, body, sizeof(body));
+	seal(body, text, sizeof(text));
 	return is_ours(template_root, root, "etc/resolv.conf", text)
 		       ? replace(d, root, "etc/resolv.conf", text, e)
 		       : 0;

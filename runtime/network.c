@@ -82,14 +82,36 @@ static int note_routes(struct ct *ct, const struct net_if *ifc, struct err *e)
 	return r;
 }
 
+#define SEED_MAX 400
+
+/* What of a host link's name does not change from start to start. */
+static void put_seed(char seed[SEED_MAX], const char *state_root, const char *name, unsigned n)
+{
+	snprintf(seed, SEED_MAX, "%s/%s/%u", state_root, name, n);
+}
+
+bool ct_network_is_ours(const char *state_root, const char *host_name, const char *alias)
+{
+	if (strncmp(alias, "skep:", 5))
+		return false;
+	for (unsigned n = 0; n < CT_NETS_MAX; n++) {
+		char seed[SEED_MAX];
+
+		put_seed(seed, state_root, alias + 5, n);
+		if (net_if_host_name_is(host_name, seed))
+			return true;
+	}
+	return false;
+}
+
 int ct_network_note(struct ct *ct, const struct ct_definition *d, unsigned n, struct net_if *ifc,
 		    struct err *e)
 {
-	char seed[400];
+	char seed[SEED_MAX];
 	int r;
 
 	*ifc = d->nets[n];
-	snprintf(seed, sizeof(seed), "%s/%s/%u", ct->state_root, d->name, n);
+	put_seed(seed, ct->state_root, d->name, n);
 	net_if_host_name(seed, ifc->host_name);
 	snprintf(ifc->alias, sizeof(ifc->alias), "%s", d->name);
 	r = ct_ledger_add(ct->dir, CT_LEDGER_LINK, ifc->host_name, e);

@@ -15,3 +15,6 @@ int ct_network_links(const struct ct *ct, char names[CT_NETS_MAX][IFNAMSIZ], str
 /* Notes a link of a name that was never used, and the routes to it, for interface n; ifc gets host_name and alias. */
 int ct_network_note(struct ct *ct, const struct ct_definition *d, unsigned n, struct net_if *ifc,
 		    struct err *e);
+
+/* Whether a host link with the name and the alias ("skep:NAME") was made for a container of that state directory. */
+bool ct_network_is_ours(const char *state_root, const char *host_name, const char *alias);

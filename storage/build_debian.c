@@ -64,8 +64,10 @@ static const char drop_in[] = "[Service]\n"
 			      "ProtectHostname=no\n"
 			      "PrivateIPC=no\n"
 			      "PrivateUsers=no\n"
-			      "MemoryPressureWatch=off\n"
 			      "ProtectControlGroups=no\n";
+
+/* systemd knows it from version 254 on, Debian 13. */
+static const char pressure_off[] = "MemoryPressureWatch=off\n";
 
 /* The template has no host keys: each container makes its own before sshd first looks at them. */
 static const char ssh_drop_in[] = "[Service]\n"
@@ -233,15 +235,18 @@ static int mask_units(int root, struct err *e)
 	return 0;
 }
 
-static int set_up_systemd(int root, struct err *e)
+static int set_up_systemd(int root, const char *number, struct err *e)
 {
+	char text[sizeof(drop_in) + sizeof(pressure_off)];
+
 	auto_fd int dir = path_mkdirs_in(root, "etc/systemd/system/service.d", 0755, e);
 	auto_fd int units = path_mkdirs_in(root, "etc/systemd/system", 0755, e);
 	auto_fd int ssh = -EBADF;
 
 	if (dir < 0 || units < 0)
 		return -e->no;
-	if (path_write_in(root, "etc/systemd/system/service.d/50-skep.conf", drop_in, 0644, e) < 0)
+	snprintf(text, sizeof(text), "%s%s", drop_in, atoi(number) >= 13 ? pressure_off : "");
+	if (path_write_in(root, "etc/systemd/system/service.d/50-skep.conf", text, 0644, e) < 0)
 		return -e->no;
 	if (unlinkat(units, "default.target", 0) < 0 && errno != ENOENT)
 		return err_sys(e, "choose the default target");
@@ -337,7 +342,7 @@ int st_build_debian(int templates, const char *name, const struct st_debian *spe
 	if (r >= 0)
 		r = run_mmdebstrap(&b, &a, suite, spec, e);
 	if (r >= 0)
-		r = spec->systemd ? set_up_systemd(b.root, e) : set_up_minbase(b.root, e);
+		r = spec->systemd ? set_up_systemd(b.root, number, e) : set_up_minbase(b.root, e);
 	if (r >= 0)
 		r = make_anonymous(b.root, e);
 	if (r >= 0) {

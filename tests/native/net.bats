@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What a container's network is and what it is not, through skepctl, on a test host of its own with a neighbour on the wire.
+
+bats_require_minimum_version 1.5.0
+load ../lib/skep
+
+# The neighbour is at 10.77.0.2 and fd77::2 on the wire, the host at 10.77.0.1 and fd77::1 of its link "wire".
+setup() {
+	skep_setup
+	template_busybox here
+	cat >"$SKEP_DIR/here/skep.conf" <<-'EOF'
+		{"pool6": "fd00:5ce9::/64", "dns": ["192.0.2.53", "2001:db8::53"], "search": "example.org"}
+	EOF
+	c=$(ct_name) d=$(ct_name)
+}
+teardown() { skep_teardown; }
+
+neighbour() {
+	wire_port here
+	in_net here ip addr add 10.77.0.1/24 dev wire
+	in_net here ip addr add fd77::1/64 dev wire nodad
+	client_new client
+	in_net client ip addr add fd77::2/64 dev wire nodad
+	wait_for 5 addresses_settled here
+	net_things here >"$SKEP_DIR/net/here"
+}
+inside() { skepctl exec "$1" -- "${@:2}"; }
+# Answers, within seconds: the first packet may wait for a neighbour's address.
+pings() { inside "$1" ping -c 1 -W 3 "$2"; }
+answers() { in_net "$1" ping -c 1 -W 3 "$2"; }
+silent() { ! inside "$1" ping -c 1 -W 1 "$2"; }
+link_of() { skepctl info --json "$1" | jq -r '.. | .host_name? // empty' | head -n 1; }
+host_link() { in_net here ip -o link show type veth | sed 's/^[0-9]*: //; s/@.*//' | grep ^sk; }
+no_link() { ! in_net here ip link show "$1" 2>/dev/null; }
+
+@test "a bridged container has its addresses, routes, name servers and neighbours" {
+	skepctl create "$c" --template busybox --ip auto --ip fd00:5ce9::10 --hostname web.example.org --start
+	skepctl create "$d" --template busybox --ip 10.209.7.7 --ip fd00:5ce9::11 --start
+	inside "$c" ip -o addr show dev eth0 | grep -F 'inet 10.209.0.2/16'
+	inside "$c" ip -o addr show dev eth0 | grep -F 'inet6 fd00:5ce9::10/64'
+	inside "$c" ip route | grep -F 'default via 10.209.0.1'
+	inside "$c" ip -6 route | grep -F 'default via fd00:5ce9::1'
+	[ "$(inside "$c" cat /etc/resolv.conf | grep -v '^#')" = $'nameserver 192.0.2.53\nnameserver 2001:db8::53\nsearch example.org' ]
+	[ "$(inside "$c" hostname)" = web.example.org ]
+	[ "$(inside "$c" cat /etc/hostname)" = web.example.org ]
+	inside "$c" grep -w web.example.org /etc/hosts
+	[ "$(inside "$c" stat -c %u:%g /etc/hosts /etc/hostname /etc/resolv.conf | sort -u)" = 0:0 ]
+	pings "$c" 127.0.0.1
+	pings "$c" 10.209.7.7
+	pings "$c" fd00:5ce9::11
+	pings "$d" 10.209.0.2
+	pings "$c" 10.209.0.1
+	answers here 10.209.7.7
+	answers here fd00:5ce9::10
+}
+
+@test "with the last container go bridge, links, rules and forwarding" {
+	skepctl create "$c" --template busybox --ip auto --start
+	skepctl create "$d" --template busybox --ip auto --start
+	skepctl stop "$c"
+	in_net here ip link show skep0
+	pings "$d" 10.209.0.1
+	skepctl stop "$d"
+	# Stopped, not destroyed: the network is that of a host without containers.
+	net_is_as_new here
+	skepctl start "$c"
+	in_net here ip link show skep0
+	skepctl destroy --force "$c"
+	net_is_as_new here
+}
+
+@test "what leaves the host has the host's address, IPv6 too" {
+	neighbour
+	skepctl create "$c" --template busybox --ip auto --ip fd00:5ce9::10 --start
+	pings "$c" 10.77.0.2
+	pings "$c" fd77::2
+	spawn client "$SKEP_DIR/seen" ncat -v -l -k 7000
+	wait_for 5 listens 7000
+	inside "$c" sh -c 'echo hello | nc -w 3 10.77.0.2 7000'
+	wait_for 5 grep -E 'Connection from 10\.77\.0\.1[.:]' "$SKEP_DIR/seen"
+	inside "$c" sh -c 'echo hello6 | nc -w 3 fd77::2 7000'
+	wait_for 5 grep -E 'Connection from fd77::1[.:]' "$SKEP_DIR/seen"
+	# Nobody out there gets in by the container's own address.
+	! answers client 10.209.0.2
+}
+listens() { in_net client ss -Hltn "sport = :$1" | grep -q .; }
+
+@test "a routed container is reached at its own address, from the wire and from its neighbours" {
+	neighbour
+	skepctl create "$c" --template busybox --network routed --uplink wire --ip 10.77.0.50 --ip fd77::50 --start
+	skepctl create "$d" --template busybox --network routed --uplink wire --ip 10.77.0.51 --start
+	inside "$c" ip -o addr show dev eth0 | grep -F 'inet 10.77.0.50/32'
+	answers client 10.77.0.50
+	answers client fd77::50
+	answers here 10.77.0.51
+	pings "$c" 10.77.0.51
+	pings "$c" 10.77.0.2
+	spawn client "$SKEP_DIR/seen" ncat -v -l -k 7000
+	wait_for 5 listens 7000
+	inside "$c" sh -c 'echo hello | nc -w 3 10.77.0.2 7000'
+	wait_for 5 grep -E 'Connection from 10\.77\.0\.50[.:]' "$SKEP_DIR/seen"
+	# The host answers for these addresses, not for others.
+	! answers client 10.77.0.52
+	skepctl stop "$c"
+	wait_for 5 no_answer 10.77.0.50
+	skepctl destroy --force "$d"
+	skepctl destroy "$c"
+	net_is_as_new here
+}
+no_answer() { ! in_net client ping -c 1 -W 1 "$1"; }
+
+@test "MAC, MTU and rate are as asked" {
+	neighbour
+	skepctl create "$c" --template busybox --ip auto --mac 02:00:00:00:00:05 --mtu 1400 --rate 8mbit --start
+	[ "$(inside "$c" cat /sys/class/net/eth0/address)" = 02:00:00:00:00:05 ]
+	[ "$(inside "$c" cat /sys/class/net/eth0/mtu)" = 1400 ]
+	[ "$(in_net here cat "/sys/class/net/$(host_link)/mtu" 2>/dev/null || in_net here ip -o link show "$(host_link)" | grep -o 'mtu [0-9]*')" = 'mtu 1400' ]
+	spawn client "$SKEP_DIR/got" ncat -l -k --recv-only 7000
+	wait_for 5 listens 7000
+	# 4 MB through 8 Mbit/s are 4 s; a bucket's worth may go at once.
+	before=$(date +%s%N)
+	inside "$c" sh -c 'head -c 4000000 /dev/zero | nc -w 10 10.77.0.2 7000'
+	took=$((($(date +%s%N) - before) / 1000000))
+	echo "out: $took ms"
+	((took > 2500 && took < 9000))
+	fails_with 21 "mac" skepctl create "$d" --template busybox --ip auto --mac ff:ff:ff:ff:ff:ff
+	fails_with 21 "mtu" skepctl create "$d" --template busybox --ip auto --mtu 99999
+	fails_with 21 "rate" skepctl create "$d" --template busybox --ip auto --rate fast
+}
+
+@test "a container cannot speak with another MAC or address than its own" {
+	skepctl create "$c" --template busybox --ip 10.209.0.10 --ip fd00:5ce9::10 --start
+	skepctl create "$d" --template busybox --ip 10.209.0.11 --ip fd00:5ce9::11 --start
+	pings "$c" 10.209.0.11
+	pings "$c" fd00:5ce9::11
+	# Another IPv4 address: of nobody, of its neighbour, of the gateway.
+	for address in 10.209.9.9 10.209.0.1; do
+		inside "$c" ip addr add $address/16 dev eth0
+		! inside "$c" ping -c 1 -W 1 -I $address 10.209.0.11
+		inside "$c" ip addr del $address/16 dev eth0
+	done
+	inside "$c" ip addr add fd00:5ce9::99/64 dev eth0
+	! inside "$c" ping -6 -c 1 -W 1 -I fd00:5ce9::99 fd00:5ce9::11
+	inside "$c" ip addr del fd00:5ce9::99/64 dev eth0
+	# A claim to be the gateway reaches nobody.
+	mac=$(in_net here cat /sys/class/net/skep0/address 2>/dev/null || in_net here ip -o link show skep0 | sed 's/.*ether //; s/ .*//')
+	inside "$c" arping -U -c 2 -s 10.209.0.1 -I eth0 10.209.0.1 || true
+	pings "$d" 10.209.0.1
+	inside "$d" ip neigh show 10.209.0.1 | grep -iF "$mac"
+	# Another MAC.
+	inside "$c" ip link set eth0 down
+	inside "$c" ip link set eth0 address 02:00:00:00:00:99
+	inside "$c" ip link set eth0 up
+	inside "$c" ip route add default via 10.209.0.1 || true
+	silent "$c" 10.209.0.11
+	# And none of it has spoiled the others.
+	answers here 10.209.0.11
+}
+
+@test "an address is given once" {
+	skepctl create "$c" --template busybox --ip 10.209.0.10
+	fails_with 78 10.209.0.10 skepctl create "$d" --template busybox --ip 10.209.0.10
+	fails_with 14 "$d" skepctl info "$d"
+	fails_with 78 10.209.0.1 skepctl create "$d" --template busybox --ip 10.209.0.1 || fails_with 21 10.209.0.1 skepctl create "$d" --template busybox --ip 10.209.0.1
+	skepctl create "$d" --template busybox --ip auto
+	[ "$(skepctl list -H -o ip "$d" | tr -d ' ')" = 10.209.0.2 ]
+	fails_with 21 "" skepctl create x --template busybox --ip 10.209.0.300
+	fails_with 21 "" skepctl create x --template busybox --ip 192.0.2.1
+}
+
+@test "an address that somebody on the wire has is refused" {
+	host_new A
+	client_new client
+	template_busybox A
+	fails_with 78 10.77.0.2 on A skepctl create "$c" --template busybox --bridge br0 --ip 10.77.0.2/16
+	fails_with 78 10.77.0.1 on A skepctl create "$c" --template busybox --bridge br0 --ip 10.77.0.1/16
+	on A skepctl create "$c" --template busybox --bridge br0 --ip 10.77.0.9/16 --gateway 10.77.0.2 --start
+	answers client 10.77.0.9
+	on A skepctl exec "$c" -- ip route | grep -F 'default via 10.77.0.2'
+	on A skepctl destroy --force "$c"
+	# The operator's bridge stays as it was.
+	in_net A ip link show br0
+}
+
+@test "none, host, and what does not fit together" {
+	skepctl create "$c" --template busybox --network none --start
+	[ "$(inside "$c" ls /sys/class/net)" = lo ]
+	pings "$c" 127.0.0.1
+	net_is_as_new here
+	skepctl create "$d" --template busybox --network host --start
+	[ "$(readlink "/proc/$(skepctl list -H -o pid "$d" | tr -d ' ')/ns/net")" = "$(in_net here readlink /proc/self/ns/net)" ]
+	fails_with 21 "" skepctl create x --template busybox --network none --ip 10.209.0.20
+	fails_with 21 "" skepctl create x --template busybox --network token-ring
+	fails_with 21 "" skepctl create x --template busybox --network routed --bridge skep0
+	[ "$(skepctl list -1 | wc -l)" = 2 ]
+}
+
+@test "a link that is no bridge, or an uplink that is not there, fails the start and leaves nothing" {
+	in_net here ip link add skep0 type veth peer name other
+	net_things here >"$SKEP_DIR/net/here"
+	skepctl create "$c" --template busybox --ip auto
+	fails_with 34 skep0 skepctl start "$c"
+	[ "$(skepctl list -H -o status "$c" | tr -d ' ')" = stopped ]
+	net_is_as_new here
+	in_net here ip link del skep0
+	net_things here >"$SKEP_DIR/net/here"
+	skepctl create "$d" --template busybox --network routed --uplink nowhere --ip 10.209.0.30
+	fails_with 34 nowhere skepctl start "$d"
+	net_is_as_new here
+	skepctl start "$c"
+}
+
+@test "files of /etc that the container has changed are its own" {
+	skepctl create "$c" --template busybox --ip auto --start
+	inside "$c" sh -c 'echo nameserver 203.0.113.1 >/etc/resolv.conf; echo 192.0.2.7 friend >>/etc/hosts; rm /etc/hostname; ln -s /proc/1/root/etc/shadow /etc/hostname'
+	skepctl restart "$c"
+	[ "$(inside "$c" cat /etc/resolv.conf)" = 'nameserver 203.0.113.1' ]
+	[ "$(inside "$c" readlink /etc/hostname)" = /proc/1/root/etc/shadow ]
+	inside "$c" hostname | grep -x "$c"
+	inside "$c" sed -i 1d /etc/hosts
+	skepctl restart "$c"
+	inside "$c" grep friend /etc/hosts
+}
