@@ -187,7 +187,7 @@ static void open_links(struct restore *r)
 	for (unsigned i = 0; i < r->record.net_count; i++) {
 		struct err why = {0};
 
-		if (net_if_open(&r->nets[i], &why) < 0)
+		if (net_if_open(&r->nets[i], r->out->netns, &why) < 0)
 			log_warn("container %s: %s stays down: %s", r->ct->s.id, r->nets[i].name,
 				 why.text);
 	}
