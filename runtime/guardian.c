@@ -132,7 +132,7 @@ static _Noreturn void guard(struct ct_system *s, const struct ct_guardian_task *
 		r = sync_send(sync, TELL_MADE, SYNC_OK, ct.s.pid, -EBADF, &e);
 	if (r >= 0) {
 		tell = TELL_MONITOR;
-		r = become_monitor(s, &ct, &made, &e);
+		(void)become_monitor(s, &ct, &made, &e); /* returned: e says why */
 	}
 	if (ct.dir >= 0 && ct_delete(&ct, true, &ignored) < 0)
 		log_warn("clean up after a failed %s: %s", task->name, ignored.text);
