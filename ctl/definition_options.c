@@ -168,8 +168,10 @@ static int set_cpuset(struct apply *a, const char *value, struct err *e)
 {
 	if (strcmp(value, "all") == 0)
 		value = "";
-	else if (!*value || value[strspn(value, "0123456789,-")])
-		return bad_value(a, value, "is not a list such as 0-3,6", e);
+	else if (!*value)
+		return bad_value(a, value, "is no CPU at all", e);
+	if (ct_cpu_list_check(a->what, value, e) < 0)
+		return -e->no;
 	return put(a, a->d->limits.cpus, sizeof(a->d->limits.cpus), value, e);
 }
 

@@ -121,13 +121,10 @@ static int check_caps(const char *what, const char list[][32], struct err *e)
 	return 0;
 }
 
-/* A list of numbers and ranges, "0-3,6". */
-static int check_cpu_list(const char *what, const char *text, size_t size, struct err *e)
+int ct_cpu_list_check(const char *what, const char *text, struct err *e)
 {
 	const char *p = text;
 
-	if (check_text(what, text, size, e) < 0)
-		return -e->no;
 	while (*p) {
 		char *end;
 		unsigned long first, last;
@@ -143,6 +140,11 @@ static int check_cpu_list(const char *what, const char *text, size_t size, struc
 		p = *end ? end + 1 : end;
 	}
 	return *p ? bad_value(e, "%s '%s' is not a list like 0-3,6", what, text) : 0;
+}
+
+static int check_cpu_list(const char *what, const char *text, size_t size, struct err *e)
+{
+	return check_text(what, text, size, e) < 0 ? -e->no : ct_cpu_list_check(what, text, e);
 }
 
 static int check_limits(const struct cg_limits *l, struct err *e)

@@ -72,6 +72,9 @@ int ct_definition_check(const struct ct_definition *d, struct err *e);
 /* Whether nothing of that is missing, as in every file. Class VALUE. */
 int ct_definition_check_complete(const struct ct_definition *d, struct err *e);
 
+/* CPUs or memory nodes as numbers and ranges, "0-3,6"; "" is none. Class VALUE. what: for the message. */
+int ct_cpu_list_check(const char *what, const char *text, struct err *e);
+
 /* 0.0.0.0 or ::, of whatever prefix: to be picked by the create. */
 bool ct_addr_unpicked(const struct net_addr *a);
 

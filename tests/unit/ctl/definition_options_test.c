@@ -72,6 +72,17 @@ static void sizes_and_shares(void **state)
 	assert_true(LIMIT(CPU_QUOTA) == CG_UNLIMITED);
 }
 
+static void cpu_lists(void **state)
+{
+	(void)state;
+	assert_int_equal(SET("--cpuset=0-3,6", NULL, NULL, NULL), 1);
+	assert_string_equal(d.limits.cpus, "0-3,6");
+	assert_int_equal(SET("--cpumask=0", NULL, NULL, NULL), 1);
+	assert_string_equal(d.limits.cpus, "0");
+	assert_int_equal(SET("--cpuset=all", NULL, NULL, NULL), 1);
+	assert_string_equal(d.limits.cpus, "");
+}
+
 static void openvz_words_have_openvz_units(void **state)
 {
 	(void)state;
@@ -131,6 +142,9 @@ static void wrong_values_are_refused_by_the_name_typed(void **state)
 	refused("--cpulimit=much", "--cpulimit", "percentage");
 	refused("--pids=0", "--pids", NULL);
 	refused("--cpuset=a-b", "--cpuset", NULL);
+	refused("--cpuset=3-1", "--cpuset", NULL);
+	refused("--cpuset=0,", "--cpuset", NULL);
+	refused("--cpuset=9999", "--cpuset", NULL);
 	refused("--env=NOVALUE", "--env", NULL);
 	refused("--env-del=NONE", "--env-del", NULL);
 	refused("--cap-add=everything", "--cap-add", NULL);
@@ -256,6 +270,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(sizes_and_shares),
+		TEST(cpu_lists),
 		TEST(openvz_words_have_openvz_units),
 		TEST(units_and_weights_go_both_ways),
 		TEST(the_last_word_wins),
