@@ -143,8 +143,13 @@ static int remove_one(struct ctl_line *line, const struct ct_host *h, int templa
 
 	if (path_name_check("template", name, e) < 0)
 		return -e->no;
-	if (st_template_remove(templates, name, ct_system_template_used, &host, e) < 0)
-		return e->class == ERR_NO_TEMPLATE ? ctl_template_hint(h, name, e) : -e->no;
+	if (st_template_remove(templates, name, ct_system_template_used, &host, e) < 0) {
+		if (e->class == ERR_NO_TEMPLATE)
+			return ctl_template_hint(h, name, e);
+		if (e->no == EBUSY)
+			err_hint(e, "its containers need it: destroy them first");
+		return -e->no;
+	}
 	if (!ctl_flag(line, "quiet"))
 		printf("template %s: removed\n", name);
 	return 0;

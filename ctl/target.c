@@ -39,7 +39,8 @@ static void nearest_container(const struct ct_host *h, const char *name, char *o
 	while (d && (entry = readdir(d))) {
 		const char *best = NULL;
 
-		if (!path_name_ok(entry->d_name))
+		/* One of that very name is the remains of one that was never finished. */
+		if (!path_name_ok(entry->d_name) || strcmp(entry->d_name, name) == 0)
 			continue;
 		ctl_nearest(name, entry->d_name, &best, &distance);
 		if (best)
@@ -66,6 +67,9 @@ int ctl_system(const struct ct_host *h, const char *name, const char *verb, stru
 		return 0;
 	if (e->class == ERR_NO_SUCH_CT)
 		no_such_container(h, name, e);
+	if (e->class == ERR_CONFIG)
+		err_hint(e, "put %s/ct/%s/" CT_DEFINITION_FILE " right, or destroy it", h->root,
+			 name);
 	return -e->no;
 }
 
