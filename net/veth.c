@@ -31,11 +31,23 @@ static void put_end(struct nlmsghdr *h, const struct net_if *ifc)
 	mnl_attr_put_u32(h, IFLA_NUM_RX_QUEUES, 1);
 }
 
+/*
+ * A number that no link of a host has: CRIU restores the container's end by a request with its old number, but in the namespace of the host, where a link
+ * that has it turns the making into a change ("couldn't restore veth interface", EOPNOTSUPP). The kernel hands out small ones.
+ */
+static int restorable_index(const struct net_if *ifc)
+{
+	if (net_mac_is_zero(ifc->mac))
+		return 0;
+	return 0x10000000 | ifc->mac[3] << 16 | ifc->mac[4] << 8 | ifc->mac[5];
+}
+
 static int put_pair(struct net_nl *nl, const struct net_if *ifc, int master, int netns,
 		    struct err *e)
 {
 	struct ifinfomsg *m = net_nl_begin(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*m),
 					   "make the link");
+	struct ifinfomsg *theirs;
 	struct nlmsghdr *h = net_nl_msg(nl);
 	struct nlattr *info, *data, *peer;
 
@@ -50,8 +62,10 @@ static int put_pair(struct net_nl *nl, const struct net_if *ifc, int master, int
 	data = mnl_attr_nest_start(h, IFLA_INFO_DATA);
 	peer = mnl_attr_nest_start(h, VETH_INFO_PEER);
 	/* The peer's header; it cannot be IFF_UP yet: veth_open() gives ENOTCONN before the two are tied. */
-	memset(mnl_nlmsg_get_payload_tail(h), 0, sizeof(struct ifinfomsg));
-	h->nlmsg_len += sizeof(struct ifinfomsg);
+	theirs = mnl_nlmsg_get_payload_tail(h);
+	memset(theirs, 0, sizeof(*theirs));
+	theirs->ifi_index = restorable_index(ifc);
+	h->nlmsg_len += sizeof(*theirs);
 	mnl_attr_put_strz(h, IFLA_IFNAME, ifc->name);
 	if (!net_mac_is_zero(ifc->mac))
 		mnl_attr_put(h, IFLA_ADDRESS, 6, ifc->mac);
