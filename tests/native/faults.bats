@@ -135,3 +135,19 @@ after_resume() {
 	if is "$c" running; then running; else is "$c" suspended && again skepctl resume "$c" && running; fi
 }
 @test "resume" { walk resume; }
+
+before_set() { before_stop; }
+do_set() { strike skepctl set "$c" --memory 128M --ip 10.77.9.9/16; }
+after_set() { # an error changes nothing; whatever a kill left, the next set puts right
+	running || return 1
+	[ -n "$how" ] || [ "$(skepctl list -H -o memory "$c")" = 64M ] || return 1
+	again skepctl set "$c" --memory 96M && [ "$(skepctl list -H -o memory "$c")" = 96M ] && running
+}
+@test "set" { walk set; }
+
+before_destroy() { before_start; }
+do_destroy() { strike skepctl destroy "$c"; }
+after_destroy() { # it is there and stopped, or its name is free; walk_one's destroy then removes what is left
+	is "$c" stopped || ! grep -q "$c" "$SKEP_DIR/list"
+}
+@test "destroy" { walk destroy; }

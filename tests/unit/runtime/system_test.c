@@ -120,12 +120,12 @@ static void nothing_is_shared(void **state)
 
 	add_interface(&a, "0.0.0.0");
 	ok(net_addr_parse("::", &a.nets[0].addrs[a.nets[0].addr_count++], &e));
-	add_interface(&b, "10.209.0.3/24");
+	add_interface(&b, "10.209.0.2/24");
 	add_interface(&b, "0.0.0.0");
 	ok(ct_system_create(&h, &b, &e));
 	ok(ct_system_create(&h, &a, &e));
-	/* b has .3, and .2 was picked for it: its own given one is not picked for its other interface. */
-	assert_int_equal(b.nets[1].addrs[0].bytes[3], 2);
+	/* Its own given one is not picked for its other interface. */
+	assert_int_equal(b.nets[1].addrs[0].bytes[3], 3);
 	assert_int_equal(a.nets[0].addrs[0].bytes[3], 4);
 	assert_int_equal(a.nets[0].addrs[1].family, AF_INET6);
 	assert_int_equal(a.nets[0].gateway6.family, AF_INET6);
@@ -310,6 +310,21 @@ static void __attribute__((noreturn)) create_and_destroy(const struct ct_host *h
 	}
 }
 
+/* A container that is there is whole. */
+static void whole_or_none(const struct ct_host *h)
+{
+	auto_system struct ct_system s = CT_SYSTEM_INIT;
+	struct err e = {0};
+
+	if (ct_system_open(h, "101", NULL, &s, &e) < 0) {
+		if (e.class != ERR_NO_SUCH_CT)
+			fail_msg("%s", e.text);
+		return;
+	}
+	assert_int_equal(faccessat(s.dir, "upper", F_OK, 0), 0);
+	assert_int_equal(faccessat(s.dir, "work", F_OK, 0), 0);
+}
+
 static void killed_anywhere(void **state)
 {
 	struct ct_host h = host_of(*state);
@@ -327,6 +342,7 @@ static void killed_anywhere(void **state)
 		nanosleep(&t, NULL); /* the random moment */
 		kill(pid, SIGKILL);
 		assert_int_equal(WTERMSIG(place_reap(pid)), SIGKILL);
+		whole_or_none(&h);
 		if (i % 2) {
 			r = ct_system_destroy(&h, "101", false, &e);
 			if (r < 0)
@@ -343,6 +359,61 @@ static void killed_anywhere(void **state)
 			if (ct_system_destroy(&h, "other", false, &e) < 0)
 				assert_int_equal(e.class, ERR_NO_SUCH_CT);
 		}
+		assert_int_equal(directories(&h), 0);
+	}
+}
+
+/* Runs a create or destroy that is killed at that point. */
+static void strike(const struct ct_host *h, const char *point)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct ct_definition d = definition("101");
+		struct err e = {0};
+		char fault[64];
+
+		snprintf(fault, sizeof(fault), "%s:kill", point);
+		setenv("SKEP_FAULT", fault, 1);
+		if (!strncmp(point, "create.", 7))
+			ct_system_create(h, &d, &e);
+		else
+			ct_system_destroy(h, "101", false, &e);
+		_exit(0);
+	}
+	assert_int_equal(WTERMSIG(place_reap(pid)), SIGKILL);
+}
+
+static void killed_at_each_step(void **state)
+{
+	static const struct {
+		const char *point;
+		bool there;
+	} points[] = {{"create.directory", false}, {"create.reserve", false},
+		      {"create.layers", false},	   {"create.definition", false},
+		      {"destroy.end", true},	   {"destroy.hide", true},
+		      {"destroy.remove", false}};
+	struct ct_host h = host_of(*state);
+
+	for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
+		struct ct_definition d = definition("101"), other = definition("other");
+		auto_system struct ct_system s = CT_SYSTEM_INIT;
+
+		if (!strncmp(points[i].point, "destroy.", 8))
+			ok(ct_system_create(&h, &d, &e));
+		strike(&h, points[i].point);
+		if (points[i].there) {
+			ok(ct_system_open(&h, "101", "test", &s, &e));
+			whole_or_none(&h);
+		} else {
+			refused(ct_system_open(&h, "101", "test", &s, &e), ERR_NO_SUCH_CT);
+		}
+		ct_system_close(&s);
+		ok(ct_system_create(&h, &other, &e));
+		assert_int_equal(directories(&h), 1 + points[i].there);
+		ok(ct_system_destroy(&h, "other", false, &e));
+		if (points[i].there)
+			ok(ct_system_destroy(&h, "101", false, &e));
 		assert_int_equal(directories(&h), 0);
 	}
 }
@@ -579,9 +650,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(is_made_and_found), T(nothing_is_shared), T(the_hosts_address),
 		T(many_at_once),      T(walked_in_order),   T(broken_ones),
-		T(remnants),	      T(killed_anywhere),   T(received),
-		T(templates_in_use),  T(statuses),	    T(force_kills),
-		T(not_ours),	      T(set_while_stopped), T(limits_between),
+		T(remnants),	      T(killed_anywhere),   T(killed_at_each_step),
+		T(received),	      T(templates_in_use),  T(statuses),
+		T(force_kills),	      T(not_ours),	    T(set_while_stopped),
+		T(limits_between),
 	};
 
 	return cmocka_run_group_tests(tests, own_network, NULL);
