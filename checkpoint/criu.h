@@ -16,7 +16,7 @@
 
 struct cr_hook;
 
-#define CR_WORDS_MAX 128
+#define CR_WORDS_MAX 192
 #define CR_PASS_MAX  16
 #define CR_PASS_FIRST \
 	700 /* numbers of passed descriptors: high, as a low one is used again by criu itself */

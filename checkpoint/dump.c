@@ -22,6 +22,7 @@
 #include "checkpoint/criu.h"
 #include "checkpoint/hook.h"
 #include "checkpoint/record.h"
+#include "checkpoint/watches.h"
 #include "net/lock.h"
 #include "runtime/network.h"
 
@@ -138,6 +139,14 @@ static void add_words(struct cr_criu *c, const struct cr_dump *how)
 	cr_criu_add_all(c, how->words);
 }
 
+static void add_watched(const char *path, void *arg)
+{
+	struct cr_criu *c = arg;
+
+	cr_criu_add(c, "--irmap-scan-path");
+	cr_criu_add(c, "%s", path);
+}
+
 /* No packet reaches the container until criu has ended, even if we have by then. */
 static int stop_traffic(const struct ct *ct, struct err *e)
 {
@@ -152,7 +161,7 @@ static int stop_traffic(const struct ct *ct, struct err *e)
 	return net_lock_hold(list, (size_t)n, e);
 }
 
-static int run(struct dump *d, struct err *e)
+static int run(struct dump *d, const struct cg *cg, struct err *e)
 {
 	const struct cr_dump *how = d->how;
 	auto_criu struct cr_criu c = CR_CRIU_INIT;
@@ -173,6 +182,9 @@ static int run(struct dump *d, struct err *e)
 	hook.fn[CR_STAGE_POST_DUMP] = hook_complete;
 	cr_hook_ready(&hook);
 	add_words(&c, how);
+	r = cr_watches_find(cg, how->ct->s.pid, add_watched, &c, e);
+	if (r < 0)
+		return r;
 	cr_criu_add(&c, "--action-script");
 	cr_criu_add(&c, "%s", hook.program);
 	r = fault_at("suspend.traffic", e);
@@ -198,7 +210,7 @@ int cr_dump(const struct cr_dump *how, struct err *e)
 	if (r >= 0)
 		r = refuse_guests(how->ct, &cg, e);
 	if (r >= 0)
-		r = run(&d, e);
+		r = run(&d, &cg, e);
 	return r < 0 ? err_class(e, ERR_CHECKPOINT) : 0;
 }
 
