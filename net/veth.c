@@ -9,6 +9,7 @@
 #include <linux/veth.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 
 #include "base/err.h"
@@ -32,14 +33,20 @@ static void put_end(struct nlmsghdr *h, const struct net_if *ifc)
 }
 
 /*
- * A number that no link of a host has: CRIU restores the container's end by a request with its old number, but in the namespace of the host, where a link
- * that has it turns the making into a change ("couldn't restore veth interface", EOPNOTSUPP). The kernel hands out small ones.
+ * The container's end gets a number that no link of a host has: CRIU restores it by a request with that number, but in the namespace of the host, where a
+ * link that has it, too, turns the making into a change ("couldn't restore veth interface", EOPNOTSUPP). The kernel's own numbers are small. It heeds
+ * that of a veth's peer only if the first end comes with one (veth_newlink()): a random one, since the link of an earlier start may not be gone yet.
  */
-static int restorable_index(const struct net_if *ifc)
+static int put_numbers(struct ifinfomsg *host, struct ifinfomsg *inner, const struct net_if *ifc,
+		       struct err *e)
 {
-	if (net_mac_is_zero(ifc->mac))
-		return 0;
-	return 0x10000000 | ifc->mac[3] << 16 | ifc->mac[4] << 8 | ifc->mac[5];
+	uint32_t r;
+
+	if (getrandom(&r, sizeof(r), 0) != sizeof(r))
+		return err_sys(e, "number the link");
+	host->ifi_index = 0x20000000 | (int)(r & 0x0fffffff);
+	inner->ifi_index = 0x10000000 | ifc->mac[3] << 16 | ifc->mac[4] << 8 | ifc->mac[5];
+	return 0;
 }
 
 static int put_pair(struct net_nl *nl, const struct net_if *ifc, int master, int netns,
@@ -64,7 +71,6 @@ static int put_pair(struct net_nl *nl, const struct net_if *ifc, int master, int
 	/* The peer's header; it cannot be IFF_UP yet: veth_open() gives ENOTCONN before the two are tied. */
 	theirs = mnl_nlmsg_get_payload_tail(h);
 	memset(theirs, 0, sizeof(*theirs));
-	theirs->ifi_index = restorable_index(ifc);
 	h->nlmsg_len += sizeof(*theirs);
 	mnl_attr_put_strz(h, IFLA_IFNAME, ifc->name);
 	if (!net_mac_is_zero(ifc->mac))
@@ -74,7 +80,7 @@ static int put_pair(struct net_nl *nl, const struct net_if *ifc, int master, int
 	mnl_attr_nest_end(h, peer);
 	mnl_attr_nest_end(h, data);
 	mnl_attr_nest_end(h, info);
-	return 0;
+	return put_numbers(m, theirs, ifc, e);
 }
 
 /* Host end: alias, isolation, up or not yet. A link takes its alias only after birth, and isolation only as a bridge's port. */
