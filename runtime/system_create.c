@@ -226,6 +226,8 @@ static int fail(struct making *m, struct err *e)
 
 	if (ct_dir_retire(m->containers, m->d->name, m->dir, &why) < 0)
 		log_warn("clean up after a failed create: %s", why.text);
+	if (e->no == ENOSPC || e->no == EDQUOT)
+		err_class(e, ERR_NO_SPACE);
 	return err_wrap(e, "create container %s", m->d->name);
 }
 

@@ -599,6 +599,10 @@ static void set_while_stopped(void **state)
 	refused(ct_system_set(&s, &old, &e), ERR_ADDR_IN_USE);
 	ok(ct_definition_load(s.dir, &d, &e));
 	assert_memory_equal(&d, &old, sizeof(d));
+	ct_system_close(&s);
+	ok(ct_system_open(&h, "b", "set", &s, &e));
+	s.d.disk_bytes = 8 << 20;
+	refused(ct_system_set(&s, &other, &e), ERR_VALUE);
 }
 
 /* From one set of limits to another and back: the kernel must get a value for all that either has. */
