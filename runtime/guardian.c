@@ -171,7 +171,7 @@ static int clear_half_made(struct ct_system *s, const char *verb, struct err *e)
 		err_clear(e);
 		return 0;
 	}
-	if (!ct.s.system || (ct.s.status != CT_CREATING && ct.s.status != CT_CREATED))
+	if (!ct_state_is_system(&ct) || (ct.s.status != CT_CREATING && ct.s.status != CT_CREATED))
 		return 0;
 	return ct_delete(&ct, true, e);
 }

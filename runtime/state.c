@@ -205,6 +205,11 @@ void ct_close(struct ct *ct)
 	ct->s.annotations = NULL;
 }
 
+bool ct_state_is_system(const struct ct *ct)
+{
+	return ct->s.system || (ct->lock >= 0 && ct->s.status == CT_CREATING);
+}
+
 int ct_state_remove(struct ct *ct, struct err *e)
 {
 	auto_fd int root = open_root(ct->state_root, false, e);

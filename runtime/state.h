@@ -113,6 +113,12 @@ int ct_state_save(struct ct *ct, struct err *e);
 int ct_state_reload(struct ct *ct, struct err *e);
 
 /*
+ * Whether a command on system containers may clean up this one, which it has opened with the lock: it is one, or its creator died before it
+ * wrote down which kind it was to be.
+ */
+bool ct_state_is_system(const struct ct *ct);
+
+/*
  * Takes STATE/ID out of sight by one rename (.gone-ID) and then removes it: whoever waits for its lock sees that it is no longer the one named
  * ID. ct_delete()'s last act.
  */

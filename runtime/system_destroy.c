@@ -40,7 +40,7 @@ static int end(const struct ct_host *h, const char *name, bool force, struct err
 		err_clear(e);
 		return 0;
 	}
-	return ct.s.system ? ct_delete(&ct, force, e) : 0;
+	return ct_state_is_system(&ct) ? ct_delete(&ct, force, e) : 0;
 }
 
 /*

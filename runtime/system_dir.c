@@ -146,7 +146,7 @@ static int remove_state(const struct ct_host *h, const char *name, struct err *e
 		err_clear(e);
 		return 0;
 	}
-	return ct.s.system ? ct_delete(&ct, true, e) : 0;
+	return ct_state_is_system(&ct) ? ct_delete(&ct, true, e) : 0;
 }
 
 /* 1: it was a remnant of a dead process, and is gone. */

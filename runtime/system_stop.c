@@ -24,7 +24,7 @@ static int open_engine(struct ct_system *s, const char *verb, struct ct *ct, str
 		err_clear(e);
 		return 0;
 	}
-	if (ct->s.system)
+	if (ct_state_is_system(ct))
 		return 1;
 	ct_close(ct);
 	return 0;

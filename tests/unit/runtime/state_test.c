@@ -330,6 +330,30 @@ static void how_it_ended(void **state)
 	assert_int_equal(WEXITSTATUS(status), 1);
 }
 
+/* A creation that died before it said what it was may be cleaned up by either front; nobody else's may. */
+static void whose_it_is(void **state)
+{
+	struct place *p = *state;
+	struct ct ct = CT_INIT;
+
+	ok(ct_state_new(p->state, "101", "create", &ct, &e));
+	ct_close(&ct);
+	ok(ct_open(p->state, "101", NULL, &ct, &e));
+	assert_false(ct_state_is_system(&ct));
+	ct_close(&ct);
+	ok(ct_open(p->state, "101", "destroy", &ct, &e));
+	assert_true(ct_state_is_system(&ct));
+	ct.s.status = CT_RUNNING;
+	ok(ct_state_save(&ct, &e));
+	assert_false(ct_state_is_system(&ct));
+	ct.s.system = true;
+	ok(ct_state_save(&ct, &e));
+	ct_close(&ct);
+	ok(ct_open(p->state, "101", NULL, &ct, &e));
+	assert_true(ct_state_is_system(&ct));
+	ct_close(&ct);
+}
+
 static void stopping(void **state)
 {
 	struct place *p = *state;
@@ -361,9 +385,10 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, place_setup, place_teardown)
 	const struct CMUnitTest tests[] = {
-		T(saved_and_read), T(names),	     T(walked),	       T(exists),
+		T(saved_and_read), T(names),	       T(walked),	 T(exists),
 		T(dead_creators),  T(killed_anywhere), T(one_at_a_time), T(what_is_true),
-		T(after_a_reboot), T(refusals),	     T(how_it_ended),  T(stopping),
+		T(after_a_reboot), T(refusals),	       T(how_it_ended),	 T(stopping),
+		T(whose_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
