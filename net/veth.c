@@ -470,6 +470,17 @@ int net_loopback_up(int netns, struct err *e)
 	return net_nl_commit(&nl, e);
 }
 
+/* Without it the kernel takes all other IPv4 addresses of a subnet away with the first (ip-sysctl: promote_secondaries). */
+static int keep_others(const struct net_if *ifc, int netns, struct err *e)
+{
+	char key[96];
+	int r;
+
+	snprintf(key, sizeof(key), "ipv4/conf/%s/promote_secondaries", ifc->name);
+	r = net_sysctl_write(netns, key, "1", e);
+	return r == -ENOENT ? 0 : r;
+}
+
 /* One address, inside. */
 static int change_addr(const struct net_if *ifc, int netns, const struct net_addr *addr, bool add,
 		       struct err *e)
@@ -483,6 +494,10 @@ static int change_addr(const struct net_if *ifc, int netns, const struct net_add
 	index = inner_index(&nl, ifc->name, e);
 	if (index < 0)
 		return index;
+	if (!add && a.family == AF_INET)
+		r = keep_others(ifc, netns, e);
+	if (r < 0)
+		return r;
 	if (add)
 		net_nl_addr_add(&nl, index, &a, false);
 	else

@@ -79,8 +79,6 @@ host_link() { in_net here ip -o link show type veth | sed 's/^[0-9]*: //; s/@.*/
 	wait_for 5 grep -E 'Connection from 10\.77\.0\.1[.:]' "$SKEP_DIR/seen"
 	inside "$c" sh -c 'echo hello6 | nc -w 3 fd77::2 7000'
 	wait_for 5 grep -E 'Connection from fd77::1[.:]' "$SKEP_DIR/seen"
-	# Nobody out there gets in by the container's own address.
-	not answers client 10.209.0.2
 }
 listens() { in_net client ss -Hltn "sport = :$1" | grep -q .; }
 
@@ -123,13 +121,14 @@ no_answer() { ! in_net client ping -c 1 -W 1 "$1"; }
 	wait_for 5 inside "$c" sh -c 'netstat -ltn | grep -q :7002'
 	before=$(date +%s%N)
 	in_net here bash -c "exec 3<>/dev/tcp/$(address_of "$c")/7002; head -c 4000000 /dev/zero >&3"
-	wait_for 20 eval '[ "$(stat -c %s "$SKEP_DIR/got")" = 4000000 ]'
+	wait_for 20 got_bytes 4000000
 	took_in_range in
 	fails_with 21 "mac" skepctl create "$d" --template busybox --ip auto --mac ff:ff:ff:ff:ff:ff
 	fails_with 21 "mtu" skepctl create "$d" --template busybox --ip auto --mtu 99999
 	fails_with 21 "rate" skepctl create "$d" --template busybox --ip auto --rate fast
 }
 
+got_bytes() { [ "$(stat -c %s "$SKEP_DIR/got")" = "$1" ]; }
 address_of() { skepctl list -H -o ip "$1" | tr -d ' '; }
 took_in_range() {
 	local took=$((($(date +%s%N) - before) / 1000000))
@@ -166,6 +165,36 @@ took_in_range() {
 	silent "$c" 10.209.0.11
 	# And none of it has spoiled the others.
 	answers here 10.209.0.11
+}
+
+@test "addresses and rate change while it runs" {
+	neighbour
+	skepctl create "$c" --template busybox --ip 10.209.0.10 --start
+	skepctl set "$c" --ip 10.209.0.20 --ip fd00:5ce9::20
+	answers here 10.209.0.20
+	answers here fd00:5ce9::20
+	inside "$c" ping -c 1 -W 3 -I 10.209.0.20 10.209.0.1
+	inside "$c" ip route | grep -F 'default via 10.209.0.1'
+	skepctl set "$c" --ipdel 10.209.0.10
+	answers here 10.209.0.20
+	not answers here 10.209.0.10
+	# The one that was taken away is nobody's now: the guard drops it, too.
+	inside "$c" ip addr add 10.209.0.10/16 dev eth0
+	not answers here 10.209.0.10
+	skepctl set "$c" --rate 8mbit
+	in_net here tc qdisc show dev "$(host_link)" | grep -F 'rate 8Mbit'
+	skepctl set "$c" --rate unlimited
+	in_net here tc qdisc show dev "$(host_link)" | not grep -F tbf
+	fails_with 32 "" skepctl set "$c" --network routed
+	skepctl restart "$c"
+	answers here 10.209.0.20
+	inside "$c" ip -o addr show dev eth0 | not grep -F 10.209.0.10
+	skepctl create "$d" --template busybox --network routed --uplink wire --ip 10.77.0.50 --start
+	skepctl set "$d" --ip 10.77.0.51 --ipdel 10.77.0.50
+	answers client 10.77.0.51
+	not answers client 10.77.0.50
+	skepctl destroy --force "$d"
+	wait_for 5 no_answer 10.77.0.51
 }
 
 @test "an address is given once" {
