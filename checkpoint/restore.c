@@ -14,6 +14,7 @@
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,17 +44,32 @@ struct restore {
 	struct ct_ground ground;
 	struct cr_record record;
 	struct net_if nets[CT_NETS_MAX];
-	int slave; /* of the new console */
-	char slave_path[64];
+	int slave;	      /* of the new console */
+	int console_mount;    /* the same as a detached mount */
+	char old_path[64];    /* where the old one was */
 	char state[PATH_MAX]; /* STATE/ID */
 	pid_t init;
 };
+
+/* "8805:1a", the number and the file system of a terminal's slave (Documentation/admin-guide/devices.txt: majors 136 to 143). */
+static int old_console_path(const char *terminal, char path[64], struct err *e)
+{
+	unsigned long long rdev;
+
+	if (sscanf(terminal, "%llx:", &rdev) != 1 || major(rdev) < 136 || major(rdev) > 143) {
+		err_set(e, EINVAL, CR_RECORD_FILE ": '%s' is no console", terminal);
+		return err_class(e, ERR_RESTORE);
+	}
+	snprintf(path, 64, "/dev/pts/%u", (major(rdev) - 136) * 256 + minor(rdev));
+	return 0;
+}
 
 /* The new console: another terminal of the host's, on which criu puts what was on the old one. */
 static int make_console(struct restore *r, struct err *e)
 {
 	struct ct_state *s = &r->ct->s;
 	struct stat st;
+	char path[64];
 	int n;
 
 	if (!r->record.terminal[0])
@@ -67,9 +83,11 @@ static int make_console(struct restore *r, struct err *e)
 		return err_sys(e, "stat the console");
 	snprintf(s->terminal, sizeof(s->terminal), "%llx:%llx", (unsigned long long)st.st_rdev,
 		 (unsigned long long)st.st_dev);
-	if (ttyname_r(r->slave, r->slave_path, sizeof(r->slave_path)))
-		return err_set(e, ENODEV, "the console has no name in this mount namespace");
-	return 0;
+	if (old_console_path(r->record.terminal, r->old_path, e) < 0)
+		return -e->no;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", r->slave);
+	r->console_mount = ns_mount_clone(AT_FDCWD, path, 0, e);
+	return r->console_mount < 0 ? r->console_mount : 0;
 }
 
 static int check_nets(const struct restore *r, struct err *e)
@@ -149,6 +167,26 @@ static int prepare(struct restore *r, const struct ct_spec *spec, struct err *e)
 	return n;
 }
 
+/*
+ * criu makes the mounts of the console in the container's main mount namespace from where we say, but those in the namespaces of its services from where the
+ * old one was on the host. So both is the same place: a file of that name in front of the host's terminals, which criu needs for nothing else.
+ */
+static int attach_console(const struct restore *r, struct err *e)
+{
+	auto_fd int at = -EBADF;
+
+	if (r->console_mount < 0)
+		return 0;
+	if (mount("skep", "/dev/pts", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=16k") < 0)
+		return err_sys(e, "make a place for the console");
+	at = open(r->old_path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	own_close_fd(&at);
+	at = open(r->old_path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+	if (at < 0)
+		return err_sys(e, "make %s for criu", r->old_path);
+	return ns_mount_attach(r->console_mount, at, "the console", e);
+}
+
 /* I am criu's process, before its execve. The root file system is mounted in a mount namespace that ends with me. */
 static int attach_root(void *arg, struct err *e)
 {
@@ -167,7 +205,9 @@ static int attach_root(void *arg, struct err *e)
 	}
 	if (at < 0)
 		return err_sys(e, "open the place of the root file system");
-	return ns_mount_attach(r->ground.rootfs, at, "the root file system", e);
+	if (ns_mount_attach(r->ground.rootfs, at, "the root file system", e) < 0)
+		return -e->no;
+	return attach_console(r, e);
 }
 
 static int adopt_links(struct restore *r, struct err *e)
@@ -256,7 +296,7 @@ static void add_words(struct cr_criu *c, const struct restore *r, const char *ho
 		cr_criu_add(c, "--inherit-fd");
 		cr_criu_add(c, "fd[%d]:tty[%s]", cr_criu_pass(c, r->slave), r->record.terminal);
 		cr_criu_add(c, "--external");
-		cr_criu_add(c, "mnt[console]:%s", r->slave_path);
+		cr_criu_add(c, "mnt[console]:%s", r->old_path);
 	}
 	/* Without "@BRIDGE": the host's end stays down until the decision. A packet that found no socket yet would reset its connection. */
 	for (unsigned i = 0; i < r->record.net_count; i++) {
@@ -346,6 +386,7 @@ int cr_restore(const struct cr_restore *how, struct ct *ct, struct ct_created *o
 			undo(&r);
 	}
 	own_close_fd(&r.slave);
+	own_close_fd(&r.console_mount);
 	ct_ground_done(&r.ground);
 	cr_record_done(&r.record);
 	return n < 0 ? err_class(e, ERR_RESTORE) : 0;
