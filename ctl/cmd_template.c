@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "base/size.h"
@@ -89,7 +90,11 @@ static void made(const struct ctl_line *line, const char *name, int templates)
 	auto_fd int rootfs = st_template_open(templates, name, &t, &ignored);
 	char size[32];
 
-	if (ctl_flag(line, "quiet") || rootfs < 0)
+	if (rootfs < 0)
+		return;
+	if (!t.init_path[0])
+		log_warn("template %s has no init: its containers need --init PROGRAM", name);
+	if (ctl_flag(line, "quiet"))
 		return;
 	printf("template %s: made, %s in %" PRIu64 " files\n", name,
 	       size_to_str(t.size_bytes, size, sizeof(size)), t.inodes);

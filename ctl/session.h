@@ -14,6 +14,6 @@ extern const struct ctl_option ctl_session_options[];
 
 /*
  * Runs args (NULL-terminated) as the options of line say, with our standard descriptors or, when both ends are terminals, on a new one of the
- * container. Returns its exit status, 0..255; class NOT_RUNNING, NOT_FOUND, NOT_RUNNABLE. login: HOME is where it begins.
+ * container. Returns its exit status, 0..255; class NOT_RUNNING, NOT_FOUND, NOT_RUNNABLE.
  */
 int ctl_session(const struct ctl_line *line, const struct ct_system *s, char **args, struct err *e);
