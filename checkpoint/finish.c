@@ -90,26 +90,40 @@ static int read_answer(const json_t *j, struct answer *a, struct err *e)
 	return 0;
 }
 
-/* Whether the target has it. What is asked (FINISH, FORGET) it has also done when it answers. */
-static int ask(struct cr_peer *peer, const struct way *way, const struct ct_system *s,
-	       const struct cr_journal *j, enum cr_frame what, struct answer *a, struct err *e)
+static int put_question(struct cr_peer *peer, const struct ct_system *s,
+			const struct cr_journal *j, enum cr_frame what, struct answer *a,
+			struct err *e)
 {
 	auto_json json_t *question = json_pack("{s:s, s:s}", "token", j->token, "name", s->d.name);
 	auto_json json_t *reply = NULL;
-	int r = cr_peer_open(peer, &way->remote, e);
+	int r;
 
 	*a = (struct answer){0};
-	if (r >= 0 && !question)
-		r = err_set(e, ENOMEM, "ask %s: out of memory", j->host);
-	if (r >= 0)
-		r = cr_link_send(&peer->link, what, question, e);
+	if (!question)
+		return err_set(e, ENOMEM, "ask %s: out of memory", j->host);
+	r = cr_link_send(&peer->link, what, question, e);
 	if (r >= 0)
 		r = cr_link_expect(&peer->link, CR_FRAME_STATE, &reply, CR_RESTORE_MS, e);
 	if (r >= 0)
 		r = read_answer(reply, a, e);
-	if (r < 0)
-		cr_peer_explain(peer, e);
-	return r;
+	return r < 0 ? cr_peer_explain(peer, e) : 0;
+}
+
+int cr_ask_forget(struct cr_peer *peer, const struct ct_system *s, const struct cr_journal *j,
+		  struct err *e)
+{
+	struct answer a;
+
+	return put_question(peer, s, j, CR_FRAME_FORGET, &a, e);
+}
+
+/* Whether the target has it. What is asked (FINISH, FORGET) it has also done when it answers. */
+static int ask(struct cr_peer *peer, const struct way *way, const struct ct_system *s,
+	       const struct cr_journal *j, enum cr_frame what, struct answer *a, struct err *e)
+{
+	int r = cr_peer_open(peer, &way->remote, CR_GREETING_MS, e);
+
+	return r < 0 ? r : put_question(peer, s, j, what, a, e);
 }
 
 static int load(const struct ct_system *s, struct cr_journal *j, struct err *e)

@@ -12,3 +12,7 @@ struct err;
  * can be done again by `migrate --continue`.
  */
 int cr_finish_moved(struct ct_system *s, struct cr_journal *j, struct cr_peer *peer, struct err *e);
+
+/* Asks an open peer to remove what it received and did not take. */
+int cr_ask_forget(struct cr_peer *peer, const struct ct_system *s, const struct cr_journal *j,
+		  struct err *e);

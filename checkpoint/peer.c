@@ -20,8 +20,6 @@
 #include "base/proc.h"
 #include "checkpoint/journal.h"
 
-/* Somebody may have to type a password before the first word comes. */
-#define GREETING_MS 120000
 /* A link that takes nothing for so long is as good as dead: the container may be frozen meanwhile. */
 #define STALLED_S 60
 #define ENDING_MS 5000
@@ -161,7 +159,7 @@ static int start(struct cr_peer *p, const struct words *w, struct err *e)
 	return p->pidfd < 0 ? err_sys(e, "watch the remote shell") : 0;
 }
 
-int cr_peer_open(struct cr_peer *p, const struct cr_remote *remote, struct err *e)
+int cr_peer_open(struct cr_peer *p, const struct cr_remote *remote, int ms, struct err *e)
 {
 	struct words w = {.n = 0};
 	int r;
@@ -176,26 +174,24 @@ int cr_peer_open(struct cr_peer *p, const struct cr_remote *remote, struct err *
 	if (r < 0)
 		return err_class(e, ERR_MIGRATE);
 	p->link = (struct cr_link){.in = p->fd, .out = p->fd, .peer = remote->host};
-	r = cr_link_greet(&p->link, true, GREETING_MS, e);
+	r = cr_link_greet(&p->link, true, ms, e);
 	return r < 0 ? cr_peer_explain(p, e) : 0;
 }
 
-/* The last line that it wrote, without control characters; empty: none. */
+/* The last line that it wrote but for a hint, without control characters; empty: none. */
 static void last_words(int said, char *out, size_t size)
 {
-	char text[SAID_MAX < 4096 ? SAID_MAX : 4096];
+	char text[4097];
 	off_t end = lseek(said, 0, SEEK_CUR);
-	off_t from = end > (off_t)sizeof(text) ? end - (off_t)sizeof(text) : 0;
-	ssize_t n = end <= 0 ? 0 : pread(said, text, (size_t)(end - from), from), start;
+	off_t from = end > (off_t)sizeof(text) - 1 ? end - ((off_t)sizeof(text) - 1) : 0;
+	ssize_t n = end <= 0 ? 0 : pread(said, text, (size_t)(end - from), from);
+	char *line, *rest = text;
 
 	out[0] = 0;
-	while (n > 0 && isspace((unsigned char)text[n - 1]))
-		n--;
-	if (n <= 0)
-		return;
-	for (start = n; start > 0 && text[start - 1] != '\n'; start--)
-		;
-	snprintf(out, size, "%.*s", (int)(n - start), text + start);
+	text[n > 0 ? n : 0] = 0;
+	while ((line = strsep(&rest, "\n")))
+		if (line[strspn(line, " \t\r")] && strncmp(line, "hint: ", 6) != 0)
+			snprintf(out, size, "%s", line);
 	for (char *c = out; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = ' ';

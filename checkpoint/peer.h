@@ -28,8 +28,11 @@ struct cr_peer {
 	}
 #define auto_peer __attribute__((cleanup(cr_peer_close)))
 
-/* remote is borrowed until the close. Class MIGRATE when there is no talking to it, UNSUPPORTED, VALUE. */
-int cr_peer_open(struct cr_peer *p, const struct cr_remote *remote, struct err *e);
+/* Somebody may have to type a password before the first word comes. */
+#define CR_GREETING_MS 120000
+
+/* remote is borrowed until the close. ms: until its first word. Class MIGRATE when there is no talking to it, UNSUPPORTED, VALUE. */
+int cr_peer_open(struct cr_peer *p, const struct cr_remote *remote, int ms, struct err *e);
 
 /* After a failed talk: adds to an "ended the connection" what the child said at its end. Returns -e->no. */
 int cr_peer_explain(struct cr_peer *p, struct err *e);

@@ -50,6 +50,13 @@ static int gone(const struct cr_link *l, struct err *e)
 	return err_class(e, ERR_MIGRATE);
 }
 
+int cr_link_judge(const struct cr_link *l, int r, struct err *e)
+{
+	if (r >= 0 || (e->no != EPIPE && e->no != ECONNRESET && e->no != EAGAIN))
+		return r;
+	return gone(l, e);
+}
+
 static int write_all(struct cr_link *l, const void *data, size_t len, struct err *e)
 {
 	if (file_write_all(l->out, data, len, e) < 0)

@@ -93,6 +93,9 @@ int cr_link_greet(struct cr_link *l, bool first, int ms, struct err *e);
  */
 int cr_link_blame(struct cr_link *l, struct err *e);
 
+/* r and e of somebody who wrote to or read from the link by its descriptor: a broken link is told as ours are. Returns r. */
+int cr_link_judge(const struct cr_link *l, int r, struct err *e);
+
 /* Bulk data: exactly size bytes of file (from its start) to the peer, from the peer. A shorter file is -EIO. */
 int cr_link_send_file(struct cr_link *l, int file, uint64_t size, struct err *e);
 int cr_link_receive_file(struct cr_link *l, int file, uint64_t size, struct err *e);

@@ -20,6 +20,9 @@
 #include "storage/manifest.h"
 #include "storage/stream.h"
 
+/* A host that went away is asked only this long: the command has failed already. */
+#define AGAIN_MS 10000
+
 struct source {
 	struct ct_system *s;
 	const struct cr_migrate *how;
@@ -129,8 +132,10 @@ static int send_tree(struct source *m, enum cr_frame frame, struct st_manifest *
 	int r = cr_link_send(&m->peer.link, frame, NULL, e);
 
 	if (r >= 0)
-		r = st_stream_send(m->upper.dir, m->s->d.id_base, since, m->peer.link.out, made,
-				   &stats, e);
+		r = cr_link_judge(&m->peer.link,
+				  st_stream_send(m->upper.dir, m->s->d.id_base, since,
+						 m->peer.link.out, made, &stats, e),
+				  e);
 	cr_progress_bytes(&m->progress, stats.bytes);
 	return r;
 }
@@ -321,6 +326,7 @@ static int hand_over(struct source *m, struct err *e)
 
 static int in_doubt(struct source *m, struct err *e)
 {
+	blame(m, e);
 	e->class = ERR_IN_DOUBT;
 	e->hint[0] = 0;
 	err_wrap(e, "%s was given to %s, which did not confirm it", m->s->d.name,
@@ -329,13 +335,27 @@ static int in_doubt(struct source *m, struct err *e)
 			m->s->d.name);
 }
 
+/* A target that was killed, and not only told to end, has left what it had received: asked again, it removes that. */
+static void forget(struct source *m)
+{
+	auto_peer struct cr_peer again = CR_PEER_INIT;
+	struct err ignored = {0};
+
+	if (cr_peer_open(&again, &m->how->remote, AGAIN_MS, &ignored) >= 0)
+		cr_ask_forget(&again, m->s, &m->j, &ignored);
+	if (ignored.no)
+		log_info("%s: %s", m->s->d.name, ignored.text);
+}
+
 /* It is ours: as it was before. */
 static int take_back(struct source *m, struct err *e)
 {
 	struct err why = {0};
+	bool died;
 
 	cr_progress_done(&m->progress);
 	blame(m, e);
+	died = e->no == EPIPE && !m->peer.link.refused;
 	cr_peer_close(&m->peer);
 	cr_upper_close(&m->upper);
 	if (!m->journaled)
@@ -351,6 +371,8 @@ static int take_back(struct source *m, struct err *e)
 	}
 	if (m->stopped_at)
 		m->report->frozen_ns = log_now_ns() - m->stopped_at;
+	if (died)
+		forget(m);
 	return err_class(e, ERR_MIGRATE);
 }
 
@@ -365,7 +387,7 @@ static int talk(struct source *m, struct err *e)
 	cr_progress_stage(&m->progress, CR_STEP_CONNECT, 0);
 	r = fault_at("migrate.connect", e);
 	if (r >= 0)
-		r = cr_peer_open(&m->peer, &m->how->remote, e);
+		r = cr_peer_open(&m->peer, &m->how->remote, CR_GREETING_MS, e);
 	if (r >= 0)
 		r = offer(m, e);
 	if (r < 0 || m->how->dry_run)

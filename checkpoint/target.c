@@ -80,8 +80,10 @@ static int receive_tree(struct target *t, enum cr_frame frame, const char *point
 
 	if (r >= 0)
 		r = fault_at(point, e);
-	return r < 0 ? r
-		     : st_stream_receive(t->upper.dir, t->s.d.id_base, t->link.in, NULL, e);
+	if (r < 0)
+		return r;
+	r = st_stream_receive(t->upper.dir, t->s.d.id_base, t->link.in, NULL, e);
+	return cr_link_judge(&t->link, r, e);
 }
 
 static int receive_files(struct target *t, struct err *e)

@@ -13,7 +13,12 @@ setup() {
 }
 teardown() { skep_teardown; }
 
-points() { "$BUILD/fault-points" | grep -E '^(migrate|source|target|receive)\.'; }
+# Those that the mode has.
+points() {
+	local other='migrate\.(freeze|images)|receive\.restore'
+	[ "$mode" = restart ] || other='migrate\.stop'
+	"$BUILD/fault-points" | grep -E '^(migrate|receive)\.' | grep -vxE "$other"
+}
 status() { on "$2" skepctl list -H -o name,status | awk -v c="$1" '$1 == c { print $2 }'; }
 
 wrong() {
@@ -68,7 +73,7 @@ one() {
 inits() {
 	local p n=0
 	for p in /proc/[0-9]*/cmdline; do
-		[ "$(tr '\0' ' ' <"$p" 2>/dev/null)" != "/probe idle $1 " ] || n=$((n + 1))
+		[ "$({ tr '\0' ' ' <"$p"; } 2>/dev/null)" != "/probe idle $1 " ] || n=$((n + 1))
 	done
 	echo $n
 }
