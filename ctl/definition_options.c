@@ -435,7 +435,7 @@ static int set_network(struct apply *a, const char *value, struct err *e)
 	X("diskspace", 0, "SIZE", "disk", set_diskspace, "OpenVZ's: KiB when there is no unit")   \
 	X("network", 0, "KIND", NULL, set_network, "bridge, routed, none or host")                \
 	X("ip", 0, "ADDRESS", NULL, set_ip_add,                                                   \
-	  "an address, as 10.0.0.5/24, or auto; can be repeated")                                 \
+	  "an address, as 10.0.0.5/24, auto or auto6 (one of the pool)")                          \
 	X("ipadd", 0, "ADDRESS", "ip", set_ip_add, "OpenVZ's word for it")                        \
 	X("ipdel", 0, "ADDRESS", NULL, set_ip_del, "take that address away, or all")              \
 	X("gateway", 0, "ADDRESS", NULL, set_gateway, "its default route on an own bridge")       \

@@ -86,8 +86,9 @@ static int add(struct net_if *eth, const char *what, const struct net_addr *a, s
 	for (size_t i = 0; i < eth->addr_count; i++) {
 		if (!net_addr_same(&eth->addrs[i], a))
 			continue;
-		err_set(e, EEXIST, "%s: it has the address %s already", what,
-			net_addr_to_str(a, text));
+		err_set(e, EEXIST, "%s: it has %s%s already", what,
+			ct_addr_unpicked(a) ? "an address of the pool" : "the address ",
+			ct_addr_unpicked(a) ? "" : net_addr_to_str(a, text));
 		return err_class(e, ERR_VALUE);
 	}
 	if (eth->addr_count == NET_ADDRS_MAX) {
@@ -138,6 +139,12 @@ int ctl_network_ip_add(struct ct_definition *d, const struct ct_conf *conf, cons
 		return -e->no;
 	if (strcmp(value, "auto") == 0)
 		return add_of_pool(eth, what, &conf->pool4, e);
+	if (strcmp(value, "auto6") == 0 && !conf->pool6.family) {
+		bad_value(e, what, value, "needs a pool, and this host has none for IPv6");
+		return err_hint(e, "set \"pool6\" in " CT_CONF_FILE ", such as fd00:5ce9::/64");
+	}
+	if (strcmp(value, "auto6") == 0)
+		return add_of_pool(eth, what, &conf->pool6, e);
 	if (net_addr_parse(value, &a, e) < 0)
 		return err_wrap(e, "%s", what);
 	if (complete_prefix(eth, conf, what, value, &a, e) < 0)

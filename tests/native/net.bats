@@ -204,8 +204,11 @@ took_in_range() {
 	fails_with 78 10.209.0.1 skepctl create "$d" --template busybox --ip 10.209.0.1 || fails_with 21 10.209.0.1 skepctl create "$d" --template busybox --ip 10.209.0.1
 	skepctl create "$d" --template busybox --ip auto
 	[ "$(skepctl list -H -o ip "$d" | tr -d ' ')" = 10.209.0.2 ]
-	fails_with 21 "" skepctl create x --template busybox --ip 10.209.0.300
-	fails_with 21 "" skepctl create x --template busybox --ip 192.0.2.1
+	fails_with 21 "" skepctl create nobody --template busybox --ip 10.209.0.300
+	fails_with 21 "" skepctl create nobody --template busybox --ip 192.0.2.1
+	skepctl destroy "$d"
+	skepctl create "$d" --template busybox --ip auto6 --ip auto
+	[ "$(skepctl list -H -o ip "$d" | tr -d ' ')" = fd00:5ce9::2,10.209.0.2 ]
 }
 
 @test "an address that somebody on the wire has is refused" {
@@ -229,9 +232,9 @@ took_in_range() {
 	net_is_as_new here
 	skepctl create "$d" --template busybox --network host --start
 	[ "$(readlink "/proc/$(skepctl list -H -o pid "$d" | tr -d ' ')/ns/net")" = "$(in_net here readlink /proc/self/ns/net)" ]
-	fails_with 21 "" skepctl create x --template busybox --network none --ip 10.209.0.20
-	fails_with 21 "" skepctl create x --template busybox --network token-ring
-	fails_with 21 "" skepctl create x --template busybox --network routed --bridge skep0
+	fails_with 21 "" skepctl create nobody --template busybox --network none --ip 10.209.0.20
+	fails_with 21 "" skepctl create nobody --template busybox --network token-ring
+	fails_with 21 "" skepctl create nobody --template busybox --network routed --bridge skep0
 	[ "$(skepctl list -1 | wc -l)" = 2 ]
 }
 
