@@ -139,9 +139,9 @@ static int remove_when_empty(int state, const char *name, struct err *e)
 			return r == -ENODEV && !e->no ? 1 : r;
 		ports = net_link_count_ports(&nl, info.index, e);
 		now = log_now_ns();
-		/* No port and still there: it is the operator's. */
+		/* The last one may have gone since we tried. If it is still there after this, it is the operator's. */
 		if (ports <= 0)
-			return ports;
+			return ports < 0 ? ports : net_bridge_release(name, e);
 		if (now >= until) {
 			r = remove_leftovers(&nl, state, info.index, e);
 			if (r <= 0)
