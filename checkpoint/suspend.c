@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,9 +60,9 @@ int cr_checkpoint_drop(struct ct_system *s, struct err *e)
 /* An empty directory; what a failed suspend left there goes. */
 static int make_images(struct ct_system *s, struct err *e)
 {
-	int fd;
+	int fd = fault_at("suspend.directory", e);
 
-	if (cr_checkpoint_drop(s, e) < 0)
+	if (fd < 0 || cr_checkpoint_drop(s, e) < 0)
 		return -e->no;
 	if (mkdirat(s->dir, CT_CHECKPOINT_DIR, 0700) < 0)
 		return err_sys(e, "make a directory for the images");
@@ -236,7 +237,7 @@ struct resume {
 	int images;
 };
 
-/* In the later monitor. After the marker is gone it runs, so nothing comes behind its removal. */
+/* In the later monitor. After the marker is gone it runs, so nothing that can fail comes behind its removal. */
 static int last_word(struct ct *ct, void *arg, struct err *e)
 {
 	struct resume *what = arg;
@@ -247,7 +248,15 @@ static int last_word(struct ct *ct, void *arg, struct err *e)
 		r = what->last->ready(what->last->arg, e);
 	if (r >= 0)
 		r = fault_at("resume.marker", e);
-	return r < 0 ? r : remove_marker(what->images, e);
+	/* The command may die now without taking along what cannot be brought back. */
+	if (r >= 0 && prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
+		return err_sys(e, "outlive the command");
+	if (r >= 0)
+		r = remove_marker(what->images, e);
+	if (r < 0)
+		return r;
+	(void)fault_at("resume.running", &(struct err){0}); /* only a kill: nothing can fail it any more */
+	return 0;
 }
 
 static int make_container(struct ct_system *s, void *arg, struct ct *ct, struct ct_created *made,
@@ -301,8 +310,12 @@ int cr_resume_when(struct ct_system *s, const struct cr_resume_last *last, struc
 		openat(s->dir, CT_CHECKPOINT_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	struct resume what = {.last = last, .images = images};
 	int keep[8] = {images};
-	struct ct_guardian_task task = {
-		.name = "resume", .make = make_container, .arg = &what, .keep = keep, .n_keep = 1};
+	struct ct_guardian_task task = {.name = "resume",
+					.make = make_container,
+					.arg = &what,
+					.no_way_back = true,
+					.keep = keep,
+					.n_keep = 1};
 	struct err quiet = {0};
 	pid_t init = 0;
 	int r = check_stopped(s, e);
@@ -326,8 +339,10 @@ int cr_resume_when(struct ct_system *s, const struct cr_resume_last *last, struc
 		name_log(s, CT_CHECKPOINT_DIR "/restore.log", e);
 		return -e->no;
 	}
+	if (last && last->runs)
+		last->runs(last->arg);
 	announce(s, init);
-	if (cr_checkpoint_drop(s, &quiet) < 0)
+	if (fault_at("resume.drop", &quiet) < 0 || cr_checkpoint_drop(s, &quiet) < 0)
 		log_warn("remove the images of %s: %s", s->d.name, quiet.text);
 	return 0;
 }

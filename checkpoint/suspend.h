@@ -41,6 +41,7 @@ int cr_resume(struct ct_system *s, struct err *e);
  */
 struct cr_resume_last {
 	int (*ready)(void *arg, struct err *e);
+	void (*runs)(void *arg); /* in the caller, as soon as it runs; may be NULL */
 	void *arg;
 	const int *keep; /* descriptors that ready needs in that process (ct_guardian_task) */
 	size_t n_keep;

@@ -148,22 +148,23 @@ static int when_restored(void *arg, struct err *e)
 	return fault_at("receive.run", e);
 }
 
-static int say_runs(struct target *t, struct err *e)
+/* A source that is gone asks again later. */
+static void say_runs(void *arg)
 {
-	int r;
+	struct target *t = arg;
+	struct err gone = {0};
 
 	t->ran = true;
-	r = cr_link_send(&t->link, CR_FRAME_RUNS, NULL, e);
-	/* A source that is gone asks again later. */
-	if (r < 0)
-		log_info("%s", e->text);
-	err_clear(e);
-	return fault_at("receive.commit", e);
+	if (cr_link_send(&t->link, CR_FRAME_RUNS, NULL, &gone) < 0)
+		log_info("%s", gone.text);
 }
 
 static int become_container(struct target *t, struct err *e)
 {
-	int r = ct_system_receive_commit(&t->s, e);
+	int r = fault_at("receive.commit", e);
+
+	if (r >= 0)
+		r = ct_system_receive_commit(&t->s, e);
 
 	return r < 0 ? r : cr_journal_remove(t->s.dir, e);
 }
@@ -172,6 +173,7 @@ static int run_restored(struct target *t, struct err *e)
 {
 	const int keep[] = {t->link.in, t->link.out};
 	const struct cr_resume_last last = {.ready = when_restored,
+					    .runs = say_runs,
 					    .arg = t,
 					    .keep = keep,
 					    .n_keep = ARRAY_SIZE(keep)};
@@ -179,8 +181,6 @@ static int run_restored(struct target *t, struct err *e)
 
 	if (r >= 0)
 		r = cr_resume_when(&t->s, &last, e);
-	if (r >= 0)
-		r = say_runs(t, e);
 	return r < 0 ? r : become_container(t, e);
 }
 
@@ -195,7 +195,9 @@ static int run_started(struct target *t, struct err *e)
 	r = fault_at("receive.run", e);
 	if (r >= 0)
 		r = ct_system_start(&t->s, e);
-	return r < 0 ? r : say_runs(t, e);
+	if (r >= 0)
+		say_runs(t);
+	return r < 0 ? r : 0;
 }
 
 /* The source deletes when it hears DONE: what was received must survive a power failure by then. */
