@@ -13,6 +13,10 @@ MANDIR      = $(PREFIX)/share/man
 COMPDIR     = $(PREFIX)/share/bash-completion/completions
 
 JOBS ?= $(shell nproc)
+# One word and the target a line; V=1 shows the commands.
+Q   := $(if $(V),,@)
+say  = @$(if $(V),:,printf '  %-4s %s\n' $(1) $@)
+
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(JOBS)
 endif
@@ -90,7 +94,7 @@ clean: ## remove everything that was built
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
-	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror PREFIX DESTDIR T MUST_RUN JSON RUNS JOBS CHECKS'
+	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror V=1 PREFIX DESTDIR T MUST_RUN JSON RUNS JOBS CHECKS'
 
 # A change of compiler or flags rebuilds everything: the file changes only when they do.
 $(BUILD)/flags: FORCE
@@ -103,21 +107,26 @@ $(BUILD)/sources: FORCE
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(SKEPFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(SKEPFLAGS) -MMD -MP -c -o $@ $<
 
 $(LIB): $(LIB_OBJS) $(BUILD)/sources
 	@rm -f $@
-	$(AR) rcs $@ $(LIB_OBJS)
+	$(call say,AR)
+	$(Q)$(AR) rcs $@ $(LIB_OBJS)
 
 $(PROGRAMS): $(BUILD)/%: $(BUILD)/ctl/%.o $(LIB)
-	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
 $(UNITS): $(BUILD)/%: tests/%.c $(LIB) $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(SKEPFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LIB) $(CMOCKA) $(LDLIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(SKEPFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LIB) $(CMOCKA) $(LDLIBS)
 
 $(BUILD)/fault-points: tests/fault_points.c $(LIB) $(BUILD)/flags
-	$(CC) $(SKEPFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(SKEPFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
 # The static programs are one file each and carry no sanitizer: they run where no library is.
 # musl-gcc hides the kernel's headers: they come last, after musl's own.
@@ -129,6 +138,7 @@ $(BUILD)/probe: tests/probe.c
 $(BUILD)/floor $(BUILD)/pair: $(BUILD)/%: tests/bench/%.c
 $(LIBEXEC) $(TEST_STATIC): $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(STATIC_BUILD)
+	$(call say,CC)
+	$(Q)$(STATIC_BUILD)
 
 -include $(DEPS) $(wildcard $(BUILD)/*.d)
