@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "base/path.h"
+#include "base/size.h"
 #include "ns/caps.h"
 #include "runtime/signal_name.h"
 #include "storage/disk.h"
@@ -281,6 +282,8 @@ static int check_strings(const struct ct_definition *d, struct err *e)
 
 int ct_definition_check(const struct ct_definition *d, struct err *e)
 {
+	char size[32];
+
 	if (strnlen(d->name, sizeof(d->name)) == sizeof(d->name) ||
 	    strnlen(d->template, sizeof(d->template)) == sizeof(d->template))
 		return bad_value(e, "the container's or template's name is too long");
@@ -305,7 +308,8 @@ int ct_definition_check(const struct ct_definition *d, struct err *e)
 				 CT_ID_COUNT);
 	if (d->disk_bytes &&
 	    (d->disk_bytes < ST_DISK_LEAST_BYTES || d->disk_bytes > MOST_DISK_BYTES))
-		return bad_value(e, "disk of %" PRIu64 " bytes: want 4M to 16T", d->disk_bytes);
+		return bad_value(e, "a disk of %s: it takes 4M to 16T",
+				 size_to_str(d->disk_bytes, size, sizeof(size)));
 	return check_limits(&d->limits, e) < 0 ? -e->no : check_nets(d, e);
 }
 

@@ -160,6 +160,20 @@ all_wrong() {
 	[ -z "$(skepctl list -1)" ]
 }
 
+@test "those that start with the host do so in their order; what has nothing to do is no failure" {
+	skepctl create last --template probe --network none --autostart yes --order 5
+	skepctl create first --template probe --network none --autostart yes --order -5
+	skepctl create never --template probe --network none
+	[ "$(skepctl start --boot | sed 's/CT \(.*\): started/\1/' | tr '\n' ' ')" = "first last " ]
+	[ "$(skepctl list --running -1 | tr '\n' ' ')" = "first last " ]
+	[ -z "$(skepctl start --boot 2>&1)" ]
+	[ "$(skepctl start --all 2>&1)" = 'CT never: started' ]
+	skepctl pause never
+	[ "$(skepctl resume --all 2>&1)" = 'CT never: resumed' ]
+	skepctl stop --all --kill
+	[ -z "$(skepctl stop --all 2>&1)$(skepctl restart --all 2>&1)" ]
+}
+
 @test "a host file that is wrong is named with its member" {
 	echo '{"brigde": "br0"}' >"$SKEP_DIR/here/skep.conf"
 	wrong 85 brigde '' list
