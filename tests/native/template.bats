@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Templates: built, imported, listed, used, removed; and what a Debian one starts.
+
+bats_require_minimum_version 1.5.0
+load ../lib/skep
+load ../lib/debian
+
+setup_file() {
+	debian_build small debian-12 --include redis-server,openssh-server
+}
+setup() {
+	skep_setup
+	c=$(ct_name) d=$(ct_name)
+}
+teardown() { skep_teardown; }
+
+inside() { skepctl exec "$1" -- "${@:2}"; }
+status() { skepctl list -H -o status "$1" | tr -d ' '; }
+names() { skepctl template list -H | sed 's/ .*//'; }
+kept() { find "$SKEP_DIR/here/lib/templates" -mindepth 1 -maxdepth 1 -name "${1:-*}" ! -name '*.lock'; }
+
+@test "busybox: made, listed, used by two containers with different ids, removed" {
+	skepctl template build busybox bb
+	[ "$(names)" = bb ]
+	[ "$(skepctl template list --json | jq -r '.templates[0] | .name, .distribution, .stop_signal' | tr '\n' ' ')" = 'bb busybox SIGQUIT ' ]
+	skepctl create "$c" --template bb --network none --start
+	skepctl create "$d" --template bb --network none --start
+	# Both see root's files as their own root's; on the host theirs are different ids.
+	for ct in "$c" "$d"; do
+		[ "$(inside "$ct" stat -c %u:%g /bin/busybox)" = 0:0 ]
+		inside "$ct" sh -c 'echo mine >/etc/mine && chown 12:34 /etc/mine && chmod 6755 /etc/mine'
+		[ "$(inside "$ct" stat -c %u:%g:%a /etc/mine)" = 12:34:6755 ]
+	done
+	u=$(stat -c %u "$SKEP_DIR/here/lib/ct/$c/upper/etc/mine")
+	v=$(stat -c %u "$SKEP_DIR/here/lib/ct/$d/upper/etc/mine")
+	((u % 65536 == 12 && v % 65536 == 12 && u != v && u > 65536 && v > 65536))
+	# The template itself has not changed.
+	[ ! -e "$SKEP_DIR/here/lib/templates/bb/rootfs/etc/mine" ]
+	fails_with 3 "is used by container" skepctl template remove bb
+	skepctl destroy --force "$c" "$d"
+	skepctl template remove bb
+	[ "$(kept)" = "" ] || { kept; return 1; }
+}
+
+@test "imported from a directory and from archives: owners, links, times; no devices" {
+	src=$SKEP_DIR/src
+	mkdir -p "$src"/{sbin,etc,dev,proc,sys,tmp,run,deep/er}
+	cp "$PROBE" "$src/sbin/init"
+	echo text >"$src/deep/er/file"
+	ln "$src/deep/er/file" "$src/deep/hard"
+	ln -s ../../../../etc/shadow "$src/deep/out"
+	chown 33:44 "$src/deep/er/file"
+	chmod 2750 "$src/deep/er/file"
+	mknod "$src/dev/null" c 1 3
+	tar -C "$src" -cf "$SKEP_DIR/a.tar" .
+	gzip -k "$SKEP_DIR/a.tar" && xz -k "$SKEP_DIR/a.tar" && zstd -q "$SKEP_DIR/a.tar"
+	skepctl template import dir "$src"
+	for suffix in '' .gz .xz .zst; do
+		skepctl template import "tar${suffix#.}" "$SKEP_DIR/a.tar$suffix"
+	done
+	[ "$(names | tr '\n' ' ')" = 'dir tar targz tarxz tarzst ' ]
+	for t in dir tar targz tarxz tarzst; do
+		root=$SKEP_DIR/here/lib/templates/$t/rootfs
+		[ "$(stat -c %u:%g:%a:%h "$root/deep/er/file")" = 33:44:2750:2 ]
+		[ "$(readlink "$root/deep/out")" = ../../../../etc/shadow ]
+		[ ! -e "$root/dev/null" ]
+	done
+	skepctl create "$c" --template tarzst --network none --start
+	[ "$(status "$c")" = running ]
+}
+
+@test "an archive that reaches outside, a broken one, a name in use: refused, and nothing left" {
+	mkdir -p "$SKEP_DIR/x/sbin"
+	touch "$SKEP_DIR/x/sbin/init"
+	tar -C "$SKEP_DIR/x" -cf "$SKEP_DIR/evil.tar" --transform 's,^\./sbin,../sbin,' .
+	run skepctl template import evil "$SKEP_DIR/evil.tar"
+	[ "$status" != 0 ]
+	[ ! -e "$SKEP_DIR/here/lib/templates/sbin" ]
+	head -c 100000 /dev/urandom >"$SKEP_DIR/noise.tar"
+	run skepctl template import noise "$SKEP_DIR/noise.tar"
+	[ "$status" != 0 ]
+	tar -C "$SKEP_DIR/x" -czf "$SKEP_DIR/ok.tar.gz" .
+	head -c 100 "$SKEP_DIR/ok.tar.gz" >"$SKEP_DIR/cut.tar.gz"
+	run skepctl template import cut "$SKEP_DIR/cut.tar.gz"
+	[ "$status" != 0 ]
+	fails_with 21 name skepctl template import ../up "$SKEP_DIR/ok.tar.gz"
+	fails_with 21 "no recipe" skepctl template build debian
+	fails_with 21 "no such Debian" skepctl template build debian-3
+	fails_with 91 "nothing" skepctl template remove nothing
+	[ "$(kept)" = "" ] || { kept; return 1; }
+	skepctl template import ok "$SKEP_DIR/ok.tar.gz"
+	fails_with 44 ok skepctl template import ok "$SKEP_DIR/ok.tar.gz"
+	[ "$(names)" = ok ]
+}
+
+@test "a build that is killed leaves nothing that the next one does not remove" {
+	spawn here "$SKEP_DIR/out" skepctl template build debian-12 half
+	wait_for 20 has_half
+	kill -9 "$SPAWNED"
+	wait "$SPAWNED" || true
+	[ -z "$(names)" ]
+	skepctl template build busybox
+	[ -z "$(kept '.half*')" ]
+	[ "$(names)" = busybox ]
+}
+has_half() { [ -n "$(kept '.half*')" ]; }
+
+@test "a small Debian starts the services of its packages, each container with its own ssh keys, and ends by itself" {
+	debian_template here small
+	for ct in "$c" "$d"; do
+		skepctl create "$ct" --template small --ip auto --memory 256M --start
+	done
+	for ct in "$c" "$d"; do
+		wait_for 30 inside "$ct" redis-cli ping
+		wait_for 30 greets "$(skepctl list -H -o ip "$ct" | tr -d ' ')"
+	done
+	[ "$(inside "$c" cat /etc/ssh/ssh_host_ed25519_key.pub)" != "$(inside "$d" cat /etc/ssh/ssh_host_ed25519_key.pub)" ]
+	inside "$c" grep -x 'VERSION_ID="12"' /etc/os-release
+	# A user of the image writes where only he may.
+	inside "$c" sh -c 'redis-cli set key value && redis-cli save'
+	[ "$(inside "$c" stat -c %U /var/lib/redis/dump.rdb)" = redis ]
+	skepctl stop "$c"
+	grep -q Stopping "$SKEP_DIR/here/lib/ct/$c/console.log"
+	skepctl start "$c"
+	wait_for 30 inside "$c" redis-cli ping
+	[ "$(inside "$c" redis-cli get key)" = value ]
+}
+greets() { in_net here bash -c "exec 3<>/dev/tcp/$1/22; read -rt 2 line <&3; [[ \$line == SSH-2* ]]"; }
