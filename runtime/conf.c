@@ -110,7 +110,7 @@ static int get_pool(const char *key, const json_t *v, uint8_t family, struct net
 		    struct err *e)
 {
 	unsigned most = family == AF_INET ? 30 : 126;
-	struct net_addr pool, network;
+	struct net_addr pool = {0}, network;
 
 	if (json_is_null(v) || (json_is_string(v) && !strcmp(json_string_value(v), "none"))) {
 		memset(out, 0, sizeof(*out));

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "runtime/definition.h"
+#include "runtime/definition_json.h"
 
 /* Each kind has one case in get_member() and one in put_member(): a member cannot be written and not read. */
 enum kind {
@@ -96,31 +97,12 @@ static const struct member net_members[] = {
 	N("isolated", BOOL, isolated),
 };
 
-static const char *const limit_keys[] = {
-	[CG_LIMIT_CPU_WEIGHT] = "cpu_weight",	 [CG_LIMIT_CPU_QUOTA] = "cpu_quota_milli",
-	[CG_LIMIT_CPU_PERIOD] = "cpu_period_us", [CG_LIMIT_MEM_MAX] = "memory_max",
-	[CG_LIMIT_MEM_HIGH] = "memory_high",	 [CG_LIMIT_MEM_LOW] = "memory_low",
-	[CG_LIMIT_MEM_MIN] = "memory_min",	 [CG_LIMIT_SWAP_MAX] = "swap_max",
-	[CG_LIMIT_PIDS_MAX] = "pids_max",	 [CG_LIMIT_IO_WEIGHT] = "io_weight",
-};
-_Static_assert(ARRAY_SIZE(limit_keys) == CG_LIMIT_COUNT, "a name for each limit");
-
-static const struct {
-	const char *key;
-	size_t offset;
-} io_rates[] = {
-	{"read_bps", offsetof(struct cg_io_limit, rbps)},
-	{"write_bps", offsetof(struct cg_io_limit, wbps)},
-	{"read_iops", offsetof(struct cg_io_limit, riops)},
-	{"write_iops", offsetof(struct cg_io_limit, wiops)},
-};
-
 static int get_members(const json_t *j, const struct member *table, size_t n, void *to,
 		       struct err *e);
 static int put_members(json_t *j, const struct member *table, size_t n, const void *from,
 		       struct err *e);
 
-static int bad_member(struct err *e, const char *key, const char *why)
+int ct_member_bad(struct err *e, const char *key, const char *why)
 {
 	err_set(e, EINVAL, "\"%s\" %s", key, why);
 	return err_class(e, ERR_CONFIG);
@@ -132,19 +114,17 @@ static int no_memory(struct err *e)
 }
 
 /* Takes value; NULL is a failure of jansson: no memory, or a string that is not UTF-8 (which ct_definition_check refuses before). */
-static int put(json_t *j, const char *key, json_t *value, struct err *e)
+int ct_member_put(json_t *j, const char *key, json_t *value, struct err *e)
 {
 	return json_object_set_new(j, key, value) < 0 ? no_memory(e) : 0;
 }
 
-static int append(json_t *a, json_t *value, struct err *e)
+int ct_member_append(json_t *a, json_t *value, struct err *e)
 {
 	return json_array_append_new(a, value) < 0 ? no_memory(e) : 0;
 }
 
-/* ---- from JSON ---- */
-
-static int get_string(const json_t *j, const char *key, char *to, size_t size, struct err *e)
+int ct_member_string(const json_t *j, const char *key, char *to, size_t size, struct err *e)
 {
 	const char *text = NULL;
 	int r = json_get_str(j, key, &text, e);
@@ -152,10 +132,26 @@ static int get_string(const json_t *j, const char *key, char *to, size_t size, s
 	if (r <= 0)
 		return r;
 	if (strlen(text) >= size)
-		return bad_member(e, key, "is too long");
+		return ct_member_bad(e, key, "is too long");
 	memcpy(to, text, strlen(text) + 1);
 	return 1;
 }
+
+int ct_member_number(const json_t *j, const char *key, int64_t least, int64_t most, int64_t *to,
+		     struct err *e)
+{
+	int64_t v = 0;
+	int r = json_get_int(j, key, &v, e);
+
+	if (r <= 0)
+		return r;
+	if (v < least || v > most)
+		return ct_member_bad(e, key, "is out of range");
+	*to = v;
+	return 1;
+}
+
+/* ---- from JSON ---- */
 
 static int get_words(const json_t *j, const char *key, char *to, size_t width, struct err *e)
 {
@@ -165,47 +161,15 @@ static int get_words(const json_t *j, const char *key, char *to, size_t width, s
 	if (json_get_array(j, key, &list, e) <= 0)
 		return -e->no;
 	if (json_array_size(list) > CT_WORDS_MAX)
-		return bad_member(e, key, "has more than 32 entries");
+		return ct_member_bad(e, key, "has more than 32 entries");
 	json_array_foreach (list, i, item) {
 		const char *text = json_string_value(item);
 
 		if (!text || !text[0] || strlen(text) >= width)
-			return bad_member(e, key,
-					  "has an entry that is no string, empty or too long");
+			return ct_member_bad(e, key,
+					     "has an entry that is no string, empty or too long");
 		memcpy(to + i * width, text, strlen(text) + 1);
 	}
-	return 1;
-}
-
-static int get_number(const json_t *j, const char *key, int64_t least, int64_t most, int64_t *to,
-		      struct err *e)
-{
-	int64_t v = 0;
-	int r = json_get_int(j, key, &v, e);
-
-	if (r <= 0)
-		return r;
-	if (v < least || v > most)
-		return bad_member(e, key, "is out of range");
-	*to = v;
-	return 1;
-}
-
-/* A number, or "unlimited". */
-static int get_amount(const json_t *j, const char *key, uint64_t *to, struct err *e)
-{
-	const json_t *v = json_object_get(j, key);
-	int64_t n = 0;
-
-	if (json_is_string(v) && !strcmp(json_string_value(v), "unlimited")) {
-		*to = CG_UNLIMITED;
-		return 1;
-	}
-	if (v && !json_is_integer(v))
-		return bad_member(e, key, "must be a whole number or \"unlimited\"");
-	if (get_number(j, key, 0, INT64_MAX, &n, e) <= 0)
-		return -e->no;
-	*to = (uint64_t)n;
 	return 1;
 }
 
@@ -214,7 +178,7 @@ static int get_addr(const json_t *value, const char *key, struct net_addr *to, s
 	const char *text = json_string_value(value);
 
 	if (!text)
-		return bad_member(e, key, "must be an address as text");
+		return ct_member_bad(e, key, "must be an address as text");
 	if (net_addr_parse(text, to, e) < 0) {
 		e->class = ERR_CONFIG;
 		return err_wrap(e, "\"%s\"", key);
@@ -231,7 +195,7 @@ static int get_addrs(const json_t *j, const char *key, struct net_if *ifc, struc
 	if (json_get_array(j, key, &list, e) <= 0)
 		return -e->no;
 	if (json_array_size(list) > NET_ADDRS_MAX)
-		return bad_member(e, key, "has more than 8 entries");
+		return ct_member_bad(e, key, "has more than 8 entries");
 	json_array_foreach (list, i, item)
 		if (get_addr(item, key, &ifc->addrs[i], e) < 0)
 			return -e->no;
@@ -255,94 +219,11 @@ static int get_word(const json_t *j, const char *key, enum kind kind, void *to, 
 	else if (!strcmp(text, "private"))
 		*(enum ct_network *)to = CT_NETWORK_PRIVATE;
 	else
-		return bad_member(e, key, "must be \"private\" or \"host\"");
+		return ct_member_bad(e, key, "must be \"private\" or \"host\"");
 	if (r < 0) {
 		e->class = ERR_CONFIG;
 		return err_wrap(e, "\"%s\"", key);
 	}
-	return 1;
-}
-
-static int get_io(const json_t *j, struct cg_io_limit *io, struct err *e)
-{
-	const char *device = NULL, *key;
-	json_t *value;
-	int end = 0;
-
-	json_object_foreach ((json_t *)j, key, value) {
-		size_t i = 0;
-
-		while (i < ARRAY_SIZE(io_rates) && strcmp(key, io_rates[i].key) != 0)
-			i++;
-		if (i < ARRAY_SIZE(io_rates)) {
-			if (get_amount(j, key, (uint64_t *)((char *)io + io_rates[i].offset), e) <
-			    0)
-				return -e->no;
-		} else if (strcmp(key, "device") != 0) {
-			return bad_member(e, key, "is not known here");
-		}
-	}
-	if (json_get_str(j, "device", &device, e) < 0)
-		return -e->no;
-	if (!device || sscanf(device, "%9u:%9u%n", &io->major, &io->minor, &end) != 2 ||
-	    device[end])
-		return bad_member(e, "device", "must be MAJOR:MINOR, as in \"8:0\"");
-	return 1;
-}
-
-static int get_io_list(const json_t *j, struct cg_limits *l, struct err *e)
-{
-	json_t *list = NULL, *item;
-	size_t i;
-
-	if (json_get_array(j, "io", &list, e) <= 0)
-		return -e->no;
-	if (json_array_size(list) > CG_IO_LIMITS)
-		return bad_member(e, "io", "has more than 16 devices");
-	json_array_foreach (list, i, item) {
-		if (!json_is_object(item))
-			return bad_member(e, "io", "has an entry that is no object");
-		if (get_io(item, &l->io[i], e) < 0)
-			return err_wrap(e, "\"io\" entry %zu", i);
-	}
-	l->io_count = json_array_size(list);
-	return 1;
-}
-
-static int get_limit(const json_t *j, const char *key, struct cg_limits *l, struct err *e)
-{
-	uint64_t v = 0;
-
-	if (!strcmp(key, "cpus"))
-		return get_string(j, key, l->cpus, sizeof(l->cpus), e);
-	if (!strcmp(key, "mems"))
-		return get_string(j, key, l->mems, sizeof(l->mems), e);
-	if (!strcmp(key, "io"))
-		return get_io_list(j, l, e);
-	for (int i = 0; i < CG_LIMIT_COUNT; i++) {
-		if (strcmp(key, limit_keys[i]) != 0)
-			continue;
-		if (get_amount(j, key, &v, e) <= 0)
-			return -e->no;
-		if (cg_limit_set(l, (enum cg_limit)i, v, e) < 0) {
-			e->class = ERR_CONFIG;
-			return err_wrap(e, "\"%s\"", key);
-		}
-		return 1;
-	}
-	return bad_member(e, key, "is not known here");
-}
-
-static int get_limits(const json_t *j, const char *key, struct cg_limits *l, struct err *e)
-{
-	json_t *o = NULL, *value;
-	const char *name;
-
-	if (json_get_object(j, key, &o, e) <= 0)
-		return -e->no;
-	json_object_foreach (o, name, value)
-		if (get_limit(o, name, l, e) < 0)
-			return err_wrap(e, "\"%s\"", key);
 	return 1;
 }
 
@@ -354,10 +235,10 @@ static int get_nets(const json_t *j, const char *key, struct ct_definition *d, s
 	if (json_get_array(j, key, &list, e) <= 0)
 		return -e->no;
 	if (json_array_size(list) > CT_NETS_MAX)
-		return bad_member(e, key, "has more than 4 entries");
+		return ct_member_bad(e, key, "has more than 4 entries");
 	json_array_foreach (list, i, item) {
 		if (!json_is_object(item))
-			return bad_member(e, key, "has an entry that is no object");
+			return ct_member_bad(e, key, "has an entry that is no object");
 		if (get_members(item, net_members, ARRAY_SIZE(net_members), &d->nets[i], e) < 0)
 			return err_wrap(e, "\"%s\" entry %zu", key, i);
 	}
@@ -374,28 +255,28 @@ static int get_member(const json_t *j, const struct member *m, void *base, struc
 
 	switch (m->kind) {
 	case STRING:
-		return get_string(j, m->key, to, m->width, e);
+		return ct_member_string(j, m->key, to, m->width, e);
 	case WORDS:
 		return get_words(j, m->key, to, m->width, e);
 	case BOOL:
 		return json_get_bool(j, m->key, to, e);
 	case INT:
-		r = get_number(j, m->key, INT_MIN, INT_MAX, &n, e);
+		r = ct_member_number(j, m->key, INT_MIN, INT_MAX, &n, e);
 		if (r > 0)
 			*(int *)to = (int)n;
 		return r;
 	case UINT:
-		r = get_number(j, m->key, 0, UINT32_MAX, &n, e);
+		r = ct_member_number(j, m->key, 0, UINT32_MAX, &n, e);
 		if (r > 0)
 			*(uint32_t *)to = (uint32_t)n;
 		return r;
 	case U64:
-		r = get_number(j, m->key, 0, INT64_MAX, &n, e);
+		r = ct_member_number(j, m->key, 0, INT64_MAX, &n, e);
 		if (r > 0)
 			*(uint64_t *)to = (uint64_t)n;
 		return r;
 	case LIMITS:
-		return get_limits(j, m->key, to, e);
+		return ct_member_limits(j, m->key, to, e);
 	case NETS:
 		return get_nets(j, m->key, base, e);
 	case NETWORK:
@@ -407,7 +288,7 @@ static int get_member(const json_t *j, const struct member *m, void *base, struc
 	case ADDRS:
 		return get_addrs(j, m->key, base, e);
 	}
-	return bad_member(e, m->key, "is of no kind");
+	return ct_member_bad(e, m->key, "is of no kind");
 }
 
 /* Walks what is in the object, so that nothing in it goes unread. */
@@ -425,9 +306,9 @@ static int get_members(const json_t *j, const struct member *table, size_t n, vo
 		if (i == n && table == definition_members && !strcmp(key, "version"))
 			continue;
 		if (i == n)
-			return bad_member(e, key, "is not known here");
+			return ct_member_bad(e, key, "is not known here");
 		if (json_is_null(value))
-			return bad_member(e, key, "is null");
+			return ct_member_bad(e, key, "is null");
 		if (get_member(j, &table[i], to, e) < 0)
 			return -e->no;
 	}
@@ -457,7 +338,7 @@ int ct_definition_from_json(const json_t *j, struct ct_definition *d, struct err
 	struct ct_definition got;
 
 	if (!json_is_object(j))
-		return bad_member(e, "definition", "must be an object");
+		return ct_member_bad(e, "definition", "must be an object");
 	ct_definition_init(&got, "");
 	got.uuid[0] = '\0';
 	if (check_version(j, e) < 0 ||
@@ -477,54 +358,10 @@ static int put_words(json_t *j, const char *key, const char *from, size_t width,
 {
 	json_t *a = json_array();
 
-	if (put(j, key, a, e) < 0)
+	if (ct_member_put(j, key, a, e) < 0)
 		return -e->no;
 	for (size_t i = 0; i < CT_WORDS_MAX && from[i * width]; i++)
-		if (append(a, json_string(from + i * width), e) < 0)
-			return -e->no;
-	return 0;
-}
-
-static json_t *amount(uint64_t v)
-{
-	return v == CG_UNLIMITED ? json_string("unlimited") : json_integer((json_int_t)v);
-}
-
-static int put_io(json_t *a, const struct cg_io_limit *io, struct err *e)
-{
-	json_t *o = json_object();
-
-	if (append(a, o, e) < 0 ||
-	    put(o, "device", json_sprintf("%u:%u", io->major, io->minor), e) < 0)
-		return -e->no;
-	for (size_t i = 0; i < ARRAY_SIZE(io_rates); i++) {
-		uint64_t v = *(const uint64_t *)((const char *)io + io_rates[i].offset);
-
-		if (v && put(o, io_rates[i].key, amount(v), e) < 0)
-			return -e->no;
-	}
-	return 0;
-}
-
-static int put_limits(json_t *j, const char *key, const struct cg_limits *l, struct err *e)
-{
-	json_t *o = json_object(), *io;
-
-	if (put(j, key, o, e) < 0)
-		return -e->no;
-	for (int i = 0; i < CG_LIMIT_COUNT; i++)
-		if (l->set[i] && put(o, limit_keys[i], amount(l->value[i]), e) < 0)
-			return -e->no;
-	if ((l->cpus[0] && put(o, "cpus", json_string(l->cpus), e) < 0) ||
-	    (l->mems[0] && put(o, "mems", json_string(l->mems), e) < 0))
-		return -e->no;
-	if (!l->io_count)
-		return 0;
-	io = json_array();
-	if (put(o, "io", io, e) < 0)
-		return -e->no;
-	for (size_t i = 0; i < l->io_count; i++)
-		if (put_io(io, &l->io[i], e) < 0)
+		if (ct_member_append(a, json_string(from + i * width), e) < 0)
 			return -e->no;
 	return 0;
 }
@@ -534,10 +371,10 @@ static int put_addrs(json_t *j, const char *key, const struct net_if *ifc, struc
 	char text[NET_ADDR_STR_MAX];
 	json_t *a = json_array();
 
-	if (put(j, key, a, e) < 0)
+	if (ct_member_put(j, key, a, e) < 0)
 		return -e->no;
 	for (size_t i = 0; i < ifc->addr_count; i++)
-		if (append(a, json_string(net_addr_to_str(&ifc->addrs[i], text)), e) < 0)
+		if (ct_member_append(a, json_string(net_addr_to_str(&ifc->addrs[i], text)), e) < 0)
 			return -e->no;
 	return 0;
 }
@@ -546,12 +383,12 @@ static int put_nets(json_t *j, const char *key, const struct ct_definition *d, s
 {
 	json_t *a = json_array();
 
-	if (put(j, key, a, e) < 0)
+	if (ct_member_put(j, key, a, e) < 0)
 		return -e->no;
 	for (unsigned i = 0; i < d->net_count; i++) {
 		json_t *o = json_object();
 
-		if (append(a, o, e) < 0 ||
+		if (ct_member_append(a, o, e) < 0 ||
 		    put_members(o, net_members, ARRAY_SIZE(net_members), &d->nets[i], e) < 0)
 			return -e->no;
 	}
@@ -565,37 +402,40 @@ static int put_member(json_t *j, const struct member *m, const void *base, struc
 
 	switch (m->kind) {
 	case STRING:
-		return put(j, m->key, json_string(from), e);
+		return ct_member_put(j, m->key, json_string(from), e);
 	case WORDS:
 		return put_words(j, m->key, from, m->width, e);
 	case BOOL:
-		return put(j, m->key, json_boolean(*(const bool *)from), e);
+		return ct_member_put(j, m->key, json_boolean(*(const bool *)from), e);
 	case INT:
-		return put(j, m->key, json_integer(*(const int *)from), e);
+		return ct_member_put(j, m->key, json_integer(*(const int *)from), e);
 	case UINT:
-		return put(j, m->key, json_integer(*(const uint32_t *)from), e);
+		return ct_member_put(j, m->key, json_integer(*(const uint32_t *)from), e);
 	case U64:
-		return put(j, m->key, json_integer((json_int_t) * (const uint64_t *)from), e);
+		return ct_member_put(j, m->key, json_integer((json_int_t) * (const uint64_t *)from),
+				     e);
 	case NETWORK:
-		return put(j, m->key,
-			   json_string(*(const enum ct_network *)from == CT_NETWORK_HOST
-					       ? "host"
-					       : "private"),
-			   e);
+		return ct_member_put(j, m->key,
+				     json_string(*(const enum ct_network *)from == CT_NETWORK_HOST
+							 ? "host"
+							 : "private"),
+				     e);
 	case LIMITS:
-		return put_limits(j, m->key, from, e);
+		return ct_member_put_limits(j, m->key, from, e);
 	case NETS:
 		return put_nets(j, m->key, base, e);
 	case MODE:
-		return put(j, m->key, json_string(net_mode_to_str(*(const enum net_mode *)from)),
-			   e);
+		return ct_member_put(j, m->key,
+				     json_string(net_mode_to_str(*(const enum net_mode *)from)), e);
 	case MAC:
 		return net_mac_is_zero(from)
 			       ? 0
-			       : put(j, m->key, json_string(net_mac_to_str(from, text)), e);
+			       : ct_member_put(j, m->key, json_string(net_mac_to_str(from, text)),
+					       e);
 	case ADDR:
 		return ((const struct net_addr *)from)->family
-			       ? put(j, m->key, json_string(net_addr_to_str(from, text)), e)
+			       ? ct_member_put(j, m->key, json_string(net_addr_to_str(from, text)),
+					       e)
 			       : 0;
 	case ADDRS:
 		return put_addrs(j, m->key, base, e);
@@ -618,7 +458,7 @@ int ct_definition_to_json(const struct ct_definition *d, json_t **out, struct er
 
 	if (ct_definition_check(d, e) < 0 || ct_definition_check_complete(d, e) < 0)
 		return -e->no;
-	if (put(j, "version", json_integer(CT_DEFINITION_VERSION), e) < 0 ||
+	if (ct_member_put(j, "version", json_integer(CT_DEFINITION_VERSION), e) < 0 ||
 	    put_members(j, definition_members, ARRAY_SIZE(definition_members), d, e) < 0)
 		return -e->no;
 	*out = take_ptr(&j);

@@ -1,80 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* System containers on disk: made, found, changed, received, destroyed; killed at any moment on the way. */
-#include "tests/unit/runtime/place.h"
+/* System containers on disk: made, found, received, destroyed; killed at any moment on the way. */
+#include "tests/unit/runtime/system_place.h"
 
-#include <sched.h>
 #include <time.h>
 
-#include "runtime/live.h"
-#include "runtime/system.h"
+#include "net/addr.h"
+#include "net/link.h"
+#include "net/netlink.h"
 #include "runtime/system_dir.h"
-#include "storage/template.h"
-
-/* A network without anybody in it, so that the host's own links and addresses play no part. */
-static int own_network(void **state)
-{
-	(void)state;
-	return unshare(CLONE_NEWNET);
-}
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
-}
-
-/* A host with a template "t". */
-static struct ct_host host_of(struct place *p)
-{
-	char root[256], state[256], conf[256];
-	struct st_template_build b;
-	struct st_template info = {0};
-	struct ct_host h = {0};
-	auto_fd int templates = -EBADF;
-
-	place_path(p, "root", root);
-	place_path(p, "run", state);
-	place_path(p, "conf", conf);
-	write_file(conf, "{\"pool4\": \"10.209.0.0/24\", \"pool6\": \"fd00:5ce9::/64\"}");
-	setenv(CT_CONF_ENV, conf, 1);
-	ok(ct_host_init(&h, root, state, &e));
-	templates = ok(ct_host_templates(&h, &e));
-	ok(st_template_begin(templates, "t", &b, &e));
-	ok(st_template_commit(&b, &info, &e));
-	st_template_abandon(&b);
-	return h;
-}
-
-static struct ct_definition definition(const char *name)
-{
-	struct ct_definition d;
-
-	ct_definition_init(&d, name);
-	snprintf(d.template, sizeof(d.template), "t");
-	return d;
-}
-
-static struct net_if *add_interface(struct ct_definition *d, const char *addr)
-{
-	struct net_if *ifc = &d->nets[d->net_count++];
-
-	snprintf(ifc->name, sizeof(ifc->name), "eth%u", d->net_count - 1);
-	if (addr)
-		ok(net_addr_parse(addr, &ifc->addrs[ifc->addr_count++], &e));
-	return ifc;
-}
-
-/* What is in ROOT/ct. */
-static int directories(const struct ct_host *h)
-{
-	struct place ct;
-
-	snprintf(ct.state, sizeof(ct.state), "%.60s/ct", h->root);
-	return place_count(&ct);
-}
 
 static void is_made_and_found(void **state)
 {
@@ -148,17 +81,33 @@ static void nothing_is_shared(void **state)
 	assert_int_equal(directories(&h), 2);
 }
 
+static void on_lo(const char *text, bool remove)
+{
+	auto_nl struct net_nl nl = {0};
+	struct net_link_info lo;
+	struct net_addr a;
+
+	ok(net_addr_parse(text, &a, &e));
+	ok(net_nl_open(&nl, -1, &e));
+	ok(net_link_get(&nl, "lo", &lo, &e));
+	if (remove)
+		net_nl_addr_remove(&nl, lo.index, &a);
+	else
+		net_nl_addr_add(&nl, lo.index, &a, false);
+	ok(net_nl_commit(&nl, &e));
+}
+
 /* The host's own addresses are seen without a wire. */
 static void the_hosts_address(void **state)
 {
 	struct ct_host h = host_of(*state);
 	struct ct_definition d = definition("101");
 
-	assert_int_equal(system("ip link set lo up && ip addr add 10.5.5.5/32 dev lo"), 0);
+	on_lo("10.5.5.5/32", false);
 	add_interface(&d, "10.5.5.5/24");
 	refused(ct_system_create(&h, &d, &e), ERR_ADDR_IN_USE);
 	assert_int_equal(directories(&h), 0);
-	assert_int_equal(system("ip addr del 10.5.5.5/32 dev lo"), 0);
+	on_lo("10.5.5.5/32", true);
 	ok(ct_system_create(&h, &d, &e));
 }
 
@@ -215,8 +164,8 @@ static int note(struct ct_system *s, const struct err *broken, void *arg, struct
 	struct list *l = arg;
 
 	(void)e;
-	strncat(l->names, s->d.name, sizeof(l->names) - strlen(l->names) - 2);
-	strcat(l->names, broken ? "! " : " ");
+	snprintf(l->names + strlen(l->names), sizeof(l->names) - strlen(l->names), "%s%s ",
+		 s->d.name, broken ? "!" : "");
 	l->broken += broken != NULL;
 	return 0;
 }
@@ -565,89 +514,6 @@ static void not_ours(void **state)
 	place_reap(pid);
 }
 
-static void set_while_stopped(void **state)
-{
-	struct ct_host h = host_of(*state);
-	struct ct_definition d = definition("101"), other = definition("b"), old;
-	auto_system struct ct_system s = CT_SYSTEM_INIT;
-
-	add_interface(&other, "10.209.0.7/24");
-	ok(ct_system_create(&h, &other, &e));
-	d.disk_bytes = 8 << 20;
-	ok(ct_system_create(&h, &d, &e));
-	ok(ct_system_open(&h, "101", "set", &s, &e));
-	old = s.d;
-	add_interface(&s.d, "0.0.0.0");
-	ok(cg_limit_set(&s.d.limits, CG_LIMIT_PIDS_MAX, 77, &e));
-	s.d.disk_bytes = 16 << 20;
-	assert_int_equal(ok(ct_system_set(&s, &old, &e)), 0);
-	assert_int_equal(s.d.nets[0].addrs[0].bytes[3], 2);
-	ok(ct_definition_load(s.dir, &d, &e));
-	assert_memory_equal(&d, &s.d, sizeof(d));
-	old = s.d;
-	s.d.disk_bytes = 8 << 20;
-	refused(ct_system_set(&s, &old, &e), ERR_VALUE);
-	s.d = old;
-	s.d.disk_bytes = 0;
-	refused(ct_system_set(&s, &old, &e), ERR_VALUE);
-	s.d = old;
-	s.d.id_base += 65536;
-	refused(ct_system_set(&s, &old, &e), ERR_VALUE);
-	s.d = old;
-	ok(net_addr_parse("10.209.0.7/24", &s.d.nets[0].addrs[1], &e));
-	s.d.nets[0].addr_count = 2;
-	refused(ct_system_set(&s, &old, &e), ERR_ADDR_IN_USE);
-	ok(ct_definition_load(s.dir, &d, &e));
-	assert_memory_equal(&d, &old, sizeof(d));
-	ct_system_close(&s);
-	ok(ct_system_open(&h, "b", "set", &s, &e));
-	s.d.disk_bytes = 8 << 20;
-	refused(ct_system_set(&s, &other, &e), ERR_VALUE);
-}
-
-/* From one set of limits to another and back: the kernel must get a value for all that either has. */
-static void limits_between(void **state)
-{
-	struct cg_limits from = {0}, to = {0}, diff;
-	struct err e = {0};
-
-	(void)state;
-	cg_limit_set(&from, CG_LIMIT_CPU_WEIGHT, 300, &e);
-	cg_limit_set(&from, CG_LIMIT_PIDS_MAX, 50, &e);
-	cg_limit_set(&to, CG_LIMIT_PIDS_MAX, 50, &e);
-	cg_limit_set(&to, CG_LIMIT_MEM_MAX, 1 << 20, &e);
-	cg_limit_set(&to, CG_LIMIT_SWAP_MAX, 0, &e);
-	from.io[0] = (struct cg_io_limit){8, 0, 100, 200, 0, 0};
-	from.io[1] = (struct cg_io_limit){8, 16, 1, 0, 0, 0};
-	from.io_count = 2;
-	to.io[0] = (struct cg_io_limit){8, 0, 100, 300, 5, 0};
-	to.io_count = 1;
-	ct_live_limits_diff(&from, &to, &diff);
-	assert_false(diff.set[CG_LIMIT_PIDS_MAX]);
-	assert_true(diff.set[CG_LIMIT_CPU_WEIGHT]);
-	assert_int_equal(diff.value[CG_LIMIT_CPU_WEIGHT], 100);
-	assert_int_equal(diff.value[CG_LIMIT_MEM_MAX], 1 << 20);
-	assert_int_equal(diff.io_count, 2);
-	assert_int_equal(diff.io[0].rbps, 0);
-	assert_int_equal(diff.io[0].wbps, 300);
-	assert_int_equal(diff.io[0].riops, 5);
-	assert_true(diff.io[1].rbps == CG_UNLIMITED);
-	ct_live_limits_diff(&to, &from, &diff);
-	assert_int_equal(diff.value[CG_LIMIT_CPU_WEIGHT], 300);
-	assert_true(diff.set[CG_LIMIT_MEM_MAX]);
-	assert_true(diff.value[CG_LIMIT_MEM_MAX] == CG_UNLIMITED);
-	assert_true(diff.value[CG_LIMIT_SWAP_MAX] == CG_UNLIMITED);
-	assert_true(diff.io[0].riops == CG_UNLIMITED);
-	/* Both halves of cpu.max, always. */
-	cg_limit_set(&from, CG_LIMIT_CPU_QUOTA, 500, &e);
-	to = from;
-	cg_limit_set(&to, CG_LIMIT_CPU_PERIOD, 20000, &e);
-	ct_live_limits_diff(&from, &to, &diff);
-	assert_int_equal(diff.value[CG_LIMIT_CPU_QUOTA], 500);
-	assert_int_equal(diff.value[CG_LIMIT_CPU_PERIOD], 20000);
-	assert_int_equal(e.no, 0);
-}
-
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, place_setup, place_teardown)
@@ -656,8 +522,7 @@ int main(void)
 		T(many_at_once),      T(walked_in_order),   T(broken_ones),
 		T(remnants),	      T(killed_anywhere),   T(killed_at_each_step),
 		T(received),	      T(templates_in_use),  T(statuses),
-		T(force_kills),	      T(not_ours),	    T(set_while_stopped),
-		T(limits_between),
+		T(force_kills),	      T(not_ours),
 	};
 
 	return cmocka_run_group_tests(tests, own_network, NULL);
