@@ -415,49 +415,48 @@ static int set_network(struct apply *a, const char *value, struct err *e)
 }
 
 /* X(name, letter, argument, other name of, function, help) */
-#define OPTIONS(X)                                                                                \
-	X("memory", 'm', "SIZE", NULL, set_memory, "memory limit: 512M, 1.5G, unlimited")         \
-	X("ram", 0, "SIZE", "memory", set_memory, "OpenVZ's word for it")                         \
-	X("swap", 0, "SIZE", NULL, set_swap, "swap besides the memory; 0 for none")               \
-	X("cpus", 0, "NUMBER", NULL, set_cpus, "CPU limit: 1.5, 50%, unlimited")                  \
-	X("cpulimit", 0, "PERCENT", "cpus", set_cpulimit, "OpenVZ's: 100 is one CPU, 0 no limit") \
-	X("cpuweight", 0, "N", NULL, set_cpuweight,                                               \
-	  "share of busy CPUs against other containers: 1 to 10000, usually 100")                 \
-	X("cpuunits", 0, "N", "cpuweight", set_cpuunits,                                          \
-	  "OpenVZ's: 8 to 500000, usually 1000; the weight is a tenth of it")                     \
-	X("cpuset", 0, "LIST", NULL, set_cpuset, "CPUs it may run on: 0-3,6, or all")             \
-	X("cpumask", 0, "LIST", "cpuset", set_cpuset, "OpenVZ's word for it")                     \
-	X("pids", 0, "N", NULL, set_pids, "most processes and threads, or unlimited")             \
-	X("numproc", 0, "N", "pids", set_pids, "OpenVZ's word for it")                            \
-	X("io-weight", 0, "N", NULL, set_io_weight,                                               \
-	  "share of a busy disk against other containers: 1 to 10000, usually 100")               \
-	X("disk", 0, "SIZE", NULL, set_disk, "its own disk of that size; it can grow later")      \
-	X("diskspace", 0, "SIZE", "disk", set_diskspace, "OpenVZ's: KiB when there is no unit")   \
-	X("network", 0, "KIND", NULL, set_network, "bridge, routed, none or host")                \
-	X("ip", 0, "ADDRESS", NULL, set_ip_add,                                                   \
-	  "an address, as 10.0.0.5/24, auto or auto6 (one of the pool)")                          \
-	X("ipadd", 0, "ADDRESS", "ip", set_ip_add, "OpenVZ's word for it")                        \
-	X("ipdel", 0, "ADDRESS", NULL, set_ip_del, "take that address away, or all")              \
-	X("gateway", 0, "ADDRESS", NULL, set_gateway, "its default route on an own bridge")       \
-	X("bridge", 0, "LINK", NULL, set_bridge,                                                  \
-	  "a bridge of this host; skep0 is made when needed")                                     \
-	X("uplink", 0, "LINK", NULL, set_uplink,                                                  \
-	  "routed: where the host answers for its addresses")                                     \
-	X("mac", 0, "MAC", NULL, set_mac, "hardware address, as 02:00:00:00:00:05")               \
-	X("mtu", 0, "BYTES", NULL, set_mtu, "largest packet")                                     \
-	X("rate", 0, "RATE", NULL, set_rate, "bandwidth each way: 100mbit, 1gbit, unlimited")     \
-	X("hostname", 0, "NAME", NULL, set_hostname, "its own name for itself")                   \
-	X("init", 0, "WORDS", NULL, set_init, "what it executes: \"/sbin/init --debug\"")         \
-	X("env", 'e', "NAME=VALUE", NULL, set_env, "a variable of its init; can be repeated")     \
-	X("env-del", 0, "NAME", NULL, set_env_del, "take that variable away")                     \
-	X("cap-add", 0, "NAME", NULL, set_cap_add, "a capability more, as net_admin")             \
-	X("cap-drop", 0, "NAME", NULL, set_cap_drop, "a capability less")                         \
-	X("nesting", 0, "yes|no", NULL, set_nesting, "whether it may make containers itself")     \
-	X("autostart", 0, "yes|no", NULL, set_autostart, "started when the host boots")           \
-	X("onboot", 0, "yes|no", "autostart", set_autostart, "OpenVZ's word for it")              \
-	X("order", 0, "N", NULL, set_order, "its place in that: lower starts first")              \
-	X("stop-signal", 0, "SIGNAL", NULL, set_stop_signal, "what asks its init to end")         \
-	X("stop-timeout", 0, "SECONDS", NULL, set_stop_timeout, "how long that may take")         \
+#define OPTIONS(X)                                                                                 \
+	X("memory", 'm', "SIZE", NULL, set_memory, "memory limit: 512M, 1.5G, unlimited")          \
+	X("ram", 0, "SIZE", "memory", set_memory, "OpenVZ's word for it")                          \
+	X("swap", 0, "SIZE", NULL, set_swap, "swap besides the memory; 0 for none")                \
+	X("cpus", 0, "NUMBER", NULL, set_cpus, "CPU limit: 1.5, 50%, unlimited")                   \
+	X("cpulimit", 0, "PERCENT", "cpus", set_cpulimit, "OpenVZ's: 100 is one CPU, 0 no limit")  \
+	X("cpuweight", 0, "N", NULL, set_cpuweight,                                                \
+	  "share of busy CPUs against other containers: 1 to 10000, usually 100")                  \
+	X("cpuunits", 0, "N", "cpuweight", set_cpuunits,                                           \
+	  "OpenVZ's: 8 to 500000, usually 1000; the weight is a tenth of it")                      \
+	X("cpuset", 0, "LIST", NULL, set_cpuset, "CPUs it may run on: 0-3,6, or all")              \
+	X("cpumask", 0, "LIST", "cpuset", set_cpuset, "OpenVZ's word for it")                      \
+	X("pids", 0, "N", NULL, set_pids, "most processes and threads, or unlimited")              \
+	X("numproc", 0, "N", "pids", set_pids, "OpenVZ's word for it")                             \
+	X("io-weight", 0, "N", NULL, set_io_weight,                                                \
+	  "share of a busy disk against other containers: 1 to 10000, usually 100")                \
+	X("disk", 0, "SIZE", NULL, set_disk, "its own disk of that size; it can grow later")       \
+	X("diskspace", 0, "SIZE", "disk", set_diskspace, "OpenVZ's: KiB when there is no unit")    \
+	X("network", 0, "KIND", NULL, set_network, "bridge, routed, none or host")                 \
+	X("ip", 0, "ADDRESS", NULL, set_ip_add,                                                    \
+	  "an address, as 10.0.0.5/24, auto or auto6 (one of the pool)")                           \
+	X("ipadd", 0, "ADDRESS", "ip", set_ip_add, "OpenVZ's word for it")                         \
+	X("ipdel", 0, "ADDRESS", NULL, set_ip_del, "take that address away, or all")               \
+	X("gateway", 0, "ADDRESS", NULL, set_gateway, "its default route on an own bridge")        \
+	X("bridge", 0, "LINK", NULL, set_bridge, "a bridge of this host; it is made when missing") \
+	X("uplink", 0, "LINK", NULL, set_uplink,                                                   \
+	  "routed: where the host answers for its addresses")                                      \
+	X("mac", 0, "MAC", NULL, set_mac, "hardware address, as 02:00:00:00:00:05")                \
+	X("mtu", 0, "BYTES", NULL, set_mtu, "largest packet")                                      \
+	X("rate", 0, "RATE", NULL, set_rate, "bandwidth each way: 100mbit, 1gbit, unlimited")      \
+	X("hostname", 0, "NAME", NULL, set_hostname, "its own name for itself")                    \
+	X("init", 0, "WORDS", NULL, set_init, "what it executes: \"/sbin/init --debug\"")          \
+	X("env", 'e', "NAME=VALUE", NULL, set_env, "a variable of its init; can be repeated")      \
+	X("env-del", 0, "NAME", NULL, set_env_del, "take that variable away")                      \
+	X("cap-add", 0, "NAME", NULL, set_cap_add, "a capability more, as net_admin")              \
+	X("cap-drop", 0, "NAME", NULL, set_cap_drop, "a capability less")                          \
+	X("nesting", 0, "yes|no", NULL, set_nesting, "whether it may make containers itself")      \
+	X("autostart", 0, "yes|no", NULL, set_autostart, "started when the host boots")            \
+	X("onboot", 0, "yes|no", "autostart", set_autostart, "OpenVZ's word for it")               \
+	X("order", 0, "N", NULL, set_order, "its place in that: lower starts first")               \
+	X("stop-signal", 0, "SIGNAL", NULL, set_stop_signal, "what asks its init to end")          \
+	X("stop-timeout", 0, "SECONDS", NULL, set_stop_timeout, "how long that may take")          \
 	X("description", 0, "TEXT", NULL, set_description, "free text")
 
 const struct ctl_option ctl_definition_options[] = {
