@@ -21,6 +21,7 @@
 
 #define CONNECTIONS	256
 #define ANSWER_LIMIT_MS 60000
+#define STOP_LIMIT_MS	3000
 #define MB		(1024UL * 1024)
 
 static volatile sig_atomic_t stopped;
@@ -164,7 +165,7 @@ static int cmd_counter(char **arg)
 	return 0;
 }
 
-/* One number from the server; 0 on a lost connection or none within the limit. */
+/* One number from the server; 0 on a lost connection or none within the limit, which is shorter after SIGTERM. */
 static uint64_t next_number(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -175,6 +176,8 @@ static uint64_t next_number(int fd)
 	while (len < sizeof(line) - 1 && now_us() < limit) {
 		int r = poll(&p, 1, 100);
 
+		if (stopped && limit > now_us() + STOP_LIMIT_MS * 1000LL)
+			limit = now_us() + STOP_LIMIT_MS * 1000LL;
 		if (r < 0 && errno != EINTR)
 			return 0;
 		if (r <= 0)
@@ -220,6 +223,11 @@ static int cmd_client(char **arg)
 		if (got != count + 1)
 			lost++;
 		count = got;
+		/* For whoever watches that it goes on. */
+		if (count % 20 == 0) {
+			printf("%llu\n", (unsigned long long)count);
+			fflush(stdout);
+		}
 		pause_ms(atoi(arg[3]));
 	}
 	printf("count=%llu lost=%llu max_gap_ms=%.1f\n", (unsigned long long)count,

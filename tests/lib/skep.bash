@@ -114,7 +114,8 @@ net_new() {
 # What containers could leave in a host's network.
 net_things() {
 	# shellcheck disable=SC2016 # the inner shell expands it
-	in_net "$1" sh -c 'ip -o link | sed "s/^[0-9]*: //; s/@.*//; s/: <.*//"; nft list ruleset; ip -o route show table all
+	in_net "$1" sh -c 'ip -o link | sed "s/^[0-9]*: //; s/@.*//; s/: <.*//"; nft list ruleset
+		ip -o route show table all | grep -vE " (fe80::|ff00::/8 )|^(fe80::|anycast)" # of the links, whenever they feel like it
 		ip rule; for f in ipv4/ip_forward ipv4/conf/all/proxy_arp ipv6/conf/all/forwarding; do
 		echo "$f $(cat /proc/sys/net/$f)"; done' | sort
 }
@@ -170,6 +171,8 @@ wire_port() {
 	SKEP_PORTS=$((SKEP_PORTS + 1))
 	in_net wire ip link add "port$SKEP_PORTS" type veth peer name wire netns "$(host_net "$1")"
 	in_net wire ip link set "port$SKEP_PORTS" master wire0 up
+	# Without a link-local address: its routes would come and go seconds later.
+	in_net "$1" ip link set wire addrgenmode none
 	in_net "$1" ip link set wire up
 	printf -v "HOST_ADDR_$1" '10.77.0.%d' "$SKEP_PORTS"
 }
@@ -182,11 +185,11 @@ host_new() {
 	wire_port "$1"
 	addr=HOST_ADDR_$1
 	in_net "$1" ip link add br0 type bridge
+	in_net "$1" ip link set br0 addrgenmode none
 	in_net "$1" ip link set wire master br0
 	in_net "$1" ip addr add "${!addr}/16" dev br0
 	in_net "$1" ip link set br0 up
 	SKEP_HOSTS+=("$1")
-	wait_for 5 addresses_settled "$1"
 	net_things "$1" >"$SKEP_DIR/net/$1"
 }
 
@@ -199,9 +202,6 @@ client_new() {
 	in_net "$1" ip addr add "${!addr}/16" dev wire
 	mkdir -p "$SKEP_DIR/$1/bin"
 }
-
-# No address is tentative any more: until then its routes are not all there.
-addresses_settled() { ! in_net "$1" ip addr | grep -q tentative; }
 
 # What `migrate --rsh` takes: a command that is called as ssh is, where a host is the name of a test host.
 host_rsh() {
