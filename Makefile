@@ -46,13 +46,14 @@ LIB      := $(BUILD)/libskep.a
 LIB_SRCS := $(filter-out $(MAINS) $(STATIC_MAINS),$(wildcard $(FOLDERS:%=%/*.c)))
 LIB_OBJS := $(LIB_SRCS:%.c=$(BUILD)/%.o)
 UNITS    := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
+MANPAGES := $(patsubst ctl/man/%.in,$(BUILD)/man/%,$(wildcard ctl/man/*.in))
 DEPS     := $(LIB_OBJS:.o=.d) $(MAINS:%.c=$(BUILD)/%.d) $(UNITS:=.d)
 
 .PHONY: all deps demo tests check lint fmt asan bench install clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(LIB) $(PROGRAMS) $(LIBEXEC) ## build skepctl, skep and their helper programs
+all: $(LIB) $(PROGRAMS) $(LIBEXEC) $(MANPAGES) ## build skepctl, skep, their helper programs and manual pages
 
 tests: all $(UNITS) $(TEST_STATIC) $(BUILD)/fault-points ## build the unit tests, the probe and the bench's floor too
 
@@ -86,7 +87,7 @@ install: all ## install below $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR)
 	$(if $(PROGRAMS),install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin)
 	$(if $(strip $(LIBEXEC)),install -m 755 $(LIBEXEC) $(DESTDIR)$(LIBEXECDIR))
-	$(if $(wildcard ctl/man/*.8),install -m 644 $(wildcard ctl/man/*.8) $(DESTDIR)$(MANDIR)/man8)
+	install -m 644 $(MANPAGES) $(DESTDIR)$(MANDIR)/man8
 	$(if $(wildcard ctl/completion/*),install -m 644 $(wildcard ctl/completion/*) $(DESTDIR)$(COMPDIR))
 
 clean: ## remove everything that was built
@@ -123,6 +124,16 @@ $(UNITS): $(BUILD)/%: tests/%.c $(LIB) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(SKEPFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LIB) $(CMOCKA) $(LDLIBS)
+
+# What the options' tables know is written by them: the pages cannot drift from --help.
+$(BUILD)/manual: tools/manual.c $(LIB) $(BUILD)/flags
+	$(call say,LD)
+	$(Q)$(CC) $(SKEPFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+
+$(BUILD)/man/%.8: ctl/man/%.8.in $(BUILD)/manual
+	@mkdir -p $(@D)
+	$(call say,MAN)
+	$(Q)$(BUILD)/manual $* <$< >$@
 
 $(BUILD)/fault-points: tests/fault_points.c $(LIB) $(BUILD)/flags
 	$(call say,LD)

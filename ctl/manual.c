@@ -2,6 +2,7 @@
 /* Manual pages out of the tables. */
 #include "ctl/manual.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -22,6 +23,18 @@ static void put_text(const char *text, FILE *out)
 	}
 }
 
+/* Help begins with a small letter and ends without a dot. */
+static void put_sentence(const char *text, FILE *out)
+{
+	char first[2] = {(char)toupper((unsigned char)*text), '\0'};
+
+	if (!*text)
+		return;
+	put_text(first, out);
+	put_text(text + 1, out);
+	fputs(".\n", out);
+}
+
 static void put_option(const struct ctl_option *o, FILE *out)
 {
 	if (!o->help)
@@ -38,8 +51,9 @@ static void put_option(const struct ctl_option *o, FILE *out)
 		fputs("\\fR", out);
 	}
 	fputc('\n', out);
-	put_text(o->help, out);
-	fputs(".\n", out);
+	put_sentence(o->help, out);
+	if (o->means)
+		fprintf(out, "The same as \\fB\\-\\-%s\\fR.\n", o->means);
 }
 
 static void put_options(const struct ctl_option *table, FILE *out)
@@ -72,8 +86,7 @@ static void put_command(const struct ctl_front *front, const struct ctl_command 
 		fputc('\n', out);
 	}
 	fputs(".PP\n", out);
-	put_text(c->summary, out);
-	fputs(".\n", out);
+	put_sentence(c->summary, out);
 	if (c->also)
 		fprintf(out, "Its other name is \\fB%s\\fR.\n", c->also);
 	for (const struct ctl_option *const *t = c->tables; t && *t; t++)
@@ -81,6 +94,7 @@ static void put_command(const struct ctl_front *front, const struct ctl_command 
 	put_examples(c, out);
 }
 
+/* In their order: there are few. */
 static void put_exit_codes(FILE *out)
 {
 	static const struct {
@@ -92,11 +106,13 @@ static void put_exit_codes(FILE *out)
 #undef X
 	};
 
-	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		fprintf(out, ".TP\n.B %d\n", codes[i].code);
-		put_text(codes[i].meaning, out);
-		fputs(".\n", out);
-	}
+	for (int code = 0; code < 256; code++)
+		for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+			if (codes[i].code != code)
+				continue;
+			fprintf(out, ".TP\n.B %d\n", code);
+			put_sentence(codes[i].meaning, out);
+		}
 }
 
 void ctl_manual_write(const struct ctl_front *front, FILE *in, FILE *out)
