@@ -18,6 +18,6 @@ int ct_live_limits(const struct ct *ct, const struct cg_limits *from, const stru
 int ct_live_network(struct ct *ct, const struct ct_definition *from, const struct ct_definition *to,
 		    struct err *e);
 
-/* to minus from, as one would write it: for tests. */
+/* to minus from: what has to be written. */
 void ct_live_limits_diff(const struct cg_limits *from, const struct cg_limits *to,
 			 struct cg_limits *diff);

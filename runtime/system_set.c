@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "runtime/live.h"
@@ -13,6 +15,9 @@
 #include "runtime/state.h"
 #include "runtime/system.h"
 #include "storage/disk.h"
+
+/* What a set is about to tell the kernel: of one that died in between, the next one takes it back first. */
+#define SETTING_FILE "definition.setting"
 
 static int never(const char *what, struct err *e)
 {
@@ -140,6 +145,26 @@ static int save(struct ct_system *s, struct err *e)
 	return ct_definition_save(s->dir, &s->d, e);
 }
 
+/* Only against a kill: after a reboot nothing runs. */
+static int note_setting(struct ct_system *s, struct err *e)
+{
+	auto_json json_t *j = NULL;
+	auto_free char *text = NULL;
+
+	if (ct_definition_to_json(&s->d, &j, e) < 0)
+		return -e->no;
+	text = json_dumps(j, JSON_COMPACT);
+	if (!text)
+		return err_set(e, ENOMEM, "out of memory");
+	return file_replace_volatile_at(s->dir, SETTING_FILE, text, strlen(text), 0600, e);
+}
+
+static void forget_setting(struct ct_system *s)
+{
+	if (unlinkat(s->dir, SETTING_FILE, 0) < 0 && errno != ENOENT)
+		log_warn("container %s: remove %s: %s", s->d.name, SETTING_FILE, strerror(errno));
+}
+
 /* Nothing runs: the files are all there is. A disk that has grown and is not on record is larger than promised, which harms nobody. */
 static int set_stopped(struct ct_system *s, const struct ct_definition *old, struct err *e)
 {
@@ -150,15 +175,30 @@ static int set_stopped(struct ct_system *s, const struct ct_definition *old, str
 }
 
 /* The first cause is in the caller's err; what cannot be put back is a notice. */
-static void put_back(struct ct_system *s, struct ct *ct, const struct ct_definition *old)
+static void put_back(struct ct *ct, const struct ct_definition *from,
+		     const struct ct_definition *old)
 {
 	struct err why = {0};
 
-	if (ct_live_network(ct, &s->d, old, &why) < 0)
+	if (ct_live_network(ct, from, old, &why) < 0)
 		log_warn("container %s: put the network back: %s", old->name, why.text);
 	err_clear(&why);
-	if (ct_live_limits(ct, &s->d.limits, &old->limits, s->host->best_effort, &why) < 0)
+	if (ct_live_limits(ct, &from->limits, &old->limits, true, &why) < 0)
 		log_warn("container %s: put the limits back: %s", old->name, why.text);
+}
+
+/* A set that died after it told the kernel, and before it saved. */
+static void take_back_interrupted(struct ct_system *s, struct ct *ct,
+				  const struct ct_definition *old)
+{
+	struct ct_definition interrupted;
+	struct err quiet = {0};
+
+	if (ct_definition_load_as(s->dir, SETTING_FILE, &interrupted, &quiet) < 0 ||
+	    refuse_while_it_lives(old, &interrupted, false, &quiet) < 0)
+		return;
+	log_info("container %s: an earlier set died on the way: taken back", old->name);
+	put_back(ct, &interrupted, old);
 }
 
 static int set_running(struct ct_system *s, const struct ct_definition *old, struct err *e)
@@ -170,7 +210,10 @@ static int set_running(struct ct_system *s, const struct ct_definition *old, str
 		r = ct_may(&ct, CT_EVENT_UPDATE, NULL, e);
 	if (r < 0)
 		return r;
-	r = fault_at("set.limits", e);
+	take_back_interrupted(s, &ct, old);
+	r = note_setting(s, e);
+	if (r >= 0)
+		r = fault_at("set.limits", e);
 	if (r >= 0)
 		r = ct_live_limits(&ct, &old->limits, &s->d.limits, s->host->best_effort, e);
 	if (r >= 0)
@@ -180,15 +223,20 @@ static int set_running(struct ct_system *s, const struct ct_definition *old, str
 	if (r >= 0)
 		r = save(s, e);
 	if (r < 0)
-		put_back(s, &ct, old);
+		put_back(&ct, &s->d, old);
+	forget_setting(s);
 	return r < 0 ? r : for_next_start(old, &s->d);
 }
 
 static int judge(struct ct_system *s, const struct ct_definition *old, struct err *e)
 {
+	struct cg_limits diff;
+
 	if (ct_definition_check(&s->d, e) < 0 || refuse_always(old, &s->d, e) < 0)
 		return -e->no;
-	return s->host->best_effort ? 0 : cg_limits_check(&s->d.limits, e);
+	/* What it was given by --best-effort before is not this command's matter. */
+	ct_live_limits_diff(&old->limits, &s->d.limits, &diff);
+	return s->host->best_effort ? 0 : cg_limits_check(&diff, e);
 }
 
 static int set(struct ct_system *s, const struct ct_definition *old, struct err *e)
