@@ -13,7 +13,7 @@
 
 oci_setup() {
 	skep_setup
-	BUNDLE=$SKEP_DIR/bundle ID=t${SKEP_ID//_/-}
+	BUNDLE=$SKEP_DIR/bundle ID=$(ct_name)
 }
 
 oci_teardown() {

@@ -1,0 +1,261 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# skep on bundles: create, start, state, kill, delete, run, pause; what it refuses; nothing left behind.
+
+load ../lib/oci
+
+setup() { oci_setup; }
+teardown() { oci_teardown; }
+
+@test "create waits, start lets it run, kill ends it, delete leaves nothing" {
+	bundle '.process.args = ["sleep", "1000"]'
+	oci create --bundle "$BUNDLE" --pid-file "$SKEP_DIR/pid" "$ID"
+	oci_is "$ID" created
+	[ "$(cat "$SKEP_DIR/pid")" = "$(oci_pid "$ID")" ]
+	[ "$(readlink "/proc/$(cat "$SKEP_DIR/pid")/exe")" = "$BUILD/skep" ]
+	oci start "$ID"
+	oci_is "$ID" running
+	grep -q sleep "/proc/$(cat "$SKEP_DIR/pid")/cmdline"
+	oci kill "$ID" KILL
+	wait_for 5 oci_is "$ID" stopped
+	oci delete "$ID"
+	oci_gone "$ID"
+}
+
+@test "state tells what the runtime-spec wants" {
+	bundle '.process.args = ["sleep", "1000"] | .annotations = {"org.example.key": "value"}'
+	oci create --bundle "$BUNDLE" "$ID"
+	oci state "$ID" | jq -e --arg id "$ID" --arg bundle "$BUNDLE" '.ociVersion == "1.2.0" and .id == $id
+		and .status == "created" and .pid > 1 and .bundle == $bundle and .annotations["org.example.key"] == "value"'
+	oci delete --force "$ID"
+	oci_gone "$ID"
+}
+
+@test "run gives the program's exit code and its output, and deletes" {
+	bundle '.process.args = ["sh", "-c", "echo out; echo err >&2; exit 7"]'
+	local rc=0
+	oci run --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out" 2>"$SKEP_DIR/err" || rc=$?
+	[ $rc = 7 ]
+	[ "$(cat "$SKEP_DIR/out")" = out ]
+	[ "$(cat "$SKEP_DIR/err")" = err ]
+	oci_gone "$ID"
+}
+
+@test "run of a program that a signal ends: 128 and the signal" {
+	bundle '.process.args = ["sh", "-c", "(sleep 0.1; kill -9 1) & sleep 1000"]'
+	# Init is not killed from inside its own pid namespace: share the host's.
+	configure '.linux.namespaces |= map(select(.type != "pid")) | .process.args = ["sh", "-c", "kill -9 $$"]'
+	fails_with 137 '' oci run --bundle "$BUNDLE" "$ID"
+	oci_gone "$ID"
+}
+
+@test "run passes signals on" {
+	bundle '.process.args = ["sh", "-c", "trap \"echo got it; exit 3\" TERM; echo ready; while :; do sleep 0.05; done"]'
+	local rc=0
+	spawn here "$SKEP_DIR/out" skep run --bundle "$BUNDLE" "$ID"
+	wait_for 5 grep -q ready "$SKEP_DIR/out"
+	kill -TERM "$SPAWNED"
+	wait "$SPAWNED" || rc=$?
+	[ $rc = 3 ]
+	grep -q 'got it' "$SKEP_DIR/out"
+	oci_gone "$ID"
+}
+
+@test "run --detach returns, run --keep keeps" {
+	bundle '.process.args = ["sleep", "1000"]'
+	oci run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	oci_is "$ID" running
+	oci delete --force "$ID"
+	configure '.process.args = ["true"]'
+	oci run --keep --bundle "$BUNDLE" "$ID"
+	oci_is "$ID" stopped
+	oci delete "$ID"
+	oci_gone "$ID"
+}
+
+@test "standard input reaches the program" {
+	bundle '.process.args = ["cat"]'
+	[ "$(echo hello | oci run --bundle "$BUNDLE" "$ID")" = hello ]
+}
+
+@test "what the program sees: its own pid 1, host name, descriptors, root" {
+	bundle '.hostname = "seen" | .process.args = ["sh", "-c",
+		"echo $$; hostname; ls /proc/self/fd | wc -l; ls -d /root /usr 2>&1 | wc -l; cat /proc/self/cgroup"]'
+	ln -s busybox "$BUNDLE/rootfs/bin/wc"
+	oci run --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out" 7</dev/null 8</
+	[ "$(sed -n 1p "$SKEP_DIR/out")" = 1 ]
+	[ "$(sed -n 2p "$SKEP_DIR/out")" = seen ]
+	[ "$(sed -n 3p "$SKEP_DIR/out")" = 4 ] # 0, 1, 2 and the directory being read
+	! grep -q "$ID" "$SKEP_DIR/out"
+}
+
+@test "a program without HOME gets that of its user" {
+	bundle '.process.args = ["sh", "-c", "echo $HOME"] | .process.user = {uid: 1000, gid: 1000}'
+	[ "$(oci run --bundle "$BUNDLE" "$ID")" = /home/joe ]
+	configure '.process.env += ["HOME=/tmp"]'
+	[ "$(oci run --bundle "$BUNDLE" "$ID")" = /tmp ]
+}
+
+@test "in a user namespace" {
+	bundle '.process.args = ["sh", "-c", "id -u; cat /proc/self/uid_map"]'
+	with_userns
+	oci run --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out"
+	[ "$(sed -n 1p "$SKEP_DIR/out")" = 0 ]
+	grep -q 1500000000 "$SKEP_DIR/out"
+	oci_gone "$ID"
+}
+
+@test "pause and resume" {
+	bundle '.process.args = ["sleep", "1000"]'
+	oci create --bundle "$BUNDLE" "$ID"
+	fails_with 1 'not started' oci resume "$ID"
+	oci start "$ID"
+	oci pause "$ID"
+	oci_is "$ID" paused
+	fails_with 1 paused oci pause "$ID"
+	fails_with 255 paused timeout 10 "$SKEP_DIR/here/bin/skep" exec "$ID" true
+	oci resume "$ID"
+	oci_is "$ID" running
+	oci pause "$ID"
+	oci delete --force "$ID"
+	oci_gone "$ID"
+}
+
+@test "list and ps" {
+	bundle '.process.args = ["sleep", "1000"]'
+	[ "$(oci list --format json)" = '[]' ]
+	oci create --bundle "$BUNDLE" "$ID"
+	[ "$(oci list -q)" = "$ID" ]
+	oci list | grep -q "^$ID .* created "
+	oci list --format json | jq -e --arg id "$ID" 'length == 1 and .[0].id == $id and .[0].status == "created"'
+	[ "$(oci ps --format json "$ID")" = "[$(oci_pid "$ID")]" ]
+	oci start "$ID"
+	oci ps "$ID" | grep -q 'sleep 1000'
+	[ "$(oci ps "$ID" -- -o pid,comm -p "$(oci_pid "$ID")" | wc -l)" = 2 ]
+}
+
+@test "a name that exists, a second start, a delete of a running one, a kill of a stopped one" {
+	bundle '.process.args = ["sleep", "1000"]'
+	oci create --bundle "$BUNDLE" "$ID"
+	fails_with 1 exists oci create --bundle "$BUNDLE" "$ID"
+	oci_is "$ID" created
+	fails_with 1 'not stopped' oci delete "$ID"
+	oci start "$ID"
+	fails_with 1 'is running' oci start "$ID"
+	fails_with 1 'is running' oci delete "$ID"
+	oci_is "$ID" running
+	oci kill "$ID" 9
+	wait_for 5 oci_is "$ID" stopped
+	fails_with 1 'container not running' oci kill "$ID"
+	fails_with 1 'has ended' oci start "$ID"
+	oci delete "$ID"
+	fails_with 1 'does not exist' oci delete "$ID"
+	oci delete --force "$ID"
+	oci_gone "$ID"
+}
+
+@test "a container that is not there: does not exist, and the nearest name" {
+	bundle '.process.args = ["sleep", "1000"]'
+	local verb
+	for verb in state start kill pause resume delete; do
+		fails_with 1 "container \"${ID}x\" does not exist" oci $verb "${ID}x"
+	done
+	oci create --bundle "$BUNDLE" "$ID"
+	fails_with 1 "did you mean $ID?" oci state "${ID}x"
+}
+
+@test "kill --all reaches every process, kill only the first" {
+	bundle '.process.args = ["sh", "-c", "sleep 1000 & sleep 1000 & wait"]'
+	oci run -d --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	three() { [ "$(oci ps --format json "$ID" | jq length)" = 3 ]; }
+	wait_for 5 three
+	oci kill --all "$ID" KILL
+	wait_for 5 oci_is "$ID" stopped
+	fails_with 1 'signal' oci kill "$ID" NOSUCH
+}
+
+@test "a program that is not there, or is none" {
+	bundle '.process.args = ["/bin/nothing"]'
+	fails_with 127 'execute /bin/nothing in the container: No such file or directory' oci run --bundle "$BUNDLE" "$ID"
+	oci_gone "$ID"
+	configure '.process.args = ["nothing"]'
+	fails_with 127 'No such file or directory' oci run --bundle "$BUNDLE" "$ID"
+	configure '.process.args = ["/etc/passwd"]'
+	fails_with 126 'Permission denied' oci run --bundle "$BUNDLE" "$ID"
+	oci_gone "$ID"
+	oci create --bundle "$BUNDLE" "$ID"
+	fails_with 1 'Permission denied' oci start "$ID"
+	wait_for 5 oci_is "$ID" stopped
+	oci delete "$ID"
+	oci_gone "$ID"
+}
+
+@test "bundles that are none" {
+	fails_with 1 'open bundle /nonexistent: No such file or directory' oci run --bundle /nonexistent "$ID"
+	mkdir -p "$BUNDLE"
+	fails_with 1 'config.json' oci create --bundle "$BUNDLE" "$ID"
+	echo '{' >"$BUNDLE/config.json"
+	fails_with 1 'line 2' oci create --bundle "$BUNDLE" "$ID"
+	rm -r "$BUNDLE"
+	bundle '.process.args = ["true"] | .linux.intelRdt = {closID: "x"}'
+	fails_with 1 'linux.intelRdt: is not implemented' oci create --bundle "$BUNDLE" "$ID"
+	bundle '.process.args = ["true"] | .linux.neverHeardOf = 1' # runtime-spec, "Extensibility"
+	oci run --bundle "$BUNDLE" "$ID"
+	bundle '.root.path = "nowhere"'
+	fails_with 1 nowhere oci create --bundle "$BUNDLE" "$ID"
+	fails_with 1 'container name' oci create --bundle "$BUNDLE" ../x
+	oci_gone "$ID"
+}
+
+@test "a create that fails after all was made leaves nothing" {
+	bundle '.process.args = ["true"]'
+	fails_with 1 'pid file' oci create --bundle "$BUNDLE" --pid-file /nonexistent/pid "$ID"
+	oci_gone "$ID"
+	configure '.process.cwd = "/proc/1/fd/1"'
+	fails_with 1 '' oci run --bundle "$BUNDLE" "$ID"
+	oci_gone "$ID"
+}
+
+@test "failures go to the log in the form that was asked for" {
+	fails_with 1 '' oci --log "$SKEP_DIR/log" --log-format json run --bundle /nonexistent "$ID"
+	jq -e '.level == "error" and (.msg | contains("/nonexistent")) and (.time | length > 0)' "$SKEP_DIR/log"
+	fails_with 1 '' oci --log "$SKEP_DIR/text" run --bundle /nonexistent "$ID"
+	grep -q '^time=".*" level=error msg="open bundle /nonexistent' "$SKEP_DIR/text"
+	fails_with 1 'not text or json' oci --log-format xml list
+	fails_with 1 'open the log' oci --log /nonexistent/log list
+}
+
+@test "words that are none: the nearest one, exit 1" {
+	fails_with 1 'did you mean skep delete?' oci delet x
+	fails_with 1 'did you mean --bundle?' oci run --bundel x y
+	fails_with 1 'run needs' oci run
+	oci --help | grep -q create
+	oci run --help | grep -q -- --console-socket
+	[[ $(oci --version) == "skep version "* ]]
+}
+
+@test "features is JSON that names the namespaces" {
+	oci features | jq -e '.linux.namespaces | index("user") and index("time")'
+	oci features | jq -e '.ociVersionMax == "1.2.0" and (.linux.capabilities | index("CAP_SYS_ADMIN"))'
+}
+
+@test "limits hold, as the control group shows them" {
+	bundle '.process.args = ["sleep", "1000"] | .linux.resources.pids = {limit: 17}'
+	oci run -d --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	[ "$(cat "/sys/fs/cgroup/pids/skep/$ID/pids.max" "/sys/fs/cgroup/skep/$ID/pids.max" 2>/dev/null)" = 17 ]
+}
+
+@test "a compiled filter is kept and used again" {
+	bundle '.process.args = ["grep", "Seccomp:", "/proc/self/status"] | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW",
+		architectures: ["SCMP_ARCH_X86_64"], syscalls: [{names: ["getcwd"], action: "SCMP_ACT_ERRNO"}]}'
+	local file
+	oci run --bundle "$BUNDLE" "$ID" | grep -q '2$'
+	file=$(echo "$SKEP_DIR"/here/oci/.cache/seccomp-*.bpf)
+	[ -s "$file" ]
+	touch -d @1 "$file"
+	oci run --bundle "$BUNDLE" "$ID" | grep -q '2$'
+	[ "$(stat -c %Y "$file")" = 1 ]
+	configure '.process.args = ["sh", "-c", "pwd -P"] | .process.cwd = "/tmp"'
+	fails_with 1 'not permitted' oci run --bundle "$BUNDLE" "$ID"
+	oci_gone "$ID"
+}
