@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* skep kill, pause, resume, delete: what is done to a container. */
+#include <errno.h>
 #include <signal.h>
 
 #include "base/err.h"
@@ -10,7 +11,7 @@
 /* containerd and Podman look for runc's very words. */
 static int not_running(struct err *why, struct err *e)
 {
-	if (why->class == ERR_NOT_RUNNING) {
+	if (why->no == ESRCH) {
 		err_set(e, why->no, "container not running");
 		return err_class(e, ERR_NOT_RUNNING);
 	}

@@ -60,8 +60,7 @@ static const char *step_to_str(unsigned step)
 /* What both sides know; the children have it as a copy of our memory. */
 struct entry {
 	const struct ct_exec *how;
-	struct ct_process p; /* as asked, completed; its lists are borrowed, env is not */
-	char **env;	     /* owned: p.env with room for HOME */
+	struct ct_process p; /* as asked, completed; borrows its lists */
 	struct ns_filter filter;
 	struct cg_doors doors;
 	const char *personality;
@@ -74,45 +73,26 @@ struct entry {
 
 /* I am the program to be: a child of the host side, in all namespaces, root there if it is a user namespace of its own. */
 
-/* Numbers and home from the container's own files. */
+/* Numbers from the container's own files. Without a name HOME is that of the number. */
 static int find_user(struct entry *en, struct ns_user *user, struct err *e)
 {
-	auto_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct err why = {0};
-	char number[16];
+	auto_fd int root = -EBADF;
 
+	if (!en->how->user)
+		return ct_program_home(&en->p, NULL, e);
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return err_sys(e, "open /");
-	if (en->how->user) {
-		if (ns_user_lookup(root, en->how->user, user, e) < 0)
-			return -e->no;
-		en->p.uid = user->uid;
-		en->p.gid = user->gid;
-		/* Those that were asked for by number come behind those of the container's group file. */
-		for (int i = 0; i < en->p.n_groups && user->n_groups < NS_USER_GROUPS_MOST; i++)
-			user->groups[user->n_groups++] = en->p.groups[i];
-		en->p.groups = user->groups;
-		en->p.n_groups = user->n_groups;
-		return 0;
-	}
-	/* A broken passwd must keep nobody from looking after the container. */
-	snprintf(number, sizeof(number), "%u", en->p.uid);
-	if (ns_user_lookup(root, number, user, &why) < 0)
-		snprintf(user->home, sizeof(user->home), "/");
-	return 0;
-}
-
-static int set_home(struct entry *en, const struct ns_user *user, struct err *e)
-{
-	size_t n = 0;
-
-	for (; en->env[n]; n++)
-		if (!strncmp(en->env[n], "HOME=", 5))
-			return 0;
-	if (asprintf(&en->env[n], "HOME=%s", user->home) < 0)
-		return err_set(e, ENOMEM, "out of memory for the environment");
-	en->env[n + 1] = NULL;
-	return 0;
+	if (ns_user_lookup(root, en->how->user, user, e) < 0)
+		return -e->no;
+	en->p.uid = user->uid;
+	en->p.gid = user->gid;
+	/* Those that were asked for by number come behind those of the container's group file. */
+	for (int i = 0; i < en->p.n_groups && user->n_groups < NS_USER_GROUPS_MOST; i++)
+		user->groups[user->n_groups++] = en->p.groups[i];
+	en->p.groups = user->groups;
+	en->p.n_groups = user->n_groups;
+	return ct_program_home(&en->p, user->home, e);
 }
 
 static int take_terminal(struct entry *en, struct err *e)
@@ -164,8 +144,6 @@ static int become_program(struct entry *en, enum step *step, struct err *e)
 		r = ns_join_verify(e);
 	if (r >= 0)
 		r = find_user(en, &user, e);
-	if (r >= 0)
-		r = set_home(en, &user, e);
 	if (r >= 0)
 		r = take_terminal(en, e);
 	if (r >= 0 && en->personality)
@@ -251,25 +229,8 @@ _Noreturn static void run_middle(struct entry *en)
 
 /* Host side from here on. */
 
-/* env with room for HOME; the strings stay the process's. */
-static int copy_env(struct entry *en, struct err *e)
-{
-	char *const *from = en->p.env;
-	size_t n = 0;
-
-	while (from && from[n])
-		n++;
-	en->env = calloc(n + 2, sizeof(*en->env));
-	if (!en->env)
-		return err_set(e, ENOMEM, "out of memory for the environment");
-	if (n)
-		memcpy(en->env, from, n * sizeof(*en->env));
-	en->p.env = en->env;
-	return 0;
-}
-
 /* What the process leaves open is as it is for the container's init. */
-static int complete(struct entry *en, const struct ct_spec *spec, struct err *e)
+static void complete(struct entry *en, const struct ct_spec *spec)
 {
 	const struct ct_process *init = &spec->process;
 	struct ct_process *p = &en->p;
@@ -289,7 +250,6 @@ static int complete(struct entry *en, const struct ct_spec *spec, struct err *e)
 		p->oom_score_adj = init->oom_score_adj;
 	}
 	en->personality = spec->personality;
-	return copy_env(en, e);
 }
 
 static int prepare_filter(struct entry *en, const struct ct_spec *spec, struct err *e)
@@ -464,7 +424,7 @@ int ct_exec(const struct ct *ct, const struct ct_exec *how, struct ct_executed *
 		spec = &read;
 	}
 	if (r >= 0)
-		r = complete(&en, spec, e);
+		complete(&en, spec);
 	if (r >= 0)
 		r = prepare_filter(&en, spec, e);
 	if (r >= 0)
@@ -478,7 +438,6 @@ int ct_exec(const struct ct *ct, const struct ct_exec *how, struct ct_executed *
 	own_close_fd(&en.theirs);
 	cg_doors_close(&en.doors);
 	ns_seccomp_done(&en.filter);
-	free(en.env);
 	return r;
 }
 

@@ -15,6 +15,7 @@
 #include "ns/rootfs.h"
 #include "ns/seccomp.h"
 #include "ns/self.h"
+#include "ns/user.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -50,6 +51,42 @@ int ct_program_become(const struct ct_process *p, const struct ns_filter *filter
 	if (r < 0)
 		return r;
 	return p->no_new_privs ? load_filter(filter, e) : 0;
+}
+
+/* Whatever is wrong with its passwd must keep nobody from looking after a container. */
+static void find_home(uid_t uid, struct ns_user *user)
+{
+	auto_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct err ignored = {0};
+	char number[16];
+
+	snprintf(number, sizeof(number), "%u", uid);
+	if (root < 0 || ns_user_lookup(root, number, user, &ignored) < 0)
+		snprintf(user->home, sizeof(user->home), "/");
+}
+
+int ct_program_home(struct ct_process *p, const char *home, struct err *e)
+{
+	struct ns_user user;
+	size_t n = 0;
+	char **env;
+
+	for (; p->env && p->env[n]; n++)
+		if (!strncmp(p->env[n], "HOME=", 5))
+			return 0;
+	if (!home) {
+		find_home(p->uid, &user);
+		home = user.home;
+	}
+	env = calloc(n + 2, sizeof(*env));
+	if (!env || asprintf(&env[n], "HOME=%s", home) < 0) {
+		free(env);
+		return err_set(e, ENOMEM, "out of memory for the environment");
+	}
+	if (n)
+		memcpy(env, p->env, n * sizeof(*env));
+	p->env = env;
+	return 0;
 }
 
 static const char *search_path(char *const *env)

@@ -13,5 +13,11 @@ struct ns_filter;
  */
 int ct_program_become(const struct ct_process *p, const struct ns_filter *filter, struct err *e);
 
+/*
+ * Inside, before ct_program_become(): puts HOME into env if it is not there, as the other runtimes do. home NULL: that of uid in the container's passwd, "/" if there is
+ * none. The new env has an execve for its end, nobody frees it.
+ */
+int ct_program_home(struct ct_process *p, const char *home, struct err *e);
+
 /* execve(2) of args[0], searched in the PATH of env if it has no slash. Returns only on failure: class NOT_FOUND or NOT_RUNNABLE. */
 int ct_program_exec(const struct ct_process *p, struct err *e);

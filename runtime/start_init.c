@@ -33,6 +33,7 @@
 /* Where init is, and what it holds between steps. */
 struct stage {
 	struct ct_init *in;
+	struct ct_process process; /* the spec's; its env may become one with HOME */
 	enum ct_step step;
 	int root;	    /* the root file system's mount: root of every path before the pivot */
 	int console_master; /* OCI terminal, until it is sent */
@@ -297,7 +298,9 @@ static int step_process(struct stage *s, struct err *e)
 	if (r >= 0 && spec->personality)
 		r = ns_self_personality(spec->personality, e);
 	if (r >= 0)
-		r = ct_program_become(&spec->process, s->in->filter, e);
+		r = ct_program_home(&s->process, NULL, e);
+	if (r >= 0)
+		r = ct_program_become(&s->process, s->in->filter, e);
 	return r;
 }
 
@@ -317,7 +320,7 @@ static int step_exec(struct stage *s, struct err *e)
 		return r;
 	/* "About to": the end of the stream behind this word is execve's doing, without it somebody killed us. */
 	r = sync_send(&s->in->sync, CT_STEP_EXEC, SYNC_OK, 0, -EBADF, e);
-	return r < 0 ? r : ct_program_exec(&s->in->spec->process, e);
+	return r < 0 ? r : ct_program_exec(&s->process, e);
 }
 
 static const struct {
@@ -341,8 +344,11 @@ static const struct {
 
 _Noreturn void ct_init_run(struct ct_init *in)
 {
-	struct stage s = {
-		.in = in, .root = -EBADF, .console_master = -EBADF, .console_slave = -EBADF};
+	struct stage s = {.in = in,
+			  .process = in->spec->process,
+			  .root = -EBADF,
+			  .console_master = -EBADF,
+			  .console_slave = -EBADF};
 	struct err e = {0};
 	int r = begin(&s, &e);
 

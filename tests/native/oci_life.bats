@@ -81,7 +81,6 @@ teardown() { oci_teardown; }
 @test "what the program sees: its own pid 1, host name, descriptors, root" {
 	bundle '.hostname = "seen" | .process.args = ["sh", "-c",
 		"echo $$; hostname; ls /proc/self/fd | wc -l; ls -d /root /usr 2>&1 | wc -l; cat /proc/self/cgroup"]'
-	ln -s busybox "$BUNDLE/rootfs/bin/wc"
 	oci run --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out" 7</dev/null 8</
 	[ "$(sed -n 1p "$SKEP_DIR/out")" = 1 ]
 	[ "$(sed -n 2p "$SKEP_DIR/out")" = seen ]
@@ -247,7 +246,7 @@ teardown() { oci_teardown; }
 
 @test "a compiled filter is kept and used again" {
 	bundle '.process.args = ["grep", "Seccomp:", "/proc/self/status"] | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW",
-		architectures: ["SCMP_ARCH_X86_64"], syscalls: [{names: ["getcwd"], action: "SCMP_ACT_ERRNO"}]}'
+		architectures: ["SCMP_ARCH_X86_64"], syscalls: [{names: ["uname"], action: "SCMP_ACT_ERRNO"}]}'
 	local file
 	oci run --bundle "$BUNDLE" "$ID" | grep -q '2$'
 	file=$(echo "$SKEP_DIR"/here/oci/.cache/seccomp-*.bpf)
@@ -255,7 +254,7 @@ teardown() { oci_teardown; }
 	touch -d @1 "$file"
 	oci run --bundle "$BUNDLE" "$ID" | grep -q '2$'
 	[ "$(stat -c %Y "$file")" = 1 ]
-	configure '.process.args = ["sh", "-c", "pwd -P"] | .process.cwd = "/tmp"'
+	configure '.process.args = ["uname"]'
 	fails_with 1 'not permitted' oci run --bundle "$BUNDLE" "$ID"
 	oci_gone "$ID"
 }
