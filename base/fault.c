@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/log.h"
 
 /* Grows with the commands that have such points. */
 /* clang-format off */
@@ -41,10 +42,23 @@ static bool asked_for(const char *point, bool *kill_us)
 	return want[n] == 0 || *kill_us;
 }
 
+/* With --debug: each point as it is reached, and the time since the one before. Not init's: its standard error is the container's. */
+static void show(const char *point)
+{
+	static uint64_t last;
+
+	if (strncmp(point, "init.", strlen("init.")) == 0)
+		return;
+	if (!last)
+		last = log_now_ns();
+	log_step(point, &last);
+}
+
 int fault_at(const char *point, struct err *e)
 {
 	bool kill_us;
 
+	show(point);
 	if (!asked_for(point, &kill_us))
 		return 0;
 	if (kill_us) {

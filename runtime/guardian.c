@@ -45,7 +45,10 @@ static const char *tell_to_str(unsigned step)
 	return step < ARRAY_SIZE(names) ? names[step] : "unknown";
 }
 
-/* A process of its own: no terminal, no descriptor of the caller's, no signal that was meant for it; but it ends with it. */
+/*
+ * A process of its own: no terminal, no descriptor of the caller's, no signal that was meant for it; but it ends with it. Its standard error stays until it is the
+ * monitor, for the notices on the way.
+ */
 static int detach(const struct ct_system *s, const struct ct_guardian_task *task, int sock,
 		  pid_t parent, struct err *e)
 {
@@ -68,7 +71,7 @@ static int detach(const struct ct_system *s, const struct ct_guardian_task *task
 	if (r < 0)
 		return r;
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
 		return err_sys(e, "open /dev/null");
 	if (null > 2)
 		close(null);
@@ -95,6 +98,8 @@ static int become_monitor(struct ct_system *s, struct ct *ct, const struct ct_cr
 	if (n < 0)
 		return err_sys(e, "read /proc/self/exe");
 	self[n] = 0;
+	if (dup2(0, 2) < 0)
+		return err_sys(e, "let go of standard error");
 	if (snprintf(log_path, sizeof(log_path), "%s/ct/%s/console.log", s->host->root,
 		     s->d.name) >= (int)sizeof(log_path))
 		return err_set(e, ENAMETOOLONG, "the path of console.log is too long");
