@@ -202,6 +202,19 @@ static int keep_rest(int dir, const struct ledger *l, struct err *e)
 	return file_replace_volatile_at(dir, CT_LEDGER_FILE, text, len, 0600, e);
 }
 
+int ct_ledger_drop(int dir, enum ct_ledger_kind kind, const char *name, struct err *e)
+{
+	auto_ledger struct ledger l = {0};
+	bool any = false;
+
+	if (load(dir, &l, e) < 0)
+		return -e->no;
+	for (size_t i = 0; i < l.count; i++)
+		if (l.lines[i].kind == kind && !strcmp(l.lines[i].name, name))
+			any = l.lines[i].undone = true;
+	return any ? keep_rest(dir, &l, e) : 0;
+}
+
 /*
  * The lines of the network first, and out of the file while we have the network's lock: a bridge line in a ledger is that container's claim on the
  * bridge, and of two that end at the same time one must find itself to be the last.

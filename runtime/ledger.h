@@ -28,6 +28,12 @@ enum ct_ledger_kind {
 /* Notes an intent. dir: STATE/ID. */
 int ct_ledger_add(int dir, enum ct_ledger_kind kind, const char *name, struct err *e);
 
+/*
+ * Takes an intent back that has been undone while the container lives on: an address that it gave up may be another one's by the time all is undone. Under
+ * the container's lock and, for what is of the network, the network's. Not noted is success.
+ */
+int ct_ledger_drop(int dir, enum ct_ledger_kind kind, const char *name, struct err *e);
+
 /* Calls fn for each line, newest first. */
 int ct_ledger_walk(int dir,
 		   int (*fn)(enum ct_ledger_kind kind, const char *name, void *arg, struct err *e),

@@ -149,15 +149,33 @@ static bool has_host(const struct net_if *ifc, const struct net_addr *a)
 	return false;
 }
 
+static const char *route_line(const struct net_if *ifc, const struct net_addr *a, char line[160])
+{
+	char addr[NET_ADDR_STR_MAX];
+
+	snprintf(line, 160, "%s %s %s", ifc->host_name, net_addr_to_str(a, addr),
+		 ifc->uplink[0] ? ifc->uplink : "-");
+	return line;
+}
+
 static int note_route(const struct change *c, const struct net_addr *a, struct err *e)
 {
-	char addr[NET_ADDR_STR_MAX], line[160];
+	char line[160];
 
 	if (c->to.mode != NET_MODE_ROUTED)
 		return 0;
-	snprintf(line, sizeof(line), "%s %s %s", c->to.host_name, net_addr_to_str(a, addr),
-		 c->to.uplink[0] ? c->to.uplink : "-");
-	return ct_ledger_add(c->ct->dir, CT_LEDGER_ROUTE, line, e);
+	return ct_ledger_add(c->ct->dir, CT_LEDGER_ROUTE, route_line(&c->to, a, line), e);
+}
+
+static int remove_route(const struct change *c, const struct net_addr *a, struct err *e)
+{
+	char line[160];
+
+	if (c->to.mode != NET_MODE_ROUTED || has_host(&c->to, a))
+		return 0;
+	if (net_routed_remove(c->from.host_name, a, c->from.uplink, e) < 0)
+		return -e->no;
+	return ct_ledger_drop(c->ct->dir, CT_LEDGER_ROUTE, route_line(&c->from, a, line), e);
 }
 
 /* A guard with the addresses of both, so that at no moment one that works is shut out. */
@@ -196,10 +214,7 @@ static int remove_addrs(const struct change *c, struct err *e)
 
 		if (has_addr(&c->to, a))
 			continue;
-		if (net_veth_addr_remove(&c->from, c->netns, a, e) < 0)
-			return -e->no;
-		if (c->to.mode == NET_MODE_ROUTED && !has_host(&c->to, a) &&
-		    net_routed_remove(c->from.host_name, a, c->from.uplink, e) < 0)
+		if (net_veth_addr_remove(&c->from, c->netns, a, e) < 0 || remove_route(c, a, e) < 0)
 			return -e->no;
 	}
 	return 0;

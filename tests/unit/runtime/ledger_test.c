@@ -80,6 +80,19 @@ static void walked_backwards(void **state)
 	assert_int_equal(count, 2);
 }
 
+static void taken_back(void **state)
+{
+	auto_ct struct ct ct = CT_INIT;
+
+	new_ct(*state, "101", &ct);
+	write_ledger(
+		&ct,
+		"cgroup skep/101\nroute sk1 192.0.2.7/32 up0\nlink sk1\nroute sk1 192.0.2.8/32 up0\n");
+	ok(ct_ledger_drop(ct.dir, CT_LEDGER_ROUTE, "sk1 192.0.2.7/32 up0", &e));
+	ok(ct_ledger_drop(ct.dir, CT_LEDGER_CGROUP, "sk1", &e));
+	has(&ct, "cgroup skep/101\nlink sk1\nroute sk1 192.0.2.8/32 up0\n");
+}
+
 static void refuses_what_is_no_line(void **state)
 {
 	auto_ct struct ct ct = CT_INIT;
@@ -207,9 +220,10 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, place_teardown)
 	const struct CMUnitTest tests[] = {
-		T(walked_backwards),	       T(refuses_what_is_no_line), T(strange_lines),
-		T(goes_on_after_a_failure),    T(link_is_removed),	   T(shared_bridge),
-		T(two_leave_a_bridge_at_once),
+		T(walked_backwards),	    T(taken_back),
+		T(refuses_what_is_no_line), T(strange_lines),
+		T(goes_on_after_a_failure), T(link_is_removed),
+		T(shared_bridge),	    T(two_leave_a_bridge_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
