@@ -204,6 +204,15 @@ all_wrong() {
 	[[ $(skepctl --version) == skepctl\ [0-9]* ]]
 }
 
+@test "--debug shows the steps of a start, on standard error only" {
+	skepctl create web --template probe --network none
+	skepctl --debug start web >"$SKEP_DIR/out" 2>"$SKEP_DIR/said"
+	[ "$(cat "$SKEP_DIR/out")" = 'CT web: started' ]
+	for step in start.cgroup start.clone start.ready start.go start.monitor; do
+		grep -q "^skepctl: $step  *[0-9]* us$" "$SKEP_DIR/said"
+	done
+}
+
 @test "an empty list is friendly to people and empty to programs" {
 	[[ $(skepctl list 2>&1) == 'There are no containers yet.'* ]]
 	[ -z "$(skepctl list 2>/dev/null)" ]
