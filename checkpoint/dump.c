@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/proc.h"
 #include "cgroups/freezer.h"
 #include "cgroups/group.h"
 #include "cgroups/kill.h"
@@ -78,6 +79,23 @@ static int refuse_guests(const struct ct *ct, const struct cg *cg, struct err *e
 		return err_class(e, ERR_CHECKPOINT);
 	}
 	return n < 0 ? n : 0;
+}
+
+/* With the monitor the other end of the console is gone, and criu cannot restore a terminal that was hung up. */
+static int refuse_without_console(const struct ct *ct, struct err *e)
+{
+	auto_fd int monitor = -EBADF;
+	struct err why = {0};
+
+	if (!ct->s.terminal[0])
+		return 0;
+	monitor = ct->s.monitor > 0 ? proc_open(ct->s.monitor, ct->s.monitor_start, &why) : -ESRCH;
+	if (monitor >= 0)
+		return 0;
+	err_set(e, EIO, "the monitor of container %s was killed, and its console is gone",
+		ct->s.id);
+	err_hint(e, "stop and start the container");
+	return err_class(e, ERR_CHECKPOINT);
 }
 
 static int hook_stopped(pid_t init, void *arg, struct err *e)
@@ -196,7 +214,10 @@ static int run(struct dump *d, const struct cg *cg, struct err *e)
 	cr_criu_pass(&c, hold);
 	cr_criu_pass(&c, how->s->lock);
 	cr_criu_pass(&c, how->ct->lock);
-	return cr_criu_run(&c, &hook, e);
+	r = cr_criu_run(&c, &hook, e);
+	if (r >= 0 && how->hold)
+		*how->hold = take_fd(&hold);
+	return r;
 }
 
 int cr_dump(const struct cr_dump *how, struct err *e)
@@ -209,6 +230,8 @@ int cr_dump(const struct cr_dump *how, struct err *e)
 		r = cg_open(how->ct->s.cgroup, &cg, e);
 	if (r >= 0)
 		r = refuse_guests(how->ct, &cg, e);
+	if (r >= 0)
+		r = refuse_without_console(how->ct, e);
 	if (r >= 0)
 		r = run(&d, &cg, e);
 	return r < 0 ? err_class(e, ERR_CHECKPOINT) : 0;

@@ -28,6 +28,7 @@ struct cr_dump {
 		decided; /* absolute path of a file whose existence means: committed. NULL: after our death nothing was */
 	const char *const *
 		words; /* further words for criu (--page-server, --prev-images-dir, --lazy-pages...), NULL-terminated; or NULL */
+	int *hold; /* out, may be NULL, when 0 is returned: no packet reaches its network before this is closed; the caller's */
 	uint64_t *frozen_ns; /* out, may be NULL: log_now_ns() when the tasks had been stopped */
 };
 

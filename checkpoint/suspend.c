@@ -196,6 +196,8 @@ int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 	struct suspend what = {.how = how ? how : &plain, .images = -EBADF};
 	auto_ct struct ct ct = CT_INIT;
 	auto_fd int images = -EBADF;
+	/* Until its links are gone: its network outlives the sockets for a moment, and would answer a packet for them with a reset. */
+	auto_fd int hold = -EBADF;
 	char decided[PATH_MAX];
 	struct cr_dump dump = {.s = s,
 			       .ct = &ct,
@@ -203,6 +205,7 @@ int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 			       .commit = commit,
 			       .arg = &what,
 			       .decided = decided,
+			       .hold = what.how->keep_running ? NULL : &hold,
 			       .frozen_ns = &what.stopped_ns};
 	int r = ct_open(s->host->state, s->d.name, "suspend", &ct, e);
 
