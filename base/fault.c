@@ -23,6 +23,8 @@ const char *const fault_list[] = {
 	"pause.freeze",
 	"delete.ledger", "delete.state",
 	"set.limits", "set.network", "set.save",
+	"suspend.directory", "suspend.traffic", "suspend.stopped", "suspend.images", "suspend.commit", "suspend.marker", "suspend.killed",
+	"resume.ground", "resume.network", "resume.criu", "resume.restored", "resume.ready", "resume.marker", "resume.running", "resume.drop",
 	"destroy.end", "destroy.hide", "destroy.remove",
 	"migrate.connect", "migrate.offer", "migrate.rootfs", "migrate.stop", "migrate.freeze", "migrate.delta",
 	"migrate.images", "migrate.ready", "migrate.journal", "migrate.commit", "migrate.done", "migrate.moved", "migrate.cleanup",
@@ -63,7 +65,8 @@ int fault_at(const char *point, struct err *e)
 		return 0;
 	if (kill_us) {
 		raise(SIGKILL);
-		_exit(128 + SIGKILL); /* the init of a pid namespace cannot kill itself (pid_namespaces(7)) */
+		/* The init of a pid namespace cannot kill itself (pid_namespaces(7)). */
+		_exit(128 + SIGKILL);
 	}
 	return err_set(e, EIO, "injected failure at %s", point);
 }

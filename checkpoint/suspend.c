@@ -258,7 +258,8 @@ static int last_word(struct ct *ct, void *arg, struct err *e)
 		r = remove_marker(what->images, e);
 	if (r < 0)
 		return r;
-	(void)fault_at("resume.running", &(struct err){0}); /* only a kill: nothing can fail it any more */
+	(void)fault_at("resume.running",
+		       &(struct err){0}); /* only a kill: nothing can fail it any more */
 	return 0;
 }
 

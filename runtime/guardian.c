@@ -122,10 +122,12 @@ static _Noreturn void guard(struct ct_system *s, const struct ct_guardian_task *
 	struct ct_created made = {.pidfd = -EBADF, .console = -EBADF, .netns = -EBADF};
 	struct err e = {0}, ignored = {0};
 	enum tell tell = TELL_MADE;
+	bool keep = false;
 	int r = detach(s, task, sync->fd, parent, &e);
 
 	if (r >= 0)
 		r = task->make(s, task->arg, &ct, &made, &e);
+	keep = r >= 0 && task->no_way_back;
 	if (r >= 0)
 		r = record_monitor(&ct, &e);
 	if (r >= 0)
@@ -139,7 +141,10 @@ static _Noreturn void guard(struct ct_system *s, const struct ct_guardian_task *
 		tell = TELL_MONITOR;
 		(void)become_monitor(s, &ct, &made, &e); /* returned: e says why */
 	}
-	if (ct.dir >= 0 && ct_delete(&ct, true, &ignored) < 0)
+	if (keep)
+		err_hint(&e,
+			 "the container runs, but nobody keeps its console log; stop and start it");
+	else if (ct.dir >= 0 && ct_delete(&ct, true, &ignored) < 0)
 		log_warn("clean up after a failed %s: %s", task->name, ignored.text);
 	sync_send_error(sync, tell, &e);
 	_exit(1);

@@ -2,6 +2,8 @@
 /* The process between a command and a container: it makes init, tells the command how that went, and becomes the monitor. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "runtime/container.h"
 #include "runtime/system.h"
 
@@ -16,7 +18,8 @@ struct ct_guardian_task {
 	int (*make)(struct ct_system *s, void *arg, struct ct *ct, struct ct_created *made,
 		    struct err *e);
 	void *arg;
-	const int *keep; /* further descriptors that make needs */
+	bool no_way_back; /* when make has succeeded, a later failure (of the monitor) leaves it running: it cannot be made again */
+	const int *keep;  /* further descriptors that make needs */
 	size_t n_keep;
 };
 
