@@ -38,8 +38,13 @@ static int refuse_always(const struct ct_definition *old, const struct ct_defini
 		return never("template", e);
 	if (old->id_base != new->id_base)
 		return never("id range", e);
-	if (!old->disk_bytes != !new->disk_bytes)
-		return never(old->disk_bytes ? "disk image" : "directory into a disk image", e);
+	if (!old->disk_bytes != !new->disk_bytes) {
+		err_set(e, EINVAL,
+			old->disk_bytes
+				? "its disk image cannot become a directory"
+				: "its files are in a directory, which cannot become a disk image");
+		return err_class(e, ERR_VALUE);
+	}
 	return 0;
 }
 
