@@ -246,7 +246,7 @@ teardown() { oci_teardown; }
 
 @test "a compiled filter is kept and used again" {
 	bundle '.process.args = ["grep", "Seccomp:", "/proc/self/status"] | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW",
-		architectures: ["SCMP_ARCH_X86_64"], syscalls: [{names: ["uname"], action: "SCMP_ACT_ERRNO"}]}'
+		architectures: ["SCMP_ARCH_X86_64"], syscalls: [{names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO"}]}'
 	local file
 	oci run --bundle "$BUNDLE" "$ID" | grep -q '2$'
 	file=$(echo "$SKEP_DIR"/here/oci/.cache/seccomp-*.bpf)
@@ -254,7 +254,7 @@ teardown() { oci_teardown; }
 	touch -d @1 "$file"
 	oci run --bundle "$BUNDLE" "$ID" | grep -q '2$'
 	[ "$(stat -c %Y "$file")" = 1 ]
-	configure '.process.args = ["uname"]'
+	configure '.process.args = ["mkdir", "/tmp/x"]'
 	fails_with 1 'not permitted' oci run --bundle "$BUNDLE" "$ID"
 	oci_gone "$ID"
 }

@@ -1,0 +1,142 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# skep exec: a further program in a container, with its limits and rights and nothing of the host's.
+
+load ../lib/oci
+
+setup() {
+	oci_setup
+	bundle '.process.args = ["sleep", "1000"]'
+}
+teardown() { oci_teardown; }
+
+start_it() { oci run -d --bundle "$BUNDLE" "$ID" >/dev/null 2>&1 3>&-; }
+
+@test "exit code, output, input" {
+	start_it
+	local rc=0
+	oci exec "$ID" sh -c 'echo out; echo err >&2; exit 5' >"$SKEP_DIR/out" 2>"$SKEP_DIR/err" || rc=$?
+	[ $rc = 5 ]
+	[ "$(cat "$SKEP_DIR/out")/$(cat "$SKEP_DIR/err")" = out/err ]
+	[ "$(echo in | oci exec "$ID" cat)" = in ]
+	fails_with 137 '' oci exec "$ID" sh -c 'kill -9 $$'
+}
+
+@test "a program that is not there: 127; that is none: 126; no container: 255" {
+	start_it
+	fails_with 127 'No such file or directory' oci exec "$ID" /bin/nothing
+	fails_with 127 'No such file or directory' oci exec "$ID" nothing
+	fails_with 126 'Permission denied' oci exec "$ID" /etc/passwd
+	fails_with 255 'does not exist' oci exec "${ID}x" true
+	fails_with 255 'needs a program' oci exec "$ID"
+	oci kill "$ID" 9
+	wait_for 5 oci_is "$ID" stopped
+	fails_with 255 'not running' oci exec "$ID" true
+}
+
+# What every process of the container has in common, as it sees itself.
+likeness='for n in mnt pid net ipc uts cgroup user; do readlink /proc/self/ns/$n; done; cat /proc/self/cgroup;
+	grep -E "^(Cap|NoNewPrivs|Seccomp)" /proc/self/status; ulimit -n'
+
+
+@test "it has the namespaces, groups, capabilities, filter and limits of the container" {
+	configure '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW"} | .process.rlimits[0].soft = 500'
+	jq --arg s "$likeness; exec sleep 1000" '.process.args = ["sh", "-c", $s]' "$BUNDLE/config.json" >"$SKEP_DIR/new"
+	mv "$SKEP_DIR/new" "$BUNDLE/config.json"
+	oci run -d --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/init" 3>&-
+	wait_for 5 grep -qx 500 "$SKEP_DIR/init"
+	oci exec "$ID" sh -c "$likeness" >"$SKEP_DIR/exec"
+	diff "$SKEP_DIR/init" "$SKEP_DIR/exec"
+	grep -q 'Seccomp:.*2' "$SKEP_DIR/exec"
+	grep -q '^CapEff:.*20000420$' "$SKEP_DIR/exec"
+}
+
+@test "the same in a user namespace" {
+	with_userns
+	jq --arg s "$likeness; exec sleep 1000" '.process.args = ["sh", "-c", $s]' "$BUNDLE/config.json" >"$SKEP_DIR/new"
+	mv "$SKEP_DIR/new" "$BUNDLE/config.json"
+	oci run -d --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/init" 3>&-
+	wait_for 5 grep -qx 1024 "$SKEP_DIR/init"
+	oci exec "$ID" sh -c "$likeness" >"$SKEP_DIR/exec"
+	diff "$SKEP_DIR/init" "$SKEP_DIR/exec"
+	[ "$(oci exec "$ID" id -u)" = 0 ]
+}
+
+@test "nothing of the host is open in it (CVE-2024-21626)" {
+	start_it
+	# 0, 1, 2 and the directory that is being read
+	[ "$(oci exec "$ID" ls /proc/self/fd 7</ 8</etc | wc -l)" = 4 ]
+	fails_with 255 'proc/self/fd/7' oci exec --cwd /proc/self/fd/7 "$ID" true 7</
+	fails_with 255 '/proc/1/fd/1' oci exec --cwd /proc/1/fd/1 "$ID" true
+	[ "$(oci exec "$ID" pwd)" = / ]
+	[ "$(oci exec "$ID" ls -d /proc/self/cwd/usr 2>&1 | wc -l)" = 1 ]
+}
+
+@test "preserved descriptors come through, and only those that are open" {
+	start_it
+	echo secret >"$SKEP_DIR/secret"
+	[ "$(oci exec --preserve-fds 1 "$ID" sh -c 'cat <&3' 3<"$SKEP_DIR/secret")" = secret ]
+	fails_with 255 'descriptor 3 is to be preserved' oci exec --preserve-fds 1 "$ID" true 3>&-
+}
+
+@test "user, groups, environment, working directory, capabilities" {
+	start_it
+	[ "$(oci exec --user joe "$ID" id)" = 'uid=1000(joe) gid=1000(joe) groups=10(wheel)' ]
+	[ "$(oci exec --user 1000:10 -g 77 "$ID" id)" = 'uid=1000(joe) gid=10(wheel) groups=77' ]
+	fails_with 255 "no such user in the container: 'nobody'" oci exec --user nobody "$ID" true
+	[ "$(oci exec --user joe "$ID" sh -c 'echo $HOME')" = /home/joe ]
+	[ "$(oci exec -e A=b -e TERM=dumb "$ID" sh -c 'echo $A $TERM')" = 'b dumb' ]
+	fails_with 255 'not NAME=VALUE' oci exec -e A "$ID" true
+	[ "$(oci exec --cwd /tmp "$ID" pwd)" = /tmp ]
+	oci exec --cap CAP_SYS_NICE "$ID" grep CapEff /proc/self/status | grep -q '20800420$'
+	# From the bounding set of the container it cannot be had: another user has none.
+	oci exec --user joe "$ID" grep CapEff /proc/self/status | grep -q ' *0000000000000000$'
+}
+
+@test "a process from a file, detached, its pid in a file" {
+	start_it
+	jq '.process | .args = ["sleep", "2000"] | .user = {uid: 1000, gid: 1000, umask: 63} | .terminal = false' \
+		"$BUNDLE/config.json" >"$SKEP_DIR/process"
+	oci exec --detach --pid-file "$SKEP_DIR/pid" --process "$SKEP_DIR/process" "$ID" >/dev/null 3>&-
+	grep -q 2000 "/proc/$(cat "$SKEP_DIR/pid")/cmdline"
+	grep -q '^Uid:.*1000' "/proc/$(cat "$SKEP_DIR/pid")/status"
+	grep -q '^Umask:.*0077' "/proc/$(cat "$SKEP_DIR/pid")/status"
+	[ "$(oci ps --format json "$ID" | jq length)" = 2 ]
+	echo '{"args": []}' >"$SKEP_DIR/process"
+	fails_with 255 args oci exec --process "$SKEP_DIR/process" "$ID"
+}
+
+@test "into a container that is created, but not started" {
+	oci create --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	[ "$(oci exec "$ID" echo here)" = here ]
+	oci_is "$ID" created
+}
+
+@test "a memory limit holds for it, too" {
+	configure '.linux.resources.memory = {limit: 33554432}'
+	start_it || skip "no memory controller"
+	fails_with 137 '' oci exec "$ID" probe hog-mem 200
+	oci_is "$ID" running
+}
+
+@test "signals are passed on" {
+	start_it
+	local rc=0
+	spawn here "$SKEP_DIR/out" skep exec "$ID" sh -c 'trap "exit 9" TERM; echo ready; while :; do sleep 0.05; done'
+	wait_for 5 grep -q ready "$SKEP_DIR/out"
+	kill -TERM "$SPAWNED"
+	wait "$SPAWNED" || rc=$?
+	[ $rc = 9 ]
+}
+
+@test "the end of the container ends it" {
+	start_it
+	local rc=0
+	spawn here "$SKEP_DIR/out" skep exec "$ID" sh -c 'echo ready; sleep 1000'
+	wait_for 5 grep -q ready "$SKEP_DIR/out"
+	oci kill "$ID" KILL
+	wait "$SPAWNED" || rc=$?
+	[ $rc = 137 ]
+	oci delete "$ID"
+	oci_gone "$ID"
+}
