@@ -40,8 +40,8 @@ connect() { # KIND PORT
 	on A skepctl create "$c" --ostemplate servers --bridge br0 --ip $address/16 --memory 512M --start
 	[ "$(on A skepctl exec "$c" -- sed -n 's/^VERSION_ID=//p' /etc/os-release)" = '"12"' ]
 	on A skepctl exec "$c" -- redis-server --daemonize yes --port 7001 --bind 0.0.0.0 --protected-mode no --save '' --dir /tmp
-	on A skepctl exec "$c" -- sh -c 'pgrep -x nginx >/dev/null || nginx'
-	# nginx closes a connection after 1000 answers unless it is told otherwise.
+	# nginx was started by its package. It closes a connection after 1000 answers unless it is told otherwise.
+	wait_for 20 on A skepctl exec "$c" -- test -s /run/nginx.pid
 	on A skepctl exec "$c" -- sh -c 'echo "keepalive_requests 1000000;" >/etc/nginx/conf.d/keepalive.conf && nginx -s reload'
 	connect redis 7001
 	connect http 80
