@@ -291,7 +291,8 @@ static int when_killed(void *arg, struct err *e)
 
 static int hand_over_suspend(struct source *m, struct err *e)
 {
-	const struct cr_suspend how = {.stopped_at_ns = &m->stopped_at,
+	const struct cr_suspend how = {.unflushed = true,
+				       .stopped_at_ns = &m->stopped_at,
 				       .commit = when_dumped,
 				       .killed = when_killed,
 				       .arg = m};

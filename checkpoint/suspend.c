@@ -135,7 +135,12 @@ static int commit(void *arg, struct err *e)
 		*s->how->stopped_at_ns = s->stopped_ns;
 	if (r >= 0 && s->how->commit)
 		r = s->how->commit(s->images, s->how->arg, e);
-	return r < 0 || s->how->keep_running ? r : write_marker(s->images, e);
+	if (r < 0 || s->how->keep_running)
+		return r;
+	if (!s->how->unflushed)
+		return write_marker(s->images, e);
+	r = fault_at("suspend.marker", e);
+	return r < 0 ? r : file_replace_volatile_at(s->images, CT_CHECKPOINT_MARKER, "1\n", 2, 0600, e);
 }
 
 static bool is_log(const char *name)

@@ -19,6 +19,11 @@ struct cr_suspend {
 	bool keep_running; /* only the images are made; they have no marker: for an experiment or a backup */
 	uint64_t *
 		frozen_ns; /* out, may be NULL: how long the tasks were stopped, until killed or running again */
+	/*
+	 * Images and marker are not flushed to disk: shorter frozen, and whole after the death of any process, but not after a power failure, which
+	 * takes the memory of a running container, too. For migration, where they are needed for a moment only.
+	 */
+	bool unflushed;
 	/* For migration, each may be NULL. */
 	uint64_t *
 		stopped_at_ns; /* out: log_now_ns() when the tasks had been stopped; set before commit */
