@@ -35,6 +35,8 @@ static int create(const struct ctl_line *line, bool detached, struct ct *ct,
 	if (r < 0)
 		return r;
 	log_step("read the bundle", &since);
+	if (!detached)
+		ct_exec_size(&spec.process);
 	cache = spec.seccomp || spec.seccomp_profile ? ctl_oci_cache(line) : -EBADF;
 	how.cache_dir = cache;
 	r = ct_create(&how, ct, made, e);

@@ -211,6 +211,8 @@ static int run_exec(struct ctl_line *line, struct err *e)
 		r = ctl_oci_listen_env(&p, e);
 	if (r >= 0)
 		r = ctl_oci_judge_console(line, p.terminal, ctl_flag(line, "detach"), e);
+	if (r >= 0 && !ctl_flag(line, "detach"))
+		ct_exec_size(&p);
 	if (r >= 0)
 		r = start(line, &ct, &how, e);
 	ct_process_done(&p);

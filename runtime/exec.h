@@ -50,6 +50,9 @@ int ct_exec_wait(struct ct_executed *run, struct err *e);
 /* Blocks what ct_exec_wait() passes on, from a point before the program exists. */
 int ct_exec_signals(struct err *e);
 
+/* Gives a process that wants a terminal and has no size for it that of ours, so that it is right from its first moment. */
+void ct_exec_size(struct ct_process *p);
+
 void ct_executed_done(struct ct_executed *run);
 
 /* Kills and reaps a program that nobody can be told of. */

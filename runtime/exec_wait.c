@@ -57,6 +57,16 @@ int ct_exec_signals(struct err *e)
 	return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? err_sys(e, "block signals") : 0;
 }
 
+void ct_exec_size(struct ct_process *p)
+{
+	struct winsize size;
+
+	if (!p->terminal || p->rows || p->cols || ioctl(STDIN_FILENO, TIOCGWINSZ, &size) < 0)
+		return;
+	p->rows = size.ws_row;
+	p->cols = size.ws_col;
+}
+
 /* Ours is the program's; a size that cannot be read is nobody's loss. */
 static void copy_size(const struct joint *j)
 {
