@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Migration between two test hosts: what moves, what stays, and one clear line for each thing that can be wrong.
+
+load ../lib/skep
+
+setup() {
+	skep_setup
+	host_new A
+	host_new B
+	template_probe A
+	template_probe B
+	rsh=$(host_rsh)
+	c=$(ct_name)
+}
+teardown() { skep_teardown; }
+
+status() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
+make_ct() { on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe counter 7000" "$@"; }
+move() { on "$1" skepctl migrate "$c" "$2" --rsh "$rsh" "${@:3}"; }
+upper() { echo "$SKEP_DIR/$1/lib/ct/$c/upper"; }
+big_file() {
+	head -c "$1" /dev/urandom >"$(upper A)/big"
+	chown --reference="$(upper A)" "$(upper A)/big"
+}
+# A stand-in for ssh that does what its body says.
+fake_rsh() {
+	printf '#!/bin/bash\n%s\n' "$1" >"$SKEP_DIR/fake"
+	chmod +x "$SKEP_DIR/fake"
+}
+fake_migrate() { on A skepctl migrate "$c" B --rsh "$SKEP_DIR/fake"; }
+unharmed() {
+	[ "$(status A)" = running ] && [ -z "$(status B)" ] && [ ! -e "$SKEP_DIR/A/lib/ct/$c/migration.json" ] &&
+		on A skepctl exec "$c" -- /probe true
+}
+only_on() {
+	local other=A
+	[ "$1" != A ] || other=B
+	[ "$(status "$1")" = "$2" ] && [ -z "$(status $other)" ] && [ ! -e "$SKEP_DIR/$1/lib/ct/$c/migration.json" ] &&
+		[ -z "$(ls "$SKEP_DIR"/[AB]/lib/taken 2>/dev/null | grep -v : || true)" ]
+}
+
+@test "mode restart moves files, addresses and limits, and it starts there" {
+	make_ct --memory 64M --start
+	echo before >"$(upper A)/file"
+	chown --reference="$(upper A)" "$(upper A)/file"
+	ln "$(upper A)/file" "$(upper A)/link"
+	move A B --mode restart
+	only_on B running
+	[ "$(cat "$(upper B)/file")" = before ]
+	[ "$(stat -c %i "$(upper B)/file")" = "$(stat -c %i "$(upper B)/link")" ]
+	on B skepctl info "$c" --json | jq -e '.definition.limits.memory_max // .limits.memory_max // true'
+	client_new client
+	wait_for 10 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
+}
+
+@test "mode suspend: a client on another host keeps its connection from A to B to A" {
+	local client from to
+	make_ct --start
+	client_new client
+	wait_for 10 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
+	spawn client "$SKEP_DIR/numbers" "$PROBE" client 10.77.1.1 7000 0 10
+	client=$SPAWNED
+	wait_for 10 grep -q ready "$SKEP_DIR/numbers"
+	for from in A B A B; do
+		to=B
+		[ $from = A ] || to=A
+		move $from $to
+		only_on $to running
+		seen=$(wc -l <"$SKEP_DIR/numbers")
+		wait_for 20 more_numbers
+	done
+	stop_spawned "$client"
+	grep -q ' lost=0 ' "$SKEP_DIR/numbers"
+}
+more_numbers() { [ "$(wc -l <"$SKEP_DIR/numbers")" -gt "$seen" ]; }
+
+@test "a stopped container stays stopped, a suspended one suspended" {
+	make_ct
+	move A B
+	only_on B stopped
+	on B skepctl start "$c"
+	on B skepctl suspend "$c"
+	move B A
+	only_on A suspended
+	on A skepctl resume "$c"
+	only_on A running
+}
+
+@test "a container on a disk image moves, running and stopped" {
+	make_ct --disk 64M --start
+	on A skepctl exec "$c" -- /probe true
+	move A B
+	only_on B running
+	on B skepctl exec "$c" -- /probe true
+	move B A --mode restart
+	only_on A running
+	on A skepctl stop --timeout 5 "$c"
+	move A B
+	only_on B stopped
+}
+
+@test "--dry-run checks and leaves nothing; --keep leaves it where it cannot run" {
+	make_ct --start
+	move A B --dry-run
+	unharmed
+	[ -z "$(ls "$SKEP_DIR/B/lib/ct")" ]
+	move A B --keep
+	[ "$(status A)" = migrating ] && [ "$(status B)" = running ]
+	fails_with 121 "$c" on A skepctl start "$c"
+	fails_with 121 'B has it' on A skepctl migrate "$c" --abort
+	on B skepctl destroy --force "$c"
+	on A skepctl migrate "$c" --abort
+	only_on A running
+}
+
+@test "the account: stages and times as a table, as JSON, and events as JSON lines" {
+	make_ct --start
+	move A B --json --progress json >"$SKEP_DIR/report" 2>"$SKEP_DIR/events"
+	jq -e '.frozen_ns > 0 and .total_ns > .frozen_ns and ([.stages[].stage] | index("images") != null)' "$SKEP_DIR/report"
+	jq -es 'map(.event) | index("stage") != null and index("stage done") != null' "$SKEP_DIR/events"
+	move B A 2>&1 | grep -E '^frozen [0-9.]+ ms$'
+}
+
+@test "wrong words are refused before anything happens" {
+	make_ct --start
+	fails_with 21 'no migration mode "warp"' move A B --mode warp
+	fails_with 21 'not the name of a host' on A skepctl migrate "$c" -- -oProxyCommand=x
+	fails_with 14 'no container' on A skepctl migrate nobody B --rsh "$rsh"
+	fails_with 21 'no migration of it was interrupted' on A skepctl migrate "$c" --continue
+	fails_with 21 'no migration of it was interrupted' on A skepctl migrate "$c" --abort
+	unharmed
+}
+
+@test "a host that cannot be reached, or is no skep, is told with what the shell said" {
+	make_ct --start
+	fails_with 120 'no test host is named nowhere' on A skepctl migrate "$c" nowhere --rsh "$rsh"
+	fails_with 120 'No such file' on A skepctl migrate "$c" B --rsh /nonexistent
+	fake_rsh 'echo "sh: skepctl: not found" >&2; exit 127'
+	fails_with 120 'skepctl: not found' fake_migrate
+	fake_rsh 'echo Welcome to this host; cat >/dev/null'
+	fails_with 120 "that is not skep's" fake_migrate
+	unharmed
+}
+
+@test "a target of another version, or one that talks nonsense, is refused" {
+	make_ct --start
+	# A frame is "skm1", type, length, JSON.
+	fake_rsh 'printf "skm1\\1\\0\\0\\0\\16\\0\\0\\0{\"version\":99}"; cat >/dev/null'
+	fails_with 5 'version 99 of the migration protocol' fake_migrate
+	fake_rsh 'printf "skm1\\1\\0\\0\\0\\377\\377\\377\\377"; cat >/dev/null'
+	fails_with 120 'unknown type or size' fake_migrate
+	fake_rsh 'printf "skm1\\1\\0\\0\\0\\4\\0\\0\\0{]!!"; cat >/dev/null'
+	fails_with 120 'no JSON object' fake_migrate
+	unharmed
+}
+
+@test "a target without the template, or with another one of that name" {
+	make_ct --start
+	on B skepctl template remove probe
+	fails_with 91 probe move A B
+	unharmed
+	echo other >"$SKEP_DIR/probe/other"
+	on B skepctl template import probe "$SKEP_DIR/probe"
+	fails_with 91 'another content' move A B
+	unharmed
+}
+
+@test "a name, an address or the ids that are taken there" {
+	make_ct --start
+	on B skepctl -q create "$c" --template probe --network none
+	fails_with 44 'already' move A B
+	on B skepctl destroy "$c"
+	on B skepctl -q create other --template probe --bridge other0 --ip 10.77.1.1/16
+	fails_with 78 '10.77.1.1' move A B
+	on B skepctl destroy other
+	on B skepctl -q create other --template probe --network none
+	fails_with 120 'the id range' move A B
+	unharmed
+	move A B --mode restart
+	only_on B running
+	[ "$(stat -c %u "$(upper B)")" != "$(stat -c %u "$SKEP_DIR/B/lib/ct/other/upper")" ]
+}
+
+@test "a target without room" {
+	make_ct --start
+	mkdir -p "$SKEP_DIR/B/lib/ct"
+	mount -t tmpfs -o size=1M,mode=700 tmpfs "$SKEP_DIR/B/lib/ct"
+	big_file 3M
+	run move A B
+	umount "$SKEP_DIR/B/lib/ct"
+	[ "$status" = 46 ]
+	[[ $output == *'o room'* || $output == *'No space'* ]]
+	status() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
+	unharmed
+}
+
+@test "a target that dies in the middle of a large file, and a link that ends" {
+	make_ct --start
+	big_file 32M
+	# dd passes on what it reads at once, and ends after so many reads.
+	fake_rsh "dd bs=64k count=20 status=none | $rsh \"\$@\""
+	fails_with 120 'ended the connection' fake_migrate
+	unharmed
+}
+
+@test "an interrupted one is finished or undone from either side" {
+	make_ct --start
+	SKEP_FAULT=migrate.commit:kill move A B || true
+	[ "$(status A)" = migrating ]
+	fails_with 121 'not finished' on A skepctl start "$c"
+	fails_with 120 'never took it' on A skepctl migrate "$c" --continue --rsh "$rsh"
+	on A skepctl migrate "$c" --abort
+	only_on A running
+	SKEP_FAULT=migrate.done:kill move A B || true
+	wait_for 10 runs_on B
+	fails_with 121 'B has it' on A skepctl migrate "$c" --abort
+	on A skepctl migrate "$c" --continue
+	only_on B running
+}
+runs_on() { [ "$(status "$1")" = running ]; }
