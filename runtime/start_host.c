@@ -386,16 +386,21 @@ static int walk_steps(struct making *m, struct err *e)
 	return r < 0 ? r : grant_ready(m, e);
 }
 
-/* When our send fails because init failed first, its own words are in the socket: they are the first cause. */
+/* When we fail because init failed first (a send, or the opening of its namespaces), its own words are in the socket: they are the first cause. */
 static void prefer_words_of_init(struct making *m, struct err *e)
 {
-	struct err theirs = {0};
+	char byte;
 
-	if (e->no != EPIPE && e->no != ECONNRESET)
-		return;
-	if (sync_expect(&m->sync, CT_STEP_COUNT, SYNC_ERROR, NULL, NULL, &theirs) < 0 &&
-	    theirs.no != EPIPE && theirs.no != EPROTO)
-		*e = theirs;
+	while (m->sync.fd >= 0 && recv(m->sync.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
+		struct err theirs = {0};
+
+		/* What it asked or sent before is a mismatch, EPROTO. */
+		if (sync_expect(&m->sync, CT_STEP_COUNT, SYNC_ERROR, NULL, NULL, &theirs) < 0 &&
+		    theirs.no != EPIPE && theirs.no != EPROTO) {
+			*e = theirs;
+			return;
+		}
+	}
 }
 
 static void end_init(struct making *m)

@@ -275,7 +275,8 @@ static int step_start(struct stage *s, struct err *e)
 		own_close_fd(&in->sync.fd);
 	}
 	own_close_fd(&in->listen);
-	return 0;
+	/* Here and not before the step as all others: until now nobody would have heard of it. */
+	return fault_at("init.start", e);
 }
 
 static int take_terminal(struct stage *s, struct err *e)
@@ -337,7 +338,7 @@ static const struct {
 	{CT_STEP_PIVOT, step_pivot, "init.pivot"},
 	{CT_STEP_CONSOLE, step_console, "init.console"},
 	{CT_STEP_READY, step_ready, "init.ready"},
-	{CT_STEP_START, step_start, "init.start"},
+	{CT_STEP_START, step_start, NULL},
 	{CT_STEP_PROCESS, step_process, "init.process"},
 	{CT_STEP_EXEC, step_exec, "init.exec"},
 };
@@ -354,7 +355,7 @@ _Noreturn void ct_init_run(struct ct_init *in)
 
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(steps); i++) {
 		s.step = steps[i].step;
-		r = fault_at(steps[i].fault, &e);
+		r = steps[i].fault ? fault_at(steps[i].fault, &e) : 0;
 		if (r >= 0)
 			r = steps[i].run(&s, &e);
 	}
