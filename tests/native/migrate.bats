@@ -22,6 +22,11 @@ big_file() {
 	head -c "$1" /dev/urandom >"$(upper A)/big"
 	chown --reference="$(upper A)" "$(upper A)/big"
 }
+set_ids() {
+	local file=$SKEP_DIR/$1/lib/ct/$2/definition.json
+	jq ".id_base = $3" "$file" >"$SKEP_DIR/definition"
+	cat "$SKEP_DIR/definition" >"$file"
+}
 # A stand-in for ssh that does what its body says.
 fake_rsh() {
 	printf '#!/bin/bash\n%s\n' "$1" >"$SKEP_DIR/fake"
@@ -36,7 +41,7 @@ only_on() {
 	local other=A
 	[ "$1" != A ] || other=B
 	[ "$(status "$1")" = "$2" ] && [ -z "$(status $other)" ] && [ ! -e "$SKEP_DIR/$1/lib/ct/$c/migration.json" ] &&
-		[ -z "$(ls "$SKEP_DIR"/[AB]/lib/taken 2>/dev/null | grep -v : || true)" ]
+		[ -z "$(find "$SKEP_DIR"/[AB]/lib/taken -type f)" ]
 }
 
 @test "mode restart moves files, addresses and limits, and it starts there" {
@@ -54,7 +59,7 @@ only_on() {
 }
 
 @test "mode suspend: a client on another host keeps its connection from A to B to A" {
-	local client from to
+	local client from to seen
 	make_ct --start
 	client_new client
 	wait_for 10 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
@@ -67,12 +72,12 @@ only_on() {
 		move $from $to
 		only_on $to running
 		seen=$(wc -l <"$SKEP_DIR/numbers")
-		wait_for 20 more_numbers
+		wait_for 20 longer_than "$seen" "$SKEP_DIR/numbers"
 	done
 	stop_spawned "$client"
 	grep -q ' lost=0 ' "$SKEP_DIR/numbers"
 }
-more_numbers() { [ "$(wc -l <"$SKEP_DIR/numbers")" -gt "$seen" ]; }
+longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 
 @test "a stopped container stays stopped, a suspended one suspended" {
 	make_ct
@@ -174,6 +179,7 @@ more_numbers() { [ "$(wc -l <"$SKEP_DIR/numbers")" -gt "$seen" ]; }
 	fails_with 78 '10.77.1.1' move A B
 	on B skepctl destroy other
 	on B skepctl -q create other --template probe --network none
+	set_ids B other "$(jq .id_base "$SKEP_DIR/A/lib/ct/$c/definition.json")"
 	fails_with 120 'the id range' move A B
 	unharmed
 	move A B --mode restart
