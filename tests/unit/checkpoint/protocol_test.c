@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Frames over a socket pair: what was sent arrives, and whatever else a peer may send is refused in one line. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "checkpoint/protocol.h"
+
+struct pair {
+	int ours, theirs;
+	struct cr_link link, peer;
+};
+
+static int set_up(void **state)
+{
+	struct pair *p = calloc(1, sizeof(*p));
+	int fd[2];
+
+	if (!p || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
+		return -1;
+	p->ours = fd[0];
+	p->theirs = fd[1];
+	p->link = (struct cr_link){.in = fd[0], .out = fd[0], .peer = "host-b"};
+	p->peer = (struct cr_link){.in = fd[1], .out = fd[1], .peer = "the source"};
+	signal(SIGPIPE, SIG_IGN);
+	*state = p;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct pair *p = *state;
+
+	own_close_fd(&p->ours);
+	own_close_fd(&p->theirs);
+	free(p);
+	return 0;
+}
+
+static void sends(struct pair *p, const void *data, size_t len)
+{
+	struct err e = {0};
+
+	assert_int_equal(file_write_all(p->theirs, data, len, &e), 0);
+}
+
+static void sends_frame(struct pair *p, uint32_t magic, uint32_t type, uint32_t length,
+			const char *body)
+{
+	const uint32_t h[3] = {htole32(magic), htole32(type), htole32(length)};
+
+	sends(p, h, sizeof(h));
+	sends(p, body, strlen(body));
+}
+
+static void test_round_trip(void **state)
+{
+	struct pair *p = *state;
+	auto_json json_t *sent = json_pack("{s:s, s:i}", "name", "web", "bytes", 7);
+	auto_json json_t *got = NULL;
+	struct err e = {0};
+
+	assert_int_equal(cr_link_send(&p->peer, CR_FRAME_OFFER, sent, &e), 0);
+	assert_int_equal(cr_link_send(&p->peer, CR_FRAME_COMMIT, NULL, &e), 0);
+	assert_int_equal(cr_link_receive(&p->link, &got, 1000, &e), CR_FRAME_OFFER);
+	assert_true(json_equal(sent, got));
+	assert_int_equal(cr_link_expect(&p->link, CR_FRAME_COMMIT, NULL, 1000, &e), 0);
+	assert_int_equal(p->link.received, p->peer.sent);
+}
+
+/* Each is refused as nonsense, without waiting for more of it and without taking memory for it. */
+static void test_nonsense(void **state)
+{
+	static const struct {
+		uint32_t magic, type, length;
+		const char *body;
+	} bad[] = {
+		{0x20687373, CR_FRAME_READY, 2, "{}"}, /* "ssh " */
+		{CR_FRAME_MAGIC, CR_FRAME_NONE, 2, "{}"},
+		{CR_FRAME_MAGIC, CR_FRAME_END, 2, "{}"},
+		{CR_FRAME_MAGIC, UINT32_MAX, 2, "{}"},
+		{CR_FRAME_MAGIC, CR_FRAME_READY, CR_FRAME_MAX + 1, ""},
+		{CR_FRAME_MAGIC, CR_FRAME_READY, UINT32_MAX, ""},
+		{CR_FRAME_MAGIC, CR_FRAME_READY, 0, ""},
+		{CR_FRAME_MAGIC, CR_FRAME_READY, 2, "[]"},
+		{CR_FRAME_MAGIC, CR_FRAME_READY, 4, "{]}}"},
+		{CR_FRAME_MAGIC, CR_FRAME_READY, 16, "{\"a\": 1, \"a\": 2}"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		void *one = NULL;
+		struct pair *p;
+		struct err e = {0};
+
+		assert_int_equal(set_up(&one), 0);
+		p = one;
+		sends_frame(p, bad[i].magic, bad[i].type, bad[i].length, bad[i].body);
+		assert_int_equal(cr_link_receive(&p->link, NULL, 1000, &e), -EPROTO);
+		assert_int_equal(e.class, ERR_MIGRATE);
+		assert_non_null(strstr(e.text, "host-b"));
+		tear_down(&one);
+	}
+	(void)state;
+}
+
+static void test_out_of_order(void **state)
+{
+	struct pair *p = *state;
+	struct err e = {0};
+
+	cr_link_send(&p->peer, CR_FRAME_DONE, NULL, &e);
+	assert_int_equal(cr_link_expect(&p->link, CR_FRAME_READY, NULL, 1000, &e), -EPROTO);
+	assert_non_null(strstr(e.text, "DONE"));
+	assert_non_null(strstr(e.text, "READY"));
+}
+
+static void test_end_is_no_answer(void **state)
+{
+	struct pair *p = *state;
+	struct err e = {0};
+
+	sends(p, "skm1", 4);
+	own_close_fd(&p->theirs);
+	assert_int_equal(cr_link_expect(&p->link, CR_FRAME_READY, NULL, 1000, &e), -EPIPE);
+	assert_int_equal(e.class, ERR_MIGRATE);
+	assert_false(p->link.refused);
+}
+
+static void test_silence_has_an_end(void **state)
+{
+	struct pair *p = *state;
+	struct err e = {0};
+
+	assert_int_equal(cr_link_receive(&p->link, NULL, 10, &e), -ETIMEDOUT);
+}
+
+static void test_error_carries_the_words(void **state)
+{
+	struct pair *p = *state;
+	struct err why = {0}, e = {0};
+
+	err_set(&why, ENOSPC, "no room");
+	err_hint(&why, "make some");
+	err_class(&why, ERR_NO_SPACE);
+	cr_link_send_error(&p->peer, &why);
+	assert_int_equal(cr_link_receive(&p->link, NULL, 1000, &e), -ENOSPC);
+	assert_string_equal(e.text, "host-b: no room");
+	assert_string_equal(e.hint, "make some");
+	assert_int_equal(e.class, ERR_NO_SPACE);
+	assert_true(p->link.refused);
+}
+
+/* A file name that is no UTF-8 is in the text: something must arrive nevertheless. */
+static void test_error_with_odd_bytes(void **state)
+{
+	struct pair *p = *state;
+	struct err why = {0}, e = {0};
+
+	err_set(&why, ENOENT, "open \xff\xfe");
+	cr_link_send_error(&p->peer, &why);
+	assert_int_equal(cr_link_receive(&p->link, NULL, 1000, &e), -ENOENT);
+}
+
+/* A peer's words go to a terminal: no second line, no escape sequence; and its numbers into our errno. */
+static void test_error_is_untrusted(void **state)
+{
+	struct pair *p = *state;
+	auto_json json_t *j = json_pack("{s:I, s:s, s:s}", "errno", (json_int_t)-5, "class",
+					"NO_SUCH_CLASS", "text", "bad\n\033[2J news");
+	struct err e = {0};
+
+	cr_link_send(&p->peer, CR_FRAME_ERROR, j, &e);
+	assert_int_equal(cr_link_receive(&p->link, NULL, 1000, &e), -EIO);
+	assert_null(strpbrk(e.text, "\n\033"));
+	assert_int_equal(e.class, ERR_SYSTEM);
+}
+
+static void test_blame(void **state)
+{
+	struct pair *p = *state;
+	struct err why = {0}, e = {0};
+
+	err_set(&why, ENOSPC, "no room");
+	cr_link_send(&p->peer, CR_FRAME_ACCEPT, NULL, &e);
+	cr_link_send_error(&p->peer, &why);
+	own_close_fd(&p->theirs);
+	assert_int_equal(cr_link_send(&p->link, CR_FRAME_DELTA, NULL, &e), -EPIPE);
+	assert_int_equal(cr_link_blame(&p->link, &e), -ENOSPC);
+}
+
+static void test_greeting(void **state)
+{
+	struct pair *p = *state;
+	struct err e = {0};
+
+	sends_frame(p, CR_FRAME_MAGIC, CR_FRAME_HELLO, 14, "{\"version\":99}");
+	assert_int_equal(cr_link_greet(&p->link, true, 1000, &e), -EPROTO);
+	assert_int_equal(e.class, ERR_UNSUPPORTED);
+	assert_non_null(strstr(e.text, "99"));
+}
+
+static void test_greeting_of_another_machine(void **state)
+{
+	struct pair *p = *state;
+	auto_json json_t *j =
+		json_pack("{s:i, s:s}", "version", CR_PROTOCOL_VERSION, "machine", "pdp11");
+	struct err e = {0};
+
+	cr_link_send(&p->peer, CR_FRAME_HELLO, j, &e);
+	assert_int_equal(cr_link_greet(&p->link, false, 1000, &e), -ENOEXEC);
+	assert_int_equal(e.class, ERR_UNSUPPORTED);
+}
+
+/* --- images --- */
+
+struct dirs {
+	char path[2][64];
+	int fd[2];
+};
+
+static void make_dirs(struct dirs *d)
+{
+	for (int i = 0; i < 2; i++) {
+		snprintf(d->path[i], sizeof(d->path[i]), "/tmp/skep-protocol-XXXXXX");
+		assert_non_null(mkdtemp(d->path[i]));
+		d->fd[i] = open(d->path[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_true(d->fd[i] >= 0);
+	}
+}
+
+static void remove_dirs(struct dirs *d)
+{
+	struct err e = {0};
+
+	for (int i = 0; i < 2; i++) {
+		own_close_fd(&d->fd[i]);
+		assert_int_equal(file_remove_tree_at(AT_FDCWD, d->path[i], &e), 0);
+	}
+}
+
+static void put(int dir, const char *name, const char *text)
+{
+	struct err e = {0};
+
+	assert_int_equal(file_replace_volatile_at(dir, name, text, strlen(text), 0600, &e), 0);
+}
+
+static void test_images(void **state)
+{
+	struct pair *p = *state;
+	struct dirs d;
+	uint64_t bytes = 0;
+	auto_free char *text = NULL;
+	struct err e = {0};
+
+	make_dirs(&d);
+	put(d.fd[0], "pages-1.img", "page");
+	put(d.fd[0], "empty.img", "");
+	put(d.fd[0], "dump.log", "stays");
+	put(d.fd[0], "complete", "stays");
+	assert_int_equal(symlinkat("/etc/passwd", d.fd[0], "link.img"), 0);
+	assert_int_equal(cr_images_send(&p->peer, d.fd[0], &bytes, &e), 0);
+	assert_int_equal(bytes, 4);
+	assert_int_equal(cr_images_receive(&p->link, d.fd[1], &e), 0);
+	assert_int_equal(file_read_at(d.fd[1], "pages-1.img", 100, &text, &e), 4);
+	assert_string_equal(text, "page");
+	assert_int_equal(faccessat(d.fd[1], "empty.img", F_OK, 0), 0);
+	assert_int_equal(faccessat(d.fd[1], "dump.log", F_OK, 0), -1);
+	assert_int_equal(faccessat(d.fd[1], "complete", F_OK, 0), -1);
+	assert_int_equal(faccessat(d.fd[1], "link.img", F_OK, AT_SYMLINK_NOFOLLOW), -1);
+	remove_dirs(&d);
+}
+
+static int receive_hostile(const char *images, const char *file)
+{
+	void *one = NULL;
+	struct pair *p;
+	struct dirs d;
+	struct err e = {0};
+	int r;
+
+	assert_int_equal(set_up(&one), 0);
+	p = one;
+	make_dirs(&d);
+	put(d.fd[1], "there.img", "before");
+	sends_frame(p, CR_FRAME_MAGIC, CR_FRAME_IMAGES, (uint32_t)strlen(images), images);
+	if (file)
+		sends_frame(p, CR_FRAME_MAGIC, CR_FRAME_FILE, (uint32_t)strlen(file), file);
+	sends(p, "12345678", 8);
+	own_close_fd(&p->theirs);
+	r = cr_images_receive(&p->link, d.fd[1], &e);
+	remove_dirs(&d);
+	tear_down(&one);
+	return r;
+}
+
+static void test_hostile_images(void **state)
+{
+	const char *one = "{\"files\":1,\"bytes\":8}";
+
+	(void)state;
+	assert_int_equal(receive_hostile("{\"files\":-1,\"bytes\":8}", NULL), -EPROTO);
+	assert_int_equal(receive_hostile("{\"files\":1000000000,\"bytes\":8}", NULL), -EPROTO);
+	assert_int_equal(receive_hostile("{\"files\":1,\"bytes\":4611686018427387904}", NULL),
+			 -ENOSPC);
+	assert_int_equal(receive_hostile("{\"files\":\"1\",\"bytes\":8}", NULL), -EINVAL);
+	assert_int_equal(receive_hostile(one, "{\"name\":\"../x\",\"size\":8}"), -EPROTO);
+	assert_int_equal(receive_hostile(one, "{\"name\":\"/etc/x\",\"size\":8}"), -EPROTO);
+	assert_int_equal(receive_hostile(one, "{\"name\":\"..\",\"size\":8}"), -EPROTO);
+	assert_int_equal(receive_hostile(one, "{\"name\":\"\",\"size\":8}"), -EPROTO);
+	assert_int_equal(receive_hostile(one, "{\"size\":8}"), -EPROTO);
+	assert_int_equal(receive_hostile(one, "{\"name\":\"complete\",\"size\":8}"), -EPROTO);
+	assert_int_equal(receive_hostile(one, "{\"name\":\"a.img\",\"size\":-8}"), -EPROTO);
+	assert_int_equal(receive_hostile(one, "{\"name\":\"a.img\",\"size\":9}"), -EPROTO);
+	assert_int_equal(receive_hostile(one, "{\"name\":\"a.img\",\"size\":7}"), -EPROTO);
+	assert_int_equal(receive_hostile(one, "{\"name\":\"there.img\",\"size\":8}"), -EEXIST);
+	assert_int_equal(receive_hostile(one, "{\"name\":\"a.img\",\"size\":8}"), 0);
+	assert_int_equal(
+		receive_hostile("{\"files\":2,\"bytes\":9}", "{\"name\":\"a.img\",\"size\":8}"),
+		-EPIPE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
+		cmocka_unit_test(test_nonsense),
+		cmocka_unit_test_setup_teardown(test_out_of_order, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_end_is_no_answer, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_silence_has_an_end, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_error_carries_the_words, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_error_with_odd_bytes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_error_is_untrusted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_blame, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_greeting, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_greeting_of_another_machine, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_images, set_up, tear_down),
+		cmocka_unit_test(test_hostile_images),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
