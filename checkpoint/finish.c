@@ -35,7 +35,8 @@ int cr_finish_moved(struct ct_system *s, struct cr_journal *j, struct cr_peer *p
 	if (r >= 0)
 		r = cr_journal_save(s->dir, j, e);
 	/* From here on we never ask again; if it does not hear this, a small file stays there. A kept one is asked for by --abort. */
-	if (r >= 0 && peer && !j->keep && cr_link_send(&peer->link, CR_FRAME_BYE, NULL, &ignored) < 0)
+	if (r >= 0 && peer && !j->keep &&
+	    cr_link_send(&peer->link, CR_FRAME_BYE, NULL, &ignored) < 0)
 		log_info("%s: %s", name, ignored.text);
 	if (r >= 0)
 		r = fault_at("migrate.cleanup", e);
@@ -83,16 +84,17 @@ static int read_answer(const json_t *j, struct answer *a, struct err *e)
 {
 	const char *moved_to = "";
 
-	if (json_get_bool(j, "taken", &a->taken, e) < 0 || json_get_bool(j, "runs", &a->runs, e) < 0 ||
-	    json_get_bool(j, "gone", &a->gone, e) < 0 || json_get_str(j, "moved_to", &moved_to, e) < 0)
+	if (json_get_bool(j, "taken", &a->taken, e) < 0 ||
+	    json_get_bool(j, "runs", &a->runs, e) < 0 ||
+	    json_get_bool(j, "gone", &a->gone, e) < 0 ||
+	    json_get_str(j, "moved_to", &moved_to, e) < 0)
 		return -e->no;
 	snprintf(a->moved_to, sizeof(a->moved_to), "%s", moved_to);
 	return 0;
 }
 
-static int put_question(struct cr_peer *peer, const struct ct_system *s,
-			const struct cr_journal *j, enum cr_frame what, struct answer *a,
-			struct err *e)
+static int put_question(struct cr_peer *peer, const struct ct_system *s, const struct cr_journal *j,
+			enum cr_frame what, struct answer *a, struct err *e)
 {
 	auto_json json_t *question = json_pack("{s:s, s:s}", "token", j->token, "name", s->d.name);
 	auto_json json_t *reply = NULL;
@@ -143,8 +145,8 @@ static int not_answered(const struct ct_system *s, const struct cr_journal *j, s
 	e->class = ERR_IN_DOUBT;
 	err_wrap(e, "whether %s has it cannot be known yet", j->host);
 	e->hint[0] = 0;
-	return err_hint(e, "make %s reachable and try again: skepctl migrate %s --continue", j->host,
-			s->d.name);
+	return err_hint(e, "make %s reachable and try again: skepctl migrate %s --continue",
+			j->host, s->d.name);
 }
 
 static int never_taken(const struct ct_system *s, const struct cr_journal *j, struct err *e)
@@ -158,8 +160,10 @@ static int never_taken(const struct ct_system *s, const struct cr_journal *j, st
 static int lost(const struct ct_system *s, const struct cr_journal *j, struct err *e)
 {
 	err_set(e, ENOENT, "%s took it, and has it no more", j->host);
-	err_hint(e, "let it go on here: skepctl migrate %s --abort; or remove it: skepctl destroy --force %s",
-		 s->d.name, s->d.name);
+	err_hint(
+		e,
+		"let it go on here: skepctl migrate %s --abort; or remove it: skepctl destroy --force %s",
+		s->d.name, s->d.name);
 	return err_class(e, ERR_IN_DOUBT);
 }
 

@@ -38,8 +38,9 @@ static int open_dir(int dir, DIR **d, struct err *e)
 }
 
 /* Calls fn for each regular file that travels. */
-static int each_image(int dir, int (*fn)(int file, const char *name, uint64_t size, void *arg, struct err *e),
-		      void *arg, struct err *e)
+static int
+each_image(int dir, int (*fn)(int file, const char *name, uint64_t size, void *arg, struct err *e),
+	   void *arg, struct err *e)
 {
 	auto_dir DIR *d = NULL;
 	struct dirent *entry;
@@ -134,7 +135,8 @@ static int receive_one(struct cr_link *l, int dir, uint64_t *left, struct err *e
 	if (r < 0)
 		return r;
 	if (!travels(name) || size < 0 || (uint64_t)size > *left)
-		return err_set(e, EPROTO, "%s sent an image of a name or size that cannot be", l->peer);
+		return err_set(e, EPROTO, "%s sent an image of a name or size that cannot be",
+			       l->peer);
 	*left -= (uint64_t)size;
 	file = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (file < 0)

@@ -82,7 +82,8 @@ static int copy_words(char to[][CR_REMOTE_WORD], const char *const *words, struc
 		if (i < CR_REMOTE_WORDS && words[i][0] &&
 		    (size_t)snprintf(to[i], CR_REMOTE_WORD, "%s", words[i]) < CR_REMOTE_WORD)
 			continue;
-		err_set(e, E2BIG, "the command for the other host has an empty, a too long, or too many words");
+		err_set(e, E2BIG,
+			"the command for the other host has an empty, a too long, or too many words");
 		return err_class(e, ERR_VALUE);
 	}
 	return 0;
@@ -150,10 +151,10 @@ static int journal_from_json(const json_t *o, struct cr_journal *j, struct err *
 	int64_t version = 0;
 	int at;
 
-	if (json_get_int(o, "version", &version, e) < 0 || json_get_str(o, "point", &point, e) < 0 ||
-	    json_get_str(o, "mode", &mode, e) < 0 || json_get_str(o, "was", &was, e) < 0 ||
-	    json_get_str(o, "token", &token, e) < 0 || json_get_str(o, "host", &host, e) < 0 ||
-	    json_get_bool(o, "keep", &j->keep, e) < 0)
+	if (json_get_int(o, "version", &version, e) < 0 ||
+	    json_get_str(o, "point", &point, e) < 0 || json_get_str(o, "mode", &mode, e) < 0 ||
+	    json_get_str(o, "was", &was, e) < 0 || json_get_str(o, "token", &token, e) < 0 ||
+	    json_get_str(o, "host", &host, e) < 0 || json_get_bool(o, "keep", &j->keep, e) < 0)
 		return -e->no;
 	at = find(points, ARRAY_SIZE(points), point);
 	if (version != JOURNAL_VERSION || at < 0 || !cr_token_ok(token))
@@ -195,14 +196,15 @@ int cr_journal_load(int dir, struct cr_journal *j, struct err *e)
 
 int cr_journal_save(int dir, const struct cr_journal *j, struct err *e)
 {
-	auto_json json_t *o = json_pack(
-		"{s:i, s:s, s:s, s:s, s:b, s:s, s:s, s:o*, s:o*}", "version", JOURNAL_VERSION,
-		"point", points[j->point], "mode", modes[j->mode], "was", lives[j->was], "keep",
-		j->keep, "token", j->token, "host", j->host, "rsh", words_to_json(j->rsh),
-		"skepctl", words_to_json(j->skepctl));
+	auto_json json_t *o =
+		json_pack("{s:i, s:s, s:s, s:s, s:b, s:s, s:s, s:o*, s:o*}", "version",
+			  JOURNAL_VERSION, "point", points[j->point], "mode", modes[j->mode], "was",
+			  lives[j->was], "keep", j->keep, "token", j->token, "host", j->host, "rsh",
+			  words_to_json(j->rsh), "skepctl", words_to_json(j->skepctl));
 
 	if (!o)
-		return err_set(e, ENOMEM, "write the migration's journal: not in UTF-8, or out of memory");
+		return err_set(e, ENOMEM,
+			       "write the migration's journal: not in UTF-8, or out of memory");
 	return json_save_at(dir, CT_JOURNAL_FILE, o, e);
 }
 

@@ -14,17 +14,17 @@
 
 struct err;
 
-#define CR_TOKEN_SIZE  33 /* 32 hex digits */
+#define CR_TOKEN_SIZE	33 /* 32 hex digits */
 #define CR_REMOTE_WORDS 16
-#define CR_REMOTE_WORD  512
-#define CR_TAKEN_DIR   "taken"
+#define CR_REMOTE_WORD	512
+#define CR_TAKEN_DIR	"taken"
 
 /* X(name, word) */
-#define CR_POINTS(X)                                                                         \
-	X(STARTED, "started")	  /* source: not yet given away; the target cannot run it */ \
-	X(COMMITTED, "committed") /* source: never runs here by itself any more */           \
+#define CR_POINTS(X)                                                                          \
+	X(STARTED, "started")	  /* source: not yet given away; the target cannot run it */  \
+	X(COMMITTED, "committed") /* source: never runs here by itself any more */            \
 	X(MOVED, "moved")	  /* source: the target said that it has it; to be deleted */ \
-	X(KEPT, "kept")		  /* as moved, but left here by the operator's wish */       \
+	X(KEPT, "kept")		  /* as moved, but left here by the operator's wish */        \
 	X(RECEIVING, "receiving") /* target */
 
 enum cr_point {
@@ -34,9 +34,9 @@ enum cr_point {
 };
 
 /* X(name, word): how the container was before. */
-#define CR_LIVES(X)             \
-	X(STOPPED, "stopped")   \
-	X(RUNNING, "running")   \
+#define CR_LIVES(X)           \
+	X(STOPPED, "stopped") \
+	X(RUNNING, "running") \
 	X(SUSPENDED, "suspended")
 
 enum cr_life {
@@ -55,7 +55,8 @@ struct cr_journal {
 	bool keep;
 	char token[CR_TOKEN_SIZE];
 	char host[256];
-	char rsh[CR_REMOTE_WORDS][CR_REMOTE_WORD]; /* how the host was reached; up to the first empty one */
+	char rsh[CR_REMOTE_WORDS]
+		[CR_REMOTE_WORD]; /* how the host was reached; up to the first empty one */
 	char skepctl[CR_REMOTE_WORDS][CR_REMOTE_WORD];
 };
 

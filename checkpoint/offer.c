@@ -121,7 +121,8 @@ static int check_room(const struct ct_host *h, const struct cr_offer *o, struct 
 	/* A file system without a fixed number of inodes says 0. */
 	if (o->bytes <= room && (!fs.f_files || o->inodes <= fs.f_favail))
 		return 0;
-	err_set(e, ENOSPC, "no room in %s: %s and %" PRIu64 " files are needed, %s and %" PRIu64 " are free",
+	err_set(e, ENOSPC,
+		"no room in %s: %s and %" PRIu64 " files are needed, %s and %" PRIu64 " are free",
 		h->root, size_to_str(o->bytes, need, sizeof(need)), o->inodes,
 		size_to_str(room, has, sizeof(has)), (uint64_t)fs.f_favail);
 	return err_class(e, ERR_NO_SPACE);

@@ -95,7 +95,8 @@ static int make_words(struct words *w, const struct cr_remote *remote, struct er
 		add(w, quoted(*b));
 	add(w, strdup("migrate-receive"));
 	return w->n == want ? 0
-			    : err_set(e, ENOMEM, "start the remote shell: too many words, or out of memory");
+			    : err_set(e, ENOMEM,
+				      "start the remote shell: too many words, or out of memory");
 }
 
 /* I am the child that becomes the remote shell. */

@@ -22,8 +22,8 @@ struct cr_peer {
 	int pidfd;
 	pid_t pid;
 };
-#define CR_PEER_INIT                                         \
-	{                                                    \
+#define CR_PEER_INIT                                          \
+	{                                                     \
 		.fd = -EBADF, .said = -EBADF, .pidfd = -EBADF \
 	}
 #define auto_peer __attribute__((cleanup(cr_peer_close)))

@@ -26,7 +26,7 @@
 #define BAR_MS	   100
 #define JSON_MS	   500
 #define BAR_WIDTH  24
-#define LINE_BYTES  160
+#define LINE_BYTES 160
 
 /* What the painter sees of us: written by one, read by the other, and a torn number is drawn for a tenth of a second. */
 struct cr_canvas {
@@ -115,7 +115,8 @@ static _Noreturn void paint(const struct cr_canvas *c, enum cr_progress_kind kin
 		if (kind == CR_PROGRESS_BAR)
 			draw_bar(c, fd, bytes);
 		else if (c->total)
-			say(fd, "{\"event\": \"bytes\", \"stage\": \"%s\", \"bytes\": %" PRIu64 "}\n",
+			say(fd,
+			    "{\"event\": \"bytes\", \"stage\": \"%s\", \"bytes\": %" PRIu64 "}\n",
 			    steps[c->stage], bytes);
 	}
 	_exit(0);
@@ -231,8 +232,9 @@ size_t cr_report_to_text(const struct cr_report *r, char *text, size_t size)
 		if (r->stage[i].done)
 			at = put(text, size, at, "%-10s %10.3f %10s\n", steps[i],
 				 (double)r->stage[i].ns / 1e9,
-				 r->stage[i].bytes ? size_to_str(r->stage[i].bytes, bytes, sizeof(bytes))
-						   : "-");
+				 r->stage[i].bytes
+					 ? size_to_str(r->stage[i].bytes, bytes, sizeof(bytes))
+					 : "-");
 	at = put(text, size, at, "%-10s %10.3f %10s\n", "total", (double)r->total_ns / 1e9,
 		 size_to_str(r->bytes, bytes, sizeof(bytes)));
 	if (r->frozen_ns)

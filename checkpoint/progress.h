@@ -30,7 +30,7 @@ enum cr_progress_kind {
 };
 
 /* X(name, word): the stages, in their order. */
-#define CR_STEPS(X)          \
+#define CR_STEPS(X)           \
 	X(CONNECT, "connect") \
 	X(CHECK, "check")     \
 	X(ROOTFS, "rootfs")   \

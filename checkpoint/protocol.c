@@ -119,8 +119,8 @@ static void make_printable(char *text)
 
 static enum err_class class_from_str(const char *word)
 {
-#define X(name, code, meaning)                                  \
-	if (!strcmp(word, err_class_to_str(ERR_##name)))        \
+#define X(name, code, meaning)                           \
+	if (!strcmp(word, err_class_to_str(ERR_##name))) \
 		return ERR_##name;
 	ERR_CLASSES(X)
 #undef X
@@ -167,7 +167,9 @@ static int wait_readable(const struct cr_link *l, int ms, struct err *e)
 static int nonsense(const struct cr_link *l, struct err *e, const char *what)
 {
 	err_set(e, EPROTO, "%s sent %s", l->peer, what);
-	err_hint(e, "is skepctl there of the same version, and does nothing else write to its output?");
+	err_hint(
+		e,
+		"is skepctl there of the same version, and does nothing else write to its output?");
 	return err_class(e, ERR_MIGRATE);
 }
 
@@ -247,7 +249,8 @@ static int judge_greeting(const struct cr_link *l, const json_t *j, const char *
 	if (r < 0)
 		return r;
 	if (version != CR_PROTOCOL_VERSION) {
-		err_set(e, EPROTO, "%s speaks version %" PRId64 " of the migration protocol, this host %d",
+		err_set(e, EPROTO,
+			"%s speaks version %" PRId64 " of the migration protocol, this host %d",
 			l->peer, version, CR_PROTOCOL_VERSION);
 		err_hint(e, "install the same version of skep on both hosts");
 		return err_class(e, ERR_UNSUPPORTED);

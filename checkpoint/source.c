@@ -33,7 +33,8 @@ struct source {
 	struct cr_upper upper;
 	struct st_manifest *sent; /* what the first pass sent */
 	struct cr_progress progress;
-	uint64_t stopped_at; /* log_now_ns() when nothing of it ran any more; 0: it runs, or never did */
+	uint64_t
+		stopped_at; /* log_now_ns() when nothing of it ran any more; 0: it runs, or never did */
 	bool journaled;
 	bool in_doubt; /* COMMIT may have been heard, and the answer was not */
 	bool done;     /* the target has it */
@@ -332,8 +333,9 @@ static int in_doubt(struct source *m, struct err *e)
 	e->hint[0] = 0;
 	err_wrap(e, "%s was given to %s, which did not confirm it", m->s->d.name,
 		 m->how->remote.host);
-	return err_hint(e, "ask it: `skepctl migrate %s --continue`; if it does not have it, `--abort`",
-			m->s->d.name);
+	return err_hint(
+		e, "ask it: `skepctl migrate %s --continue`; if it does not have it, `--abort`",
+		m->s->d.name);
 }
 
 /* A target that was killed, and not only told to end, has left what it had received: asked again, it removes that. */
@@ -400,11 +402,8 @@ static int talk(struct source *m, struct err *e)
 int cr_migrate(struct ct_system *s, const struct cr_migrate *how, struct cr_report *report,
 	       struct err *e)
 {
-	struct source m = {.s = s,
-			   .how = how,
-			   .report = report,
-			   .peer = CR_PEER_INIT,
-			   .upper = CR_UPPER_INIT};
+	struct source m = {
+		.s = s, .how = how, .report = report, .peer = CR_PEER_INIT, .upper = CR_UPPER_INIT};
 	int r;
 
 	cr_progress_init(&m.progress, how->remote.progress, how->remote.progress_fd, report);

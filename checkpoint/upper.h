@@ -14,8 +14,8 @@ struct cr_upper {
 	int mount; /* of the disk image */
 	int dir;   /* upper/ */
 };
-#define CR_UPPER_INIT                             \
-	{                                         \
+#define CR_UPPER_INIT                          \
+	{                                      \
 		.mount = -EBADF, .dir = -EBADF \
 	}
 #define auto_upper __attribute__((cleanup(cr_upper_close)))
