@@ -85,11 +85,19 @@ static int judge_ids(const struct ct_spec *spec, struct err *e)
 	return 0;
 }
 
+/* null is what is not there (ct_read_members() passes over it). */
+static bool has(const json_t *config, const char *key)
+{
+	const json_t *value = json_object_get(config, key);
+
+	return value && !json_is_null(value);
+}
+
 static int judge(const struct ct_spec *spec, const json_t *config, struct err *e)
 {
-	if (ct_need(json_object_get(config, "ociVersion"), "ociVersion", e) < 0 ||
+	if (ct_need(has(config, "ociVersion"), "ociVersion", e) < 0 ||
 	    ct_need(spec->process.args, "process", e) < 0 ||
-	    ct_need(json_object_get(config, "linux"), "linux", e) < 0 ||
+	    ct_need(has(config, "linux"), "linux", e) < 0 ||
 	    ct_need(spec->root_path || spec->n_lower, "root.path", e) < 0)
 		return -e->no;
 	if ((spec->hostname || spec->domainname) && !spec->own[CT_NS_UTS] && !spec->join[CT_NS_UTS])

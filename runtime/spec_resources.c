@@ -32,7 +32,7 @@ static int set(struct resources *r, enum cg_limit which, uint64_t value, const c
 }
 
 struct cpu {
-	int64_t shares, quota, period;
+	int64_t shares, quota, period, burst, idle;
 	char *cpus, *mems;
 };
 
@@ -51,12 +51,11 @@ static int set_quota(struct resources *r, const struct cpu *c, const char *path,
 {
 	uint64_t period = c->period ? (uint64_t)c->period : DEFAULT_PERIOD_US, quota, milli;
 
-	if (c->period && !c->quota)
-		return ct_refuse(e, path, "period means nothing without quota");
-	if (!c->quota)
-		return 0;
 	if (c->quota < -1 || c->period < 0)
 		return ct_refuse(e, path, "quota or period is negative");
+	/* Kubernetes gives a period to all, and a quota to some: alone it has no effect in the kernel either. */
+	if (!c->quota)
+		return 0;
 	if (c->period && set(r, CG_LIMIT_CPU_PERIOD, period, path, e) < 0)
 		return -e->no;
 	if (c->quota == -1)
@@ -79,6 +78,21 @@ int ct_set_cpu_list(char to[128], const char *list, const char *path, struct err
 	return 0;
 }
 
+/* What only cgroup v2 has, and our limits do not. */
+static int set_cpu_files(struct resources *r, const struct cpu *c, const char *path, struct err *e)
+{
+	char text[24];
+
+	if (c->burst < 0)
+		return ct_refuse(e, path, "burst is negative");
+	if (c->idle < 0 || c->idle > 1)
+		return ct_refuse(e, path, "idle is not 0 or 1");
+	snprintf(text, sizeof(text), "%" PRId64, c->burst);
+	if (c->burst && ct_add_raw(&r->raw, &r->n_raw, "cpu.max.burst", text, e) < 0)
+		return -e->no;
+	return c->idle ? ct_add_raw(&r->raw, &r->n_raw, "cpu.idle", "1", e) : 0;
+}
+
 static int set_cpu(struct resources *r, const struct cpu *c, const char *path, struct err *e)
 {
 	if (c->shares < 0)
@@ -86,6 +100,8 @@ static int set_cpu(struct resources *r, const struct cpu *c, const char *path, s
 	if (c->shares && set(r, CG_LIMIT_CPU_WEIGHT, shares_to_weight(c->shares), path, e) < 0)
 		return -e->no;
 	if (set_quota(r, c, path, e) < 0)
+		return -e->no;
+	if (set_cpu_files(r, c, path, e) < 0)
 		return -e->no;
 	if (c->cpus && ct_set_cpu_list(r->limits->cpus, c->cpus, path, e) < 0)
 		return -e->no;
@@ -100,10 +116,10 @@ static int read_cpu(const json_t *value, const char *path, void *into, struct er
 		{"period", ct_read_i64, offsetof(struct cpu, period)},
 		{"cpus", ct_read_str, offsetof(struct cpu, cpus)},
 		{"mems", ct_read_str, offsetof(struct cpu, mems)},
-		{"burst", NULL, 0},
+		{"burst", ct_read_i64, offsetof(struct cpu, burst)},
+		{"idle", ct_read_i64, offsetof(struct cpu, idle)},
 		{"realtimeRuntime", NULL, 0},
 		{"realtimePeriod", NULL, 0},
-		{"idle", NULL, 0},
 	};
 	struct cpu c = {0};
 	int r = ct_read_members(value, path, members, ARRAY_SIZE(members), &c, e);
@@ -362,6 +378,54 @@ static int read_rules(const json_t *value, const char *path, void *into, struct 
 	return ret;
 }
 
+struct hugepages {
+	char *size;
+	int64_t limit;
+};
+
+static int set_hugepages(struct resources *r, const struct hugepages *h, const char *path,
+			 struct err *e)
+{
+	size_t digits = h->size ? strspn(h->size, "0123456789") : 0;
+	char file[48], value[24];
+
+	/* As the files of the controller have it: hugetlb.2MB.max. */
+	if (!digits || digits > 8 || !strchr("KMG", h->size[digits]) ||
+	    strcmp(h->size + digits + 1, "B") != 0)
+		return ct_refuse(e, path, "pageSize must be like 2MB or 1GB");
+	if (h->limit < -1)
+		return ct_refuse(e, path, "limit is negative");
+	snprintf(file, sizeof(file), "hugetlb.%s.max", h->size);
+	snprintf(value, sizeof(value), "%" PRId64, h->limit);
+	return ct_add_raw(&r->raw, &r->n_raw, file, h->limit < 0 ? "max" : value, e);
+}
+
+static int read_hugepages(const json_t *value, const char *path, void *into, struct err *e)
+{
+	static const struct ct_member members[] = {
+		{"pageSize", ct_read_str, offsetof(struct hugepages, size)},
+		{"limit", ct_read_i64, offsetof(struct hugepages, limit)},
+	};
+
+	if (!json_is_array(value))
+		return ct_refuse(e, path, "must be an array");
+	for (size_t i = 0; i < json_array_size(value); i++) {
+		struct hugepages h = {0};
+		char below[CT_PATH_MOST];
+		int r;
+
+		snprintf(below, sizeof(below), "%s[%zu]", path, i);
+		r = ct_read_members(json_array_get(value, i), below, members, ARRAY_SIZE(members),
+				    &h, e);
+		if (r >= 0)
+			r = set_hugepages(into, &h, below, e);
+		free(h.size);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int read_unified(const json_t *value, const char *path, void *into, struct err *e)
 {
 	struct resources *r = into;
@@ -373,10 +437,14 @@ static int read_resources(const json_t *value, const char *path, struct resource
 {
 	/* unified comes last: it is the more exact word for the same thing. */
 	static const struct ct_member members[] = {
-		{"cpu", read_cpu, 0},	     {"memory", read_memory, 0},
-		{"pids", read_pids, 0},	     {"blockIO", read_block_io, 0},
-		{"devices", read_rules, 0},  {"unified", read_unified, 0},
-		{"hugepageLimits", NULL, 0}, {"network", NULL, 0},
+		{"cpu", read_cpu, 0},
+		{"memory", read_memory, 0},
+		{"pids", read_pids, 0},
+		{"blockIO", read_block_io, 0},
+		{"hugepageLimits", read_hugepages, 0},
+		{"devices", read_rules, 0},
+		{"unified", read_unified, 0},
+		{"network", NULL, 0},
 		{"rdma", NULL, 0},
 	};
 

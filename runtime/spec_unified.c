@@ -153,6 +153,21 @@ static bool is_limit(const char *file)
 	       file[0] != '.';
 }
 
+int ct_add_raw(struct ct_raw_limit **raw, size_t *n_raw, const char *file, const char *value,
+	       struct err *e)
+{
+	struct ct_raw_limit *list = realloc(*raw, (*n_raw + 1) * sizeof(*list)), *to;
+
+	if (!list)
+		return ct_no_memory(e);
+	*raw = list;
+	to = &list[*n_raw];
+	to->file = strdup(file);
+	to->value = strdup(value);
+	(*n_raw)++;
+	return to->file && to->value ? 0 : ct_no_memory(e);
+}
+
 int ct_read_unified(const json_t *value, const char *path, struct cg_limits *limits,
 		    struct ct_raw_limit **raw, size_t *n_raw, struct err *e)
 {
@@ -161,23 +176,15 @@ int ct_read_unified(const json_t *value, const char *path, struct cg_limits *lim
 
 	if (!json_is_object(value))
 		return ct_refuse(e, path, "must be an object");
-	*raw = calloc(json_object_size(value) + 1, sizeof(**raw));
-	if (!*raw)
-		return ct_no_memory(e);
 	json_object_foreach ((json_t *)value, file, v) {
-		struct ct_raw_limit *to = &(*raw)[*n_raw];
-
 		if (!json_is_string(v))
 			return ct_refuse(e, path, "'%s' must be a string", file);
 		if (!is_limit(file))
 			return ct_refuse(e, path, "'%s' is not a limit of a control group", file);
 		if (take(limits, file, json_string_value(v)))
 			continue;
-		(*n_raw)++;
-		to->file = strdup(file);
-		to->value = strdup(json_string_value(v));
-		if (!to->file || !to->value)
-			return ct_no_memory(e);
+		if (ct_add_raw(raw, n_raw, file, json_string_value(v), e) < 0)
+			return -e->no;
 	}
 	return 0;
 }

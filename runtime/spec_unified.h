@@ -11,6 +11,10 @@
 int ct_read_unified(const json_t *value, const char *path, struct cg_limits *limits,
 		    struct ct_raw_limit **raw, size_t *n_raw, struct err *e);
 
+/* One more raw file; the strings are copied. */
+int ct_add_raw(struct ct_raw_limit **raw, size_t *n_raw, const char *file, const char *value,
+	       struct err *e);
+
 /* "0-3,6" into a member of struct cg_limits. */
 int ct_set_cpu_list(char to[128], const char *list, const char *path, struct err *e);
 

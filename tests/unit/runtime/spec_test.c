@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* config.json: what is honoured, and that each thing that is not is refused by its name. */
+#include "tests/unit/runtime/place.h"
+
+#include <sys/mount.h>
+#include <sys/resource.h>
+
+#include "runtime/spec.h"
+
+static const char base[] =
+	"{\"ociVersion\": \"1.2.0\", \"process\": {\"args\": [\"true\"], \"cwd\": \"/\"},"
+	"\"root\": {\"path\": \"rootfs\"}, \"linux\": {\"namespaces\": [{\"type\": \"mount\"},"
+	"{\"type\": \"pid\"}, {\"type\": \"uts\"}, {\"type\": \"network\"}, {\"type\": \"ipc\"}]}}";
+
+/* The base with a patch over it: objects are merged, all else is replaced; single quotes stand for double ones. */
+static json_t *config(const char *patch)
+{
+	json_t *j = json_loads(base, 0, NULL), *over;
+	json_error_t why;
+	char *text = strdup(patch);
+
+	assert_non_null(j);
+	for (char *p = text; *p; p++)
+		if (*p == '\'')
+			*p = '"';
+	over = json_loads(text, 0, &why);
+	if (!over)
+		fail_msg("%s: %s", patch, why.text);
+	assert_int_equal(json_object_update_recursive(j, over), 0);
+	json_decref(over);
+	free(text);
+	return j;
+}
+
+static int load(const char *patch, struct ct_spec *spec, struct err *e)
+{
+	auto_json json_t *j = config(patch);
+
+	return ct_spec_from_json(j, "/bundle", spec, e);
+}
+
+static void wanted(const char *patch, struct ct_spec *spec)
+{
+	struct err e = {0};
+
+	if (load(patch, spec, &e) < 0)
+		fail_msg("%s: %s", patch, e.text);
+}
+
+static void the_least(void **state)
+{
+	auto_spec struct ct_spec s = {0};
+
+	(void)state;
+	wanted("{}", &s);
+	assert_string_equal(s.bundle, "/bundle");
+	assert_string_equal(s.root_path, "/bundle/rootfs");
+	assert_string_equal(s.process.args[0], "true");
+	assert_null(s.process.args[1]);
+	assert_null(s.process.env[0]);
+	assert_int_equal(s.process.umask, -1);
+	assert_false(s.process.has_caps);
+	assert_true(s.own[CT_NS_MOUNT] && s.own[CT_NS_PID] && !s.own[CT_NS_USER]);
+	assert_int_equal(s.stop_signal, SIGTERM);
+	assert_int_equal(s.stop_timeout_s, 10);
+	assert_null(s.masked[0]);
+	assert_null(s.cgroup);
+	assert_null(s.seccomp);
+}
+
+static void a_process(void **state)
+{
+	auto_spec struct ct_spec s = {0};
+	const struct ct_process *p = &s.process;
+
+	(void)state;
+	wanted("{'process': {'terminal': true, 'consoleSize': {'height': 25, 'width': 80}, 'args': ['a', 'b'],"
+	       "'env': ['A=b', 'C='], 'cwd': '/x', 'noNewPrivileges': true, 'oomScoreAdj': -5,"
+	       "'user': {'uid': 1, 'gid': 2, 'umask': 63, 'additionalGids': [3, 4]},"
+	       "'rlimits': [{'type': 'RLIMIT_NOFILE', 'soft': 10, 'hard': 20}],"
+	       "'capabilities': {'bounding': ['CAP_KILL', 'CAP_CHOWN', 'CAP_NO_SUCH'], 'permitted': ['CAP_KILL'],"
+	       "'effective': ['CAP_KILL'], 'inheritable': [], 'ambient': ['CAP_KILL']}}}",
+	       &s);
+	assert_true(p->terminal && p->no_new_privs && p->has_oom_score_adj && p->has_caps);
+	assert_int_equal(p->rows, 25);
+	assert_int_equal(p->cols, 80);
+	assert_string_equal(p->args[1], "b");
+	assert_string_equal(p->env[1], "C=");
+	assert_string_equal(p->cwd, "/x");
+	assert_int_equal(p->uid, 1);
+	assert_int_equal(p->gid, 2);
+	assert_int_equal(p->umask, 077);
+	assert_int_equal(p->n_groups, 2);
+	assert_int_equal(p->groups[1], 4);
+	assert_int_equal(p->oom_score_adj, -5);
+	assert_int_equal(p->n_rlimits, 1);
+	assert_int_equal(p->rlimits[0].resource, RLIMIT_NOFILE);
+	assert_int_equal(p->rlimits[0].hard, 20);
+	assert_int_equal(p->caps.bounding, 1 << 0 | 1 << 5);
+	assert_int_equal(p->caps.effective, 1 << 5);
+	/* Not inheritable, so the kernel would refuse it. */
+	assert_int_equal(p->caps.ambient, 0);
+}
+
+static void namespaces_and_maps(void **state)
+{
+	auto_spec struct ct_spec s = {0};
+
+	(void)state;
+	wanted("{'hostname': 'h', 'domainname': 'd', 'linux': {'namespaces': [{'type': 'user'}, {'type': 'mount'},"
+	       "{'type': 'network', 'path': '/proc/1/ns/net'}, {'type': 'uts'}, {'type': 'time'}, {'type': 'cgroup'}],"
+	       "'uidMappings': [{'containerID': 0, 'hostID': 1000, 'size': 10}, {'containerID': 10, 'hostID': 5, 'size': 1}],"
+	       "'gidMappings': [{'containerID': 0, 'hostID': 2000, 'size': 10}],"
+	       "'timeOffsets': {'monotonic': {'secs': -7, 'nanosecs': 5}}}}",
+	       &s);
+	assert_true(s.own[CT_NS_USER] && s.own[CT_NS_TIME] && s.own[CT_NS_CGROUP]);
+	assert_true(!s.own[CT_NS_NETWORK] && !s.own[CT_NS_PID] && !s.join[CT_NS_PID]);
+	assert_string_equal(s.join[CT_NS_NETWORK], "/proc/1/ns/net");
+	assert_int_equal(s.n_uids, 2);
+	assert_int_equal(s.uids[1].outside, 5);
+	assert_int_equal(s.gids[0].count, 10);
+	assert_true(s.has_time_monotonic && !s.has_time_boottime);
+	assert_int_equal(s.time_monotonic.secs, -7);
+	assert_string_equal(s.hostname, "h");
+	assert_string_equal(s.domainname, "d");
+}
+
+static void mounts(void **state)
+{
+	auto_spec struct ct_spec s = {0};
+
+	(void)state;
+	wanted("{'mounts': [{'destination': '/proc', 'type': 'proc', 'source': 'proc'},"
+	       "{'destination': 'rel', 'type': 'bind', 'source': 'data', 'options': ['rbind', 'ro', 'rshared']},"
+	       "{'destination': '/t', 'type': 'tmpfs', 'source': 'x', 'options': ['size=1k', 'nosuid', 'mode=700']}]}",
+	       &s);
+	assert_int_equal(s.n_mounts, 3);
+	assert_string_equal(s.mounts[0].fstype, "proc");
+	assert_string_equal(s.mounts[1].target, "/rel");
+	assert_string_equal(s.mounts[1].source, "/bundle/data");
+	assert_true(s.mounts[1].bind && s.mounts[1].recursive);
+	assert_int_equal(s.mounts[1].propagation, MS_SHARED | MS_REC);
+	assert_string_equal(s.mounts[2].data, "size=1k,mode=700");
+}
+
+static void resources(void **state)
+{
+	auto_spec struct ct_spec s = {0};
+	const struct cg_limits *l = &s.limits;
+
+	(void)state;
+	wanted("{'linux': {'cgroupsPath': '/a/b/', 'resources': {'memory': {'limit': 1048576, 'reservation': 4096, 'swap': 3145728},"
+	       "'cpu': {'shares': 1024, 'quota': 150000, 'period': 100000, 'cpus': '0-1', 'mems': '0', 'burst': 77, 'idle': 1},"
+	       "'pids': {'limit': 9}, 'blockIO': {'weight': 50, 'throttleReadBpsDevice': [{'major': 8, 'minor': 0, 'rate': 600}]},"
+	       "'hugepageLimits': [{'pageSize': '2MB', 'limit': 4194304}],"
+	       "'devices': [{'allow': true, 'type': 'c', 'major': 1, 'minor': 2}, {'allow': false},"
+	       "{'allow': true, 'type': 'c', 'major': 10, 'minor': 229, 'access': 'rw'}],"
+	       "'unified': {'memory.high': '524288', 'memory.oom.group': '1'}}}}",
+	       &s);
+	assert_string_equal(s.cgroup, "a/b");
+	assert_int_equal(l->value[CG_LIMIT_MEM_MAX], 1048576);
+	assert_int_equal(l->value[CG_LIMIT_MEM_LOW], 4096);
+	assert_int_equal(l->value[CG_LIMIT_SWAP_MAX], 2097152);
+	assert_int_equal(l->value[CG_LIMIT_MEM_HIGH], 524288);
+	assert_int_equal(l->value[CG_LIMIT_CPU_QUOTA], 1500);
+	assert_int_equal(l->value[CG_LIMIT_CPU_WEIGHT], 39);
+	assert_int_equal(l->value[CG_LIMIT_PIDS_MAX], 9);
+	assert_int_equal(l->value[CG_LIMIT_IO_WEIGHT], 50);
+	assert_string_equal(l->cpus, "0-1");
+	assert_int_equal(l->io_count, 1);
+	assert_int_equal(l->io[0].rbps, 600);
+	assert_int_equal(s.n_raw_limits, 4);
+	assert_string_equal(s.raw_limits[0].file, "cpu.max.burst");
+	assert_string_equal(s.raw_limits[0].value, "77");
+	assert_string_equal(s.raw_limits[1].file, "cpu.idle");
+	assert_string_equal(s.raw_limits[2].file, "hugetlb.2MB.max");
+	assert_string_equal(s.raw_limits[3].file, "memory.oom.group");
+	/* What stood before "deny everything" is taken back by it. */
+	assert_int_equal(s.n_device_rules, 1);
+	assert_int_equal(s.device_rules[0].major, 10);
+	assert_true(s.device_rules[0].r && s.device_rules[0].w && !s.device_rules[0].m);
+}
+
+/* As Kubernetes, Podman and Docker write what they do not want. */
+static void resources_not_given(void **state)
+{
+	auto_spec struct ct_spec s = {0};
+
+	(void)state;
+	wanted("{'linux': {'cgroupsPath': '', 'resources': {'memory': {'limit': 0, 'swap': 0, 'kernel': 0, 'disableOOMKiller': false},"
+	       "'cpu': {'shares': 0, 'quota': 0, 'period': 100000, 'realtimeRuntime': 0, 'cpus': '', 'mems': ''},"
+	       "'pids': {'limit': 0}, 'blockIO': {'weight': 0, 'leafWeight': 0}, 'network': {}, 'rdma': {}, 'hugepageLimits': []}},"
+	       "'hooks': {'prestart': []}, 'process': {'apparmorProfile': '', 'selinuxLabel': ''}}",
+	       &s);
+	for (int i = 0; i < CG_LIMIT_COUNT; i++)
+		assert_false(s.limits.set[i]);
+	assert_null(s.cgroup);
+}
+
+static void paths_devices_and_settings(void **state)
+{
+	auto_spec struct ct_spec s = {0};
+
+	(void)state;
+	wanted("{'root': {'path': '/r', 'readonly': true}, 'linux': {'maskedPaths': ['/m'], 'readonlyPaths': ['/ro', '/ro2'],"
+	       "'rootfsPropagation': 'slave', 'sysctl': {'net.ipv4.ip_forward': '1'}, 'personality': {'domain': 'LINUX32'},"
+	       "'devices': [{'path': '/dev/fuse', 'type': 'u', 'major': 10, 'minor': 229, 'fileMode': 432, 'uid': 1, 'gid': 2}],"
+	       "'seccomp': {'defaultAction': 'SCMP_ACT_ALLOW'}}}",
+	       &s);
+	assert_string_equal(s.root_path, "/r");
+	assert_true(s.root_readonly);
+	assert_int_equal(s.n_masked, 1);
+	assert_int_equal(s.n_readonly, 2);
+	assert_int_equal(s.propagation, MS_SLAVE);
+	assert_string_equal(s.sysctls[0].key, "net.ipv4.ip_forward");
+	assert_string_equal(s.personality, "LINUX32");
+	assert_int_equal(s.devices[0].type, 'c');
+	assert_int_equal(s.devices[0].mode, 0660);
+	assert_non_null(s.seccomp);
+}
+
+static void annotations(void **state)
+{
+	auto_spec struct ct_spec s = {0};
+
+	(void)state;
+	wanted("{'root': {}, 'annotations': {'other': 'x', 'skep.rootfs.lower': '/a:/b', 'skep.rootfs.upper': '/u',"
+	       "'skep.rootfs.work': '/w', 'skep.seccomp': 'default', 'skep.nesting': 'true', 'skep.stop.signal': 'SIGINT',"
+	       "'skep.stop.timeout': '3'}}",
+	       &s);
+	assert_int_equal(s.n_lower, 2);
+	assert_string_equal(s.lower[1], "/b");
+	assert_string_equal(s.upper, "/u");
+	assert_true(s.seccomp_profile && s.nesting);
+	assert_int_equal(s.stop_signal, SIGINT);
+	assert_int_equal(s.stop_timeout_s, 3);
+	assert_int_equal(json_object_size(s.annotations), 8);
+}
+
+/* runtime-spec, "Extensibility": "Runtimes MUST ignore unknown properties". */
+static void unknown_members_are_ignored(void **state)
+{
+	auto_spec struct ct_spec s = {0};
+
+	(void)state;
+	wanted("{'x': 1, 'process': {'x': {}}, 'linux': {'x': [1]}, 'root': {'x': true}}", &s);
+}
+
+#define MAPS                                                               \
+	"'uidMappings': [{'containerID': 0, 'hostID': 1000, 'size': 10}]," \
+	"'gidMappings': [{'containerID': 0, 'hostID': 1000, 'size': 10}]"
+#define USERNS	   "'namespaces': [{'type': 'mount'}, {'type': 'user'}], " MAPS
+#define LINUX(x)   "{'linux': {" x "}}"
+#define PROCESS(x) "{'process': {" x "}}"
+#define LIMITS(x)  "{'linux': {'resources': {" x "}}}"
+
+static const struct bad {
+	const char *patch, *names; /* what the message must say */
+} bads[] = {
+	{"{'ociVersion': '2.0.0'}", "ociVersion: "},
+	{"{'ociVersion': 1}", "ociVersion: must be a string"},
+	{"{'ociVersion': null}", "ociVersion: is missing"},
+	{"{'root': null}", "root.path: is missing"},
+	{"{'root': {'path': ''}}", "root.path: "},
+	{"{'root': {'readonly': 1}}", "root.readonly: "},
+	{"{'root': []}", "root: must be an object"},
+	{"{'hostname': 'a b'}", "hostname: "},
+	{"{'hostname': 'x', 'linux': {'namespaces': [{'type': 'mount'}]}}", "hostname: "},
+	{"{'domainname': 'a/b'}", "domainname: "},
+	{"{'hooks': {'prestart': [{'path': '/x'}]}}", "hooks: is not implemented"},
+	{"{'hooks': {'poststop': [{'path': '/x'}]}}", "hooks: is not implemented"},
+	{"{'windows': {'layerFolders': ['x']}}", "windows: "},
+	{"{'solaris': {'milestone': 'x'}}", "solaris: "},
+	{"{'vm': {'kernel': {'path': '/x'}}}", "vm: "},
+	{"{'zos': {'x': 1}}", "zos: "},
+	{"{'annotations': {'a': 1}}", "annotations: 'a'"},
+	{"{'annotations': {'skep.secomp': 'default'}}", "annotations: 'skep.secomp'"},
+	{"{'annotations': {'skep.seccomp': 'mine'}}", "skep.seccomp: "},
+	{"{'annotations': {'skep.rootfs.lower': '/a'}}", "skep.rootfs.lower"},
+	{"{'annotations': {'skep.rootfs.lower': 'a'}}", "skep.rootfs.lower: "},
+	{"{'annotations': {'skep.stop.signal': 'SIGX'}}", "skep.stop.signal"},
+	{"{'annotations': {'skep.stop.timeout': '-1'}}", "skep.stop.timeout"},
+	{"{'annotations': {'skep.nesting': '1'}}", "skep.nesting: "},
+
+	{"{'process': null}", "process: is missing"},
+	{PROCESS("'args': []"), "process: args"},
+	{PROCESS("'args': ['']"), "process: args"},
+	{PROCESS("'args': [1]"), "process.args[0]: must be a string"},
+	{PROCESS("'args': 'true'"), "process.args: must be an array"},
+	{PROCESS("'cwd': 'x'"), "process: cwd"},
+	{PROCESS("'cwd': null"), "process: cwd"},
+	{PROCESS("'env': ['A']"), "process.env: "},
+	{PROCESS("'env': ['=a']"), "process.env: "},
+	{PROCESS("'terminal': 'yes'"), "process.terminal: "},
+	{PROCESS("'consoleSize': {'height': 70000, 'width': 1}"), "process.consoleSize: "},
+	{PROCESS("'user': {'uid': -1}"), "process.user.uid: "},
+	{PROCESS("'user': {'uid': 4294967295}"), "process.user.uid: "},
+	{PROCESS("'user': {'gid': 'x'}"), "process.user.gid: "},
+	{PROCESS("'user': {'umask': 512}"), "process.user.umask: "},
+	{PROCESS("'user': {'additionalGids': [1, -1]}"), "process.user.additionalGids[1]: "},
+	{PROCESS("'oomScoreAdj': 1001"), "process.oomScoreAdj: "},
+	{PROCESS("'rlimits': [{'type': 'RLIMIT_X', 'soft': 1, 'hard': 1}]"),
+	 "process.rlimits[0].type"},
+	{PROCESS("'rlimits': [{'type': 'RLIMIT_CPU', 'soft': 2, 'hard': 1}]"),
+	 "process.rlimits[0]: "},
+	{PROCESS("'rlimits': [{'type': 'RLIMIT_CPU', 'soft': 2}]"), "process.rlimits[0]: "},
+	{PROCESS("'rlimits': [{'type': 'RLIMIT_CPU', 'soft': 1, 'hard': 1},"
+		 "{'type': 'RLIMIT_CPU', 'soft': 1, 'hard': 1}]"),
+	 "process.rlimits: "},
+	{PROCESS("'capabilities': {'bounding': [1]}"), "process.capabilities.bounding[0]: "},
+	{PROCESS("'capabilities': {'effective': ['CAP_KILL']}"), "process.capabilities"},
+	{PROCESS("'apparmorProfile': 'x'"), "process.apparmorProfile: is not implemented"},
+	{PROCESS("'selinuxLabel': 'x'"), "process.selinuxLabel: is not implemented"},
+	{PROCESS("'scheduler': {'policy': 'SCHED_BATCH'}"),
+	 "process.scheduler: is not implemented"},
+	{PROCESS("'ioPriority': {'class': 'IOPRIO_CLASS_IDLE'}"), "process.ioPriority: is not"},
+	{PROCESS("'execCPUAffinity': {'initial': '0'}"), "process.execCPUAffinity: is not"},
+	{PROCESS("'commandLine': 'x'"), "process.commandLine: is not implemented"},
+
+	{"{'mounts': [{'type': 'tmpfs'}]}", "mounts[0]: destination"},
+	{"{'mounts': [{'destination': '/x'}]}", "mounts[0]: type"},
+	{"{'mounts': [{'destination': '/x', 'type': 'bind'}]}", "mounts[0]: "},
+	{"{'mounts': [{'destination': '/x', 'type': 'tmpfs', 'options': [1]}]}",
+	 "mounts[0].options"},
+	{"{'mounts': [{'destination': '/x', 'type': 'tmpfs', 'options': ['idmap']}]}",
+	 "mounts[0]: "},
+	{"{'mounts': [{'destination': '/x', 'type': 'proc', 'options': ['tmpcopyup']}]}",
+	 "mounts[0]: "},
+	{"{'mounts': [{'destination': '/x', 'type': 'bind', 'source': '/y', 'uidMappings': [{'containerID': 0,"
+	 "'hostID': 1, 'size': 1}]}]}",
+	 "mounts[0].uidMappings: is not implemented"},
+	{"{'mounts': {}}", "mounts: must be an array"},
+
+	{"{'linux': null}", "linux: is missing"},
+	{LINUX("'namespaces': []"), "linux.namespaces: a new mount namespace"},
+	{LINUX("'namespaces': [{'type': 'mount'}, {'type': 'mount'}]"), "linux.namespaces[1]: "},
+	{LINUX("'namespaces': [{'type': 'mount'}, {'type': 'nope'}]"), "linux.namespaces[1]: "},
+	{LINUX("'namespaces': [{'type': 'mount'}, {'path': '/x'}]"), "linux.namespaces[1]: "},
+	{LINUX("'namespaces': [{'type': 'mount'}, {'type': 'pid', 'path': 'x'}]"),
+	 "linux.namespaces[1]: "},
+	{LINUX("'namespaces': [{'type': 'mount', 'path': '/x'}]"), "join a mount namespace"},
+	{LINUX("'namespaces': [{'type': 'mount'}, {'type': 'user', 'path': '/x'}]"),
+	 "join a user namespace"},
+	{LINUX("'namespaces': [{'type': 'mount'}, {'type': 'cgroup', 'path': '/x'}]"),
+	 "join a cgroup"},
+	{LINUX("'namespaces': [{'type': 'mount'}, {'type': 'time', 'path': '/x'}]"),
+	 "join a time namespace"},
+	{LINUX("'namespaces': [{'type': 'mount'}, {'type': 'user'}]"), "uidMappings"},
+	{LINUX(MAPS), "linux.uidMappings: "},
+	{LINUX(USERNS ", 'uidMappings': [{'containerID': 0, 'hostID': 1}]"),
+	 "linux.uidMappings[0]: size"},
+	{LINUX(USERNS ", 'uidMappings': [{'containerID': 1, 'hostID': 1, 'size': 5}]"),
+	 "linux.uidMappings"},
+	{LINUX(USERNS ", 'gidMappings': [{'containerID': 0, 'hostID': 1, 'size': 4294967296}]"),
+	 "linux.gidMappings[0].size: "},
+	{"{'process': {'user': {'uid': 10}}, 'linux': {" USERNS "}}", "process.user.uid: "},
+	{"{'process': {'user': {'gid': 10}}, 'linux': {" USERNS "}}", "process.user.gid: "},
+	{"{'process': {'user': {'additionalGids': [10]}}, 'linux': {" USERNS "}}",
+	 "process.user.additionalGids: "},
+	{LINUX("'timeOffsets': {'boottime': {'secs': 1}}"), "linux.timeOffsets: "},
+	{LINUX("'devices': [{'path': 'x', 'type': 'c', 'major': 1, 'minor': 1}]"),
+	 "linux.devices[0]: "},
+	{LINUX("'devices': [{'path': '/x', 'type': 'x'}]"), "linux.devices[0]: "},
+	{LINUX("'devices': [{'path': '/x', 'type': 'c'}]"), "linux.devices[0]: "},
+	{LINUX("'devices': [{'path': '/x', 'type': 'c', 'major': 4096, 'minor': 0}]"),
+	 "linux.devices[0]: "},
+	{LINUX("'cgroupsPath': '/a/../b'"), "linux.cgroupsPath: "},
+	{LINUX("'cgroupsPath': 'system.slice:skep:x'"), "linux.cgroupsPath: "},
+	{LINUX("'sysctl': {'kernel.panic': '1'}"), "linux.sysctl"},
+	{LINUX("'sysctl': {'net.ipv4.ip_forward': 1}"), "linux.sysctl: "},
+	{LINUX("'rootfsPropagation': 'x'"), "linux.rootfsPropagation: "},
+	{LINUX("'maskedPaths': ['x']"), "linux.maskedPaths: "},
+	{LINUX("'readonlyPaths': [1]"), "linux.readonlyPaths[0]: "},
+	{LINUX("'seccomp': 'x'"), "linux.seccomp: must be an object"},
+	{LINUX("'seccomp': {'defaultAction': 'SCMP_ACT_NOTIFY'}"), "linux.seccomp.defaultAction: "},
+	{LINUX("'seccomp': {'defaultAction': 'SCMP_ACT_ALLOW', 'listenerPath': '/x'}"),
+	 "linux.seccomp.listenerPath: is not implemented"},
+	{LINUX("'seccomp': {'syscalls': [{}, {'action': 'SCMP_ACT_NOTIFY'}]}"),
+	 "linux.seccomp.syscalls[1].action: "},
+	{LINUX("'personality': {'domain': 'X'}"), "linux.personality: "},
+	{LINUX("'personality': {'domain': 'LINUX', 'flags': ['x']}"), "linux.personality.flags: "},
+	{LINUX("'mountLabel': 'x'"), "linux.mountLabel: is not implemented"},
+	{LINUX("'intelRdt': {'closID': 'x'}"), "linux.intelRdt: is not implemented"},
+	{LINUX("'netDevices': {'eth0': {'name': 'x'}}"), "linux.netDevices: is not implemented"},
+	{LINUX("'memoryPolicy': {'mode': 'x'}"), "linux.memoryPolicy: is not implemented"},
+
+	{LIMITS("'memory': {'limit': -2}"), "linux.resources.memory: "},
+	{LIMITS("'memory': {'limit': 1.5}"), "linux.resources.memory.limit: "},
+	{LIMITS("'memory': {'swap': 5}"), "linux.resources.memory: swap"},
+	{LIMITS("'memory': {'limit': 10, 'swap': 5}"), "linux.resources.memory: swap"},
+	{LIMITS("'memory': {'swappiness': 5}"), "linux.resources.memory.swappiness: is not"},
+	{LIMITS("'memory': {'kernel': 5}"), "linux.resources.memory.kernel: is not"},
+	{LIMITS("'memory': {'kernelTCP': 5}"), "linux.resources.memory.kernelTCP: is not"},
+	{LIMITS("'memory': {'disableOOMKiller': true}"),
+	 "linux.resources.memory.disableOOMKiller: is"},
+	{LIMITS("'memory': {'checkBeforeUpdate': true}"),
+	 "linux.resources.memory.checkBeforeUpdate: "},
+	{LIMITS("'cpu': {'quota': -2}"), "linux.resources.cpu: "},
+	{LIMITS("'cpu': {'quota': 1000, 'period': 5}"), "linux.resources.cpu"},
+	{LIMITS("'cpu': {'shares': -1}"), "linux.resources.cpu: shares"},
+	{LIMITS("'cpu': {'cpus': 'a'}"), "linux.resources.cpu: "},
+	{LIMITS("'cpu': {'idle': 2}"), "linux.resources.cpu: idle"},
+	{LIMITS("'cpu': {'burst': -1}"), "linux.resources.cpu: burst"},
+	{LIMITS("'cpu': {'realtimeRuntime': 5}"), "linux.resources.cpu.realtimeRuntime: is not"},
+	{LIMITS("'cpu': {'realtimePeriod': 5}"), "linux.resources.cpu.realtimePeriod: is not"},
+	{LIMITS("'pids': {'limit': 4194305}"), "linux.resources.pids"},
+	{LIMITS("'blockIO': {'weight': 5}"), "linux.resources.blockIO.weight: "},
+	{LIMITS("'blockIO': {'leafWeight': 50}"), "linux.resources.blockIO.leafWeight: is not"},
+	{LIMITS("'blockIO': {'weightDevice': [{'major': 8, 'minor': 0, 'weight': 50}]}"),
+	 "linux.resources.blockIO.weightDevice: is not"},
+	{LIMITS("'blockIO': {'throttleWriteIOPSDevice': [{'major': 8}]}"),
+	 "linux.resources.blockIO.throttleWriteIOPSDevice[0]: "},
+	{LIMITS("'hugepageLimits': [{'pageSize': '2 MB', 'limit': 1}]"),
+	 "linux.resources.hugepageLimits[0]: "},
+	{LIMITS("'hugepageLimits': [{'pageSize': '../2MB', 'limit': 1}]"),
+	 "linux.resources.hugepageLimits[0]: "},
+	{LIMITS("'network': {'classID': 5}"), "linux.resources.network: is not implemented"},
+	{LIMITS("'rdma': {'mlx': {'hcaHandles': 1}}"), "linux.resources.rdma: is not implemented"},
+	{LIMITS("'devices': [{'allow': true, 'type': 'x'}]"), "linux.resources.devices[0]: "},
+	{LIMITS("'devices': [{'allow': true, 'access': 'x'}]"), "linux.resources.devices[0]: "},
+	{LIMITS("'unified': {'cgroup.kill': '1'}"), "linux.resources.unified: "},
+	{LIMITS("'unified': {'../memory.max': '1'}"), "linux.resources.unified: "},
+	{LIMITS("'unified': {'memory.max': 1}"), "linux.resources.unified: "},
+};
+
+static void each_bad_member_is_named(void **state)
+{
+	int failed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bads); i++) {
+		struct ct_spec s;
+		struct err e = {0};
+
+		if (load(bads[i].patch, &s, &e) >= 0) {
+			print_error("accepted: %s\n", bads[i].patch);
+			ct_spec_done(&s);
+			failed++;
+		} else if (!strstr(e.text, bads[i].names) || e.class != ERR_CONFIG) {
+			print_error("%s\n  wants '%s', says '%s' (class %s)\n", bads[i].patch,
+				    bads[i].names, e.text, err_class_to_str(e.class));
+			failed++;
+		}
+	}
+	assert_int_equal(failed, 0);
+}
+
+static void put(const struct place *p, const char *text)
+{
+	auto_fd int dir = open(p->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	ok(file_replace_volatile_at(dir, "config.json", text, strlen(text), 0600, &e));
+}
+
+static void a_bundle(void **state)
+{
+	const struct place *p = *state;
+	auto_spec struct ct_spec s = {0};
+	struct err why = {0};
+
+	assert_true(ct_spec_load(p->state, &s, &why) < 0);
+	assert_int_equal(why.class, ERR_CONFIG);
+	assert_true(why.hint[0]);
+	put(p, base);
+	ok(ct_spec_load(p->state, &s, &e));
+	assert_int_equal(strncmp(s.root_path, p->state, strlen(p->state)), 0);
+	ct_spec_done(&s);
+	put(p, "[]");
+	refused(ct_spec_load(p->state, &s, &e), ERR_CONFIG);
+	put(p, "{\"ociVersion\": \"1.0.0\", \"ociVersion\": \"1.0.0\"}");
+	refused(ct_spec_load(p->state, &s, &e), ERR_CONFIG);
+	refused(ct_spec_load("/nonexistent", &s, &e), ERR_CONFIG);
+}
+
+/* RLIM_INFINITY is over INT64_MAX, and others write it as it is. */
+static void numbers_of_64_bits(void **state)
+{
+	const struct place *p = *state;
+	auto_spec struct ct_spec s = {0};
+	char text[1024];
+	const char *open_brace = strstr(base, "\"args\"");
+
+	snprintf(
+		text, sizeof(text),
+		"%.*s\"rlimits\": [{\"type\": \"RLIMIT_CORE\", \"soft\": 0, \"hard\": 18446744073709551615}], %s",
+		(int)(open_brace - base), base, open_brace);
+	put(p, text);
+	ok(ct_spec_load(p->state, &s, &e));
+	assert_true(s.process.rlimits[0].hard == UINT64_MAX);
+}
+
+static void a_process_alone(void **state)
+{
+	auto_json json_t *good =
+		json_loads("{\"args\": [\"x\"], \"cwd\": \"/\", \"user\": {\"uid\": 5}}", 0, NULL);
+	auto_json json_t *bad =
+		json_loads("{\"args\": [\"x\"], \"cwd\": \"/\", \"env\": 1}", 0, NULL);
+	struct ct_process p;
+
+	(void)state;
+	ok(ct_process_from_json(good, &p, &e));
+	assert_int_equal(p.uid, 5);
+	ct_process_done(&p);
+	refused(ct_process_from_json(bad, &p, &e), ERR_CONFIG);
+}
+
+static void resources_alone(void **state)
+{
+	auto_json json_t *good = json_loads(
+		"{\"pids\": {\"limit\": 5}, \"unified\": {\"memory.oom.group\": \"1\"}}", 0, NULL);
+	auto_json json_t *bad = json_loads("{\"devices\": [{\"allow\": true}]}", 0, NULL);
+	struct ct_raw_limit *raw;
+	struct cg_limits limits;
+	size_t n;
+
+	(void)state;
+	ok(ct_resources_from_json(good, &limits, &raw, &n, &e));
+	assert_int_equal(limits.value[CG_LIMIT_PIDS_MAX], 5);
+	assert_int_equal(n, 1);
+	ct_raw_limits_done(raw, n);
+	refused(ct_resources_from_json(bad, &limits, &raw, &n, &e), ERR_CONFIG);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_least),
+		cmocka_unit_test(a_process),
+		cmocka_unit_test(namespaces_and_maps),
+		cmocka_unit_test(mounts),
+		cmocka_unit_test(resources),
+		cmocka_unit_test(resources_not_given),
+		cmocka_unit_test(paths_devices_and_settings),
+		cmocka_unit_test(annotations),
+		cmocka_unit_test(unknown_members_are_ignored),
+		cmocka_unit_test(each_bad_member_is_named),
+		cmocka_unit_test_setup_teardown(a_bundle, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(numbers_of_64_bits, place_setup, place_teardown),
+		cmocka_unit_test(a_process_alone),
+		cmocka_unit_test(resources_alone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
