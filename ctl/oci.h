@@ -42,6 +42,9 @@ int ctl_oci_log_open(const struct ctl_line *line, struct err *e);
 /* Prints e to standard error and to the log. Returns the exit code. */
 int ctl_oci_report(const struct ctl_line *line, const struct err *e);
 
+/* Refuses what the global options ask for and is not there. */
+int ctl_oci_judge_globals(const struct ctl_line *line, struct err *e);
+
 /* The state root; the directory below it for compiled filters (the caller's; -EBADF if there can be none). */
 const char *ctl_oci_root(const struct ctl_line *line);
 int ctl_oci_cache(const struct ctl_line *line);

@@ -50,6 +50,15 @@ static int run_resume(struct ctl_line *line, struct err *e)
 	return ctl_oci_open(line, "resume", &ct, e) < 0 ? -e->no : ct_resume(&ct, e);
 }
 
+/* One that has not been started has nothing to lose: runc and crun delete it, and containerd counts on it. */
+static bool is_created(const struct ct *ct)
+{
+	enum ct_status status;
+	struct err ignored = {0};
+
+	return ct_status(ct, &status, &ignored) >= 0 && status == CT_CREATED;
+}
+
 /* With --force one that is not there is deleted already. */
 static int run_delete(struct ctl_line *line, struct err *e)
 {
@@ -63,7 +72,7 @@ static int run_delete(struct ctl_line *line, struct err *e)
 		}
 		return -e->no;
 	}
-	return ct_delete(&ct, force, e);
+	return ct_delete(&ct, force || is_created(&ct), e);
 }
 
 static const struct ctl_option kill_options[] = {
@@ -113,7 +122,7 @@ const struct ctl_command ctl_oci_resume = {
 const struct ctl_command ctl_oci_delete = {
 	.name = "delete",
 	.words = "ID",
-	.summary = "remove a stopped container and all that it has on the host",
+	.summary = "remove a container that does not run, and all that it has on the host",
 	.examples = {"skep delete web", "skep delete --force web"},
 	.tables = delete_tables,
 	.least = 1,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/file.h"
@@ -19,6 +20,7 @@ static const struct ctl_option globals[] = {
 	{.name = "log-format", .arg = "FORMAT", .help = "of that file: text or json"},
 	{.name = "debug", .help = "say all that is done, with the time of each step"},
 	{.name = "cgroup-manager", .arg = "HOW", .help = "cgroupfs, the only one there is"},
+	{.name = "systemd-cgroup", .help = "not implemented: cgroupfs is the manager"},
 	{.name = "rootless", .arg = "BOOL", .help = "auto or false: skep needs root"},
 	{.name = "version", .letter = 'v', .help = "print the version"},
 	{0},
@@ -36,6 +38,24 @@ const struct ctl_front ctl_oci = {
 	.global = globals,
 	.commands = commands,
 };
+
+int ctl_oci_judge_globals(const struct ctl_line *line, struct err *e)
+{
+	const char *manager = ctl_value(line, "cgroup-manager");
+	const char *rootless = ctl_value(line, "rootless");
+
+	if (ctl_flag(line, "systemd-cgroup") || (manager && strcmp(manager, "cgroupfs") != 0)) {
+		err_set(e, EOPNOTSUPP,
+			"control groups made by systemd, or none, are not implemented");
+		err_hint(e, "let the caller use cgroupfs (podman --cgroup-manager=cgroupfs)");
+		return err_class(e, ERR_UNSUPPORTED);
+	}
+	if (rootless && strcmp(rootless, "auto") != 0 && strcmp(rootless, "false") != 0) {
+		err_set(e, EOPNOTSUPP, "--rootless=%.20s is not implemented", rootless);
+		return err_class(e, ERR_UNSUPPORTED);
+	}
+	return 0;
+}
 
 const char *ctl_oci_root(const struct ctl_line *line)
 {

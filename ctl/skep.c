@@ -46,6 +46,8 @@ static int run(struct ctl_line *line, int argc, char **argv, struct err *e)
 	if (line->help)
 		return help(line, e);
 	r = ctl_oci_log_open(line, e);
+	if (r >= 0)
+		r = ctl_oci_judge_globals(line, e);
 	return r < 0 ? r : line->command->run(line, e);
 }
 

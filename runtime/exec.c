@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +28,10 @@
 #include "ns/self.h"
 #include "ns/user.h"
 #include "runtime/program.h"
+
+/* The container may hold a process on its way: a working directory on a FUSE of its own, a memory limit without a killer. We hold its lock. */
+#define PATIENCE_S 30
+#define REAP_MS	   2000
 
 /*
  * X(NAME, "name"): host and middle process, then host and program, over one socket.
@@ -307,16 +313,18 @@ static int limit_middle(struct entry *en, struct err *e)
 	return 0;
 }
 
-static void reap(pid_t pid)
+/* One that the v1 freezer holds does not die before it thaws: then it is the reaper's of whoever outlives us. */
+static void reap(pid_t pid, int pidfd)
 {
+	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
 	siginfo_t info;
 
 	if (pid <= 0)
 		return;
 	kill(pid, SIGKILL); /* our child, not reaped yet: the number is its own */
-	/* __WALL: by CLONE_PARENT it has the exit signal of who cloned it, whatever that is. */
-	while (waitid(P_PID, (id_t)pid, &info, WEXITED | __WALL) < 0 && errno == EINTR)
+	while (poll(&ended, 1, REAP_MS) < 0 && errno == EINTR)
 		;
+	(void)waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG);
 }
 
 static int talk(struct entry *en, struct ct_executed *out, struct err *e)
@@ -344,7 +352,18 @@ static int talk(struct entry *en, struct ct_executed *out, struct err *e)
 	do
 		n = recv(en->sync.fd, &byte, 1, MSG_PEEK);
 	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(e, "wait for the program");
 	return n > 0 ? sync_expect(&en->sync, STEP_EXEC, SYNC_ERROR, NULL, NULL, e) : 0;
+}
+
+static int be_patient(int sock, struct err *e)
+{
+	const struct timeval most = {.tv_sec = PATIENCE_S};
+
+	if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most)) < 0)
+		return err_sys(e, "bound the wait for the new process");
+	return 0;
 }
 
 /* When our send fails because they failed first, or they died without a word: what they had to say is the first cause. */
@@ -352,6 +371,10 @@ static void prefer_their_words(struct entry *en, const struct ct *ct, struct err
 {
 	struct err theirs = {0};
 
+	if (e->no == EAGAIN)
+		err_hint(e,
+			 "something in container %s holds it: see its memory limit and its mounts",
+			 ct->s.id);
 	if (e->no != EPIPE && e->no != ECONNRESET)
 		return;
 	if (sync_expect(&en->sync, STEP_EXEC, SYNC_ERROR, NULL, NULL, &theirs) < 0 &&
@@ -384,10 +407,12 @@ static int enter(struct entry *en, const struct ct *ct, struct ct_executed *out,
 		r = clone_middle(en, &cg, &middle, e);
 	if (r < 0)
 		return r;
-	r = talk(en, out, e);
+	r = be_patient(en->sync.fd, e);
+	if (r >= 0)
+		r = talk(en, out, e);
 	if (r < 0)
 		prefer_their_words(en, ct, e);
-	reap(en->middle);
+	reap(en->middle, middle);
 	return r < 0 ? -e->no : 0;
 }
 
@@ -443,7 +468,7 @@ int ct_exec(const struct ct *ct, const struct ct_exec *how, struct ct_executed *
 
 void ct_exec_kill(struct ct_executed *run)
 {
-	reap(run->pid);
+	reap(run->pid, run->pidfd);
 	run->pid = 0;
 }
 

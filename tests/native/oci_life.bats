@@ -138,7 +138,6 @@ teardown() { oci_teardown; }
 	oci create --bundle "$BUNDLE" "$ID"
 	fails_with 1 exists oci create --bundle "$BUNDLE" "$ID"
 	oci_is "$ID" created
-	fails_with 1 'not stopped' oci delete "$ID"
 	oci start "$ID"
 	fails_with 1 'is running' oci start "$ID"
 	fails_with 1 'is running' oci delete "$ID"
@@ -150,6 +149,13 @@ teardown() { oci_teardown; }
 	oci delete "$ID"
 	fails_with 1 'does not exist' oci delete "$ID"
 	oci delete --force "$ID"
+	oci_gone "$ID"
+}
+
+@test "delete of one that has not been started" {
+	bundle '.process.args = ["sleep", "1000"]'
+	oci create --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	oci delete "$ID"
 	oci_gone "$ID"
 }
 
@@ -230,6 +236,9 @@ teardown() { oci_teardown; }
 	fails_with 1 'run needs' oci run
 	oci --help | grep -q create
 	oci run --help | grep -q -- --console-socket
+	fails_with 1 'made by systemd' oci --systemd-cgroup list
+	fails_with 1 'made by systemd' oci --cgroup-manager systemd list
+	fails_with 1 'rootless' oci --rootless true list
 	[[ $(oci --version) == "skep version "* ]]
 }
 
