@@ -200,6 +200,7 @@ int cr_criu_start(struct cr_criu *c, const struct cr_hook *hook, pid_t *pid, str
 	*pid = sys_clone3(&args);
 	if (*pid == 0)
 		become(c, hook, report[1]);
+	c->pid = *pid;
 	close(report[1]);
 	if (*pid < 0) {
 		close(report[0]);
@@ -242,6 +243,20 @@ static int watch(struct cr_hook *hook, int pidfd, struct err *e)
 	}
 }
 
+/*
+ * Its helpers (it forks some to try out the kernel, one of which stops itself under ptrace) outlive a criu that is killed, and with them the locks that they
+ * inherited. All are of its process group, whose number is its own as long as it is not reaped. Restored tasks have groups of their own.
+ */
+static void end_helpers(const struct cr_criu *c, int pidfd)
+{
+	siginfo_t info = {0};
+
+	if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOWAIT) < 0)
+		return;
+	if (info.si_code != CLD_EXITED || info.si_status)
+		kill(-c->pid, SIGKILL);
+}
+
 int cr_criu_wait(struct cr_criu *c, struct cr_hook *hook, int pidfd, struct err *e)
 {
 	struct err callback = {0};
@@ -252,6 +267,8 @@ int cr_criu_wait(struct cr_criu *c, struct cr_hook *hook, int pidfd, struct err 
 	r = watch(hook, pidfd, e);
 	if (hook)
 		hook->failed = NULL;
+	if (r >= 0)
+		end_helpers(c, pidfd);
 	status = r < 0 ? r : proc_wait(pidfd, -1, e);
 	if (status < 0)
 		return status;

@@ -31,6 +31,7 @@ struct cr_criu {
 	unsigned pass_count;
 	int images; /* directory of the images and of the log; borrowed */
 	char log[32];
+	pid_t pid;   /* once started; also the number of its session and process group */
 	bool failed; /* a cr_criu_add() had no room or memory: cr_criu_run() says so */
 	/* I am criu's process, right before execve: what only it is to have (a mount namespace). May be NULL. Its err becomes that of cr_criu_start(). */
 	int (*prepare)(void *arg, struct err *e);
