@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -20,8 +21,12 @@
 #include "checkpoint/dump.h"
 #include "checkpoint/restore.h"
 #include "net/netns.h"
+#include "ns/fds.h"
 #include "runtime/container.h"
 #include "runtime/guardian.h"
+
+/* Images of a resumed one, on their way out. */
+#define GONE_DIR CT_CHECKPOINT_DIR ".gone"
 
 #define MARKER_PATH CT_CHECKPOINT_DIR "/" CT_CHECKPOINT_MARKER
 
@@ -50,8 +55,12 @@ int cr_checkpoint_drop(struct ct_system *s, struct err *e)
 	auto_fd int images =
 		openat(s->dir, CT_CHECKPOINT_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
+	if (images < 0 && errno != ENOENT)
+		return err_sys(e, "open the checkpoint");
+	if (file_remove_tree_at(s->dir, GONE_DIR, e) < 0)
+		return -e->no;
 	if (images < 0)
-		return errno == ENOENT ? 0 : err_sys(e, "open the checkpoint");
+		return 0;
 	if (remove_marker(images, e) < 0)
 		return -e->no;
 	return file_remove_tree_at(s->dir, CT_CHECKPOINT_DIR, e);
@@ -140,7 +149,8 @@ static int commit(void *arg, struct err *e)
 	if (!s->how->unflushed)
 		return write_marker(s->images, e);
 	r = fault_at("suspend.marker", e);
-	return r < 0 ? r : file_replace_volatile_at(s->images, CT_CHECKPOINT_MARKER, "1\n", 2, 0600, e);
+	return r < 0 ? r
+		     : file_replace_volatile_at(s->images, CT_CHECKPOINT_MARKER, "1\n", 2, 0600, e);
 }
 
 static bool is_log(const char *name)
@@ -313,6 +323,37 @@ static void announce(struct ct_system *s, pid_t init)
 		log_info("announce %s: %s", s->d.name, quiet.text);
 }
 
+/*
+ * The images are dead files by now. To remove them can take longer than the resume took (ext4 with discard: 200 ms for 180 MB), so nobody waits for it: a
+ * grandchild does it, under another name, which the next suspend or destroy removes if we are killed.
+ */
+static void drop_behind(struct ct_system *s)
+{
+	struct err quiet = {0};
+	pid_t child;
+
+	if (fault_at("resume.drop", &quiet) < 0 ||
+	    file_remove_tree_at(s->dir, GONE_DIR, &quiet) < 0 ||
+	    renameat(s->dir, CT_CHECKPOINT_DIR, s->dir, GONE_DIR) < 0) {
+		log_warn("the images of %s are still there: %s", s->d.name,
+			 quiet.no ? quiet.text : strerror(errno));
+		return;
+	}
+	fflush(NULL);
+	child = fork();
+	if (child == 0) {
+		if (fork() == 0 && setsid() > 0 &&
+		    ns_fds_close_others((int[]){s->dir}, 1, &quiet) >= 0) {
+			for (int fd = 0; fd < 3; fd++)
+				close(fd); /* who reads our caller's output waits for its end */
+			(void)file_remove_tree_at(s->dir, GONE_DIR, &quiet);
+		}
+		_exit(0);
+	}
+	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
 int cr_resume_when(struct ct_system *s, const struct cr_resume_last *last, struct err *e)
 {
 	auto_fd int images =
@@ -325,7 +366,6 @@ int cr_resume_when(struct ct_system *s, const struct cr_resume_last *last, struc
 					.no_way_back = true,
 					.keep = keep,
 					.n_keep = 1};
-	struct err quiet = {0};
 	pid_t init = 0;
 	int r = check_stopped(s, e);
 
@@ -351,8 +391,7 @@ int cr_resume_when(struct ct_system *s, const struct cr_resume_last *last, struc
 	if (last && last->runs)
 		last->runs(last->arg);
 	announce(s, init);
-	if (fault_at("resume.drop", &quiet) < 0 || cr_checkpoint_drop(s, &quiet) < 0)
-		log_warn("remove the images of %s: %s", s->d.name, quiet.text);
+	drop_behind(s);
 	return 0;
 }
 
