@@ -215,21 +215,6 @@ static void delete_killed_at_each_point(void **state)
 	}
 }
 
-/* What lives on by an accident of ours is not taken for gone: the next delete tries again. */
-static void busy_group_stays_in_the_ledger(void **state)
-{
-	struct place *p = *state;
-	struct ct ct = CT_INIT;
-	struct err why = {0};
-	pid_t pid = make(p, &ct, "a", CT_RUNNING, false);
-
-	assert_int_equal(ct_ledger_undo(ct.dir, false, &why), -EBUSY);
-	assert_true(has_group(&ct));
-	ok(ct_delete(&ct, true, &e));
-	assert_int_equal(place_reap(pid), SIGKILL);
-	gone(p, &ct);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,8 +228,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(kill_reaches_all, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(delete_by_force, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(delete_killed_at_each_point, place_setup,
-						place_teardown),
-		cmocka_unit_test_setup_teardown(busy_group_stays_in_the_ledger, place_setup,
 						place_teardown),
 	};
 

@@ -3,7 +3,9 @@
 #include "place.h"
 
 #include <limits.h>
+#include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <termios.h>
@@ -294,6 +296,25 @@ static void slow_client_and_rotation(void **state)
 	wants_file(s.p, "console.log", "after");
 }
 
+/* Neither the log nor the note of the end has room: the container comes to its end, and what is to be executed then is. */
+static void full_disk(void **state)
+{
+	struct place *p = *state;
+	struct stage s;
+	struct stat st;
+	char path[256];
+
+	assert_int_equal(unshare(CLONE_NEWNS), 0);
+	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	assert_int_equal(mount("skep-test", p->state, "tmpfs", 0, "size=64k"), 0);
+	stage_start(&s, p, "head -c 300000 /dev/zero; exit 0");
+	stage_end(&s);
+	place_path(p, "ended", path);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 0);
+	assert_int_equal(umount2(p->state, MNT_DETACH), 0);
+}
+
 static void signals_do_not_end_it(void **state)
 {
 	struct stage s;
@@ -434,6 +455,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(survives_hangups, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(slow_client_and_rotation, place_setup,
 						place_teardown),
+		cmocka_unit_test_setup_teardown(full_disk, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(signals_do_not_end_it, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(stays_small, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(attach, place_setup, place_teardown),
