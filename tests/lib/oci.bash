@@ -13,7 +13,9 @@
 
 oci_setup() {
 	skep_setup
-	BUNDLE=$SKEP_DIR/bundle ID=$(ct_name)
+	BUNDLE=$SKEP_DIR/bundle
+	# shellcheck disable=SC2034 # for the bats files
+	ID=$(ct_name)
 }
 
 oci_teardown() {
@@ -60,6 +62,6 @@ oci_is() { [ "$(oci_status "$1")" = "$2" ]; }
 
 oci_gone() {
 	local left
-	left=$(ls -A "$SKEP_DIR/here/oci" | grep -vx '.cache'; find /sys/fs/cgroup -type d -path "*/skep/$1")
+	left=$(find "$SKEP_DIR/here/oci" -mindepth 1 -maxdepth 1 ! -name .cache; find /sys/fs/cgroup -type d -path "*/skep/$1")
 	[ -z "$left" ] || { printf 'left of %s: %s\n' "$1" "$left"; return 1; }
 }

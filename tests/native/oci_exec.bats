@@ -1,7 +1,8 @@
-#!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2016 # what is in single quotes is for the shell in the container
 # skep exec: a further program in a container, with its limits and rights and nothing of the host's.
 
+bats_require_minimum_version 1.5.0
 load ../lib/oci
 
 setup() {

@@ -1,7 +1,8 @@
-#!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2016 # what is in single quotes is for the shell in the container
 # skep on bundles: create, start, state, kill, delete, run, pause; what it refuses; nothing left behind.
 
+bats_require_minimum_version 1.5.0
 load ../lib/oci
 
 setup() { oci_setup; }
@@ -85,7 +86,7 @@ teardown() { oci_teardown; }
 	[ "$(sed -n 1p "$SKEP_DIR/out")" = 1 ]
 	[ "$(sed -n 2p "$SKEP_DIR/out")" = seen ]
 	[ "$(sed -n 3p "$SKEP_DIR/out")" = 4 ] # 0, 1, 2 and the directory being read
-	! grep -q "$ID" "$SKEP_DIR/out"
+	run ! grep -q "$ID" "$SKEP_DIR/out"
 }
 
 @test "a program without HOME gets that of its user" {

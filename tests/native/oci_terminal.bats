@@ -1,7 +1,8 @@
-#!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2016 # what is in single quotes is for the shell in the container
 # Terminals of OCI containers: handed over by --console-socket, or joined with the caller's own.
 
+bats_require_minimum_version 1.5.0
 load ../lib/oci
 
 setup() {
@@ -87,6 +88,7 @@ a = socket.socket(socket.AF_UNIX); a.connect(sys.argv[1]); print("ready", flush=
 
 @test "a terminal whose caller has none: pipes, and the end of input is ^D" {
 	bundle '.process.terminal = true | .process.args = ["sh", "-c", "stty -echo; echo ready; cat; echo end"]'
+	# shellcheck disable=SC2094 # to see that it says so is the point
 	(
 		wait_for 5 grep -q ready "$SKEP_DIR/out"
 		echo line
