@@ -29,20 +29,6 @@ static int refuse(int dir, enum ct_dir_kind kind, const char *name, struct err *
 	return 0;
 }
 
-/* What runs, and what it has on the host. The engine's own refusal says how to go on. */
-static int end(const struct ct_host *h, const char *name, bool force, struct err *e)
-{
-	auto_ct struct ct ct = CT_INIT;
-
-	if (ct_open(h->state, name, "destroy", &ct, e) < 0) {
-		if (e->class != ERR_NO_SUCH_CT)
-			return -e->no;
-		err_clear(e);
-		return 0;
-	}
-	return ct_state_is_system(&ct) ? ct_delete(&ct, force, e) : 0;
-}
-
 /*
  * Nothing runs any more when the directory goes, and it goes by one rename: killed before it, we leave a stopped container; after it, a hidden directory
  * that is swept.
@@ -63,7 +49,7 @@ static int destroy(const struct ct_host *h, int containers, const char *name, bo
 		force = true;
 	if (!force && refuse(dir, kind, name, e) < 0)
 		return -e->no;
-	if (fault_at("destroy.end", e) < 0 || end(h, name, force, e) < 0)
+	if (fault_at("destroy.end", e) < 0 || ct_dir_end(h, name, force, e) < 0)
 		return -e->no;
 	return ct_dir_retire(containers, name, dir, e);
 }

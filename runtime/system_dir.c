@@ -135,8 +135,8 @@ static void sweep_gone(int containers, const char *gone)
 		log_warn("%s stays: %s", gone, why.text);
 }
 
-/* A container's runtime without a directory of data: its create or destroy died. The names of OCI containers are in the same place. */
-static int remove_state(const struct ct_host *h, const char *name, struct err *e)
+/* The engine's own refusal says how to go on. */
+int ct_dir_end(const struct ct_host *h, const char *name, bool force, struct err *e)
 {
 	auto_ct struct ct ct = CT_INIT;
 
@@ -146,7 +146,7 @@ static int remove_state(const struct ct_host *h, const char *name, struct err *e
 		err_clear(e);
 		return 0;
 	}
-	return ct_state_is_system(&ct) ? ct_delete(&ct, true, e) : 0;
+	return ct_state_is_system(&ct) ? ct_delete(&ct, force, e) : 0;
 }
 
 /* 1: it was a remnant of a dead process, and is gone. */
@@ -163,7 +163,7 @@ static int sweep_remnant(const struct ct_host *h, int containers, const char *na
 	dir = ct_dir_open(containers, name, false, "sweep", 0, &lock, &why);
 	if (dir < 0 || ct_dir_kind(dir) >= CT_DIR_INCOMING)
 		return 0;
-	if (remove_state(h, name, &why) < 0 || ct_dir_retire(containers, name, dir, &why) < 0) {
+	if (ct_dir_end(h, name, true, &why) < 0 || ct_dir_retire(containers, name, dir, &why) < 0) {
 		log_warn("what is left of container %s stays: %s", name, why.text);
 		return 0;
 	}

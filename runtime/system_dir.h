@@ -30,6 +30,9 @@ int ct_dir_open(int containers, const char *name, bool make, const char *verb, i
 /* Takes containers/NAME away: out of sight by one durable rename, then all in it. dir: its descriptor, locked by the caller. */
 int ct_dir_retire(int containers, const char *name, int dir, struct err *e);
 
+/* Ends what runs under that name, and takes what it has on the host. Names of OCI containers, which are in the same place, are left alone. */
+int ct_dir_end(const struct ct_host *h, const char *name, bool force, struct err *e);
+
 /*
  * Removes what creates and destroys that died have left of any name. What cannot be removed is a log_warn. Returns 1 if there was something of
  * `name` (may be NULL), else 0.
