@@ -134,6 +134,19 @@ int file_read_exactly(int fd, void *data, size_t len, struct err *e)
 	return 0;
 }
 
+/*
+ * ext4 writes a file to the disk before it replaces another one (auto_da_alloc, ext4(5)): a millisecond for what need not survive a crash of the
+ * host. Not so when the two change places.
+ */
+static int take_place(int dir, const char *temp, const char *name, bool durable)
+{
+	if (!durable && renameat2(dir, temp, dir, name, RENAME_EXCHANGE) == 0) {
+		(void)unlinkat(dir, temp, 0); /* else it is swept as that of a killed process is */
+		return 0;
+	}
+	return renameat(dir, temp, dir, name);
+}
+
 /* Writes a temporary beside name and renames it; durable: its content is on disk before it gets the name. */
 static int replace(int dir, const char *name, const char *text, size_t len, mode_t mode,
 		   bool durable, struct err *e)
@@ -155,7 +168,7 @@ static int replace(int dir, const char *name, const char *text, size_t len, mode
 		err_wrap(&why, "%s", name);
 	else if (durable && fsync(fd) < 0)
 		err_sys(&why, "sync %s", name);
-	else if (renameat(dir, temp, dir, name) < 0)
+	else if (take_place(dir, temp, name, durable) < 0)
 		err_sys(&why, "replace %s", name);
 	if (!why.no)
 		return 0;
