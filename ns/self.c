@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -88,6 +90,16 @@ int ns_self_personality(const char *domain, struct err *e)
 	if (personality(p) < 0)
 		return err_sys(e, "set personality %s", domain);
 	return 0;
+}
+
+int ns_self_new_keyring(struct err *e)
+{
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0)
+		return 0;
+	/* Where keys cannot be had at all, by the kernel or by a filter that we run under, the container has none of the host's either. */
+	if (errno == ENOSYS || errno == EPERM)
+		return 0;
+	return err_sys(e, "make a session keyring");
 }
 
 int ns_self_name(const char *name, struct err *e)

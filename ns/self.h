@@ -29,5 +29,8 @@ int ns_self_reset_signals(struct err *e);
 /* "LINUX" or "LINUX32". */
 int ns_self_personality(const char *domain, struct err *e);
 
+/* A session keyring of our own: else the container would possess that of whoever started it (session-keyring(7)). Before seccomp. */
+int ns_self_new_keyring(struct err *e);
+
 /* Shown by ps; also the first 15 bytes of argv[0] of nobody. */
 int ns_self_name(const char *name, struct err *e);

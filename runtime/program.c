@@ -37,6 +37,8 @@ int ct_program_become(const struct ct_process *p, const struct ns_filter *filter
 	int r = ns_self_reset_signals(e);
 
 	if (r >= 0)
+		r = ns_self_new_keyring(e);
+	if (r >= 0)
 		r = ns_rootfs_chdir(p->cwd ? p->cwd : "/", true, e);
 	if (r < 0)
 		return r;

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -343,6 +345,14 @@ static int cmd_true(char **arg)
 	return arg[0] ? atoi(arg[0]) : 0;
 }
 
+/* Its number is the same for all who have it, in whichever namespaces they are. */
+static int cmd_keyring(char **arg)
+{
+	(void)arg;
+	printf("%ld\n", syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0));
+	return 0;
+}
+
 static int cmd_caps(char **arg)
 {
 	char line[256];
@@ -421,6 +431,7 @@ static const struct command {
 	{"hog-mem", 0, cmd_hog_mem, "[MB]"},
 	{"fork", 1, cmd_fork, "N"},
 	{"true", 0, cmd_true, "[EXIT_CODE]"},
+	{"keyring", 0, cmd_keyring, ""},
 	{"caps", 0, cmd_caps, ""},
 	{"fds", 0, cmd_fds, ""},
 	{"ps", 0, cmd_ps, ""},

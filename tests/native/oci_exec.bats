@@ -73,6 +73,17 @@ likeness='for n in mnt pid net ipc uts cgroup user; do readlink /proc/self/ns/$n
 	[ "$(oci exec "$ID" ls -d /proc/self/cwd/usr 2>&1 | wc -l)" = 1 ]
 }
 
+@test "keys of the host's session are not the container's" {
+	start_it
+	local host
+	host=$(probe keyring)
+	[ -n "$host" ]
+	[ "$(oci exec "$ID" probe keyring)" != "$host" ]
+	oci delete --force "$ID"
+	configure '.process.args = ["probe", "keyring"]'
+	[ "$(oci run --bundle "$BUNDLE" "$ID")" != "$host" ]
+}
+
 @test "preserved descriptors come through, and only those that are open" {
 	start_it
 	echo secret >"$SKEP_DIR/secret"
