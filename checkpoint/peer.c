@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "base/proc.h"
+#include "checkpoint/interrupt.h"
 #include "checkpoint/journal.h"
 
 /* A link that takes nothing for so long is as good as dead: the container may be frozen meanwhile. */
@@ -156,6 +157,7 @@ static int start(struct cr_peer *p, const struct words *w, struct err *e)
 	close(pair[1]);
 	if (p->pid < 0)
 		return err_sys(e, "start the remote shell");
+	cr_interrupt_shell(p->pid);
 	p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
 	return p->pidfd < 0 ? err_sys(e, "watch the remote shell") : 0;
 }
@@ -204,6 +206,7 @@ static void reap(struct cr_peer *p)
 
 	if (p->pidfd < 0 || p->pid <= 0)
 		return;
+	cr_interrupt_shell(0);
 	if (proc_wait(p->pidfd, ENDING_MS, &ignored) < 0) {
 		kill(p->pid, SIGKILL);
 		waitpid(p->pid, NULL, 0);

@@ -77,7 +77,7 @@ int cr_link_send(struct cr_link *l, enum cr_frame frame, const json_t *payload, 
 {
 	auto_free char *text = payload ? json_dumps(payload, JSON_COMPACT) : strdup("{}");
 	size_t len = text ? strlen(text) : 0;
-	auto_free char *whole = malloc(sizeof(struct header) + len);
+	auto_free char *whole = malloc(sizeof(struct header) + len + 1);
 	struct header h = {htole32(CR_FRAME_MAGIC), htole32(frame), htole32((uint32_t)len)};
 
 	if (!text || !whole)
@@ -86,7 +86,7 @@ int cr_link_send(struct cr_link *l, enum cr_frame frame, const json_t *payload, 
 		return err_set(e, EMSGSIZE, "talk to %s: %s is too large", l->peer,
 			       cr_frame_to_str(frame));
 	memcpy(whole, &h, sizeof(h));
-	memcpy(whole + sizeof(h), text, len);
+	memcpy(whole + sizeof(h), text, len + 1);
 	return write_all(l, whole, sizeof(h) + len, e);
 }
 

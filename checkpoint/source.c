@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "checkpoint/finish.h"
+#include "checkpoint/interrupt.h"
 #include "checkpoint/journal.h"
 #include "checkpoint/life.h"
 #include "checkpoint/migrate.h"
@@ -52,6 +53,12 @@ static void source_done(struct source *m)
 /* A link that broke: what the target said before it went, or what the remote shell did, explains it better than our errno. */
 static int blame(struct source *m, struct err *e)
 {
+	struct err interrupted = {0};
+
+	if (cr_interrupt_check(&interrupted) < 0) {
+		*e = interrupted;
+		return -e->no;
+	}
 	if (m->peer.fd < 0)
 		return -e->no;
 	if (!m->peer.link.refused && (e->no == EPIPE || e->no == ECONNRESET))
@@ -210,8 +217,11 @@ static int commit(struct source *m, struct err *e)
 
 	cr_progress_stage(&m->progress, CR_STEP_COMMIT, 0);
 	r = fault_at("migrate.journal", e);
+	if (r >= 0)
+		r = cr_interrupt_check(e);
 	if (r < 0)
 		return r;
+	cr_interrupt_hold();
 	m->j.point = CR_POINT_COMMITTED;
 	r = cr_journal_save(m->s->dir, &m->j, e);
 	/* It may be on disk or not, but COMMIT was not sent: the container is ours. */
@@ -358,7 +368,8 @@ static int take_back(struct source *m, struct err *e)
 
 	cr_progress_done(&m->progress);
 	blame(m, e);
-	died = e->no == EPIPE && !m->peer.link.refused;
+	died = (e->no == EPIPE || e->no == EINTR) && m->peer.fd >= 0 && !m->peer.link.refused;
+	cr_interrupt_hold();
 	cr_peer_close(&m->peer);
 	cr_upper_close(&m->upper);
 	if (!m->journaled)
@@ -392,6 +403,8 @@ static int talk(struct source *m, struct err *e)
 	if (r >= 0)
 		r = cr_peer_open(&m->peer, &m->how->remote, CR_GREETING_MS, e);
 	if (r >= 0)
+		r = cr_interrupt_check(e);
+	if (r >= 0)
 		r = offer(m, e);
 	if (r < 0 || m->how->dry_run)
 		return r;
@@ -407,6 +420,7 @@ int cr_migrate(struct ct_system *s, const struct cr_migrate *how, struct cr_repo
 	int r;
 
 	cr_progress_init(&m.progress, how->remote.progress, how->remote.progress_fd, report);
+	cr_interrupt_begin();
 	r = talk(&m, e);
 	if (r < 0)
 		r = m.in_doubt ? in_doubt(&m, e) : take_back(&m, e);
@@ -416,5 +430,6 @@ int cr_migrate(struct ct_system *s, const struct cr_migrate *how, struct cr_repo
 		r = cr_finish_moved(s, &m.j, &m.peer, e);
 	}
 	source_done(&m);
+	cr_interrupt_end();
 	return r;
 }

@@ -209,6 +209,19 @@ longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 	unharmed
 }
 
+@test "a signal in the middle undoes it" {
+	local pid rc
+	make_ct --start
+	fake_rsh 'echo $$ >"$0.pid"; exec cat' # it never says its first word
+	spawn A "$SKEP_DIR/out" skepctl migrate "$c" B --rsh "$SKEP_DIR/fake"
+	pid=$SPAWNED rc=0
+	wait_for 10 test -s "$SKEP_DIR/fake.pid"
+	stop_spawned "$pid" || rc=$?
+	[ $rc = 120 ]
+	grep 'interrupted (Terminated)' "$SKEP_DIR/out"
+	unharmed
+}
+
 @test "an interrupted one is finished or undone from either side" {
 	make_ct --start
 	SKEP_FAULT=migrate.commit:kill move A B || true
