@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "checkpoint/life.h"
 #include "checkpoint/migrate.h"
+#include "checkpoint/settle.h"
 
 /* What the target answers to FINISH and FORGET. */
 struct answer {
@@ -134,7 +135,7 @@ static int load(const struct ct_system *s, struct cr_journal *j, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (r > 0 && j->point != CR_POINT_RECEIVING)
+	if (r > 0)
 		return 0;
 	err_set(e, ENOENT, "no migration of it was interrupted");
 	return err_class(e, ERR_VALUE);
@@ -179,6 +180,8 @@ int cr_migrate_continue(struct ct_system *s, const struct cr_remote *remote,
 	*report = (struct cr_report){0};
 	if (r < 0)
 		return r;
+	if (j.point == CR_POINT_RECEIVING)
+		return cr_settle_taken(s, false, e);
 	if (j.point == CR_POINT_KEPT) {
 		err_set(e, EALREADY, "it was moved to %s, and kept here", j.host);
 		err_hint(e, "remove it here: skepctl destroy --force %s", s->d.name);
@@ -225,6 +228,8 @@ int cr_migrate_abort(struct ct_system *s, const struct cr_remote *remote, struct
 
 	if (r < 0)
 		return r;
+	if (j.point == CR_POINT_RECEIVING)
+		return cr_settle_taken(s, true, e);
 	if (j.point == CR_POINT_MOVED) {
 		a.taken = true;
 		return it_has_it(s, &j, &a, e);

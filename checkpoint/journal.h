@@ -72,6 +72,7 @@ struct cr_taken {
 	char name[65];
 	char uuid[37];
 	char moved_to[256]; /* the host that it went to later; empty: none */
+	bool start;	    /* it ran at the source, is to be started here, and was not yet */
 };
 
 /* Whether it is one: it comes from another host and becomes a file name. */

@@ -87,7 +87,8 @@ int cr_migrate_receive(const struct ct_host *h, int in, int out, struct err *e);
  * Finish an interrupted one, on the source; s opened with verb "migrate". remote->host NULL: the host in the journal. continue: makes the target
  * run it and deletes here; class IN_DOUBT when the target cannot be asked, class MIGRATE with abort as hint when the target never took it. abort:
  * makes the target forget it and lets it run here again as it did; refused when the target took it. No journal: class VALUE. Both close s
- * when the container was deleted.
+ * when the container was deleted. On the target, a container that it took is brought back to what it was (continue); cr_settle_here() (settle.h) is
+ * for one that is not yet a container there.
  */
 int cr_migrate_continue(struct ct_system *s, const struct cr_remote *remote,
 			struct cr_report *report, struct err *e);

@@ -57,6 +57,30 @@ static bool runs(const struct ct_system *s)
 	return cr_life_now(s, &life, &ignored) >= 0 && life == CR_LIFE_RUNNING;
 }
 
+int cr_settle_started(const struct ct_host *h, const char *token, struct err *e)
+{
+	struct cr_taken t;
+	int r = cr_taken_load(h->root, token, &t, e);
+
+	if (r <= 0 || !t.start)
+		return r < 0 ? r : 0;
+	t.start = false;
+	return cr_taken_save(h->root, token, &t, e);
+}
+
+/* It became a container, and who should have started it died. */
+static int start(struct ct_system *s, const char *token, const struct cr_taken *t, struct err *e)
+{
+	enum cr_life now;
+	int r = t->start ? cr_life_now(s, &now, e) : 0;
+
+	if (r < 0 || !t->start)
+		return r;
+	if (now == CR_LIFE_STOPPED && ct_system_start(s, e) < 0)
+		return -e->no;
+	return cr_settle_started(s->host, token, e);
+}
+
 int cr_settle_finish(const struct ct_host *h, const char *token, json_t **state, struct err *e)
 {
 	auto_system struct ct_system s = CT_SYSTEM_INIT;
@@ -72,7 +96,7 @@ int cr_settle_finish(const struct ct_host *h, const char *token, json_t **state,
 	if (r == 0 || strcmp(s.d.uuid, t.uuid) != 0)
 		return answer(state, true, false, !t.moved_to[0], t.moved_to, e);
 	/* It is here, complete, and its memory with it: that it does not run now takes nothing back. */
-	if (finish(&s, &why) < 0)
+	if (finish(&s, &why) < 0 || start(&s, token, &t, &why) < 0)
 		log_warn("%s: %s", t.name, why.text);
 	return answer(state, true, runs(&s), false, t.moved_to, e);
 }
@@ -157,6 +181,15 @@ int cr_settle_stale(const struct ct_host *h, const char *name, struct err *e)
 	return err_class(e, ERR_EXISTS);
 }
 
+int cr_settle_taken(struct ct_system *s, bool abort, struct err *e)
+{
+	if (!abort)
+		return finish(s, e);
+	err_set(e, EBUSY, "this host has it");
+	err_hint(e, "finish the migration: skepctl migrate %s --continue", s->d.name);
+	return err_class(e, ERR_MIGRATE);
+}
+
 int cr_settle_here(const struct ct_host *h, const char *name, bool abort, struct err *e)
 {
 	auto_system struct ct_system s = CT_SYSTEM_INIT;
@@ -169,15 +202,12 @@ int cr_settle_here(const struct ct_host *h, const char *name, bool abort, struct
 		err_set(e, ENOENT, "no container %s is being received here", name);
 		return err_class(e, ERR_NO_SUCH_CT);
 	}
-	if (abort && taken) {
-		err_set(e, EBUSY, "this host has it");
-		err_hint(e, "finish the migration: skepctl migrate %s --continue", name);
-		return err_class(e, ERR_MIGRATE);
-	}
-	if (!abort && !taken) {
+	if (taken)
+		return cr_settle_taken(&s, abort, e);
+	if (!abort) {
 		err_set(e, ENOENT, "this host never took it: it is the source's");
 		err_hint(e, "remove what was received: skepctl migrate %s --abort", name);
 		return err_class(e, ERR_MIGRATE);
 	}
-	return abort ? remove_received(&s, e) : finish(&s, e);
+	return remove_received(&s, e);
 }

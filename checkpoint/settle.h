@@ -16,6 +16,9 @@ int cr_settle_finish(const struct ct_host *h, const char *token, json_t **state,
 int cr_settle_forget(const struct ct_host *h, const char *token, const char *name, json_t **state,
 		     struct err *e);
 
+/* What was to be started has been: it is not started again when it was stopped here meanwhile. */
+int cr_settle_started(const struct ct_host *h, const char *token, struct err *e);
+
 /* Before another offer of that name: removes what a conversation that died had received and never taken. Taken: class EXISTS. */
 int cr_settle_stale(const struct ct_host *h, const char *name, struct err *e);
 
@@ -24,3 +27,5 @@ int cr_settle_stale(const struct ct_host *h, const char *name, struct err *e);
  * MIGRATE. Class NO_SUCH_CT: nothing is being received under this name.
  */
 int cr_settle_here(const struct ct_host *h, const char *name, bool abort, struct err *e);
+/* The same for one that is a container already, but was not yet brought back to what it was; s is open. */
+int cr_settle_taken(struct ct_system *s, bool abort, struct err *e);

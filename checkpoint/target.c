@@ -117,10 +117,15 @@ static int receive_images(struct target *t, struct err *e)
 
 /* --- whose it is --- */
 
+static bool is_restarted(const struct cr_offer *o)
+{
+	return o->was == CR_LIFE_RUNNING && o->mode == CR_MODE_RESTART;
+}
+
 /* READY, and COMMIT, and the record that makes it ours. */
 static int take(struct target *t, struct err *e)
 {
-	struct cr_taken taken = {.name = ""};
+	struct cr_taken taken = {.start = is_restarted(&t->offer)};
 	int r = fault_at("receive.ready", e);
 
 	snprintf(taken.name, sizeof(taken.name), "%s", t->s.d.name);
@@ -195,9 +200,10 @@ static int run_started(struct target *t, struct err *e)
 	r = fault_at("receive.run", e);
 	if (r >= 0)
 		r = ct_system_start(&t->s, e);
-	if (r >= 0)
-		say_runs(t);
-	return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	say_runs(t);
+	return cr_settle_started(t->h, t->offer.token, e);
 }
 
 /* The source deletes when it hears DONE: what was received must survive a power failure by then. */

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "checkpoint/migrate.h"
+#include "checkpoint/settle.h"
 #include "ctl/report.h"
 #include "ctl/skepctl.h"
 #include "ctl/target.h"
@@ -114,6 +115,18 @@ static int finish(struct ctl_line *line, struct ct_system *s, const struct cr_re
 	return 0;
 }
 
+/* This is the other host, and what it received is not a container yet. */
+static int settle(struct ctl_line *line, const struct ct_host *h, struct err *e)
+{
+	err_clear(e);
+	if (cr_settle_here(h, line->words[0], ctl_flag(line, "abort"), e) < 0)
+		return -e->no;
+	done(line,
+	     ctl_flag(line, "abort") ? "what was received is removed%s" : "it is this host's%s",
+	     "");
+	return 0;
+}
+
 static int move(struct ctl_line *line, struct ct_system *s, const struct cr_remote *r,
 		struct err *e)
 {
@@ -162,8 +175,10 @@ static int run(struct ctl_line *line, struct err *e)
 	/* A link that breaks is a failure to be handled, not the end of us. */
 	signal(SIGPIPE, SIG_IGN);
 	if (check_words(line, finishing, e) < 0 || remote(line, &commands, &r, e) < 0 ||
-	    ctl_host(line, &h, e) < 0 || ctl_system(&h, line->words[0], "migrate", &s, e) < 0)
+	    ctl_host(line, &h, e) < 0)
 		return -e->no;
+	if (ctl_system(&h, line->words[0], "migrate", &s, e) < 0)
+		return finishing && e->class == ERR_IN_DOUBT ? settle(line, &h, e) : -e->no;
 	return finishing ? finish(line, &s, &r, e) : move(line, &s, &r, e);
 }
 

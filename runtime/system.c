@@ -42,7 +42,7 @@ static int judge(enum ct_dir_kind kind, const char *name, const struct ct_host *
 		err_set(e, EBUSY,
 			"container %s is being received, or its migration was interrupted", name);
 		err_hint(e,
-			 "finish it on the other host: skepctl migrate %s --continue, or --abort",
+			 "finish it, here or on the other host: skepctl migrate %s --continue, or --abort",
 			 name);
 		return err_class(e, ERR_IN_DOUBT);
 	case CT_DIR_CREATING:

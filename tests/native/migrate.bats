@@ -236,4 +236,20 @@ longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 	on A skepctl migrate "$c" --continue
 	only_on B running
 }
+
+@test "a target that was killed can be put right without its source" {
+	make_ct --start
+	# Called again, to forget, it is not there.
+	fake_rsh "[ ! -e \$0.again ] || exit 1; touch \$0.again; SKEP_FAULT=receive.images:kill exec $rsh \"\$@\""
+	fails_with 120 'ended the connection' fake_migrate
+	[ "$(status B)" = migrating ]
+	fails_with 121 'interrupted' on B skepctl start "$c"
+	fails_with 120 'never took it' on B skepctl migrate "$c" --continue
+	on B skepctl migrate "$c" --abort
+	unharmed
+	SKEP_FAULT=receive.run:kill move A B --mode restart || true
+	[ "$(status B)" = stopped ]
+	on A skepctl migrate "$c" --continue
+	only_on B running
+}
 runs_on() { [ "$(status "$1")" = running ]; }
