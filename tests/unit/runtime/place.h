@@ -48,13 +48,12 @@
 	})
 
 /* Wants this class of error. */
-#define refused(expr, kind)                                       \
-	({                                                        \
-		struct err e = {0};                               \
-		assert_true((expr) < 0);                          \
-		if (e.class != (kind))                            \
-			fail_msg("%s: class %s: %s", #expr,       \
-				 err_class_to_str(e.class), e.text); \
+#define refused(expr, kind)                                                                     \
+	({                                                                                      \
+		struct err e = {0};                                                             \
+		assert_true((expr) < 0);                                                        \
+		if (e.class != (kind))                                                          \
+			fail_msg("%s: class %s: %s", #expr, err_class_to_str(e.class), e.text); \
 	})
 
 struct place {
