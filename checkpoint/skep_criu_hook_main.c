@@ -25,7 +25,7 @@ static bool wanted(const char *stage)
 	const char *list = env(CR_HOOK_ENV_STAGES), *at;
 	size_t n = strlen(stage);
 
-	for (at = list; (at = strstr(at, stage)); at++)
+	for (at = list; n && (at = strstr(at, stage)); at++)
 		if (at > list && at[-1] == ',' && at[n] == ',')
 			return true;
 	return false;
