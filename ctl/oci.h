@@ -45,6 +45,13 @@ int ctl_oci_report(const struct ctl_line *line, const struct err *e);
 /* Refuses what the global options ask for and is not there. */
 int ctl_oci_judge_globals(const struct ctl_line *line, struct err *e);
 
+/*
+ * Before skep enters a container without a user namespace of its own (ns_self_shield()): may begin the program again, so nothing must have been done yet.
+ * ctl_oci_remember() keeps argv as it was, which parsing rearranges.
+ */
+int ctl_oci_remember(int argc, char **argv, struct err *e);
+int ctl_oci_shield(const struct ct_spec *spec, struct err *e);
+
 /* The state root; the directory below it for compiled filters (the caller's; -EBADF if there can be none). */
 const char *ctl_oci_root(const struct ctl_line *line);
 int ctl_oci_cache(const struct ctl_line *line);

@@ -29,6 +29,8 @@ static int create(const struct ctl_line *line, bool detached, struct ct *ct,
 	if (r >= 0)
 		r = ct_spec_load(bundle ? bundle : ".", &spec, e);
 	if (r >= 0)
+		r = ctl_oci_shield(&spec, e);
+	if (r >= 0)
 		r = ctl_oci_listen_env(&spec.process, e);
 	if (r >= 0)
 		r = ctl_oci_judge_console(line, spec.process.terminal, detached, e);

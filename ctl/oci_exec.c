@@ -202,6 +202,8 @@ static int run_exec(struct ctl_line *line, struct err *e)
 		r = ct_may(&ct, CT_EVENT_EXEC, NULL, e);
 	if (r >= 0)
 		r = ct_spec_load(ct.s.bundle, &spec, e);
+	if (r >= 0)
+		r = ctl_oci_shield(&spec, e);
 	if (r < 0)
 		return r;
 	if (spec.seccomp || spec.seccomp_profile)

@@ -15,10 +15,32 @@
 #include "base/own.h"
 #include "base/size.h"
 #include "ctl/oci.h"
+#include "ns/self.h"
 
 #define PRESERVE_MOST	   1000
 #define CONSOLE_TIMEOUT_S  10
 #define FIRST_PRESERVED_FD 3
+
+static char **as_called; /* for the length of the program */
+
+int ctl_oci_remember(int argc, char **argv, struct err *e)
+{
+	as_called = calloc((size_t)argc + 1, sizeof(*as_called));
+	if (!as_called)
+		return err_set(e, ENOMEM, "out of memory for the command line");
+	memcpy(as_called, argv, (size_t)argc * sizeof(*as_called));
+	return 0;
+}
+
+int ctl_oci_shield(const struct ct_spec *spec, struct err *e)
+{
+	if (spec->own[CT_NS_USER])
+		return 0;
+	if (ns_self_shield(as_called, e) < 0)
+		return -e->no;
+	/* The name that execveat(2) gives is the descriptor's number. */
+	return ns_self_name("skep", e);
+}
 
 int ctl_oci_preserved(const struct ctl_line *line, int *count, struct err *e)
 {

@@ -33,8 +33,12 @@ static int help(const struct ctl_line *line, struct err *e)
 
 static int run(struct ctl_line *line, int argc, char **argv, struct err *e)
 {
-	int r = ctl_parse(&ctl_oci, argc, argv, line, e);
+	int r;
 
+	line->front = &ctl_oci;
+	if (ctl_oci_remember(argc, argv, e) < 0)
+		return -e->no;
+	r = ctl_parse(&ctl_oci, argc, argv, line, e);
 	/* Asked for without a command, which the parser misses. */
 	if (!line->command && ctl_flag(line, "version")) {
 		err_clear(e);
@@ -53,7 +57,7 @@ static int run(struct ctl_line *line, int argc, char **argv, struct err *e)
 
 int main(int argc, char **argv)
 {
-	struct ctl_line line;
+	struct ctl_line line = {0};
 	struct err e = {0};
 	int r;
 

@@ -5,16 +5,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
+#include <linux/mount.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "ns/mount.h"
 
 int ns_self_oom_score_adj(int score, struct err *e)
 {
@@ -90,6 +93,23 @@ int ns_self_personality(const char *domain, struct err *e)
 	if (personality(p) < 0)
 		return err_sys(e, "set personality %s", domain);
 	return 0;
+}
+
+int ns_self_shield(char *const argv[], struct err *e)
+{
+	static const char exe[] = "/proc/self/exe";
+	auto_fd int fd = -EBADF;
+	struct statvfs fs;
+
+	if (statvfs(exe, &fs) < 0)
+		return err_sys(e, "look at our own program");
+	if (fs.f_flag & ST_RDONLY)
+		return 0;
+	fd = ns_mount_clone(AT_FDCWD, exe, 0, e);
+	if (fd < 0 || ns_mount_setattr(fd, MOUNT_ATTR_RDONLY, 0, false, e) < 0)
+		return err_wrap(e, "shield our own program from the container");
+	execveat(fd, "", argv, environ, AT_EMPTY_PATH);
+	return err_sys(e, "execute our own program from a read-only mount");
 }
 
 int ns_self_new_keyring(struct err *e)

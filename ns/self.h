@@ -32,5 +32,12 @@ int ns_self_personality(const char *domain, struct err *e);
 /* A session keyring of our own: else the container would possess that of whoever started it (session-keyring(7)). Before seccomp. */
 int ns_self_new_keyring(struct err *e);
 
+/*
+ * Host side, first act of a program that will enter a container whose root is the host's: goes on from a read-only mount of its own file, which nobody
+ * else can reach. Else the container could have its program be /proc/self/exe, open us by it, and write to us when we have ended (CVE-2019-5736).
+ * Returns 0 when that is done; only on failure otherwise, for it executes argv anew with all that is not CLOEXEC.
+ */
+int ns_self_shield(char *const argv[], struct err *e);
+
 /* Shown by ps; also the first 15 bytes of argv[0] of nobody. */
 int ns_self_name(const char *name, struct err *e);

@@ -73,6 +73,20 @@ likeness='for n in mnt pid net ipc uts cgroup user; do readlink /proc/self/ns/$n
 	[ "$(oci exec "$ID" ls -d /proc/self/cwd/usr 2>&1 | wc -l)" = 1 ]
 }
 
+@test "our own program cannot be written to by way of a process that entered (CVE-2019-5736)" {
+	local held
+	cp "$BUILD/skep" "$SKEP_DIR/victim"
+	"$SKEP_DIR/victim" --root "$SKEP_DIR/here/oci" create --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	# As the container would: a descriptor by /proc/PID/exe, and when nothing runs the file any more it is opened again.
+	exec {held}<"/proc/$(oci_pid "$ID")/exe"
+	oci delete "$ID"
+	oci_gone "$ID"
+	run ! bash -c ": >>/proc/self/fd/$held"
+	[[ $output == *'Read-only file system'* ]]
+	exec {held}<&-
+	cmp "$BUILD/skep" "$SKEP_DIR/victim"
+}
+
 @test "keys of the host's session are not the container's" {
 	start_it
 	local host

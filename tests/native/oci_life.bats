@@ -13,7 +13,7 @@ teardown() { oci_teardown; }
 	oci create --bundle "$BUNDLE" --pid-file "$SKEP_DIR/pid" "$ID"
 	oci_is "$ID" created
 	[ "$(cat "$SKEP_DIR/pid")" = "$(oci_pid "$ID")" ]
-	[ "$(readlink "/proc/$(cat "$SKEP_DIR/pid")/exe")" = "$BUILD/skep" ]
+	[ "$(cat "/proc/$(cat "$SKEP_DIR/pid")/comm")" = skep ]
 	oci start "$ID"
 	oci_is "$ID" running
 	grep -q sleep "/proc/$(cat "$SKEP_DIR/pid")/cmdline"
