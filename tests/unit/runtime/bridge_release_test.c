@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The last container lets go of the bridge, also where the kernel has not taken away the links of dead ones yet. */
+#include "runtime/bridge_release.h"
+
+#include <sched.h>
+
+#include "net/bridge.h"
+#include "net/link.h"
+#include "net/netlink.h"
+#include "net/netns.h"
+#include "net/veth.h"
+#include "runtime/network.h"
+#include "tests/unit/runtime/place.h"
+
+static int net_setup(void **state)
+{
+	struct err e = {0};
+
+	if (unshare(CLONE_NEWNET) || net_loopback_up(-1, &e) < 0)
+		return -1;
+	return place_setup(state);
+}
+
+static bool is_there(const char *name)
+{
+	auto_nl struct net_nl nl = {0};
+	struct net_link_info info;
+	struct err why = {0};
+
+	ok(net_nl_open(&nl, -1, &e));
+	return net_link_get(&nl, name, &info, &why) >= 0;
+}
+
+/* A port whose other end does not go: as of a container that ended a moment ago, or of somebody else's. */
+static void make_port(int netns, const char *seed, const char *name, const char *inner,
+		      char host[IFNAMSIZ])
+{
+	struct net_if ifc = {.mode = NET_MODE_BRIDGE};
+
+	snprintf(ifc.name, sizeof(ifc.name), "%s", inner);
+	snprintf(ifc.alias, sizeof(ifc.alias), "%s", name);
+	snprintf(ifc.bridge, sizeof(ifc.bridge), "skepT");
+	net_if_host_name(seed, ifc.host_name);
+	ok(net_veth_create(&ifc, netns, &e));
+	snprintf(host, IFNAMSIZ, "%s", ifc.host_name);
+}
+
+static void claim(const char *state_root, const char *id, struct ct *ct)
+{
+	ok(ct_state_new(state_root, id, "test", ct, &e));
+	ok(ct_ledger_add(ct->dir, CT_LEDGER_BRIDGE, "skepT", &e));
+}
+
+static int release(const struct ct *ct)
+{
+	return ok(ct_bridge_release(ct->dir, "skepT", &e));
+}
+
+static void a_dead_containers_link_goes_with_the_bridge(void **state)
+{
+	struct place *p = *state;
+	auto_fd int netns = ok(net_netns_create(&e));
+	struct ct a = CT_INIT;
+	char seed[128], port[IFNAMSIZ];
+
+	claim(p->state, "a", &a);
+	ok(net_bridge_ensure("skepT", NULL, 0, &e));
+	snprintf(seed, sizeof(seed), "%s/gone/0", p->state);
+	make_port(netns, seed, "gone", "eth0", port);
+	assert_true(is_there(port));
+	release(&a);
+	assert_false(is_there(port));
+	assert_false(is_there("skepT"));
+	ct_close(&a);
+}
+
+static void anothers_port_stays_and_keeps_the_bridge(void **state)
+{
+	struct place *p = *state;
+	auto_fd int netns = ok(net_netns_create(&e));
+	struct ct a = CT_INIT;
+	char port[IFNAMSIZ];
+
+	claim(p->state, "a", &a);
+	ok(net_bridge_ensure("skepT", NULL, 0, &e));
+	/* Of a container of another state directory that has the same name. */
+	make_port(netns, "/elsewhere/a/0", "a", "eth0", port);
+	release(&a);
+	assert_true(is_there(port));
+	assert_true(is_there("skepT"));
+	ct_close(&a);
+}
+
+static void a_claim_of_another_container_keeps_all(void **state)
+{
+	struct place *p = *state;
+	struct ct a = CT_INIT, b = CT_INIT;
+
+	claim(p->state, "a", &a);
+	claim(p->state, "b", &b);
+	ok(net_bridge_ensure("skepT", NULL, 0, &e));
+	release(&a);
+	assert_true(is_there("skepT"));
+	ct_close(&a);
+	ct_close(&b);
+}
+
+static void whose_link_it_is(void **state)
+{
+	char host[IFNAMSIZ];
+
+	(void)state;
+	net_if_host_name("/run/skep/web/1", host);
+	assert_true(ct_network_is_ours("/run/skep", host, "skep:web"));
+	assert_false(ct_network_is_ours("/run/skep", host, "skep:web2"));
+	assert_false(ct_network_is_ours("/run/other", host, "skep:web"));
+	assert_false(ct_network_is_ours("/run/skep", host, "web"));
+	assert_false(ct_network_is_ours("/run/skep", "eth0", "skep:web"));
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, net_setup, place_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_dead_containers_link_goes_with_the_bridge),
+		T(anothers_port_stays_and_keeps_the_bridge),
+		T(a_claim_of_another_container_keeps_all),
+		cmocka_unit_test(whose_link_it_is),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
