@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,12 +86,15 @@ static int refuse_guests(const struct ct *ct, const struct cg *cg, struct err *e
 static int refuse_without_console(const struct ct *ct, struct err *e)
 {
 	auto_fd int monitor = -EBADF;
+	struct pollfd ended = {.events = POLLIN};
 	struct err why = {0};
 
 	if (!ct->s.terminal[0])
 		return 0;
 	monitor = ct->s.monitor > 0 ? proc_open(ct->s.monitor, ct->s.monitor_start, &why) : -ESRCH;
-	if (monitor >= 0)
+	/* One that nobody has reaped yet still has its number. */
+	ended.fd = monitor;
+	if (monitor >= 0 && poll(&ended, 1, 0) == 0)
 		return 0;
 	err_set(e, EIO, "the monitor of container %s was killed, and its console is gone",
 		ct->s.id);
