@@ -72,6 +72,7 @@ static _Noreturn void guard(struct stage *s, const char *script, const char *mar
 	argv[3] = exit_path;
 	snprintf(exit_path, sizeof(exit_path), "%s/a/exit", s->p->state);
 	place_path(s->p, "console.log", log_path);
+	setenv("TEST_LOG", log_path, 1);
 	how.data_dir = open(s->p->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (pipe2(go, O_CLOEXEC) < 0 || ns_console_new_host(&master, &slave, &e) < 0)
 		_exit(99);
@@ -255,11 +256,15 @@ static void survives_hangups(void **state)
 {
 	struct stage s;
 
-	/* Each opens it after a moment in which nobody had it open. */
+	/*
+	 * Each opens it after a moment in which nobody had it open. To hang up throws away what the monitor has not read yet (pty_flush_buffer):
+	 * it is waited for.
+	 */
 	stage_start(
 		&s, *state,
-		"trap '' HUP; t=$(tty); exec </dev/null >/dev/null 2>&1; echo one >$t; echo two >$t;"
-		"$TEST_SELF --hangup $t && echo three >$t; $TEST_SELF --hangup $t; echo four >$t");
+		"trap '' HUP; t=$(tty); exec </dev/null >/dev/null 2>&1;"
+		"w() { echo $1 >$t; until grep -q $1 $TEST_LOG; do :; done; };"
+		"w one; w two; $TEST_SELF --hangup $t && w three; $TEST_SELF --hangup $t; w four");
 	stage_end(&s);
 	wants_file(s.p, "console.log", "two\r\n");
 	wants_file(s.p, "console.log", "three\r\nfour\r\n");
