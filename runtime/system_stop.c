@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -111,6 +112,18 @@ static bool rebooted(const struct ct *ct)
 	return ct_exit_read(ct, &how, &none) >= 0 && WIFSIGNALED(how) && WTERMSIG(how) == SIGHUP;
 }
 
+/* Nobody listens to a reaper: what it could not do is told where the operator looks for the container's last words. */
+static void tell_console(const struct ct_system *s, const struct err *why)
+{
+	auto_fd int log =
+		openat(s->dir, "console.log", O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+
+	if (log < 0 ||
+	    dprintf(log, "\r\n[skep: it rebooted itself, but could not be started again: %s]\r\n",
+		    why->text) < 0)
+		log_warn("container %s: console.log: %s", s->d.name, strerror(errno));
+}
+
 int ct_system_reap(struct ct_system *s, struct err *e)
 {
 	auto_ct struct ct ct = CT_INIT;
@@ -132,5 +145,8 @@ int ct_system_reap(struct ct_system *s, struct err *e)
 	if (!again)
 		return 0;
 	log_info("container %s rebooted itself", s->d.name);
-	return ct_system_start(s, e);
+	r = ct_system_start(s, e);
+	if (r < 0)
+		tell_console(s, e);
+	return r;
 }
