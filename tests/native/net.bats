@@ -21,7 +21,6 @@ neighbour() {
 	in_net here ip addr add fd77::1/64 dev wire nodad
 	client_new client
 	in_net client ip addr add fd77::2/64 dev wire nodad
-	wait_for 5 addresses_settled here
 	net_things here >"$SKEP_DIR/net/here"
 }
 inside() { skepctl exec "$1" -- "${@:2}"; }
