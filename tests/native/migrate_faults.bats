@@ -82,18 +82,18 @@ gone() {
 		[ ! -e "$SKEP_DIR/$1/run/$c" ] && [ ! -e "$SKEP_DIR/$1/lib/ct/$c" ]
 }
 
-walk() { # MODE
-	local mode=$1 point how n=0 failed=0 h
+walk() { # MODE HOW
+	local mode=$1 how=$2 point n=0 failed=0 h
 	for point in $(points); do
-		for how in '' :kill; do
-			one && continue
-			failed=$((failed + 1))
-			for h in A B; do on $h skepctl destroy --force "$c" >/dev/null 2>&1 || true; done
-		done
+		one && continue
+		failed=$((failed + 1))
+		for h in A B; do on $h skepctl destroy --force "$c" >/dev/null 2>&1 || true; done
 	done
-	echo "$mode: $n faults, $failed bad"
+	echo "$mode$how: $n faults, $failed bad"
 	[ $n -gt 0 ] && [ $failed = 0 ]
 }
 
-@test "migration in mode suspend" { walk suspend; }
-@test "migration in mode restart" { walk restart; }
+@test "migration in mode suspend, each point fails" { walk suspend ''; }
+@test "migration in mode suspend, each point kills" { walk suspend :kill; }
+@test "migration in mode restart, each point fails" { walk restart ''; }
+@test "migration in mode restart, each point kills" { walk restart :kill; }
