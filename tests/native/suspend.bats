@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# A container to disk and back: what must be as it was, and what is said when it cannot be done.
+
+bats_require_minimum_version 1.5.0
+load ../lib/skep
+
+setup() {
+	skep_setup
+	c=$(ct_name)
+}
+teardown() { skep_teardown; }
+
+inside() { skepctl exec "$c" -- "$@"; }
+# A daemon of the container: its parent is the container's init, and nothing of the exec that started it is left.
+daemon() { inside sh -c "setsid sh -c '$1' </dev/null >/dev/null 2>&1 &"; }
+status() { skepctl list -H -o status "$c"; }
+is() { [ "$(status)" = "$1" ]; }
+data() { echo "$SKEP_DIR/here/lib/ct/$c"; }
+state() { jq -r ".$1" "$SKEP_DIR/here/run/$c/state.json"; }
+address() { jq -r '.networks[0].addresses[0] // .nets[0].addrs[0]' "$(data)/definition.json" | cut -d/ -f1; }
+busybox() {
+	template_busybox here
+	skepctl create "$c" --template busybox --ip auto --memory 128M --hostname here.example "$@" --start
+}
+counts() { # the daemon's number grows
+	local n
+	n=$(inside cat /root/n)
+	wait_for 10 more "$n"
+}
+more() { [ "$(inside cat /root/n)" -gt "$1" ]; }
+# Overlayfs says uuid=on only to the first who mounts a layer. The number of the console's terminal is the host's affair, and the order of mounts nobody's.
+what_it_sees() {
+	inside sh -c 'ip -o addr; ip route; ip -6 route; hostname; cat /proc/1/cgroup /proc/self/uid_map; mount; ls -l /dev' |
+		sed 's/eth0@if[0-9]*/eth0/; s/,uuid=on//; s/136, *[0-9]* .*console/console/' | sort
+}
+runs() { inside ps -o args | grep -qxF "$1"; }
+not() { ! "$@"; }
+has_log() { grep -q "$1" "$(data)/console.log"; }
+
+@test "all that a container has is there again" {
+	busybox
+	daemon 'exec 7>/root/deleted; rm /root/deleted; echo kept >&7; i=0; while :; do i=$((i+1)); echo $i >/root/m; mv /root/m /root/n; sleep 0.05; done'
+	daemon 'mkfifo /tmp/pipe; exec 8<>/tmp/pipe; echo in the pipe >&8; echo $$ >/tmp/pid; while :; do sleep 1; done'
+	inside sh -c 'echo in memory >/dev/shm/f; dd if=/dev/urandom of=/tmp/random bs=1k count=2000 2>/dev/null; md5sum /tmp/random >/tmp/sum'
+	wait_for 10 inside test -s /root/n
+	wait_for 10 inside test -s /tmp/pid
+	counts
+	before=$(what_it_sees)
+	limit=$(cat "/sys/fs/cgroup/memory/$(state cgroup)/memory.limit_in_bytes" "/sys/fs/cgroup/$(state cgroup)/memory.max" 2>/dev/null || true)
+	group=$(state cgroup)
+	for round in 1 2; do
+		echo "round $round"
+		n=$(inside cat /root/n)
+		skepctl suspend "$c"
+		is suspended
+		[ ! -e "$SKEP_DIR/here/run/$c" ]
+		[ -z "$(find /sys/fs/cgroup -type d -path "*/$group")" ]
+		[ -z "$(in_net here ip -o link show type veth)" ]
+		skepctl resume "$c"
+		is running
+		more $((n - 1))
+		counts
+	done
+	after=$(what_it_sees)
+	[ "$before" = "$after" ] || diff <(echo "$before") <(echo "$after")
+	[ "$limit" = "$(cat "/sys/fs/cgroup/memory/$(state cgroup)/memory.limit_in_bytes" "/sys/fs/cgroup/$(state cgroup)/memory.max" 2>/dev/null || true)" ]
+	inside md5sum -c /tmp/sum
+	[ "$(inside cat /dev/shm/f)" = 'in memory' ]
+	[ "$(inside sh -c 'cat /proc/$(cat /tmp/pid)/comm; head -n1 /tmp/pipe')" = $'sh\nin the pipe' ]
+	# The parent of its init is the monitor, which keeps the console's log.
+	[[ $(readlink "/proc/$(state monitor)/exe") == */skep-monitor ]]
+	[ "$(awk '/^PPid/ { print $2 }' "/proc/$(state pid)/status")" = "$(state monitor)" ]
+	inside sh -c 'echo said after the resume >/dev/console'
+	wait_for 10 has_log 'said after the resume'
+	# Of what was used for the resume it has nothing in its hands.
+	[ "$(find "/proc/$(state pid)/fd" -lname "$SKEP_DIR*")" = '' ]
+	in_net here ping -c 1 -W 3 "$(address)"
+	inside ping -c 1 -W 3 10.209.0.1
+	wait_for 10 [ ! -e "$(data)/checkpoint" -a ! -e "$(data)/checkpoint.gone" ]
+}
+
+@test "a connection lives on" {
+	template_probe here
+	skepctl create "$c" --template probe --ip auto --init '/probe counter 7000' --start
+	wait_for 10 in_net here bash -c "exec 3<>/dev/tcp/$(address)/7000"
+	spawn here "$SKEP_DIR/client" "$PROBE" client "$(address)" 7000 0 5
+	wait_for 10 grep -q '^[0-9]' "$SKEP_DIR/client"
+	for round in 1 2 3; do
+		echo "round $round"
+		skepctl suspend "$c"
+		skepctl resume "$c"
+		lines=$(wc -l <"$SKEP_DIR/client")
+		wait_for 20 eval "[ \$(wc -l <'$SKEP_DIR/client') -gt $((lines + 1)) ]"
+	done
+	stop_spawned "$SPAWNED"
+	cat "$SKEP_DIR/client"
+	grep 'lost=0' "$SKEP_DIR/client"
+}
+
+@test "each command says what a suspended container cannot do" {
+	busybox
+	skepctl suspend "$c"
+	fails_with 31 'suspended' skepctl exec "$c" -- true
+	fails_with 32 'suspended' skepctl start "$c"
+	fails_with 31 "$c" skepctl suspend "$c"
+	fails_with 31 "$c" skepctl pause "$c"
+	is suspended
+	skepctl resume "$c"
+	fails_with 32 "$c" skepctl resume "$c"
+	skepctl suspend "$c"
+	skepctl stop "$c"
+	is stopped
+	[ ! -e "$(data)/checkpoint" ]
+	fails_with 31 "$c" skepctl resume "$c"
+	skepctl start "$c"
+	is running
+}
+
+@test "what cannot be taken along is named, and the container goes on" {
+	busybox
+	daemon 'i=0; while :; do i=$((i+1)); echo $i >/root/m; mv /root/m /root/n; sleep 0.05; done'
+	wait_for 10 inside test -s /root/n
+	# A process from outside.
+	spawn here "$SKEP_DIR/guest" skepctl exec "$c" -- sleep 300
+	guest=$SPAWNED
+	wait_for 10 runs 'sleep 300'
+	fails_with 16 'was brought into container' skepctl suspend "$c"
+	stop_spawned "$guest" || true
+	wait_for 10 not runs 'sleep 300'
+	# A namespace in it.
+	daemon 'exec unshare -u sleep 301'
+	wait_for 10 runs 'sleep 301'
+	fails_with 16 'namespaces of its own' skepctl suspend "$c"
+	is running
+	counts
+	in_net here ping -c 1 -W 3 "$(address)"
+	[ -s "$(data)/checkpoint/dump.log" ]
+	[ -z "$(find "$(data)/checkpoint" -name '*.img')" ]
+	inside sh -c 'kill $(pidof sleep) || true'
+	wait_for 10 not runs 'sleep 301'
+	skepctl suspend "$c"
+	skepctl resume "$c"
+	counts
+}
+
+@test "images without the container's end" {
+	busybox
+	daemon 'i=0; while :; do i=$((i+1)); echo $i >/root/m; mv /root/m /root/n; sleep 0.05; done'
+	wait_for 10 inside test -s /root/n
+	skepctl suspend --keep-running "$c"
+	is running
+	counts
+	[ -s "$(data)/checkpoint/pages-1.img" ]
+	fails_with 32 'running' skepctl resume "$c"
+	skepctl stop "$c"
+	is stopped
+	fails_with 31 "$c" skepctl resume "$c"
+}
+
+@test "damaged images are refused, and kept until they are dropped" {
+	busybox
+	skepctl suspend "$c"
+	mv "$(data)/checkpoint/core-1.img" "$(data)/core"
+	fails_with 17 'restore' skepctl resume "$c"
+	is suspended
+	[ ! -e "$SKEP_DIR/here/run/$c" ]
+	mv "$(data)/core" "$(data)/checkpoint/core-1.img"
+	echo '{"version": 7}' >"$(data)/checkpoint/skep.json"
+	fails_with 17 'skep.json' skepctl resume "$c"
+	is suspended
+	skepctl destroy --force "$c"
+	nothing_left
+}
+
+@test "without its monitor it is not suspended, as nobody could resume it" {
+	busybox
+	kill -9 "$(state monitor)"
+	fails_with 16 'monitor' skepctl suspend "$c"
+	is running
+	inside true
+	skepctl stop "$c"
+	skepctl start "$c"
+	skepctl suspend "$c"
+	skepctl resume "$c"
+	inside true
+}
