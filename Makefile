@@ -13,9 +13,9 @@ MANDIR      = $(PREFIX)/share/man
 COMPDIR     = $(PREFIX)/share/bash-completion/completions
 
 JOBS ?= $(shell nproc)
-# One word and the target a line; V=1 shows the commands.
+# One word and the target a line; V=1 shows the commands, -s nothing.
 Q   := $(if $(V),,@)
-say  = @$(if $(V),:,printf '  %-4s %s\n' $(1) $@)
+say  = @$(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-4s %s\n' $(1) $@)
 
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(JOBS)
@@ -31,7 +31,8 @@ WARN     := -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototype
 CFLAGS   ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -I. -DSKEP_LIBEXECDIR='"$(LIBEXECDIR)"'
 SKEPFLAGS = -std=gnu11 $(WARN) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) $(call pkg,--cflags $(PKGS))
-LDLIBS    = $(or $(call pkg,--libs $(PKGS)),-lcap -lseccomp -lmnl -lcgroup -lnftables -ljansson -larchive)
+# libnftables is opened by who needs it (net/nft.c).
+LDLIBS    = $(or $(call pkg,--libs $(filter-out libnftables,$(PKGS))),-lcap -lseccomp -lmnl -lcgroup -ljansson -larchive)
 CMOCKA    = $(or $(call pkg,--libs cmocka),-lcmocka)
 
 # Programs of libskep, and tiny static ones that stay resident or run inside a container and link nothing of it.

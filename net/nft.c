@@ -2,6 +2,7 @@
 // Running nftables commands in this process: one transaction a call, the complaint turned into an err.
 #include "net/nft.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <nftables/libnftables.h>
 #include <stdio.h>
@@ -11,10 +12,54 @@
 #include "base/err.h"
 #include "base/own.h"
 
+/*
+ * The library is opened by the first command that needs it, since with what it brings along (libnftnl, libxtables, libgmp) it is a third of the time that the
+ * dynamic linker takes, and most starts of an OCI container have no rules. It stays open.
+ */
+#define NFT_LIBRARY "libnftables.so.1"
+#define NFT_CALLS(X)                 \
+	X(nft_ctx_new)               \
+	X(nft_ctx_free)              \
+	X(nft_ctx_buffer_error)      \
+	X(nft_ctx_buffer_output)     \
+	X(nft_ctx_get_error_buffer)  \
+	X(nft_ctx_get_output_buffer) \
+	X(nft_run_cmd_from_buffer)
+
+static struct {
+#define X(name) typeof(name) *name;
+	NFT_CALLS(X)
+#undef X
+} lib;
+
+static int load(struct err *e)
+{
+	void *so;
+
+	if (lib.nft_ctx_new)
+		return 0;
+	so = dlopen(NFT_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+	if (!so) {
+		err_set(e, ELIBACC, "load the nftables library: %s", dlerror());
+		err_hint(e, "install libnftables1");
+		return err_class(e, ERR_NETWORK);
+	}
+#define X(name)                                                           \
+	*(void **)&lib.name = dlsym(so, #name);                           \
+	if (!lib.name) {                                                  \
+		lib.nft_ctx_new = NULL;                                   \
+		err_set(e, ENOSYS, "this " NFT_LIBRARY " has no " #name); \
+		return err_class(e, ERR_NETWORK);                         \
+	}
+	NFT_CALLS(X)
+#undef X
+	return 0;
+}
+
 static void drop_ctx(struct nft_ctx **ctx)
 {
 	if (*ctx)
-		nft_ctx_free(*ctx);
+		lib.nft_ctx_free(*ctx);
 	*ctx = NULL;
 }
 
@@ -23,7 +68,7 @@ static void drop_ctx(struct nft_ctx **ctx)
 /* The library's complaint has a marked copy of the command below it: the first line says it all. */
 static int complain(struct nft_ctx *ctx, const char *what, struct err *e)
 {
-	const char *text = nft_ctx_get_error_buffer(ctx);
+	const char *text = lib.nft_ctx_get_error_buffer(ctx);
 	const char *message = text ? strstr(text, "Error: ") : NULL;
 	int no = EIO;
 
@@ -43,44 +88,49 @@ static int complain(struct nft_ctx *ctx, const char *what, struct err *e)
 	return -no;
 }
 
-static struct nft_ctx *open_ctx(void)
+static struct nft_ctx *open_ctx(struct err *e)
 {
-	struct nft_ctx *ctx = nft_ctx_new(NFT_CTX_DEFAULT);
+	struct nft_ctx *ctx;
 
-	if (!ctx)
+	if (load(e) < 0)
 		return NULL;
-	nft_ctx_buffer_error(ctx);
-	nft_ctx_buffer_output(ctx);
+	ctx = lib.nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!ctx) {
+		err_set(e, ENOMEM, "start nftables");
+		return NULL;
+	}
+	lib.nft_ctx_buffer_error(ctx);
+	lib.nft_ctx_buffer_output(ctx);
 	return ctx;
 }
 
 int net_nft_run(const char *commands, const char *what, struct err *e)
 {
-	auto_nft struct nft_ctx *ctx = open_ctx();
+	auto_nft struct nft_ctx *ctx = open_ctx(e);
 
 	if (!ctx)
-		return err_set(e, ENOMEM, "%s: start nftables", what);
-	if (nft_run_cmd_from_buffer(ctx, commands))
+		return err_wrap(e, "%s", what);
+	if (lib.nft_run_cmd_from_buffer(ctx, commands))
 		return complain(ctx, what, e);
 	return 0;
 }
 
 int net_nft_list(const char *command, char **out, struct err *e)
 {
-	auto_nft struct nft_ctx *ctx = open_ctx();
+	auto_nft struct nft_ctx *ctx = open_ctx(e);
 	struct err why = {0};
 	const char *text;
 
 	if (!ctx)
-		return err_set(e, ENOMEM, "start nftables");
-	if (nft_run_cmd_from_buffer(ctx, command)) {
+		return -e->no;
+	if (lib.nft_run_cmd_from_buffer(ctx, command)) {
 		int r = complain(ctx, command, &why);
 
 		if (r != -ENOENT)
 			*e = why;
 		return r;
 	}
-	text = nft_ctx_get_output_buffer(ctx);
+	text = lib.nft_ctx_get_output_buffer(ctx);
 	*out = strdup(text ? text : "");
 	return *out ? 0 : err_set(e, ENOMEM, "keep the answer of nftables");
 }
