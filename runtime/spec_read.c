@@ -210,7 +210,9 @@ static size_t string_length(const char *p)
  */
 static char *fold_unsigned(const char *text, size_t len)
 {
-	char *out = malloc(len + len / 16 + 32), *o = out;
+	/* 19 digits may become 20 characters; a separator stands between two numbers. */
+	size_t size = len + len / 16 + 32;
+	char *out = malloc(size), *o = out;
 
 	for (const char *p = text; out && *p;) {
 		size_t n = 1;
@@ -223,7 +225,7 @@ static char *fold_unsigned(const char *text, size_t len)
 			errno = 0;
 			v = n >= 19 && n == strspn(p, "0123456789") ? strtoull(p, NULL, 10) : 0;
 			if (!errno && v > INT64_MAX) {
-				o += sprintf(o, "%" PRId64, (int64_t)v);
+				o += snprintf(o, size - (size_t)(o - out), "%" PRId64, (int64_t)v);
 				p += n;
 				continue;
 			}

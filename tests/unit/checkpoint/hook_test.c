@@ -54,7 +54,7 @@ static void link_program(void)
 	assert_true(n > 0);
 	self[n] = 0;
 	slash = strrchr(self, '/');
-	strcpy(slash, "/skep-criu-hook");
+	snprintf(slash, sizeof(self) - (size_t)(slash - self), "/skep-criu-hook");
 	if (symlink("../../skep-criu-hook", self) < 0)
 		assert_int_equal(errno, EEXIST);
 }
