@@ -47,6 +47,7 @@ int cr_finish_moved(struct ct_system *s, struct cr_journal *j, struct cr_peer *p
 	}
 	if (r < 0) {
 		err_wrap(e, "it is on %s now, but what is left here could not be removed", j->host);
+		e->class = ERR_IN_DOUBT;
 		e->hint[0] = 0;
 		err_hint(e, "try again: `skepctl migrate %s --continue`", name);
 	}

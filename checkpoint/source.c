@@ -370,6 +370,9 @@ static int take_back(struct source *m, struct err *e)
 	blame(m, e);
 	died = (e->no == EPIPE || e->no == EINTR) && m->peer.fd >= 0 && !m->peer.link.refused;
 	cr_interrupt_hold();
+	/* What failed there: the container is here, and runs. */
+	if (e->class == ERR_RESTORE || (m->peer.link.refused && e->class == ERR_CHECKPOINT))
+		e->class = ERR_MIGRATE;
 	cr_peer_close(&m->peer);
 	cr_upper_close(&m->upper);
 	if (!m->journaled)

@@ -133,6 +133,7 @@ struct suspend {
 	const struct cr_suspend *how;
 	int images;
 	uint64_t stopped_ns;
+	bool refused; /* by the caller's commit: the log knows nothing of that */
 };
 
 static int commit(void *arg, struct err *e)
@@ -144,6 +145,7 @@ static int commit(void *arg, struct err *e)
 		*s->how->stopped_at_ns = s->stopped_ns;
 	if (r >= 0 && s->how->commit)
 		r = s->how->commit(s->images, s->how->arg, e);
+	s->refused = r < 0;
 	if (r < 0 || s->how->keep_running)
 		return r;
 	if (!s->how->unflushed)
@@ -239,7 +241,7 @@ int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 	what.images = dump.images = images;
 	r = cr_dump(&dump, e);
 	if (r < 0 && cr_checkpoint_exists(s, &(struct err){0}) != 1) {
-		clear_failed(s, images, &ct, e);
+		clear_failed(s, images, &ct, what.refused ? &(struct err){0} : e);
 		return -e->no;
 	}
 	/* A criu that failed after the marker was written has killed them, or left it to us: the images are what counts. */

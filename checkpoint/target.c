@@ -297,8 +297,13 @@ static int serve_offer(struct target *t, const json_t *offer, struct err *e)
 {
 	int r = receive(t, offer, e);
 
-	if (r < 0 && t->s.dir >= 0)
+	if (r < 0 && t->s.dir >= 0) {
+		char *log = strstr(e->text, "; log: ");
+
 		give_back(t);
+		if (log && !t->lost)
+			*log = 0; /* it went with the rest */
+	}
 	if (r < 0 || t->offer.dry_run)
 		return r;
 	/* It is ours and runs: a failure from here on takes nothing back. */
