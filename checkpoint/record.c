@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -284,20 +285,31 @@ static void set_limits(int dir, json_t *set)
 	}
 }
 
-int cr_record_make_groups(const struct cr_record *r, const struct cg *cg, struct err *e)
+/* Whether the kernel adds files to these groups, or takes limits, only after their controllers are enabled. */
+static bool has_settings(const struct cr_record *r)
 {
 	json_t *g;
 	size_t i;
 
-	if (cg->ct < 0)
-		return 0;
+	json_array_foreach (r->groups, i, g)
+		if (json_string_value(json_object_get(g, "controllers"))[0] ||
+		    json_object_size(json_object_get(g, "limits")))
+			return true;
+	return false;
+}
+
+static int each_group(const struct cr_record *r, const struct cg *cg, bool settings, struct err *e)
+{
+	json_t *g;
+	size_t i;
+
 	json_array_foreach (r->groups, i, g) {
 		const char *path = json_string_value(json_object_get(g, "path"));
 		uint32_t uid = (uint32_t)json_integer_value(json_object_get(g, "uid"));
 		uint32_t gid = (uint32_t)json_integer_value(json_object_get(g, "gid"));
 		auto_fd int dir = -EBADF;
 
-		if (path[0] && mkdirat(cg->ct, path, 0755) < 0 && errno != EEXIST)
+		if (!settings && path[0] && mkdirat(cg->ct, path, 0755) < 0 && errno != EEXIST)
 			return err_sys(e, "make control group %s of the container", path);
 		dir = openat(cg->ct, path[0] ? path : ".",
 			     O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -305,9 +317,22 @@ int cr_record_make_groups(const struct cr_record *r, const struct cg *cg, struct
 			return err_sys(e, "open control group %s of the container", path);
 		if (path[0] && own_group(dir, r->id_base, uid, gid, e) < 0)
 			return -e->no;
-		if (path[0])
+		if (settings && path[0])
 			set_limits(dir, json_object_get(g, "limits"));
-		enable(dir, json_string_value(json_object_get(g, "controllers")));
+		if (settings)
+			enable(dir, json_string_value(json_object_get(g, "controllers")));
 	}
 	return 0;
+}
+
+int cr_record_make_groups(const struct cr_record *r, const struct cg *cg, struct err *e)
+{
+	if (cg->ct < 0)
+		return 0;
+	return each_group(r, cg, false, e) < 0 ? -e->no : has_settings(r);
+}
+
+int cr_record_equip_groups(const struct cr_record *r, const struct cg *cg, struct err *e)
+{
+	return cg->ct < 0 ? 0 : each_group(r, cg, true, e);
 }

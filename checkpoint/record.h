@@ -37,5 +37,11 @@ int cr_record_save(int images, const struct cr_record *r, struct err *e);
 /* Class RESTORE. Everything is checked: it may come from another host. */
 int cr_record_load(int images, struct cr_record *r, struct err *e);
 
-/* Makes the groups below cg's delegated one, which is empty. A limit that this kernel does not take is a notice. */
+/*
+ * Makes the groups below cg's delegated one, which is empty, without controllers: criu puts init into the delegated one for a moment, to make the cgroup
+ * namespace there, and a group that gives its children controllers takes no process (EBUSY: Documentation/admin-guide/cgroup-v2.rst, "No Internal
+ * Process Constraint"). 1: they have controllers or limits, so cr_record_equip_groups() is to be called when init is in its own group
+ * (criu's stage post-setup-namespaces). There, a limit that this kernel does not take is a notice.
+ */
 int cr_record_make_groups(const struct cr_record *r, const struct cg *cg, struct err *e);
+int cr_record_equip_groups(const struct cr_record *r, const struct cg *cg, struct err *e);

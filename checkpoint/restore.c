@@ -50,7 +50,8 @@ struct restore {
 	char old_path[64];    /* where the old one was */
 	char state[PATH_MAX]; /* STATE/ID */
 	pid_t init;
-	bool decided; /* its tasks may run */
+	bool equip_groups; /* the control groups inside get their controllers when init is in its own */
+	bool decided;	   /* its tasks may run */
 };
 
 /* "8805:1a", the number and the file system of a terminal's slave (Documentation/admin-guide/devices.txt: majors 136 to 143). */
@@ -158,6 +159,7 @@ static int prepare(struct restore *r, const struct ct_spec *spec, struct err *e)
 		n = open_images(r->how->images, e);
 	if (n >= 0)
 		n = cr_record_make_groups(&r->record, &r->ground.cg, e);
+	r->equip_groups = n > 0;
 	if (n >= 0)
 		n = prepare_network(r, e);
 	if (n >= 0)
@@ -268,6 +270,15 @@ static int hook_pre_resume(pid_t init, void *arg, struct err *e)
 	return 0;
 }
 
+/* Init has its cgroup namespace and is in its group; all others come later. */
+static int hook_post_setup_namespaces(pid_t init, void *arg, struct err *e)
+{
+	struct restore *r = arg;
+
+	(void)init;
+	return cr_record_equip_groups(&r->record, &r->ground.cg, e);
+}
+
 static void add_words(struct cr_criu *c, const struct restore *r, const char *hook)
 {
 	static const char *const always[] = {"--restore-detached",
@@ -328,6 +339,8 @@ static int run(struct restore *r, struct err *e)
 		return n;
 	hook.arg = r;
 	hook.undecided = r->how->undecided;
+	if (r->equip_groups)
+		hook.fn[CR_STAGE_POST_SETUP_NAMESPACES] = hook_post_setup_namespaces;
 	hook.fn[CR_STAGE_PRE_RESUME] = hook_pre_resume;
 	cr_hook_ready(&hook);
 	c.prepare = attach_root;
