@@ -82,6 +82,46 @@ static int refuse_guests(const struct ct *ct, const struct cg *cg, struct err *e
 	return n < 0 ? n : 0;
 }
 
+/* An address in /proc/net/tcp6 is four words in the host's byte order; this is about the first two bytes, fe80::/10. */
+static bool is_link_local(const char *hex)
+{
+	unsigned word = 0;
+	unsigned char byte[4];
+
+	if (sscanf(hex, "%8x", &word) != 1)
+		return false;
+	memcpy(byte, &word, sizeof(byte));
+	return byte[0] == 0xfe && (byte[1] & 0xc0) == 0x80;
+}
+
+/*
+ * From a global address to a neighbour's link-local one: criu forgets the interface, and the restore would fail ("Can't connect inet socket back"). Between
+ * two link-local ones the socket is bound to the interface, and all is well. state 0A listens, 06 only waits.
+ */
+static int refuse_half_local(const struct ct *ct, const char *file, struct err *e)
+{
+	auto_free char *text = NULL;
+	char path[48], local[40], remote[40], *save = NULL;
+	unsigned state;
+
+	snprintf(path, sizeof(path), "/proc/%d/net/%s", ct->s.pid, file);
+	if (file_try_read_at(AT_FDCWD, path, 64 << 20, &text, e) < 0)
+		return e->no ? -e->no : 0; /* no IPv6 here */
+	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		if (sscanf(l, " %*[^:]: %39[^:]:%*x %39[^:]:%*x %x", local, remote, &state) != 3 ||
+		    state == 0x0a || state == 0x06 || is_link_local(local) ||
+		    !is_link_local(remote))
+			continue;
+		err_set(e, EOPNOTSUPP,
+			"container %s has a connection to a link-local IPv6 address (fe80::...), which "
+			"cannot be restored",
+			ct->s.id);
+		err_hint(e, "end it, or give the other side an address of its own");
+		return err_class(e, ERR_CHECKPOINT);
+	}
+	return 0;
+}
+
 /* With the monitor the other end of the console is gone, and criu cannot restore a terminal that was hung up. */
 static int refuse_without_console(const struct ct *ct, struct err *e)
 {
@@ -236,6 +276,10 @@ int cr_dump(const struct cr_dump *how, struct err *e)
 		r = refuse_guests(how->ct, &cg, e);
 	if (r >= 0)
 		r = refuse_without_console(how->ct, e);
+	if (r >= 0)
+		r = refuse_half_local(how->ct, "tcp6", e);
+	if (r >= 0)
+		r = refuse_half_local(how->ct, "udp6", e);
 	if (r >= 0)
 		r = run(&d, &cg, e);
 	return r < 0 ? err_class(e, ERR_CHECKPOINT) : 0;

@@ -288,8 +288,6 @@ static void add_words(struct cr_criu *c, const struct restore *r, const char *ho
 					     "--ext-unix-sk",
 					     "--file-locks",
 					     "--link-remap",
-					     "--network-lock",
-					     "skip",
 					     "--external",
 					     "mnt[]:sm",
 					     "--enable-external-sharing",

@@ -32,7 +32,7 @@ static const struct {
 	{NOISE "(00.050727) Error (criu/fsnotify.c:284): fsnotify: 	Can't dump that handle\n"
 	       "(00.050800) Error (criu/cr-dump.c:1545): Dump files (pid: 20955) failed with -1\n"
 	       "(00.071129) Error (criu/cr-dump.c:1975): Dumping FAILED.\n",
-	 EIO, ERR_SYSTEM, "Can't dump that handle", "log"},
+	 EOPNOTSUPP, ERR_SYSTEM, "inotify", "restart"},
 	{NOISE "(00.1) Error (criu/sockets.c:700): Unsupported socket family: 17\n"
 	       "(00.2) Error (criu/cr-dump.c:1975): Dumping FAILED.\n",
 	 EOPNOTSUPP, ERR_SYSTEM, "packet socket", "tcpdump"},
