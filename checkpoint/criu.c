@@ -229,7 +229,7 @@ static int watch(struct cr_hook *hook, int pidfd, struct err *e)
 
 		if (r < 0 && errno != EINTR)
 			return err_sys(e, "wait for criu");
-		if (r > 0 && p[1].revents & POLLIN) {
+		if (r > 0 && hook && p[1].revents & POLLIN) {
 			struct err why = {0};
 
 			r = cr_hook_serve(hook, &why);

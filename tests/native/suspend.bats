@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A container to disk and back: what must be as it was, and what is said when it cannot be done.
 
+# shellcheck disable=SC2016 # what stands in single quotes is for the container's shell
+
 bats_require_minimum_version 1.5.0
 load ../lib/skep
 
@@ -20,7 +22,7 @@ state() { jq -r ".$1" "$SKEP_DIR/here/run/$c/state.json"; }
 address() { jq -r '.networks[0].addresses[0] // .nets[0].addrs[0]' "$(data)/definition.json" | cut -d/ -f1; }
 busybox() {
 	template_busybox here
-	skepctl create "$c" --template busybox --ip auto --memory 128M --hostname here.example "$@" --start
+	skepctl create "$c" --template busybox --ip auto --memory 128M --hostname here.example --start
 }
 counts() { # the daemon's number grows
 	local n
@@ -89,8 +91,8 @@ has_log() { grep -q "$1" "$(data)/console.log"; }
 		echo "round $round"
 		skepctl suspend "$c"
 		skepctl resume "$c"
-		lines=$(wc -l <"$SKEP_DIR/client")
-		wait_for 20 eval "[ \$(wc -l <'$SKEP_DIR/client') -gt $((lines + 1)) ]"
+		got=$(wc -l <"$SKEP_DIR/client")
+		wait_for 20 eval "[ \$(wc -l <'$SKEP_DIR/client') -gt $((got + 1)) ]"
 	done
 	stop_spawned "$SPAWNED"
 	cat "$SKEP_DIR/client"
