@@ -36,7 +36,7 @@ struct cr_dump {
 int cr_dump(const struct cr_dump *how, struct err *e);
 
 /*
- * What a dump that was killed (criu itself, not only we) left: frozen groups are thawed, its nftables lock in the container's network namespace is
- * dropped. Called by cr_dump first; also for the next command on the container. Nothing there is success.
+ * What a dump that was killed (criu itself, not only we) can have left: a frozen group, which is thawed. Tasks that criu had stopped go on by themselves when it
+ * dies, and the traffic's lock ends with the last process that holds it. Nothing there is success.
  */
 int cr_dump_recover(struct ct *ct, struct err *e);
