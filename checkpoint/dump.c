@@ -2,6 +2,7 @@
 /* criu dump of a system container: what it is told about the container, and what happens at its stages. */
 #include "checkpoint/dump.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -30,6 +32,10 @@
 
 /* How long a group may take to thaw again. */
 #define THAW_MS 5000
+
+/* 30, 60, 120, 240 ms between the tries. */
+#define TRIES	       5
+#define FIRST_PAUSE_NS 30000000L
 
 struct dump {
 	const struct cr_dump *how;
@@ -264,6 +270,44 @@ static int run(struct dump *d, const struct cg *cg, struct err *e)
 	return r;
 }
 
+/* What a failed try wrote; its log is written anew. */
+static int clear_images(int images, struct err *e)
+{
+	auto_dir DIR *d = NULL;
+	const struct dirent *entry;
+	int copy = openat(images, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	d = copy < 0 ? NULL : fdopendir(copy);
+	if (!d)
+		return err_sys(e, "list the images");
+	while ((entry = readdir(d)))
+		if (entry->d_type == DT_REG && strstr(entry->d_name, ".img") &&
+		    unlinkat(images, entry->d_name, 0) < 0)
+			return err_sys(e, "remove image %s", entry->d_name);
+	return 0;
+}
+
+/*
+ * What criu cannot take along may be gone in a moment: systemd keeps the watch of a service's removed control group until it is its turn to look. The
+ * container goes on between the tries.
+ */
+static int run_again(struct dump *d, const struct cg *cg, struct err *e)
+{
+	struct timespec pause = {.tv_nsec = FIRST_PAUSE_NS};
+	int r = run(d, cg, e);
+
+	for (int tries = 1; r == -EAGAIN && tries < TRIES; tries++) {
+		log_info("container %s: %s; once more", d->how->ct->s.id, e->text);
+		nanosleep(&pause, NULL);
+		pause.tv_nsec *= 2;
+		err_clear(e);
+		r = clear_images(d->how->images, e);
+		if (r >= 0)
+			r = run(d, cg, e);
+	}
+	return r;
+}
+
 int cr_dump(const struct cr_dump *how, struct err *e)
 {
 	struct dump d = {.how = how};
@@ -281,7 +325,7 @@ int cr_dump(const struct cr_dump *how, struct err *e)
 	if (r >= 0)
 		r = refuse_half_local(how->ct, "udp6", e);
 	if (r >= 0)
-		r = run(&d, &cg, e);
+		r = run_again(&d, &cg, e);
 	return r < 0 ? err_class(e, ERR_CHECKPOINT) : 0;
 }
 

@@ -6,7 +6,7 @@ struct err;
 
 /*
  * Fills e from a log: the first known cause in it, else its first real error line (harmless noise and the follow-up errors of a failure left out). what:
- * "checkpoint", "restore". Returns -e->no (EIO when nothing fits better).
+ * "checkpoint", "restore". Returns -e->no (EIO when nothing fits better; EAGAIN for what is gone in a moment).
  */
 int cr_explain(const char *log, const char *what, struct err *e);
 
