@@ -50,7 +50,7 @@ UNITS    := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
 MANPAGES := $(patsubst ctl/man/%.in,$(BUILD)/man/%,$(wildcard ctl/man/*.in))
 DEPS     := $(LIB_OBJS:.o=.d) $(MAINS:%.c=$(BUILD)/%.d) $(UNITS:=.d)
 
-.PHONY: all deps demo tests check lint fmt asan bench install clean help FORCE
+.PHONY: all deps demo tests check check-hosts hosts lint fmt asan bench install clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -68,7 +68,15 @@ demo: deps ## show it all in a minute: limits, exec, suspend, a migration under 
 
 check: deps ## run all tests; T=net/veth or T=start runs one, MUST_RUN=1 forbids unknown skips
 	@$(MAKE) --no-print-directory tests
-	@BUILD=$(BUILD) T="$(T)" tests/run
+	@BUILD=$(BUILD) T="$(T)" TIERS="$(TIERS)" tests/run
+
+check-hosts: deps ## run the tests in virtual machines of Debian 13; T=limits runs one file
+	@$(MAKE) --no-print-directory tests
+	@BUILD=$(BUILD) T="$(T)" TIERS=hosts tests/run
+
+hosts: deps ## two virtual machines of Debian 13 with skep, to play with until Ctrl-C
+	@$(MAKE) --no-print-directory tests
+	@BUILD=$(BUILD) tests/hosts/play
 
 lint: ## check format, include arrows, headers, both compilers, clang-tidy, shellcheck
 	@tools/lint $(CHECKS)
@@ -77,7 +85,7 @@ fmt: ## format all C files
 	clang-format -i $(wildcard $(FOLDERS:%=%/*.[ch]) tests/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch])
 
 asan: ## run the whole native suite under ASan and UBSan
-	@$(MAKE) --no-print-directory check BUILD=build/asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
+	@$(MAKE) --no-print-directory check TIERS="unit native" BUILD=build/asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
 		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 
 bench: ## measure against runc, lxc-start and the bare floor; JSON=1 prints JSON lines
@@ -95,7 +103,7 @@ clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
 	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror V=1 PREFIX DESTDIR T MUST_RUN JSON RUNS JOBS CHECKS'
 
 # A change of compiler or flags rebuilds everything: the file changes only when they do.

@@ -13,6 +13,9 @@
 # Needs HOSTS_QEMU and HOSTS_IMAGE, what tests/hosts/prepare prints. Whatever is started here dies with the shell that started it,
 # also when that is killed (PDEATHSIG), and the namespace, its links with it, dies with them: nothing is left on this machine.
 
+# shellcheck source=tests/lib/host.bash
+. "${BASH_SOURCE[0]%/*}/../lib/host.bash"
+
 declare -gA HOSTS_ADDRESS=([a]=10.77.0.1 [b]=10.77.0.2) HOSTS_MAC=([a]=52:54:00:0a:4d:01 [b]=52:54:00:0a:4d:02)
 HOSTS_SECONDS=${HOSTS_SECONDS:-150}
 
@@ -107,9 +110,11 @@ HOSTS_SSH=(-o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=10 -o Se
 on() { # as ssh takes it, one line for a shell of the other side; the words stay words
 	local name=$1
 	shift
-	ssh -F /dev/null -S "$HOSTS_DIR/$name.ctl" -o BatchMode=yes -o ConnectTimeout=20 -o LogLevel=ERROR "root@${HOSTS_ADDRESS[$name]}" "$(printf '%q ' "$@")"
+	# Without the shared connection (the host was started again) it makes one of its own.
+	outside ssh -F /dev/null -S "$HOSTS_DIR/$name.ctl" "${HOSTS_SSH[@]}" -i "$HOSTS_IMAGE/key" "root@${HOSTS_ADDRESS[$name]}" "$(printf '%q ' "$@")"
 }
 put() {
+	# shellcheck disable=SC2016 # the other side expands it
 	on "$1" sh -c 'cat >"$1.new" && mv "$1.new" "$1"' - "$3" <"$2"
 }
 
@@ -118,7 +123,8 @@ hosts_end() {
 	local pid
 	[ -s "$1" ] || return 0
 	pid=$(cat "$1")
-	kill -KILL "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+	kill -KILL "$pid" 2>/dev/null || true
+	wait "$pid" 2>/dev/null || true
 	rm -f "$1"
 }
 hosts_cut() {

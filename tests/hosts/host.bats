@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# A stock Debian 13 host: what skep says of it, and a container with systemd in it.
+
+load hosts
+
+teardown() { on a sh -c 'for c in $(skepctl list -H -o name); do skepctl destroy --force "$c"; done' >/dev/null; }
+
+@test "doctor: nothing is missing and nothing is amiss" {
+	on a skepctl doctor
+	[ "$(on a skepctl doctor --json | jq -r .verdict)" = ok ]
+	[ "$(on a uname -r)" != "$(uname -r)" ]
+	[ "$(on a stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]
+}
+
+inside() { on a skepctl exec d -- "$@"; }
+wait_inside() { # it runs: `systemctl --wait` cannot ask before dbus is there
+	wait_for 60 inside test -S /run/dbus/system_bus_socket
+	[ "$(inside systemctl is-system-running --wait)" = running ]
+}
+works() {
+	[ "$(inside systemctl is-system-running)" = running ]
+	[ -z "$(inside systemctl --failed --no-legend)" ]
+	inside systemctl restart ssh.service
+	# Its subtree is delegated: a limit of its own counts.
+	# shellcheck disable=SC2016 # the inner shell expands it
+	[ "$(inside systemd-run --quiet --pipe --wait -p MemoryMax=48M sh -c 'cat "/sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)/memory.max"')" = 50331648 ]
+	run inside systemd-run --quiet --wait -p MemoryMax=48M -p MemorySwapMax=0 python3 -c 'x = bytearray(200 << 20)'
+	[ "$status" != 0 ]
+}
+
+@test "a Debian 13 with systemd reaches running, is delegated, survives suspend twice, stops cleanly" {
+	on a skepctl create d --template debian-13 --bridge br0 --ip 10.77.1.4/16 --memory 400M --start
+	wait_inside
+	works
+	for round in 1 2; do
+		echo "round $round"
+		on a skepctl suspend d
+		on a skepctl resume d
+		works
+	done
+	outside ping -c 1 -W 5 10.77.1.4
+	SECONDS=0
+	on a skepctl stop -t 60 d
+	((SECONDS < 45))
+	[ "$(on a skepctl list -H -o status d)" = stopped ]
+	on a skepctl info d --json | jq -e '.. | .exit_code? // empty | . == 0' || on a skepctl info d
+}

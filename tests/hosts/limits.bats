@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Limits on a host with cgroup v2 alone: held, changed while the container runs, and read back from the kernel.
+
+load hosts
+
+setup() { on a sh -c 'skepctl template list | grep -q ^busybox || skepctl template build busybox'; }
+teardown() { on a sh -c 'for c in $(skepctl list -H -o name); do skepctl destroy --force "$c"; done' >/dev/null; }
+
+between() { echo "$1 in $2..$3"; awk "BEGIN { exit !($1 >= $2 && $1 <= $3) }"; }
+ct() { on a skepctl create "$1" --template busybox --network none "${@:2}" --start; }
+inside() { on a skepctl exec "$1" -- "${@:2}"; }
+# kernel NAME FILE: what the kernel has; the container's groups are skep/NAME, with the limits, and skep/NAME/ct
+kernel() { on a cat "/sys/fs/cgroup/skep/$1/$2"; }
+hog() { # NAME: all the CPU it can get, until the container ends
+	# shellcheck disable=SC2016
+	inside "$1" sh -c '(while :; do :; done) >/dev/null 2>&1 </dev/null & echo started' >/dev/null
+}
+# used SECONDS NAME...: by all of them over the same time, in thousandths of a CPU
+used() {
+	# shellcheck disable=SC2016 # the other side expands it
+	on a sh -c 'us() { sed -n "s/^usage_usec //p" "/sys/fs/cgroup/skep/$1/cpu.stat"; }
+		t=$1; shift; i=0
+		for n in "$@"; do eval "a_$n=$(us "$n")"; done; began=$(date +%s%N)
+		sleep "$t"
+		took=$((($(date +%s%N) - began) / 1000))
+		for n in "$@"; do eval "echo \$((($(us "$n") - a_$n) * 1000 / took))"; done' - "$@"
+}
+
+@test "cpus: half a CPU is half a CPU over 10 s, and another share at once when it is set" {
+	ct c --cpus 0.5
+	hog c
+	between "$(used 10 c)" 450 550
+	on a skepctl set c --cpus 0.25
+	[ "$(kernel c cpu.max)" = '25000 100000' ]
+	between "$(used 5 c)" 200 300
+	on a skepctl set c --cpus unlimited
+	[[ $(kernel c cpu.max) == 'max '* ]]
+	between "$(used 5 c)" 600 1100
+}
+
+@test "weights: 100 and 300 share one CPU 1:3 within 10 %, and 3:1 when they are set so" {
+	ct one --cpuset 0 --cpuweight 100
+	ct three --cpuset 0 --cpuweight 300
+	[ "$(kernel one cpuset.cpus)" = 0 ] && [ "$(kernel three cpu.weight)" = 300 ]
+	hog one
+	hog three
+	used 10 one three >"$BATS_TEST_TMPDIR/used"
+	between "$(awk 'NR == 1 { a = $1 } END { print $1 / a }' "$BATS_TEST_TMPDIR/used")" 2.7 3.3
+	on a skepctl set one --cpuweight 300
+	on a skepctl set three --cpuweight 100
+	used 10 three one >"$BATS_TEST_TMPDIR/used"
+	between "$(awk 'NR == 1 { a = $1 } END { print $1 / a }' "$BATS_TEST_TMPDIR/used")" 2.7 3.3
+}
+
+@test "memory: a hog is killed inside and only there, which stat tells; the limit changes live" {
+	on a sh -c 'skepctl template list | grep -q ^probe || { mkdir -p /tmp/p/sbin /tmp/p/dev /tmp/p/proc /tmp/p/sys /tmp/p/tmp /tmp/p/etc /tmp/p/run &&
+		cp /build/probe /tmp/p/probe && ln -sf /probe /tmp/p/sbin/init && skepctl template import probe /tmp/p; }'
+	on a skepctl create c --template probe --network none --memory 64M --swap 0 --start
+	on a skepctl create other --template probe --network none --memory 64M --start
+	other=$(on a skepctl list -H -o pid other)
+	run inside c /probe hog-mem 256
+	[ "$status" = 137 ]
+	[ "$(on a skepctl list -H -o status c)" = running ]
+	[ "$(on a skepctl list -H -o pid other)" = "$other" ]
+	[ "$(kernel c memory.events | awk '$1 == "oom_kill" { print $2 }')" -ge 1 ]
+	[ "$(kernel other memory.events | awk '$1 == "oom_kill" { print $2 }')" = 0 ]
+	on a skepctl stat --json c | jq -e '[.. | objects | to_entries[] | select(.key | test("oom|kill")) | .value | numbers] | max >= 1'
+	on a skepctl set c --memory 300M
+	[ "$(kernel c memory.max)" = 314572800 ]
+	inside c /probe hog-mem 128
+	on a skepctl set c --memory 64M
+	run inside c /probe hog-mem 256
+	[ "$status" = 137 ]
+}
+
+@test "pids: a fork bomb stops at its limit and the host answers" {
+	ct c --pids 50
+	[ "$(kernel c pids.max)" = 50 ]
+	# shellcheck disable=SC2016
+	inside c sh -c 'b() { b | b & }; b' >/dev/null 2>&1 </dev/null || true
+	wait_for 20 bombed
+	SECONDS=0
+	on a true
+	((SECONDS < 5))
+	[ "$(kernel c pids.current)" -le 50 ]
+	on a skepctl set c --pids 80
+	[ "$(kernel c pids.max)" = 80 ]
+	SECONDS=0
+	on a skepctl stop --force c || on a skepctl stop -t 0 c
+	((SECONDS < 20))
+}
+bombed() { [ "$(kernel c pids.events | awk '$1 == "max" { print $2 }')" -gt 0 ]; }
