@@ -35,6 +35,8 @@ static void features(struct ctl_doctor *d)
 			ctl_doctor_find(d, PART, CTL_VERDICT_OK, feat_to_str(f), NULL, "%s", "");
 		else if (!feat_has(FEAT_ROOT) && f != FEAT_ROOT)
 			untried++;
+		else if (f == FEAT_OVERLAY_FD)
+			continue; /* the staging place does as well: nothing to be mended */
 		else
 			ctl_doctor_find(d, PART,
 					feat_level(f) == FEAT_OPTIONAL ? CTL_VERDICT_WARNING
@@ -77,12 +79,6 @@ static void settings(struct ctl_doctor *d)
 				"sysctl -w fs.pipe-max-size=4194304",
 				"%llu: copying memory after a migration fails",
 				(unsigned long long)v);
-	if (feat_has(FEAT_UFFD) && setting("vm/unprivileged_userfaultfd", &v) && v == 0)
-		ctl_doctor_find(
-			d, PART, CTL_VERDICT_WARNING, "vm.unprivileged_userfaultfd",
-			"sysctl -w vm.unprivileged_userfaultfd=1",
-			"0: no copying of memory after a migration, for containers with a user "
-			"namespace");
 	if (setting("kernel/pid_max", &v) && v < 65536)
 		ctl_doctor_find(d, PART, CTL_VERDICT_WARNING, "kernel.pid_max",
 				"sysctl -w kernel.pid_max=4194304",
