@@ -33,12 +33,13 @@
 /* How long a group may take to thaw again. */
 #define THAW_MS 5000
 
-/* 30, 60, 120, 240 ms between the tries. */
-#define TRIES	       5
-#define FIRST_PAUSE_NS 30000000L
+/* 10, 20, ... 640 ms between the tries. */
+#define TRIES	       8
+#define FIRST_PAUSE_NS 10000000L
 
 struct dump {
 	const struct cr_dump *how;
+	const struct cg *cg;
 	uint64_t stopped_ns;
 };
 
@@ -148,11 +149,38 @@ static int refuse_without_console(const struct ct *ct, struct err *e)
 	return err_class(e, ERR_CHECKPOINT);
 }
 
+/*
+ * Between fork and execve systemd's children are called "(NAME)", and criu 4.2 dumps them but cannot restore them ("PR_SET_MM_MAP failed with -9", seen
+ * with systemd 257): that would be found out when it is too late. They are gone in some ms. "(sd-pam)" is one that stays, and can be restored.
+ */
+static int refuse_half_made(const struct dump *d, struct err *e)
+{
+	auto_free pid_t *pids = NULL;
+	int n = cg_pids(d->cg, &pids, e);
+
+	for (int i = 0; i < n; i++) {
+		auto_free char *name = NULL;
+		struct err ignored = {0};
+		char path[48];
+
+		snprintf(path, sizeof(path), "/proc/%d/comm", pids[i]);
+		if (file_try_read_at(AT_FDCWD, path, 64, &name, &ignored) <= 0 || name[0] != '(' ||
+		    !strcmp(name, "(sd-pam)\n"))
+			continue;
+		name[strcspn(name, "\n")] = 0;
+		return err_set(e, EAGAIN, "container %s is just starting the service %s",
+			       d->how->ct->s.id, name);
+	}
+	return n < 0 ? n : 0;
+}
+
 static int hook_stopped(pid_t init, void *arg, struct err *e)
 {
 	struct dump *d = arg;
 
 	(void)init;
+	if (refuse_half_made(d, e) < 0)
+		return -e->no;
 	d->stopped_ns = log_now_ns();
 	if (d->how->frozen_ns)
 		*d->how->frozen_ns = d->stopped_ns;
@@ -229,7 +257,7 @@ static int stop_traffic(const struct ct *ct, struct err *e)
 	return net_lock_hold(list, (size_t)n, e);
 }
 
-static int run(struct dump *d, const struct cg *cg, struct err *e)
+static int run(struct dump *d, struct err *e)
 {
 	const struct cr_dump *how = d->how;
 	auto_criu struct cr_criu c = CR_CRIU_INIT;
@@ -250,7 +278,7 @@ static int run(struct dump *d, const struct cg *cg, struct err *e)
 	hook.fn[CR_STAGE_POST_DUMP] = hook_complete;
 	cr_hook_ready(&hook);
 	add_words(&c, how);
-	r = cr_watches_find(cg, how->ct->s.pid, add_watched, &c, e);
+	r = cr_watches_find(d->cg, how->ct->s.pid, add_watched, &c, e);
 	if (r < 0)
 		return r;
 	cr_criu_add(&c, "--action-script");
@@ -291,10 +319,10 @@ static int clear_images(int images, struct err *e)
  * What criu cannot take along may be gone in a moment: systemd keeps the watch of a service's removed control group until it is its turn to look. The
  * container goes on between the tries.
  */
-static int run_again(struct dump *d, const struct cg *cg, struct err *e)
+static int run_again(struct dump *d, struct err *e)
 {
 	struct timespec pause = {.tv_nsec = FIRST_PAUSE_NS};
-	int r = run(d, cg, e);
+	int r = run(d, e);
 
 	for (int tries = 1; r == -EAGAIN && tries < TRIES; tries++) {
 		log_info("container %s: %s; once more", d->how->ct->s.id, e->text);
@@ -303,15 +331,15 @@ static int run_again(struct dump *d, const struct cg *cg, struct err *e)
 		err_clear(e);
 		r = clear_images(d->how->images, e);
 		if (r >= 0)
-			r = run(d, cg, e);
+			r = run(d, e);
 	}
 	return r;
 }
 
 int cr_dump(const struct cr_dump *how, struct err *e)
 {
-	struct dump d = {.how = how};
 	auto_cg struct cg cg = CG_INIT;
+	struct dump d = {.how = how, .cg = &cg};
 	int r = ct_may(how->ct, CT_EVENT_CHECKPOINT, NULL, e);
 
 	if (r >= 0)
@@ -325,7 +353,7 @@ int cr_dump(const struct cr_dump *how, struct err *e)
 	if (r >= 0)
 		r = refuse_half_local(how->ct, "udp6", e);
 	if (r >= 0)
-		r = run_again(&d, &cg, e);
+		r = run_again(&d, e);
 	return r < 0 ? err_class(e, ERR_CHECKPOINT) : 0;
 }
 
