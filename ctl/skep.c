@@ -2,6 +2,7 @@
 /* skep: the OCI runtime command. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -62,6 +63,8 @@ int main(int argc, char **argv)
 	int r;
 
 	fill_standard_descriptors();
+	/* The modes of what we make on the way into a container are what the code says, whatever the caller's mask. */
+	umask(0022);
 	r = run(&line, argc, argv, &e);
 	return r < 0 ? ctl_oci_report(&line, &e) : r;
 }

@@ -23,6 +23,16 @@ teardown() { oci_teardown; }
 	oci_gone "$ID"
 }
 
+@test "the caller's umask decides nothing in the container" {
+	bundle '.process.args = ["sh", "-c", "stat -c %a%u . /dev/net /made; umask"] | .root.readonly = false | .process.user = {uid: 1000, gid: 1000} | .process.cwd = "/a/b"
+		| .linux.devices = [{path: "/dev/net/tun", type: "c", major: 10, minor: 200, fileMode: 438}]
+		| .mounts += [{destination: "/made/here", type: "tmpfs", source: "tmpfs"}]'
+	ln -sf busybox "$BUNDLE/rootfs/bin/stat"
+	chmod 755 "$BUNDLE" "$BUNDLE/rootfs"
+	[ "$(umask 077; oci run --bundle "$BUNDLE" "$ID")" = $'7550\n7550\n7550\n0022' ]
+	oci_gone "$ID"
+}
+
 @test "state tells what the runtime-spec wants" {
 	bundle '.process.args = ["sleep", "1000"] | .annotations = {"org.example.key": "value"}'
 	oci create --bundle "$BUNDLE" "$ID"
