@@ -11,7 +11,7 @@
  */
 #define CT_STEPS(X)                                                                                                                      \
 	X(IDMAP, "idmap",                                                                                                                \
-	  BOTH) /* host: id maps, limits of init. After: init may become root inside */                                      \
+	  BOTH) /* host: id maps, limits of init. After: init may become root inside */                                                  \
 	X(ROOTFS, "rootfs",                                                                                                              \
 	  BOTH) /* host sends the root file system's mount. After: it is attached in init's mount namespace */                           \
 	X(MOUNTS, "mounts", INIT)   /* cgroup namespace, then the spec's mounts in order */                                              \

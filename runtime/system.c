@@ -41,9 +41,10 @@ static int judge(enum ct_dir_kind kind, const char *name, const struct ct_host *
 	case CT_DIR_INCOMING:
 		err_set(e, EBUSY,
 			"container %s is being received, or its migration was interrupted", name);
-		err_hint(e,
-			 "finish it, here or on the other host: skepctl migrate %s --continue, or --abort",
-			 name);
+		err_hint(
+			e,
+			"finish it, here or on the other host: skepctl migrate %s --continue, or --abort",
+			name);
 		return err_class(e, ERR_IN_DOUBT);
 	case CT_DIR_CREATING:
 		err_set(e, ENOENT, "container %s is not complete: its create works still, or died",
