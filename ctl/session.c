@@ -96,6 +96,10 @@ int ctl_session(const struct ctl_line *line, const struct ct_system *s, char **a
 
 	if (!directory)
 		return err_set(e, ENOMEM, "out of memory");
+	if (directory[0] != '/') {
+		err_set(e, EINVAL, "--cwd: '%.64s' does not begin with /", directory);
+		return err_class(e, ERR_VALUE);
+	}
 	if (ctl_runtime_running(s, &ct, e) < 0)
 		return -e->no;
 	p.terminal = wants_terminal(line);

@@ -155,7 +155,7 @@ static int become_program(struct entry *en, enum step *step, struct err *e)
 	if (r >= 0 && en->personality)
 		r = ns_self_personality(en->personality, e);
 	if (r >= 0)
-		r = ct_program_become(&en->p, &en->filter, e);
+		r = ct_program_become(&en->p, false, &en->filter, e);
 	if (r < 0)
 		return r;
 	*step = STEP_EXEC;

@@ -30,7 +30,8 @@ static int load_filter(const struct ns_filter *filter, struct err *e)
 	return ns_seccomp_load(filter, e);
 }
 
-int ct_program_become(const struct ct_process *p, const struct ns_filter *filter, struct err *e)
+int ct_program_become(const struct ct_process *p, bool make_cwd, const struct ns_filter *filter,
+		      struct err *e)
 {
 	struct ns_caps all = {
 		.bounding = ns_caps_all(), .effective = ns_caps_all(), .permitted = ns_caps_all()};
@@ -39,7 +40,7 @@ int ct_program_become(const struct ct_process *p, const struct ns_filter *filter
 	if (r >= 0)
 		r = ns_self_new_keyring(e);
 	if (r >= 0)
-		r = ns_rootfs_chdir(p->cwd ? p->cwd : "/", true, e);
+		r = ns_rootfs_chdir(p->cwd ? p->cwd : "/", make_cwd, e);
 	if (r < 0)
 		return r;
 	umask(p->umask >= 0 ? (mode_t)p->umask : 0022);

@@ -9,9 +9,11 @@ struct ns_filter;
 
 /*
  * In the container, with its root rights, standard descriptors in place: signals, working directory, umask, ids, capabilities, seccomp. Without no_new_privs the
- * filter goes in before the capabilities are dropped, else last, so that it need not allow what dropping takes.
+ * filter goes in before the capabilities are dropped, else last, so that it need not allow what dropping takes. make_cwd: a working directory that is not
+ * there is made, which is for init only: to an exec it is a slip of the pen.
  */
-int ct_program_become(const struct ct_process *p, const struct ns_filter *filter, struct err *e);
+int ct_program_become(const struct ct_process *p, bool make_cwd, const struct ns_filter *filter,
+		      struct err *e);
 
 /*
  * Inside, before ct_program_become(): puts HOME into env if it is not there, as the other runtimes do. home NULL: that of uid in the container's passwd, "/" if there is

@@ -301,7 +301,7 @@ static int step_process(struct stage *s, struct err *e)
 	if (r >= 0)
 		r = ct_program_home(&s->process, NULL, e);
 	if (r >= 0)
-		r = ct_program_become(&s->process, s->in->filter, e);
+		r = ct_program_become(&s->process, true, s->in->filter, e);
 	return r;
 }
 
