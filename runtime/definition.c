@@ -177,12 +177,25 @@ static int check_limits(const struct cg_limits *l, struct err *e)
 	return 0;
 }
 
+/* The first and the last of an IPv4 network are the network itself and all in it; one of 31 bits or more has neither. */
+static bool is_nobodys(const struct net_addr *a)
+{
+	uint32_t addr, mask;
+
+	memcpy(&addr, a->bytes, sizeof(addr));
+	if (a->prefix == 0 || a->prefix > 30)
+		return false;
+	mask = UINT32_MAX >> a->prefix;
+	return (ntohl(addr) & mask) == 0 || (ntohl(addr) & mask) == mask;
+}
+
 /* An address that can be a host's. 0.0.0.0 and :: may stand here before the create, which picks one. */
 static int check_addr(const struct net_if *ifc, const struct net_addr *a, struct err *e)
 {
 	char text[NET_ADDR_STR_MAX];
 	bool bad = a->family == AF_INET
-			   ? a->bytes[0] == 127 || a->bytes[0] >= 224
+			   ? a->bytes[0] == 127 || a->bytes[0] >= 224 ||
+				     (!ct_addr_unpicked(a) && (a->bytes[0] == 0 || is_nobodys(a)))
 			   : a->bytes[0] == 0xff ||
 				     IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)a->bytes);
 

@@ -97,6 +97,9 @@ all_wrong() {
 		21|--network: 'wifi' is not one of bridge, routed, none, host||create web --template probe --network wifi
 		21|--ip||create web --template probe --ip 10.77.300.1/24
 		21|--ip: '192.0.2.7' needs the length|192.0.2.7/24|create web --template probe --ip 192.0.2.7
+		21|10.77.0.0 cannot be||create web --template probe --bridge br0 --ip 10.77.0.0/24
+		21|10.77.0.255 cannot be||create web --template probe --bridge br0 --ip 10.77.0.255/24
+		21|0.1.2.3 cannot be||create web --template probe --bridge br0 --ip 0.1.2.3/8
 		21|--ip needs an interface|--network bridge|create web --template probe --network none --ip 10.77.0.1/24
 		21|--mac||create web --template probe --mac 01:00:5e:00:00:01
 		21|--mtu||create web --template probe --mtu 12
