@@ -24,7 +24,11 @@ static int locked_by(int fd, const char *name, struct err *e)
 
 	if (n > 0)
 		holder[n] = 0;
-	err_set(e, EWOULDBLOCK, "%s is locked by %s", name, holder);
+	/* Of a file that is just called "lock" the caller's prefix says what it locks. */
+	if (strcmp(name, "lock") == 0)
+		err_set(e, EWOULDBLOCK, "locked by %s", holder);
+	else
+		err_set(e, EWOULDBLOCK, "%s is locked by %s", name, holder);
 	err_class(e, ERR_LOCKED);
 	return err_hint(e, "wait for it to end, or try again");
 }
@@ -85,4 +89,22 @@ int lock_take_at(int dir, const char *name, const char *verb, int wait_ms, struc
 	if (pwrite(fd, line, (size_t)n, 0) != n || ftruncate(fd, n) < 0)
 		log_warn("lock %s: cannot note its holder: %s", name, strerror(errno));
 	return take_fd(&fd);
+}
+
+int lock_last_verb_at(int dir, const char *name, char *verb, size_t size)
+{
+	auto_fd int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char line[128];
+	ssize_t n = fd >= 0 ? pread(fd, line, sizeof(line) - 1, 0) : -1;
+	char *from, *to;
+
+	if (n < 0)
+		return -errno;
+	line[n] = '\0';
+	from = strchr(line, '(');
+	to = from ? strrchr(from, ')') : NULL;
+	if (!to)
+		return -ENOENT;
+	snprintf(verb, size, "%.*s", (int)(to - from - 1), from + 1);
+	return 0;
 }

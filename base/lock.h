@@ -2,6 +2,8 @@
 /* One lock a container: flock(2) on a file that is never replaced, with its holder's name in it. */
 #pragma once
 
+#include <stddef.h>
+
 struct err;
 
 /*
@@ -10,3 +12,9 @@ struct err;
  * class LOCKED. The fd is CLOEXEC.
  */
 int lock_take_at(int dir, const char *name, const char *verb, int wait_ms, struct err *e);
+
+/*
+ * What the lock was last taken for: the verb of its holder, or of whoever had it last. -ENOENT: nobody has had it. Only a hint: the next moment it may be
+ * another's.
+ */
+int lock_last_verb_at(int dir, const char *name, char *verb, size_t size);

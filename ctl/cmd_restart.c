@@ -12,6 +12,8 @@ static int restart(struct ctl_line *line, const struct ct_host *h, const char *n
 {
 	auto_system struct ct_system s = CT_SYSTEM_INIT;
 
+	if (ctl_flag(line, "kill"))
+		ct_system_hasten(h, name);
 	if (ctl_system(h, name, "restart", &s, e) < 0)
 		return -e->no;
 	if (ctl_stop(line, &s, e) < 0) {

@@ -70,7 +70,11 @@ static int run_delete(struct ctl_line *line, struct err *e)
 			err_clear(e);
 			return 0;
 		}
-		return -e->no;
+		if (!force || e->class != ERR_CONFIG)
+			return -e->no;
+		err_clear(e);
+		if (ct_open_to_end(ctl_oci_root(line), line->words[0], "delete", &ct, e) < 0)
+			return -e->no;
 	}
 	return ct_delete(&ct, force || is_created(&ct), e);
 }

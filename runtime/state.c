@@ -168,7 +168,24 @@ int ct_state_new(const char *state_root, const char *id, const char *verb, struc
 	return err_set(e, EAGAIN, "container %s is made and deleted all the time", id);
 }
 
-int ct_open(const char *state_root, const char *id, const char *verb, struct ct *ct, struct err *e)
+/* 0, or why not. A state that cannot be read is, when anything goes, one of which we know nothing but its ledger. */
+static int read_state(struct ct *ct, bool anything, struct err *e)
+{
+	struct err why = {0};
+
+	if (ct_state_reload(ct, &why) >= 0)
+		return 0;
+	if (anything && why.class == ERR_CONFIG) {
+		log_warn("%s", why.text);
+		return 0;
+	}
+	if (!e->no)
+		*e = why;
+	return -why.no;
+}
+
+static int open_locked(const char *state_root, const char *id, const char *verb, bool anything,
+		       struct ct *ct, struct err *e)
 {
 	auto_fd int root = -EBADF;
 	int r = prepare(ct, state_root, id, e);
@@ -186,7 +203,7 @@ int ct_open(const char *state_root, const char *id, const char *verb, struct ct 
 			return e->no ? -e->no : no_such(state_root, id, e);
 		r = verb ? lock_id(root, id, ct->dir, verb, &ct->lock, e) : 1;
 		if (r == 1)
-			r = ct_state_reload(ct, e) < 0 ? -e->no : 1;
+			r = read_state(ct, anything, e) < 0 ? -e->no : 1;
 		if (r == 1)
 			return 0;
 		ct_close(ct);
@@ -195,6 +212,17 @@ int ct_open(const char *state_root, const char *id, const char *verb, struct ct 
 		prepare(ct, state_root, id, e);
 	}
 	return err_set(e, EAGAIN, "container %s is made and deleted all the time", id);
+}
+
+int ct_open(const char *state_root, const char *id, const char *verb, struct ct *ct, struct err *e)
+{
+	return open_locked(state_root, id, verb, false, ct, e);
+}
+
+int ct_open_to_end(const char *state_root, const char *id, const char *verb, struct ct *ct,
+		   struct err *e)
+{
+	return open_locked(state_root, id, verb, true, ct, e);
 }
 
 void ct_close(struct ct *ct)

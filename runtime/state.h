@@ -106,6 +106,13 @@ int ct_state_new(const char *state_root, const char *id, const char *verb, struc
  * opens as CREATING (ct_status() then says stopped), so that it can be deleted.
  */
 int ct_open(const char *state_root, const char *id, const char *verb, struct ct *ct, struct err *e);
+
+/*
+ * For an end by force. As ct_open with a verb, but one whose state.json is damaged opens, too, as CREATING, with a warning: its ledger, which names its
+ * control groups, is enough for ct_delete().
+ */
+int ct_open_to_end(const char *state_root, const char *id, const char *verb, struct ct *ct,
+		   struct err *e);
 void ct_close(struct ct *ct);
 
 /* Writes ct->s. Reads it again (after taking the lock late). */

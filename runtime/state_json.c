@@ -147,7 +147,9 @@ int ct_state_reload(struct ct *ct, struct err *e)
 		r = from_json(j, &s, &why);
 	if (r < 0 && r != -ENOENT) {
 		err_wrap(&why, "state of container %s", ct->s.id);
-		err_hint(&why, "if no process of it runs, remove %s/%s", ct->state_root, ct->s.id);
+		err_hint(&why,
+			 "skepctl stop --kill %s, or skep delete --force %s, ends what runs of it",
+			 ct->s.id, ct->s.id);
 		if (!e->no)
 			*e = why;
 		return -why.no;

@@ -107,7 +107,16 @@ int ct_system_network_ground(struct ct_system *s, struct ct *ct, struct err *e);
 /* Stop by signal and time (timeout_s < 0: the definition's), and clean what was made. Not running: class NOT_RUNNING. */
 int ct_system_stop(struct ct_system *s, int timeout_s, bool force, struct err *e);
 
-/* Cleans up after a container that ended, if it did; starts it again when it rebooted. What the monitor execs. */
+/*
+ * For an end by force, before its lock is asked for: when a stop waits for the container to end by itself, kills init, whereupon that stop ends. True:
+ * it was killed.
+ */
+bool ct_system_hasten(const struct ct_host *h, const char *name);
+
+/*
+ * Cleans up after a container that ended, if it did; starts it again when it rebooted, unless it does nothing else (reboot.h). What the monitor
+ * execs.
+ */
 int ct_system_reap(struct ct_system *s, struct err *e);
 
 /*

@@ -64,6 +64,8 @@ int ct_system_destroy(const struct ct_host *h, const char *name, bool force, str
 	containers = ct_host_containers(h, e);
 	if (containers < 0)
 		return containers;
+	if (force)
+		ct_system_hasten(h, name);
 	r = destroy(h, containers, name, force, e);
 	if (r < 0 && e->no)
 		return r;

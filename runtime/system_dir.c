@@ -59,6 +59,14 @@ static bool still_named(int containers, const char *name, int dir)
 	       ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
 }
 
+bool ct_dir_is_stopping(int dir)
+{
+	char verb[32];
+
+	return lock_last_verb_at(dir, CT_LOCK_FILE, verb, sizeof(verb)) >= 0 &&
+	       (!strcmp(verb, "stop") || !strcmp(verb, "restart"));
+}
+
 int ct_dir_open(int containers, const char *name, bool make, const char *verb, int wait_ms,
 		int *lock, struct err *e)
 {
@@ -82,6 +90,9 @@ int ct_dir_open(int containers, const char *name, bool make, const char *verb, i
 		if (!still_named(containers, name, dir))
 			continue;
 		if (fd < 0) {
+			if (why.class == ERR_LOCKED && ct_dir_is_stopping(dir))
+				snprintf(why.hint, sizeof(why.hint),
+					 "skepctl stop --kill %s ends that wait", name);
 			err_wrap(&why, "container %s", name);
 			*e = e->no ? *e : why;
 			return -why.no;
@@ -140,7 +151,10 @@ int ct_dir_end(const struct ct_host *h, const char *name, bool force, struct err
 {
 	auto_ct struct ct ct = CT_INIT;
 
-	if (ct_open(h->state, name, "destroy", &ct, e) < 0) {
+	int r = force ? ct_open_to_end(h->state, name, "destroy", &ct, e)
+		      : ct_open(h->state, name, "destroy", &ct, e);
+
+	if (r < 0) {
 		if (e->class != ERR_NO_SUCH_CT)
 			return -e->no;
 		err_clear(e);

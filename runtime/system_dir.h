@@ -27,6 +27,9 @@ int ct_dir_load(int dir, enum ct_dir_kind *kind, struct ct_definition *d, struct
 int ct_dir_open(int containers, const char *name, bool make, const char *verb, int wait_ms,
 		int *lock, struct err *e);
 
+/* Whether its lock is, or was last, that of a stop or restart. Only a hint: the next moment it may be another's. */
+bool ct_dir_is_stopping(int dir);
+
 /* Takes containers/NAME away: out of sight by one durable rename, then all in it. dir: its descriptor, locked by the caller. */
 int ct_dir_retire(int containers, const char *name, int dir, struct err *e);
 

@@ -13,8 +13,10 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "runtime/container.h"
+#include "runtime/reboot.h"
 #include "runtime/state.h"
 #include "runtime/system.h"
+#include "runtime/system_dir.h"
 
 /* 1: opened; 0: the engine has none of this name that is ours. */
 static int open_engine(struct ct_system *s, const char *verb, struct ct *ct, struct err *e)
@@ -35,6 +37,13 @@ static int not_running(const struct ct_system *s, struct err *e)
 {
 	err_set(e, ESRCH, "container %s is not running", s->d.name);
 	return err_class(e, ERR_NOT_RUNNING);
+}
+
+/* What the operator wants at an end by force is that nothing runs, whatever became of its state. */
+static int end_damaged(struct ct_system *s, struct err *e)
+{
+	err_clear(e);
+	return ct_dir_end(s->host, s->d.name, true, e);
 }
 
 /* It ended by itself and nobody cleaned up (its monitor was killed), or its start died: now it is clean, and was not running. */
@@ -82,7 +91,7 @@ int ct_system_stop(struct ct_system *s, int timeout_s, bool force, struct err *e
 	enum ct_system_status status;
 
 	if (ct_system_status(s, &status, e) < 0)
-		return -e->no;
+		return force && e->class == ERR_CONFIG ? end_damaged(s, e) : -e->no;
 	switch (status) {
 	case CT_SYSTEM_STOPPED:
 		return stop_stopped(s, e);
@@ -103,6 +112,20 @@ int ct_system_stop(struct ct_system *s, int timeout_s, bool force, struct err *e
 	return not_running(s, e);
 }
 
+bool ct_system_hasten(const struct ct_host *h, const char *name)
+{
+	auto_system struct ct_system s = CT_SYSTEM_INIT;
+	auto_ct struct ct ct = CT_INIT;
+	struct err none = {0};
+
+	/* When that stop has ended meanwhile, whom we kill is whom we were to kill anyway. */
+	if (ct_system_open(h, name, NULL, &s, &none) < 0 || !ct_dir_is_stopping(s.dir))
+		return false;
+	if (ct_open(h->state, name, NULL, &ct, &none) < 0 || !ct.s.system)
+		return false;
+	return ct_kill(&ct, SIGKILL, false, &none) >= 0;
+}
+
 /* A reboot(2) with RESTART in a pid namespace ends its init by SIGHUP, every other kind by SIGINT (reboot(2)). */
 static bool rebooted(const struct ct *ct)
 {
@@ -119,7 +142,7 @@ static void tell_console(const struct ct_system *s, const struct err *why)
 		openat(s->dir, "console.log", O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
 
 	if (log < 0 ||
-	    dprintf(log, "\r\n[skep: it rebooted itself, but could not be started again: %s]\r\n",
+	    dprintf(log, "\r\n[skep: it rebooted itself, but was not started again: %s]\r\n",
 		    why->text) < 0)
 		log_warn("container %s: console.log: %s", s->d.name, strerror(errno));
 }
@@ -145,7 +168,9 @@ int ct_system_reap(struct ct_system *s, struct err *e)
 	if (!again)
 		return 0;
 	log_info("container %s rebooted itself", s->d.name);
-	r = ct_system_start(s, e);
+	r = ct_reboot_allowed(s->dir, e);
+	if (r >= 0)
+		r = ct_system_start(s, e);
 	if (r < 0)
 		tell_console(s, e);
 	return r;

@@ -81,6 +81,9 @@ init_of() { skepctl list -H -o pid "$1"; }
 	[ "$(skepctl exec -e COLOUR=blue "$c" -- sh -c 'echo $COLOUR')" = blue ]
 	[ "$(skepctl exec --user nobody "$c" -- id -u)" = 65534 ]
 	[ "$(skepctl exec --cwd /etc "$c" -- pwd)" = /etc ]
+	fails_with 3 /nosuch skepctl exec --cwd /nosuch "$c" -- pwd
+	fails_with 21 --cwd skepctl exec --cwd etc "$c" -- pwd
+	fails_with 1 "" skepctl exec "$c" -- test -e /nosuch
 	# A megabyte each way, unharmed.
 	head -c 1000000 /dev/urandom >"$SKEP_DIR/noise"
 	skepctl exec "$c" -- cat <"$SKEP_DIR/noise" | cmp - "$SKEP_DIR/noise"
@@ -202,4 +205,48 @@ no_cgroup_of() { [ -z "$(find /sys/fs/cgroup -type d -name "*$1*" 2>/dev/null)" 
 	[ "$(skepctl exec "$c" -- /probe ps)" = "$before" ]
 	skepctl suspend "$c"
 	skepctl destroy "$c"
+}
+
+@test "stop --kill and destroy --force end a stop that waits" {
+	c=$(ct_name)
+	template_busybox here
+	skepctl create "$c" --template busybox --network none --init "/bin/sleep 1000" --start
+	spawn here "$SKEP_DIR/stopped" skepctl stop -t 100 "$c"
+	wait_for 10 grep -q '(stop)' "$SKEP_DIR/here/lib/ct/$c/lock"
+	fails_with 9 "skepctl stop --kill $c" skepctl stop "$c"
+	[ "$(skepctl stop --kill "$c")" = "CT $c: stopped" ]
+	stop_spawned "$SPAWNED"
+	is "$c" stopped
+	skepctl start "$c"
+	spawn here "$SKEP_DIR/stopped" skepctl stop -t 100 "$c"
+	wait_for 10 grep -q '(stop)' "$SKEP_DIR/here/lib/ct/$c/lock"
+	skepctl destroy --force "$c"
+	stop_spawned "$SPAWNED"
+	[ -z "$(skepctl list -1)" ]
+}
+
+@test "a container that does nothing but reboot is stopped, and the console log says so" {
+	c=$(ct_name)
+	template_busybox here
+	skepctl create "$c" --template busybox --network none --init "/bin/busybox reboot -f" --start
+	wait_for 30 grep -q 'was not started again: 11 reboots in' "$SKEP_DIR/here/lib/ct/$c/console.log"
+	is "$c" stopped
+	skepctl destroy "$c"
+}
+
+@test "a damaged state.json keeps nobody from ending what runs" {
+	c=$(ct_name)
+	skepctl create "$c" --template probe --ip auto --start
+	pid=$(init_of "$c")
+	echo '{"version' >"$SKEP_DIR/here/run/$c/state.json"
+	is "$c" broken
+	fails_with 85 "skepctl stop --kill $c" skepctl stop "$c"
+	fails_with 85 state.json skepctl destroy "$c"
+	skepctl stop --kill "$c"
+	is "$c" stopped
+	[ ! -e "/proc/$pid" ]
+	skepctl start "$c"
+	: >"$SKEP_DIR/here/run/$c/state.json"
+	skepctl destroy --force "$c"
+	no_cgroup_of "$c"
 }

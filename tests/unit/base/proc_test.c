@@ -81,6 +81,7 @@ static void files_and_locks(void **state)
 	auto_fd int dir = temp_dir(path);
 	auto_fd int held = -EBADF;
 	auto_free char *text = NULL;
+	char verb[32];
 
 	(void)state;
 	assert_int_equal(file_replace_at(dir, "a", "one", 3, 0600, &e), 0);
@@ -97,6 +98,9 @@ static void files_and_locks(void **state)
 	assert_int_equal(e.class, ERR_LOCKED);
 	assert_non_null(strstr(e.text, "(migrate)"));
 	err_clear(&e);
+	assert_int_equal(lock_last_verb_at(dir, "lock", verb, sizeof(verb)), 0);
+	assert_string_equal(verb, "migrate");
+	assert_int_equal(lock_last_verb_at(dir, "nosuch", verb, sizeof(verb)), -ENOENT);
 	waits_for_its_turn(dir, &held);
 
 	assert_int_equal(close(file_mkdirs_at(dir, "x/y/z", 0700, &e)), 0);
