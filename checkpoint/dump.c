@@ -24,6 +24,7 @@
 #include "cgroups/group.h"
 #include "cgroups/kill.h"
 #include "checkpoint/criu.h"
+#include "checkpoint/exe_flags.h"
 #include "checkpoint/hook.h"
 #include "checkpoint/record.h"
 #include "checkpoint/watches.h"
@@ -149,38 +150,11 @@ static int refuse_without_console(const struct ct *ct, struct err *e)
 	return err_class(e, ERR_CHECKPOINT);
 }
 
-/*
- * Between fork and execve systemd's children are called "(NAME)", and criu 4.2 dumps them but cannot restore them ("PR_SET_MM_MAP failed with -9", seen
- * with systemd 257): that would be found out when it is too late. They are gone in some ms. "(sd-pam)" is one that stays, and can be restored.
- */
-static int refuse_half_made(const struct dump *d, struct err *e)
-{
-	auto_free pid_t *pids = NULL;
-	int n = cg_pids(d->cg, &pids, e);
-
-	for (int i = 0; i < n; i++) {
-		auto_free char *name = NULL;
-		struct err ignored = {0};
-		char path[48];
-
-		snprintf(path, sizeof(path), "/proc/%d/comm", pids[i]);
-		if (file_try_read_at(AT_FDCWD, path, 64, &name, &ignored) <= 0 || name[0] != '(' ||
-		    !strcmp(name, "(sd-pam)\n"))
-			continue;
-		name[strcspn(name, "\n")] = 0;
-		return err_set(e, EAGAIN, "container %s is just starting the service %s",
-			       d->how->ct->s.id, name);
-	}
-	return n < 0 ? n : 0;
-}
-
 static int hook_stopped(pid_t init, void *arg, struct err *e)
 {
 	struct dump *d = arg;
 
 	(void)init;
-	if (refuse_half_made(d, e) < 0)
-		return -e->no;
 	d->stopped_ns = log_now_ns();
 	if (d->how->frozen_ns)
 		*d->how->frozen_ns = d->stopped_ns;
@@ -198,7 +172,11 @@ static int hook_complete(pid_t init, void *arg, struct err *e)
 		r = cr_record_take(d->how->ct, &d->how->s->d, &record, e);
 	if (r >= 0)
 		r = cr_record_save(d->how->images, &record, e);
-	return r >= 0 && d->how->commit ? d->how->commit(d->how->arg, e) : r;
+	if (r >= 0)
+		r = cr_exe_flags_mend(d->how->images, e);
+	if (r < 0)
+		return r;
+	return d->how->commit ? d->how->commit(d->how->arg, e) : 0;
 }
 
 /* Connections that nobody has accepted yet are left out instead of failing the dump; their clients are refused and try again. */
