@@ -50,6 +50,7 @@ static const struct {
 	{{"Can't dump ghost file", "increase limit"}, EFBIG, 0, true, "a deleted file that is still open is too large to be kept", "end the program that holds it"},
 	{{"Can't lookup mount="}, EOPNOTSUPP, 0, true, "a program in it has a file open that is on no mount of the container", "a program brought in by `skepctl exec` or `enter` may hold it: end it first"},
 	{{"overmounted mounts"}, EOPNOTSUPP, 0, true, "a program in it has a file open that another mount hides", "stop that program first"},
+	{{"in-flight socket"}, EAGAIN, 0, false, "a connection between two of its programs is just being made", "try again"},
 	{{"Control messages in queue"}, EAGAIN, 0, false, "descriptors or credentials are on their way between two of its programs", "try again"},
 	{{"SCM", "not supported"}, EAGAIN, 0, false, "descriptors are on their way between two of its programs", "try again"},
 	{{"error parsing [inotify"}, EAGAIN, 0, false, "a program in it watches a file that was just removed", "try again"},
