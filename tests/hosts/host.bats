@@ -24,7 +24,7 @@ works() {
 	# Its subtree is delegated: a limit of its own counts.
 	# shellcheck disable=SC2016 # the inner shell expands it
 	[ "$(inside systemd-run --quiet --pipe --wait -p MemoryMax=48M sh -c 'cat "/sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)/memory.max"')" = 50331648 ]
-	run inside systemd-run --quiet --wait -p MemoryMax=48M -p MemorySwapMax=0 python3 -c 'x = bytearray(200 << 20)'
+	run inside systemd-run --quiet --collect --wait -p MemoryMax=48M -p MemorySwapMax=0 python3 -c 'x = bytearray(200 << 20)'
 	[ "$status" != 0 ]
 }
 

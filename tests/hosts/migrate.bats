@@ -55,7 +55,7 @@ more_numbers() { [ "$(wc -l <"$BATS_TEST_TMPDIR/numbers")" -gt "$seen" ]; }
 	probe_template b
 	on a skepctl create m --template probe --bridge br0 --ip 10.77.1.1/16 --init '/probe counter 7000' --memory 64M --start
 	mac=$(on a skepctl info m --json | jq -r '[.. | .mac? // empty][0]')
-	echo here | on a sh -c 'cat >/var/lib/skep/ct/m/upper/file'
+	echo here | on a sh -c 'cd /var/lib/skep/ct/m/upper && cat >file && chown --reference=. file'
 	for to in b a; do
 		from=a
 		[ $to = b ] || from=b
