@@ -51,6 +51,7 @@ static const struct {
 	{{"Can't lookup mount="}, EOPNOTSUPP, 0, true, "a program in it has a file open that is on no mount of the container", "a program brought in by `skepctl exec` or `enter` may hold it: end it first"},
 	{{"overmounted mounts"}, EOPNOTSUPP, 0, true, "a program in it has a file open that another mount hides", "stop that program first"},
 	{{"in-flight socket"}, EAGAIN, 0, false, "a connection between two of its programs is just being made", "try again"},
+	{{"pidfd pid", "not a part of process tree"}, EAGAIN, 0, false, "a program in it holds a pidfd of a process that has ended", "try again, or restart that program"},
 	{{"Control messages in queue"}, EAGAIN, 0, false, "descriptors or credentials are on their way between two of its programs", "try again"},
 	{{"SCM", "not supported"}, EAGAIN, 0, false, "descriptors are on their way between two of its programs", "try again"},
 	{{"error parsing [inotify"}, EAGAIN, 0, false, "a program in it watches a file that was just removed", "try again"},
@@ -64,6 +65,7 @@ static const struct {
 	{{"seize", "already being traced"}, EBUSY, 0, true, "a program in it is being traced", "end strace, gdb, or whatever traces it, first"},
 	{{"Unable to seize"}, EBUSY, 0, true, "a program in it cannot be stopped", "is it being traced? end strace or gdb first"},
 	{{"memfd", "hugetlb"}, EOPNOTSUPP, 0, true, "a program in it has huge pages that cannot be taken along", "stop it first"},
+	{{"kerndat_tcp_repair failed"}, ENETUNREACH, ERR_UNSUPPORTED, false, "criu cannot try connections on this host's lo", "bring up lo: `ip link set lo up`"},
 	/* A restore. */
 	{{"Address already in use"}, EADDRINUSE, ERR_ADDR_IN_USE, true, "an address that it had is in use", "free it, then resume again"},
 	{{"Cannot assign requested address"}, EADDRNOTAVAIL, 0, true, "an address that its connections had is not there", "its network must be as it was when it was suspended"},
@@ -105,6 +107,9 @@ static bool has_all(const char *line, size_t len, const char *const words[3])
 
 static bool is_noise(const char *line, size_t len)
 {
+	/* The one of kerndat's complaints that ends it. */
+	if (memmem(line, len, "kerndat_tcp_repair", strlen("kerndat_tcp_repair")))
+		return false;
 	for (int i = 0; noise[i]; i++)
 		if (memmem(line, len, noise[i], strlen(noise[i])))
 			return true;
