@@ -107,7 +107,8 @@ static int put_question(struct cr_peer *peer, const struct ct_system *s, const s
 		return err_set(e, ENOMEM, "ask %s: out of memory", j->host);
 	r = cr_link_send(&peer->link, what, question, e);
 	if (r >= 0)
-		r = cr_link_expect(&peer->link, CR_FRAME_STATE, &reply, CR_RESTORE_MS, e);
+		r = cr_link_expect(&peer->link, CR_FRAME_STATE, &reply,
+				   what == CR_FRAME_FINISH ? CR_RESTORE_MS : CR_ANSWER_MS, e);
 	if (r >= 0)
 		r = read_answer(reply, a, e);
 	return r < 0 ? cr_peer_explain(peer, e) : 0;

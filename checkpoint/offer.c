@@ -13,6 +13,8 @@
 #include "base/own.h"
 #include "base/size.h"
 #include "checkpoint/criu.h"
+#include "net/link.h"
+#include "net/netlink.h"
 #include "storage/tree.h"
 
 static int template_id(const struct ct_host *h, const char *name, char id[ST_DIGEST_SIZE],
@@ -31,6 +33,37 @@ static int template_id(const struct ct_host *h, const char *name, char id[ST_DIG
 	return 0;
 }
 
+/* 1: link name is there, *info filled; 0: not. */
+static int find_link(const char *name, struct net_link_info *info, struct err *e)
+{
+	auto_nl struct net_nl nl = {0};
+	int r = net_nl_open(&nl, -1, e);
+
+	if (r >= 0)
+		r = net_link_get(&nl, name, info, e);
+	if (r == -ENODEV)
+		return 0;
+	return r < 0 ? r : 1;
+}
+
+/* A start makes a bridge that is missing. One that leads somewhere is none of ours, and ours would lead nowhere. */
+static int find_foreign(struct cr_offer *o, struct err *e)
+{
+	for (unsigned i = 0; i < o->d.net_count; i++) {
+		const struct net_if *n = &o->d.nets[i];
+		struct net_link_info info;
+		int r = 0;
+
+		if (n->mode == NET_MODE_BRIDGE && n->bridge[0])
+			r = find_link(n->bridge, &info, e);
+		if (r < 0)
+			return r;
+		if (r > 0 && strcmp(info.alias, "skep") != 0)
+			o->foreign |= 1U << i;
+	}
+	return 0;
+}
+
 int cr_offer_describe(const struct ct_system *s, int upper, struct cr_offer *o, struct err *e)
 {
 	struct st_tree_size size;
@@ -43,6 +76,9 @@ int cr_offer_describe(const struct ct_system *s, int upper, struct cr_offer *o, 
 	o->bytes = size.bytes;
 	o->inodes = size.inodes;
 	o->d = s->d;
+	r = find_foreign(o, e);
+	if (r < 0)
+		return r;
 	if (!cr_offer_has_images(o))
 		return 0;
 	o->criu_version = cr_criu_version(e);
@@ -56,18 +92,18 @@ int cr_offer_to_json(const struct cr_offer *o, json_t **out, struct err *e)
 
 	if (r < 0)
 		return r;
-	*out = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:s, s:i, s:o}", "token", o->token, "mode",
-			 cr_mode_to_str(o->mode), "was", cr_life_to_str(o->was), "dry_run",
+	*out = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:s, s:i, s:i, s:o}", "token", o->token,
+			 "mode", cr_mode_to_str(o->mode), "was", cr_life_to_str(o->was), "dry_run",
 			 o->dry_run, "bytes", (json_int_t)o->bytes, "inodes", (json_int_t)o->inodes,
-			 "template_id", o->template_id, "criu", o->criu_version, "definition",
-			 definition);
+			 "template_id", o->template_id, "criu", o->criu_version, "foreign",
+			 (int)o->foreign, "definition", definition);
 	return *out ? 0 : err_set(e, ENOMEM, "describe the container: out of memory");
 }
 
 int cr_offer_from_json(const json_t *j, struct cr_offer *o, struct err *e)
 {
 	const char *token = "", *mode = "", *was = "", *id = "";
-	int64_t bytes = -1, inodes = -1, criu = -1;
+	int64_t bytes = -1, inodes = -1, criu = -1, foreign = 0;
 	json_t *definition = NULL;
 
 	*o = (struct cr_offer){0};
@@ -75,7 +111,7 @@ int cr_offer_from_json(const json_t *j, struct cr_offer *o, struct err *e)
 	    json_get_str(j, "was", &was, e) < 0 || json_get_str(j, "template_id", &id, e) < 0 ||
 	    json_get_bool(j, "dry_run", &o->dry_run, e) < 0 ||
 	    json_get_int(j, "bytes", &bytes, e) < 0 || json_get_int(j, "inodes", &inodes, e) < 0 ||
-	    json_get_int(j, "criu", &criu, e) < 0 ||
+	    json_get_int(j, "criu", &criu, e) < 0 || json_get_int(j, "foreign", &foreign, e) < 0 ||
 	    json_get_object(j, "definition", &definition, e) < 0 ||
 	    cr_mode_from_str(mode, &o->mode, e) < 0 || cr_life_from_str(was, &o->was, e) < 0)
 		return -e->no;
@@ -87,6 +123,7 @@ int cr_offer_from_json(const json_t *j, struct cr_offer *o, struct err *e)
 	o->bytes = (uint64_t)bytes;
 	o->inodes = (uint64_t)inodes;
 	o->criu_version = (int)criu;
+	o->foreign = (unsigned)foreign & ((1U << CT_NETS_MAX) - 1);
 	return ct_definition_from_json(definition, &o->d, e);
 }
 
@@ -147,11 +184,40 @@ static int check_criu(const struct cr_offer *o, struct err *e)
 	return err_class(e, ERR_UNSUPPORTED);
 }
 
+static int check_link(const struct net_if *n, const char *name, const char *what, struct err *e)
+{
+	struct net_link_info info;
+	int r = find_link(name, &info, e);
+
+	if (r)
+		return r < 0 ? r : 0;
+	err_set(e, ENODEV, "%s: there is no %s %s here", n->name, what, name);
+	err_hint(e, "make it there, or change the container's network first: skepctl set");
+	return err_class(e, ERR_NETWORK);
+}
+
+static int check_links(const struct cr_offer *o, struct err *e)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r >= 0 && i < o->d.net_count; i++) {
+		const struct net_if *n = &o->d.nets[i];
+
+		if (n->mode == NET_MODE_BRIDGE && (o->foreign >> i & 1))
+			r = check_link(n, n->bridge, "bridge", e);
+		else if (n->mode == NET_MODE_ROUTED && n->uplink[0])
+			r = check_link(n, n->uplink, "uplink", e);
+	}
+	return r;
+}
+
 int cr_offer_check(const struct ct_host *h, const struct cr_offer *o, struct err *e)
 {
 	int r = check_template(h, o, e);
 
 	if (r >= 0)
 		r = check_room(h, o, e);
+	if (r >= 0)
+		r = check_links(o, e);
 	return r < 0 ? r : check_criu(o, e);
 }

@@ -15,6 +15,7 @@ struct cr_offer {
 	uint64_t bytes, inodes; /* of its own layer, at a guess: files change */
 	char template_id[ST_DIGEST_SIZE];
 	int criu_version; /* 0: no memory is sent */
+	unsigned foreign; /* bit N: interface N is on a bridge that the source's operator made */
 	struct ct_definition d;
 };
 
@@ -25,7 +26,7 @@ static inline bool cr_offer_has_images(const struct cr_offer *o)
 	       (o->was == CR_LIFE_RUNNING && o->mode == CR_MODE_SUSPEND);
 }
 
-/* Fills template_id, bytes, inodes, criu_version and d from the container; upper: its layer. The rest is the caller's. */
+/* Fills template_id, bytes, inodes, criu_version, foreign and d from the container; upper: its layer. The rest is the caller's. */
 int cr_offer_describe(const struct ct_system *s, int upper, struct cr_offer *o, struct err *e);
 
 /* The caller owns *out. */
@@ -35,6 +36,6 @@ int cr_offer_from_json(const json_t *j, struct cr_offer *o, struct err *e);
 
 /*
  * On the target: all that can be checked before anything is made, each with one clear line: template and its content (class NO_TEMPLATE), room (NO_SPACE),
- * CRIU and its version (UNSUPPORTED).
+ * CRIU and its version (UNSUPPORTED), the links that its interfaces are on (NETWORK).
  */
 int cr_offer_check(const struct ct_host *h, const struct cr_offer *o, struct err *e);

@@ -187,6 +187,15 @@ longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 	[ "$(stat -c %u "$(upper B)")" != "$(stat -c %u "$SKEP_DIR/B/lib/ct/other/upper")" ]
 }
 
+@test "a target without the bridge" {
+	make_ct --start
+	in_net B ip link set br0 name br1
+	fails_with 34 'no bridge br0 here' move A B
+	in_net B ip link set br1 name br0
+	unharmed
+	[ -z "$(ls "$SKEP_DIR/B/lib/ct")" ]
+}
+
 @test "a target without room" {
 	make_ct --start
 	mkdir -p "$SKEP_DIR/B/lib/ct"
