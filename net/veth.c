@@ -3,17 +3,22 @@
 #include "net/veth.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <linux/veth.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/own.h"
 #include "net/addr.h"
 #include "net/forward.h"
 #include "net/guard.h"
@@ -400,6 +405,23 @@ static int forget_unanswered(const struct net_if *ifc, int netns, struct err *e)
 	return r >= 0 && u.count ? net_nl_commit(&nl, e) : r;
 }
 
+/*
+ * The inner end sends nothing before a worker of the kernel has seen that there is a carrier now (linkwatch): what is sent until then is lost without a
+ * word. To ask for the link's state by ethtool does that work at once (linkwatch_sync_dev()).
+ */
+static int await_carrier(const struct net_if *ifc, int netns, struct err *e)
+{
+	auto_fd int s = net_netns_socket(netns, AF_INET, SOCK_DGRAM, 0, e);
+	struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
+	struct ifreq r = {.ifr_data = (char *)&link};
+
+	if (s < 0)
+		return s;
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", ifc->name);
+	return ioctl(s, SIOCETHTOOL, &r) < 0 ? err_sys(e, "ask for the carrier of %s", ifc->name)
+					     : 0;
+}
+
 int net_if_open(const struct net_if *ifc, int netns, struct err *e)
 {
 	auto_nl struct net_nl nl = {0};
@@ -409,8 +431,6 @@ int net_if_open(const struct net_if *ifc, int netns, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (forget_unanswered(ifc, netns, &vain) < 0)
-		log_info("%s: %s", ifc->host_name, vain.text);
 	m = net_nl_begin(&nl, RTM_NEWLINK, 0, sizeof(*m), "set the host's end up");
 	if (!m)
 		return err_set(e, ENOBUFS, "the batch is full");
@@ -418,7 +438,11 @@ int net_if_open(const struct net_if *ifc, int netns, struct err *e)
 	m->ifi_change = IFF_UP;
 	mnl_attr_put_strz(net_nl_msg(&nl), IFLA_IFNAME, ifc->host_name);
 	r = net_nl_commit(&nl, e);
-	return r >= 0 && ifc->mode == NET_MODE_ROUTED ? net_routed_add(ifc, e) : r;
+	if (r < 0)
+		return r;
+	if (await_carrier(ifc, netns, &vain) < 0 || forget_unanswered(ifc, netns, &vain) < 0)
+		log_info("%s: %s", ifc->host_name, vain.text);
+	return ifc->mode == NET_MODE_ROUTED ? net_routed_add(ifc, e) : 0;
 }
 
 int net_veth_destroy(const char *host_name, struct err *e)

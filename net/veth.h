@@ -21,7 +21,7 @@ int net_if_create(const struct net_if *ifc, int netns, struct err *e);
 
 /*
  * For a pair that somebody else made (criu): gives the host's end all that net_if_create gives it, guard and shape included, but leaves it down, so that no packet
- * passes. net_if_open then lets them pass: the end goes up, and in ROUTED mode gets its routes. Before it, what the inner end (in netns) asked its neighbours
+ * passes. net_if_open then lets them pass: the end goes up, and in ROUTED mode gets its routes. What the inner end (in netns) asked its neighbours until then
  * in vain is forgotten: the kernel would ask again only a second later.
  */
 int net_if_adopt(const struct net_if *ifc, struct err *e);
