@@ -162,6 +162,21 @@ static int start(struct cr_peer *p, const struct words *w, struct err *e)
 	return p->pidfd < 0 ? err_sys(e, "watch the remote shell") : 0;
 }
 
+/* What the operator may try: the words without the last, which only we can talk to. */
+static void note_call(struct cr_peer *p, const struct words *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i + 1 < w->n && n < sizeof(p->call); i++) {
+		bool bare = w->argv[i][0] == '\'' || (w->argv[i][0] && plain(w->argv[i]));
+		auto_free char *word = bare ? strdup(w->argv[i]) : quoted(w->argv[i]);
+
+		if (word)
+			n += (size_t)snprintf(p->call + n, sizeof(p->call) - n, "%s%s",
+					      i ? " " : "", word);
+	}
+}
+
 int cr_peer_open(struct cr_peer *p, const struct cr_remote *remote, int ms, struct err *e)
 {
 	struct words w = {.n = 0};
@@ -170,7 +185,7 @@ int cr_peer_open(struct cr_peer *p, const struct cr_remote *remote, int ms, stru
 	*p = (struct cr_peer)CR_PEER_INIT;
 	r = make_words(&w, remote, e);
 	if (r >= 0) {
-		snprintf(p->program, sizeof(p->program), "%s", w.argv[0]);
+		note_call(p, &w);
 		r = start(p, &w, e);
 	}
 	words_free(&w);
@@ -198,6 +213,8 @@ static void last_words(int said, char *out, size_t size)
 	for (char *c = out; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = ' ';
+	for (size_t len = strlen(out); len > 0 && out[len - 1] == ' '; len--)
+		out[len - 1] = 0;
 }
 
 static void reap(struct cr_peer *p)
@@ -229,7 +246,7 @@ int cr_peer_explain(struct cr_peer *p, struct err *e)
 	if (last[0])
 		snprintf(e->text + n, sizeof(e->text) - n, " (%s)", last);
 	if (!p->link.received)
-		err_hint(e, "does `%s %s skepctl doctor` work?", p->program, p->link.peer);
+		err_hint(e, "does `%s doctor` work?", p->call);
 	return err_class(e, ERR_MIGRATE);
 }
 

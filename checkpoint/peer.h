@@ -16,7 +16,7 @@ struct err;
 
 struct cr_peer {
 	struct cr_link link;
-	char program[64]; /* the first word: for messages */
+	char call[224]; /* what it was called with, for messages */
 	int fd;
 	int said; /* what it wrote to its standard error */
 	int pidfd;

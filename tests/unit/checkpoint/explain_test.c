@@ -46,6 +46,11 @@ static const struct {
 	 EADDRINUSE, ERR_ADDR_IN_USE, "in use", "resume"},
 	{"Error (criu/files-reg.c:2134): File usr/bin/redis-server has bad size 12 (expect 13)\n",
 	 ESTALE, ERR_SYSTEM, "has bad size 12", "must not be touched"},
+	{"(00.067549) Error (criu/kerndat.c:732): Unable to connect a socket: Network is unreachable\n"
+	 "(00.067620) Error (criu/kerndat.c:2010): kerndat_tcp_repair failed when initializing "
+	 "kerndat.\n"
+	 "(00.067676) Error (criu/crtools.c:280): Could not initialize kernel features detection.\n",
+	 ENETUNREACH, ERR_UNSUPPORTED, "this host's lo", "ip link set lo up"},
 	{NOISE, EIO, ERR_SYSTEM, "without saying why", ""},
 	{"", EIO, ERR_SYSTEM, "without saying why", ""},
 	{"Error (no end of the place", EIO, ERR_SYSTEM, "without saying why", ""},
