@@ -106,6 +106,7 @@ static int build(struct ctl_line *line, const struct ct_host *h, int templates, 
 	const struct st_debian how = {.release = kind + strlen("debian-"),
 				      .systemd = ctl_flag(line, "systemd"),
 				      .include = ctl_value(line, "include")};
+	struct err none = {0};
 
 	(void)h;
 	if (path_name_check("template", name, e) < 0)
@@ -114,7 +115,10 @@ static int build(struct ctl_line *line, const struct ct_host *h, int templates, 
 		if (st_build_busybox(templates, name, e) < 0)
 			return -e->no;
 	} else if (strncmp(kind, "debian-", strlen("debian-")) == 0) {
-		if (!ctl_flag(line, "quiet"))
+		/* One of that name is refused at once. */
+		auto_fd int there = st_template_open(templates, name, NULL, &none);
+
+		if (there < 0 && !ctl_flag(line, "quiet"))
 			fprintf(stderr, "building %s: this takes minutes...\n", kind);
 		if (st_build_debian(templates, name, &how, e) < 0)
 			return -e->no;

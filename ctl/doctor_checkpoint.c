@@ -92,6 +92,9 @@ void ctl_doctor_checkpoint(struct ctl_doctor *d)
 	r = check(program, NULL, said, sizeof(said), &e);
 	if (r < 0)
 		ctl_doctor_find_err(d, PART, CTL_VERDICT_MISSING, "CRIU", "make deps", &e);
+	else if (r > 0 && strstr(said, "kerndat_tcp_repair failed"))
+		ctl_doctor_find(d, PART, CTL_VERDICT_MISSING, "CRIU", "ip link set lo up",
+				"%s cannot try connections on lo", program);
 	else if (r > 0)
 		ctl_doctor_find(d, PART, CTL_VERDICT_MISSING, "CRIU", "make deps", "%s check: %s",
 				program, last_line(said));

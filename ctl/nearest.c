@@ -39,8 +39,10 @@ int ctl_distance(const char *a, const char *b)
 
 int ctl_too_far(const char *word)
 {
-	int third = (int)(strlen(word) / 3) + 1;
+	int length = (int)strlen(word), third = length / 3 + 1;
 
+	if (length < 4)
+		return length < 2 ? 1 : 2;
 	return third < 3 ? 3 : third;
 }
 

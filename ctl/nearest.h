@@ -8,5 +8,5 @@ int ctl_distance(const char *a, const char *b);
 /* Keeps in *best the nearest of the candidates offered one after another; *distance starts at ctl_too_far(word). */
 void ctl_nearest(const char *word, const char *candidate, const char **best, int *distance);
 
-/* From where on a candidate is no help: a third of the word, at least 2 wrong letters. */
+/* From where on a candidate is no help: a third of the word, at least 2 wrong letters; one of two or three. */
 int ctl_too_far(const char *word);

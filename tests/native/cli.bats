@@ -69,6 +69,8 @@ all_wrong() {
 		21|there is no recipe for 'gentoo'|debian-12|template build gentoo
 		14|wbe|did you mean web|start wbe
 		14|nothing-like-it|skepctl list|destroy nothing-like-it
+		14|x|skepctl list shows what there is|start x
+		14|xyb|skepctl list shows what there is|start xyb
 		14|wbe|did you mean web|info wbe
 		14|wbe|did you mean web|list wbe
 		91|prove|did you mean probe|create db --template prove
