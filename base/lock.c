@@ -87,7 +87,7 @@ int lock_take_at(int dir, const char *name, const char *verb, int wait_ms, struc
 	/* The name only serves a message: a full disk must not stop the command. */
 	/* In this order: ext4 takes "to nothing, then close" for a replacement and writes it to the disk (auto_da_alloc). */
 	if (pwrite(fd, line, (size_t)n, 0) != n || ftruncate(fd, n) < 0)
-		log_warn("lock %s: cannot note its holder: %s", name, strerror(errno));
+		log_info("%s: cannot note its holder: %s", name, strerror(errno));
 	return take_fd(&fd);
 }
 

@@ -217,5 +217,7 @@ int proc_run_ok(const char *const argv[], struct err *e)
 	for (n = strlen(said); n > 0 && said[n - 1] == '\n'; n--)
 		said[n - 1] = 0;
 	last = strrchr(said, '\n');
-	return err_set(e, EIO, "%s ended with %d: %.300s", argv[0], r, last ? last + 1 : said);
+	err_set(e, strstr(said, strerror(ENOSPC)) ? ENOSPC : EIO, "%s ended with %d: %.300s",
+		argv[0], r, last ? last + 1 : said);
+	return -e->no;
 }
