@@ -3,6 +3,7 @@
 #include "cgroups/limits.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -264,6 +265,16 @@ static int apply_v1(const struct cg *cg, const struct cg_limits *l, enum cg_limi
 	return needs_v2(r->text, r->ctl, e);
 }
 
+static void hint_online(const char *what, const char *file, struct err *e)
+{
+	auto_fd int dir = open("/sys/devices/system", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_free char *list = NULL;
+	struct err none = {0};
+
+	if (dir >= 0 && file_read_at(dir, file, 4096, &list, &none) >= 0)
+		err_hint(e, "this host has the %s %.*s", what, (int)strcspn(list, "\n"), list);
+}
+
 static int apply_cpuset(const struct cg *cg, const struct cg_host *host, const char *file,
 			const char *list, struct err *e)
 {
@@ -271,7 +282,12 @@ static int apply_cpuset(const struct cg *cg, const struct cg_host *host, const c
 
 	if (!host->ctl[CG_CPUSET].version)
 		dir = -EBADF;
-	return list[0] ? write_limit(file, CG_CPUSET, dir, file, list, e) : 0;
+	if (!list[0])
+		return 0;
+	if (write_limit(file, CG_CPUSET, dir, file, list, e) == -ERANGE)
+		hint_online(strcmp(file, "cpuset.cpus") == 0 ? "CPUs" : "memory nodes",
+			    strcmp(file, "cpuset.cpus") == 0 ? "cpu/online" : "node/online", e);
+	return -e->no;
 }
 
 static int apply_io_v2(const struct cg *cg, const struct cg_io_limit *io, struct err *e)

@@ -96,6 +96,7 @@ int net_bridge_ensure(const char *name, const struct net_addr *addrs, size_t cou
 		return err_wrap(e, "bridge %s", name);
 	if (strcmp(info.kind, "bridge")) {
 		err_set(e, EEXIST, "link %s is there, but is no bridge", name);
+		err_hint(e, "name another one with --bridge: it is made when it is missing");
 		return err_class(e, ERR_NETWORK);
 	}
 	net_nl_link_up(&nl, info.index);

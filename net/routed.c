@@ -29,8 +29,11 @@ int net_routed_proxy_add(const char *uplink, const struct net_addr *addr, struct
 	char key[64];
 	int r, index = open_at(&nl, uplink, e);
 
-	if (index == -ENODEV)
-		return err_set(e, ENODEV, "uplink %s: no such link", uplink);
+	if (index == -ENODEV) {
+		err_set(e, ENODEV, "uplink %s: no such link", uplink);
+		return err_hint(e,
+				"--uplink is the host's link to its network: `ip link` lists them");
+	}
 	if (index < 0)
 		return index;
 	if (addr->family == AF_INET6) {

@@ -45,7 +45,7 @@ static void making_done(struct making *m)
 }
 #define auto_making __attribute__((cleanup(making_done)))
 
-static int exists(const char *name, enum ct_dir_kind kind, struct err *e)
+static int exists(const char *name, enum ct_dir_kind kind, const char *verb, struct err *e)
 {
 	if (kind == CT_DIR_INCOMING) {
 		err_set(e, EEXIST,
@@ -53,7 +53,10 @@ static int exists(const char *name, enum ct_dir_kind kind, struct err *e)
 		return err_class(e, ERR_EXISTS);
 	}
 	err_set(e, EEXIST, "there is a container %s already", name);
-	err_hint(e, "choose another name, or destroy it first");
+	if (strcmp(verb, "create") != 0)
+		err_hint(e, "it must be destroyed there first, if it is not needed");
+	else
+		err_hint(e, "choose another name, or destroy it first");
 	return err_class(e, ERR_EXISTS);
 }
 
@@ -84,7 +87,7 @@ static int make_directory(struct making *m, const char *verb, struct err *e)
 	kind = m->dir >= 0 ? ct_dir_kind(m->dir) : CT_DIR_REMNANT;
 	own_close_fd(&m->dir);
 	if (kind >= CT_DIR_INCOMING)
-		return exists(name, kind, e);
+		return exists(name, kind, verb, e);
 	if (ct_dir_sweep(m->host, m->containers, NULL, e) < 0)
 		return -e->no;
 	m->dir = ct_dir_open(m->containers, name, true, verb, CT_LOCK_WAIT_MS, &m->lock, e);
@@ -97,7 +100,7 @@ static int make_directory(struct making *m, const char *verb, struct err *e)
 	own_close_fd(&m->dir);
 	own_close_fd(&m->lock);
 	if (kind >= CT_DIR_INCOMING)
-		return exists(name, kind, e);
+		return exists(name, kind, verb, e);
 	err_set(e, EWOULDBLOCK, "another create of container %s died just now", name);
 	err_hint(e, "try again");
 	return err_class(e, ERR_LOCKED);
@@ -169,6 +172,7 @@ static int ask_network(const struct making *m, const struct ct_definition *given
 			}
 			err_set(e, EADDRINUSE, "%s: somebody on the network has the address %s",
 				m->d->nets[i].name, net_addr_to_host_str(a, text));
+			err_hint(e, "take another one; `ip neigh` may say whose it is");
 			return err_class(e, ERR_ADDR_IN_USE);
 		}
 	return again;

@@ -43,6 +43,7 @@ static int refuse_always(const struct ct_definition *old, const struct ct_defini
 			old->disk_bytes
 				? "its disk image cannot become a directory"
 				: "its files are in a directory, which cannot become a disk image");
+		err_hint(e, "that is chosen when it is made: skepctl create --disk");
 		return err_class(e, ERR_VALUE);
 	}
 	return 0;
@@ -138,6 +139,7 @@ static int reserve(struct ct_system *s, const struct ct_definition *old, struct 
 				continue;
 			err_set(e, EADDRINUSE, "%s: somebody on the network has the address %s",
 				s->d.nets[i].name, net_addr_to_host_str(a, text));
+			err_hint(e, "take another one; `ip neigh` may say whose it is");
 			return err_class(e, ERR_ADDR_IN_USE);
 		}
 	return 0;
