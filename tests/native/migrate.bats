@@ -221,6 +221,7 @@ longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 @test "a signal in the middle undoes it" {
 	local pid rc
 	make_ct --start
+	# shellcheck disable=SC2016 # the fake expands it
 	fake_rsh 'echo $$ >"$0.pid"; exec tail -f /dev/null' # it never says its first word
 	spawn A "$SKEP_DIR/out" skepctl migrate "$c" B --rsh "$SKEP_DIR/fake"
 	pid=$SPAWNED rc=0
