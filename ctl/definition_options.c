@@ -13,8 +13,10 @@
 #include "ctl/network_options.h"
 #include "ctl/words.h"
 #include "ns/caps.h"
+#include "runtime/own_disk.h"
 
 #define LEAST_MEMORY	(1u << 20) /* under it no init comes up: a forgotten unit */
+#define LEAST_IO_BYTES	4096
 #define LEAST_UNITS	8
 #define MOST_UNITS	500000 /* OpenVZ's range */
 #define UNITS_A_WEIGHT	10
@@ -162,6 +164,67 @@ static int set_cpuweight(struct apply *a, const char *value, struct err *e)
 static int set_io_weight(struct apply *a, const char *value, struct err *e)
 {
 	return set_weight(a, CG_LIMIT_IO_WEIGHT, value, e);
+}
+
+/* The disk under its files; the entry is made at the first word about it. */
+static struct cg_io_limit *own_disk(struct apply *a, struct err *e)
+{
+	struct cg_limits *l = &a->d->limits;
+
+	for (size_t i = 0; i < l->io_count; i++)
+		if (ct_is_own_disk(&l->io[i]))
+			return &l->io[i];
+	if (l->io_count == CG_IO_LIMITS) {
+		err_set(e, E2BIG, "%s: its definition limits %d disks already", a->what,
+			CG_IO_LIMITS);
+		err_class(e, ERR_VALUE);
+		return NULL;
+	}
+	l->io[l->io_count] = (struct cg_io_limit){0};
+	return &l->io[l->io_count++];
+}
+
+static int set_io_rate(struct apply *a, const char *value, uint64_t unit, struct err *e)
+{
+	struct cg_io_limit *io;
+	uint64_t bytes;
+
+	if (means_unlimited(value))
+		bytes = CG_UNLIMITED;
+	else if (size_parse(a->what, value, &bytes, e) < 0)
+		return -e->no;
+	if (bytes != CG_UNLIMITED && (bytes > INT64_MAX / unit || bytes * unit < LEAST_IO_BYTES))
+		return bad_value(a, value, "is no rate for a disk: 4K a second is the least", e);
+	io = own_disk(a, e);
+	if (!io)
+		return -e->no;
+	io->rbps = io->wbps = bytes == CG_UNLIMITED ? bytes : bytes * unit;
+	return 0;
+}
+
+static int set_io_limit(struct apply *a, const char *value, struct err *e)
+{
+	return set_io_rate(a, value, 1, e);
+}
+
+/* OpenVZ counts megabytes a second unless a unit says otherwise. */
+static int set_iolimit(struct apply *a, const char *value, struct err *e)
+{
+	return set_io_rate(a, value, value[strspn(value, "0123456789")] ? 1 : 1 << 20, e);
+}
+
+static int set_iops(struct apply *a, const char *value, struct err *e)
+{
+	struct cg_io_limit *io;
+	int64_t n;
+
+	if (!means_unlimited(value) && size_parse_number(a->what, value, 1, UINT32_MAX, &n, e) < 0)
+		return -e->no;
+	io = own_disk(a, e);
+	if (!io)
+		return -e->no;
+	io->riops = io->wiops = means_unlimited(value) ? CG_UNLIMITED : (uint64_t)n;
+	return 0;
 }
 
 static int set_cpuset(struct apply *a, const char *value, struct err *e)
@@ -431,6 +494,11 @@ static int set_network(struct apply *a, const char *value, struct err *e)
 	X("numproc", 0, "N", "pids", set_pids, "OpenVZ's word for it")                             \
 	X("io-weight", 0, "N", NULL, set_io_weight,                                                \
 	  "share of a busy disk against other containers: 1 to 10000, usually 100")                \
+	X("io-limit", 0, "SIZE", NULL, set_io_limit,                                               \
+	  "what it may read in a second, and write: 10M, unlimited")                               \
+	X("iolimit", 0, "SIZE", "io-limit", set_iolimit, "OpenVZ's: MiB when there is no unit")    \
+	X("iops", 0, "N", NULL, set_iops, "so many reads in a second, and writes, or unlimited")   \
+	X("iopslimit", 0, "N", "iops", set_iops, "OpenVZ's word for it")                           \
 	X("disk", 0, "SIZE", NULL, set_disk, "its own disk of that size; it can grow later")       \
 	X("diskspace", 0, "SIZE", "disk", set_diskspace, "OpenVZ's: KiB when there is no unit")    \
 	X("network", 0, "KIND", NULL, set_network, "bridge, routed, none or host")                 \

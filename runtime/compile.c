@@ -337,7 +337,7 @@ static json_t *linux_part(const struct ct_definition *d, const struct ct_compile
 	set(l, "uidMappings", id_map(d), bad);
 	set(l, "gidMappings", id_map(d), bad);
 	set(l, "cgroupsPath", json_string(cgroup), bad);
-	set(l, "resources", resources(&d->limits, bad), bad);
+	set(l, "resources", resources(how->limits ?: &d->limits, bad), bad);
 	/*
 	 * A container inside may mount a proc of its own only while ours is fully visible (mount_too_revealing() in the kernel's fs/namespace.c). The masks
 	 * are hygiene in a user namespace, not its wall.

@@ -27,6 +27,8 @@ struct ct_compile {
 	const char *init_path;	  /* of the template; empty or NULL: /sbin/init */
 	const char *stop_signal;  /* of the template; empty or NULL: SIGTERM */
 	const char *const *init_env; /* of the template, NULL-terminated; may be NULL */
+	const struct cg_limits
+		*limits; /* with the numbers of this host's disks; NULL: the definition's */
 };
 
 /* Returns the config in *out, which is the caller's. d is complete (ct_definition_check_complete). */

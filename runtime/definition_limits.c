@@ -7,6 +7,9 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "runtime/definition_json.h"
+#include "runtime/own_disk.h"
+
+#define OWN_DISK "own"
 
 static const char *const limit_keys[] = {
 	[CG_LIMIT_CPU_WEIGHT] = "cpu_weight",	 [CG_LIMIT_CPU_QUOTA] = "cpu_quota_milli",
@@ -66,9 +69,11 @@ static int get_io(const json_t *j, struct cg_io_limit *io, struct err *e)
 	}
 	if (json_get_str(j, "device", &device, e) < 0)
 		return -e->no;
+	if (device && !strcmp(device, OWN_DISK))
+		return 1; /* 0:0, as it is */
 	if (!device || sscanf(device, "%9u:%9u%n", &io->major, &io->minor, &end) != 2 ||
-	    device[end])
-		return ct_member_bad(e, "device", "must be MAJOR:MINOR, as in \"8:0\"");
+	    device[end] || ct_is_own_disk(io))
+		return ct_member_bad(e, "device", "must be \"own\" or MAJOR:MINOR, as in \"8:0\"");
 	return 1;
 }
 
@@ -138,7 +143,10 @@ static int put_io(json_t *a, const struct cg_io_limit *io, struct err *e)
 	json_t *o = json_object();
 
 	if (ct_member_append(a, o, e) < 0 ||
-	    ct_member_put(o, "device", json_sprintf("%u:%u", io->major, io->minor), e) < 0)
+	    ct_member_put(o, "device",
+			  ct_is_own_disk(io) ? json_string(OWN_DISK)
+					     : json_sprintf("%u:%u", io->major, io->minor),
+			  e) < 0)
 		return -e->no;
 	for (size_t i = 0; i < ARRAY_SIZE(io_rates); i++) {
 		uint64_t v = *(const uint64_t *)((const char *)io + io_rates[i].offset);

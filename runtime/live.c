@@ -3,6 +3,7 @@
 #include "runtime/live.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,6 +23,7 @@
 #include "net/veth.h"
 #include "runtime/ledger.h"
 #include "runtime/network.h"
+#include "runtime/own_disk.h"
 
 /* What a new control group has: cgroup-v2.rst. */
 static const uint64_t defaults[CG_LIMIT_COUNT] = {
@@ -117,10 +119,15 @@ int ct_live_limits(const struct ct *ct, const struct cg_limits *from, const stru
 		   bool best_effort, struct err *e)
 {
 	auto_cg struct cg cg = CG_INIT;
+	auto_fd int files = -EBADF;
 	struct cg_limits diff;
 
 	ct_live_limits_diff(from, to, &diff);
-	if (cg_open(ct->s.cgroup, &cg, e) < 0)
+	if (diff.io_count)
+		files = open(ct->s.bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (diff.io_count && files < 0)
+		return err_sys(e, "open %s", ct->s.bundle);
+	if (ct_own_disk(files, &diff, e) < 0 || cg_open(ct->s.cgroup, &cg, e) < 0)
 		return -e->no;
 	return cg_limits_apply(&cg, &diff, best_effort, e);
 }

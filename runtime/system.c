@@ -15,6 +15,7 @@
 #include "base/own.h"
 #include "base/path.h"
 #include "runtime/compile.h"
+#include "runtime/own_disk.h"
 #include "runtime/system_dir.h"
 #include "storage/template.h"
 
@@ -112,12 +113,15 @@ static int compile(struct ct_system *s, json_t **out, struct err *e)
 	const char *init_env[ST_TEMPLATE_ENV_MAX + 1] = {NULL};
 	auto_fd int templates = ct_host_templates(s->host, e);
 	auto_fd int root = -EBADF;
+	struct cg_limits limits = s->d.limits;
 	struct st_template info;
 	char **lower;
 	int r;
 
 	if (templates < 0)
 		return templates;
+	if (ct_own_disk(s->dir, &limits, e) < 0)
+		return -e->no;
 	root = st_template_open(templates, s->d.template, &info, e);
 	if (root < 0)
 		return root;
@@ -130,7 +134,8 @@ static int compile(struct ct_system *s, json_t **out, struct err *e)
 					       .lower = (const char *const *)lower,
 					       .init_path = info.init_path,
 					       .stop_signal = info.stop_signal,
-					       .init_env = init_env};
+					       .init_env = init_env,
+					       .limits = &limits};
 
 		r = ct_compile(&s->d, &how, out, e);
 	} else {

@@ -72,6 +72,27 @@ static void sizes_and_shares(void **state)
 	assert_true(LIMIT(CPU_QUOTA) == CG_UNLIMITED);
 }
 
+static void own_disk(void **state)
+{
+	(void)state;
+	assert_int_equal(SET("--io-limit=10M", "--iopslimit=100", NULL, NULL), 2);
+	assert_int_equal(d.limits.io_count, 1);
+	assert_int_equal(d.limits.io[0].major + d.limits.io[0].minor, 0);
+	assert_int_equal(d.limits.io[0].rbps, 10 << 20);
+	assert_int_equal(d.limits.io[0].wbps, 10 << 20);
+	assert_int_equal(d.limits.io[0].riops, 100);
+	assert_int_equal(SET("--iolimit=2", "--iops=unlimited", NULL, NULL), 2);
+	assert_int_equal(d.limits.io_count, 1);
+	assert_int_equal(d.limits.io[0].wbps, 2 << 20);
+	assert_true(d.limits.io[0].wiops == CG_UNLIMITED);
+	assert_int_equal(SET("--iolimit=64K", NULL, NULL, NULL), 1);
+	assert_int_equal(d.limits.io[0].rbps, 64 << 10);
+	assert_int_equal(SET("--iolimit=0", NULL, NULL, NULL), 1);
+	assert_true(d.limits.io[0].rbps == CG_UNLIMITED);
+	assert_true(SET("--io-limit=100", NULL, NULL, NULL) < 0);
+	assert_true(SET("--iops=-1", NULL, NULL, NULL) < 0);
+}
+
 static void cpu_lists(void **state)
 {
 	(void)state;
@@ -270,6 +291,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(sizes_and_shares),
+		TEST(own_disk),
 		TEST(cpu_lists),
 		TEST(openvz_words_have_openvz_units),
 		TEST(units_and_weights_go_both_ways),
