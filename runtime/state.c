@@ -204,8 +204,10 @@ static int open_locked(const char *state_root, const char *id, const char *verb,
 		r = verb ? lock_id(root, id, ct->dir, verb, &ct->lock, e) : 1;
 		if (r == 1)
 			r = read_state(ct, anything, e) < 0 ? -e->no : 1;
-		if (r == 1)
+		if (r == 1) {
+			ct->found = true;
 			return 0;
+		}
 		ct_close(ct);
 		if (r < 0)
 			return r;

@@ -84,6 +84,7 @@ struct ct_state {
 struct ct {
 	int dir;  /* STATE/ID */
 	int lock; /* -EBADF: opened without */
+	bool found; /* by ct_open(): with the lock, whoever was creating it is dead */
 	char state_root[256];
 	struct ct_state s;
 };

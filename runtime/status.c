@@ -86,7 +86,7 @@ static bool locked(const struct ct *ct)
 	auto_fd int fd = -EBADF;
 
 	if (ct->lock >= 0)
-		return true;
+		return !ct->found;
 	fd = openat(ct->dir, CT_LOCK_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }

@@ -143,6 +143,7 @@ static void dead_creators(void **state)
 				ok(ct_state_new(p->state, "101", "create", &ct, &e));
 			} else {
 				ok(ct_open(p->state, "101", "delete", &ct, &e));
+				assert_int_equal(place_status(&ct), CT_STOPPED);
 				own_close_fd(&ct.lock);
 				assert_int_equal(place_status(&ct), CT_STOPPED);
 			}
