@@ -81,9 +81,14 @@ static int open_loop(int image, bool readonly, char *node, size_t size, struct e
 		return err_class(e, ERR_UNSUPPORTED);
 	}
 	for (int tries = 0; tries < LOOP_TRIES; tries++) {
+		/*
+		 * Direct: nothing is cached twice, and what the container reads and writes is counted and held (io.max) as its own; written back from the cache it
+		 * would be nobody's (drivers/block/loop.c, cmd->blkcg_css). Where the file system cannot, the kernel goes on without.
+		 */
 		struct loop_config c = {
 			.fd = (unsigned)image,
-			.info.lo_flags = LO_FLAGS_AUTOCLEAR | (readonly ? LO_FLAGS_READ_ONLY : 0),
+			.info.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO |
+					 (readonly ? LO_FLAGS_READ_ONLY : 0),
 		};
 		int n = ioctl(control, LOOP_CTL_GET_FREE);
 		auto_fd int loop = -EBADF;
