@@ -90,3 +90,38 @@ used() {
 	((SECONDS < 20))
 }
 bombed() { [ "$(kernel c pids.events | awk '$1 == "max" { print $2 }')" -gt 0 ]; }
+
+@test "io: a disk's bandwidth is held within 20 %, reading and writing, and changes live; without --disk and with it" {
+	local name disk
+	disk=$(on a cat /sys/block/vda/dev)
+	ct files --io-limit 4M
+	ct image --io-limit 4M --disk 200M
+	[ "$(kernel files io.max)" = "$disk rbps=4194304 wbps=4194304 riops=max wiops=max" ]
+	for name in files image; do
+		between "$(rate "$name" 20 'dd if=/dev/zero of=/f bs=1M count=20 conv=fsync')" 3355 5033
+	done
+	on a sh -c 'sync; echo 3 >/proc/sys/vm/drop_caches'
+	between "$(rate files 20 'dd if=/f of=/dev/null bs=1M count=20')" 3355 5033
+	on a skepctl set files --io-limit 8M --iops 1000
+	[ "$(kernel files io.max)" = "$disk rbps=8388608 wbps=8388608 riops=1000 wiops=1000" ]
+	between "$(rate files 40 'dd if=/dev/zero of=/g bs=1M count=40 conv=fsync')" 6710 10066
+	on a skepctl set files --io-limit unlimited --iops unlimited
+	[ -z "$(kernel files io.max)" ]
+}
+# rate NAME MIB CMD: KiB a second
+rate() {
+	# shellcheck disable=SC2016 # the inner shell expands it
+	inside "$1" sh -ec 'read began rest </proc/uptime; sh -c "$2" 2>/dev/null; read ended rest </proc/uptime; echo "$1 $began $ended"' - "$2" "$3" |
+		awk '{ print $1 * 1024 / ($3 - $2) }'
+}
+
+@test "every other limit, too, is read back from the kernel after set" {
+	ct c
+	on a skepctl set c --memory 100M --swap 10M --cpuweight 250 --cpus 1.5 --pids 77 --cpuset 1 --io-weight 300
+	[ "$(kernel c memory.max) $(kernel c memory.swap.max)" = '104857600 10485760' ]
+	[ "$(kernel c cpu.weight) $(kernel c cpu.max)" = '250 150000 100000' ]
+	[ "$(kernel c pids.max) $(kernel c cpuset.cpus)" = '77 1' ]
+	[[ $(kernel c io.weight) == *'default 300'* ]]
+	on a skepctl restart c
+	[ "$(kernel c memory.max) $(kernel c pids.max) $(kernel c cpuset.cpus)" = '104857600 77 1' ]
+}
