@@ -14,13 +14,21 @@ debian_build() {
 	exec 8>"$DEBIAN_CACHE/lock"
 	flock 8
 	if [ ! -d "$place" ]; then
-		rm -rf "$DEBIAN_CACHE/$key-"* "$DEBIAN_CACHE/new"
+		debian_forget "$DEBIAN_CACHE/$key-"* "$DEBIAN_CACHE/new"
 		"$BUILD/skepctl" --root "$DEBIAN_CACHE/new" --state "$DEBIAN_CACHE/new/state" template build "$1" "$key" "${@:2}" </dev/null >&2 &&
 			mv "$DEBIAN_CACHE/new/templates/$key" "$place" || return 1
-		rm -rf "$DEBIAN_CACHE/new"
+		debian_forget "$DEBIAN_CACHE/new"
 	fi
 	exec 8>&-
 	printf '%s\n' "$place" >"$BATS_FILE_TMPDIR/template-$key"
+}
+# Of a build that was killed, this machine's /proc, /sys and devices may still be mounted in what it made.
+debian_forget() {
+	local dir mount
+	for dir; do
+		while read -r mount; do umount -l "$mount"; done < <(awk -v dir="$dir/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | tac)
+		rm -rf --one-file-system "$dir"
+	done
 }
 debian_place() { # KEY KIND OPTIONS...
 	local key=$1
