@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* criu's action script: asks the command that runs criu what to do at this stage, and decides by itself if that is dead. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,6 +13,9 @@
 #include <unistd.h>
 
 #include "checkpoint/hook.h"
+
+#define DEPTH_MOST \
+	256 /* of processes below each other; what is deeper dies with init, a moment later */
 
 static const char *env(const char *name)
 {
@@ -74,6 +78,45 @@ static bool exists(const char *path)
 	return path[0] && access(path, F_OK) == 0;
 }
 
+/* Children before their parent: they would be somebody else's when it is dead. */
+static void kill_tree(int pid, int depth)
+{
+	char path[64], list[4096];
+	DIR *threads;
+	struct dirent *t;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	threads = depth < DEPTH_MOST ? opendir(path) : NULL;
+	while (threads && (t = readdir(threads))) {
+		FILE *f;
+		int child;
+
+		if (t->d_name[0] == '.')
+			continue;
+		snprintf(list, sizeof(list), "%s/%.16s/children", path, t->d_name);
+		f = fopen(list, "re");
+		while (f && fscanf(f, "%d", &child) == 1)
+			kill_tree(child, depth + 1);
+		if (f)
+			fclose(f);
+	}
+	if (threads)
+		closedir(threads);
+	kill(pid, SIGKILL);
+}
+
+/*
+ * None of them may run: they have their signal before criu is gone, whose stop they are in. And criu has to go: it would wait for init, which waits in the
+ * kernel for the other dead ones (zap_pid_ns_processes()), whom only their tracer, criu, could reap. It leads our process group (become() in criu.c).
+ */
+static void end_all(int init)
+{
+	if (init > 1)
+		kill_tree(init, 0);
+	if (getppid() == getpgrp())
+		kill(getppid(), SIGKILL);
+}
+
 int main(void)
 {
 	const char *stage = env("CRTOOLS_SCRIPT_ACTION");
@@ -92,7 +135,6 @@ int main(void)
 	/* Without the word of a living command the tasks may run only if that word was given before it died. */
 	if (answer == 0 && env(CR_HOOK_ENV_UNDECIDED)[0] && !exists(env(CR_HOOK_ENV_UNDECIDED)))
 		return 0;
-	if (init > 1)
-		kill(init, SIGKILL);
+	end_all(init);
 	return 1;
 }

@@ -201,3 +201,19 @@ has_log() { grep -q "$1" "$(data)/console.log"; }
 		skepctl exec "$c" -- /probe true
 	done
 }
+
+resume_within() { timeout -s KILL "$1" nsenter --net="$(host_net here)" -- "$SKEP_DIR/here/bin/skepctl" resume "$c"; }
+
+# criu waits for init, init for its dead children, and those for criu, who traces them: all three have to be ended.
+@test "a resume that is refused at its last moment ends, however many processes there are" {
+	busybox
+	daemon 'while :; do sleep 1; done'
+	skepctl suspend "$c"
+	SKEP_FAULT=resume.restored fails_with 17 "injected failure at resume.restored" resume_within 30
+	is suspended
+	SKEP_FAULT=resume.restored:kill fails_with 3 "guardian died" resume_within 30
+	wait_for 10 is suspended
+	skepctl resume "$c"
+	is running
+	runs 'sleep 1'
+}
