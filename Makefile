@@ -11,6 +11,7 @@ STATIC_CC  ?= $(shell command -v musl-gcc || echo $(CC))
 LIBEXECDIR  = $(PREFIX)/libexec/skep
 MANDIR      = $(PREFIX)/share/man
 COMPDIR     = $(PREFIX)/share/bash-completion/completions
+UNITDIR     = $(PREFIX)/lib/systemd/system
 
 JOBS ?= $(shell nproc)
 # One word and the target a line; V=1 shows the commands, -s nothing.
@@ -50,7 +51,7 @@ UNITS    := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
 MANPAGES := $(patsubst ctl/man/%.in,$(BUILD)/man/%,$(wildcard ctl/man/*.in))
 DEPS     := $(LIB_OBJS:.o=.d) $(MAINS:%.c=$(BUILD)/%.d) $(UNITS:=.d)
 
-.PHONY: all deps demo tests check check-hosts hosts lint fmt asan bench install clean help FORCE
+.PHONY: all deps demo tests check check-hosts hosts lint fmt asan bench install deb clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -93,11 +94,15 @@ bench: ## measure against runc, lxc-start and the bare floor; JSON=1 prints JSON
 	@BUILD=$(BUILD) JSON="$(JSON)" RUNS="$(RUNS)" tests/bench/run
 
 install: all ## install below $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR) $(DESTDIR)$(UNITDIR)
 	$(if $(PROGRAMS),install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin)
 	$(if $(strip $(LIBEXEC)),install -m 755 $(LIBEXEC) $(DESTDIR)$(LIBEXECDIR))
 	install -m 644 $(MANPAGES) $(DESTDIR)$(MANDIR)/man8
 	$(if $(wildcard ctl/completion/*),install -m 644 $(wildcard ctl/completion/*) $(DESTDIR)$(COMPDIR))
+	install -m 644 systemd/* $(DESTDIR)$(UNITDIR)
+
+deb: ## the Debian package for the Debian that this runs on, below $(BUILD)/deb
+	@mkdir -p $(BUILD) && tools/deb $(BUILD)
 
 clean: ## remove everything that was built
 	rm -rf $(BUILD)

@@ -140,5 +140,5 @@ hosts_close() {
 
 # hosts_install NAME DIR: what tests/hosts/build made.
 hosts_install() {
-	on "$1" tar -C / -xf - <"$2/skep.tar" && on "$1" tar -C / -xf - <"$2/tests.tar"
+	put "$1" "$2/skep.deb" /root/skep.deb && on "$1" dpkg -i /root/skep.deb >"$HOSTS_DIR/$1.dpkg" 2>&1 && on "$1" tar -C / -xf - <"$2/tests.tar"
 }

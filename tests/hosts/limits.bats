@@ -86,7 +86,7 @@ used() {
 	on a skepctl set c --pids 80
 	[ "$(kernel c pids.max)" = 80 ]
 	SECONDS=0
-	on a skepctl stop --force c || on a skepctl stop -t 0 c
+	on a skepctl stop --kill c
 	((SECONDS < 20))
 }
 bombed() { [ "$(kernel c pids.events | awk '$1 == "max" { print $2 }')" -gt 0 ]; }
