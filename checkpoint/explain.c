@@ -82,6 +82,7 @@ static const struct {
 	{{"Cannot allocate memory"}, ENOMEM, 0, false, "not enough memory", "free memory, or raise the container's limit with `skepctl set`"},
 	{{"was killed by signal 9"}, ENOMEM, 0, true, "a process died while it was made again", "is its memory limit lower than when it was suspended? raise it with `skepctl set`"},
 	{{"Magic doesn't match"}, EINVAL, 0, true, "the images are damaged", "they cannot be resumed: `skepctl stop` drops them"},
+	{{"Unexpected EOF"}, EINVAL, 0, false, "the images are damaged", "they cannot be resumed: `skepctl stop` drops them"},
 	{{"Unable to open", ".img", "No such file"}, ENOENT, 0, true, "an image is missing", "they cannot be resumed: `skepctl stop` drops them"},
 };
 

@@ -51,6 +51,8 @@ static const struct {
 	 "kerndat.\n"
 	 "(00.067676) Error (criu/crtools.c:280): Could not initialize kernel features detection.\n",
 	 ENETUNREACH, ERR_UNSUPPORTED, "this host's lo", "ip link set lo up"},
+	{"(00.001) Error (criu/protobuf.c:72): Unexpected EOF\n", EINVAL, ERR_SYSTEM,
+	 "images are damaged", "skepctl stop"},
 	{NOISE, EIO, ERR_SYSTEM, "without saying why", ""},
 	{"", EIO, ERR_SYSTEM, "without saying why", ""},
 	{"Error (no end of the place", EIO, ERR_SYSTEM, "without saying why", ""},
