@@ -42,7 +42,7 @@ static int resume(struct ctl_line *line, const struct ct_host *h, const char *na
 	else
 		r = refuse(&s, status, e);
 	if (r < 0)
-		return r;
+		return e->class == ERR_NO_TEMPLATE ? ctl_template_lost(e) : r;
 	ctl_done(line, name, "resumed");
 	return 0;
 }

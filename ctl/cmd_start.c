@@ -10,8 +10,10 @@ static int start(struct ctl_line *line, const struct ct_host *h, const char *nam
 {
 	auto_system struct ct_system s = CT_SYSTEM_INIT;
 
-	if (ctl_system(h, name, "start", &s, e) < 0 || ct_system_start(&s, e) < 0)
+	if (ctl_system(h, name, "start", &s, e) < 0)
 		return -e->no;
+	if (ct_system_start(&s, e) < 0)
+		return e->class == ERR_NO_TEMPLATE ? ctl_template_lost(e) : -e->no;
 	ctl_done(line, name, "started");
 	return 0;
 }

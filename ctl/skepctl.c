@@ -47,6 +47,8 @@ static int run(struct ctl_line *line, struct err *e)
 	if (r < 0 || flushed < 0) {
 		if (geteuid() != 0)
 			err_hint(e, "skepctl works as root only: try it with sudo");
+		if (e->class == ERR_NO_SPACE)
+			err_hint(e, "skepctl doctor says how much room there is, and where");
 		return ctl_report(line, e);
 	}
 	return r;

@@ -108,6 +108,12 @@ int ctl_template_hint(const struct ct_host *h, const char *name, struct err *e)
 	return err_hint(e, "there is none yet: make one with skepctl template build busybox");
 }
 
+int ctl_template_lost(struct err *e)
+{
+	return err_hint(e, "its own files are there still: make or import that template again, "
+			   "under that name");
+}
+
 static int open_runtime(const struct ct_system *s, const char *verb, struct ct *ct, struct err *e)
 {
 	if (ct_open(s->host->state, s->d.name, verb, ct, e) >= 0)

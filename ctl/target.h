@@ -17,6 +17,9 @@ int ctl_system(const struct ct_host *h, const char *name, const char *verb, stru
 /* Refuses a name that is no container's (class VALUE) or that there is none of (class NO_SUCH_CT), without opening it: for destroy, which also removes remnants. */
 int ctl_system_missing(const struct ct_host *h, const char *name, struct err *e);
 
+/* For an err of class NO_TEMPLATE of a container that there is: its own files are safe. Returns -e->no. */
+int ctl_template_lost(struct err *e);
+
 /* For an err of class NO_TEMPLATE: adds the nearest template, or how to make one. Returns -e->no. */
 int ctl_template_hint(const struct ct_host *h, const char *name, struct err *e);
 

@@ -175,7 +175,11 @@ all_wrong() {
 	[ "$(skepctl start --all 2>&1)" = 'CT never: started' ]
 	skepctl pause never
 	[ "$(skepctl resume --all 2>&1)" = 'CT never: resumed' ]
+	skepctl suspend never
 	skepctl stop --all --kill
+	skepctl restart --all
+	[ "$(skepctl list -H -o status never)" = suspended ]
+	skepctl stop never
 	[ -z "$(skepctl stop --all 2>&1)$(skepctl restart --all 2>&1)" ]
 }
 
