@@ -27,6 +27,7 @@
 #include "checkpoint/criu.h"
 #include "checkpoint/hook.h"
 #include "checkpoint/record.h"
+#include "checkpoint/verify.h"
 #include "net/netns.h"
 #include "net/veth.h"
 #include "ns/console.h"
@@ -40,6 +41,7 @@
 
 struct restore {
 	const struct cr_restore *how;
+	const struct ct_spec *spec;
 	struct ct *ct;
 	struct ct_created *out;
 	struct ct_ground ground;
@@ -239,8 +241,14 @@ static void open_links(struct restore *r)
 
 static int decide(struct restore *r, struct err *e)
 {
+	const struct cr_verify v = {.init = r->init,
+				    .cg = &r->ground.cg,
+				    .spec = r->spec,
+				    .terminal = r->ct->s.terminal};
 	int n = fault_at("resume.restored", e);
 
+	if (n >= 0)
+		n = cr_verify(&v, e);
 	r->out->pidfd = n < 0 ? -EBADF : pidfd_open(r->init, 0);
 	if (n >= 0 && r->out->pidfd < 0)
 		return err_sys(e, "open the restored init");
@@ -395,8 +403,12 @@ static void undo(struct restore *r)
 int cr_restore(const struct cr_restore *how, struct ct *ct, struct ct_created *out, struct err *e)
 {
 	auto_spec struct ct_spec spec = {0};
-	struct restore r = {
-		.how = how, .ct = ct, .out = out, .ground = CT_GROUND_INIT, .slave = -EBADF};
+	struct restore r = {.how = how,
+			    .spec = &spec,
+			    .ct = ct,
+			    .out = out,
+			    .ground = CT_GROUND_INIT,
+			    .slave = -EBADF};
 	int n = cr_record_load(how->images, &r.record, e);
 
 	*out = (struct ct_created){.pidfd = -EBADF, .console = -EBADF, .netns = -EBADF};
