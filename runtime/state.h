@@ -82,8 +82,8 @@ struct ct_state {
 
 /* An open container: borrowed by the engine's calls. */
 struct ct {
-	int dir;  /* STATE/ID */
-	int lock; /* -EBADF: opened without */
+	int dir;    /* STATE/ID */
+	int lock;   /* -EBADF: opened without */
 	bool found; /* by ct_open(): with the lock, whoever was creating it is dead */
 	char state_root[256];
 	struct ct_state s;

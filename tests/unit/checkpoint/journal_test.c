@@ -220,8 +220,8 @@ static void test_hostile_offers(void **state)
 		"{\"bytes\": \"1\"}",
 		"{\"inodes\": null}",
 		"{\"criu\": 99999999999}",
-		"{\"template_id\": "
-		"\"sha256:00000000000000000000000000000000000000000000000000000000000000000000000000000000\"}",
+		/* longer than any digest */
+		"{\"template_id\": \"sha256:000000000000000000000000000000000000000000000000000000000000000000000\"}",
 		"{\"definition\": null}",
 		"{\"definition\": {}}",
 		"{\"definition\": []}",
