@@ -68,12 +68,12 @@ void ct_compile_cgroup(const char *name, const char *state, char *out, size_t si
 	uint32_t h = 2166136261U;
 
 	if (!state || strcmp(state, CT_STATE_DIR) == 0) {
-		snprintf(out, size, "skep/%s", name);
+		snprintf(out, size, CT_CGROUP_TOP "/%s", name);
 		return;
 	}
 	for (const char *p = state; *p; p++)
 		h = (h ^ (unsigned char)*p) * 16777619U;
-	snprintf(out, size, "skep/%08x-%s", h, name);
+	snprintf(out, size, CT_CGROUP_TOP "/%08x-%s", h, name);
 }
 
 /*

@@ -35,5 +35,11 @@ struct ct_compile {
 int ct_compile(const struct ct_definition *d, const struct ct_compile *how, json_t **out,
 	       struct err *e);
 
-/* "skep/NAME", or "skep/HASH8-NAME" when the state directory is not the default one. */
+/*
+ * The group that holds all system containers. Where systemd manages the hierarchy this is its slice (systemd/skep.slice), with what `systemctl
+ * set-property skep.slice` gives it; elsewhere only a name.
+ */
+#define CT_CGROUP_TOP "skep.slice"
+
+/* "skep.slice/NAME", or "skep.slice/HASH8-NAME" when the state directory is not the default one. */
 void ct_compile_cgroup(const char *name, const char *state, char *out, size_t size);

@@ -4,7 +4,7 @@
 #
 #   hosts_open DIR           the wire: a bridge in a network namespace that has no other link; its own end is 10.77.0.254
 #   hosts_boot NAME...       boots hosts, "a" (10.77.0.1) or "b" (10.77.0.2), or both at once; back when commands can be run there
-#   hosts_cut NAME           the power fails; hosts_boot NAME brings it up again, with its disk as it was
+#   hosts_restart NAME [CMD...]   CMD there (`reboot`), or without one the power fails; back when it is up again
 #   hosts_close              all of it ends
 #   on NAME CMD...           runs a command there, as root; standard input goes with it
 #   outside CMD...           runs it on this machine, on the wire
@@ -65,13 +65,13 @@ hosts_boot() {
 		: >"$HOSTS_DIR/$name.serial"
 		(exec nsenter --net="/proc/$(cat "$HOSTS_DIR/wire.pid")/ns/net" -- setpriv --pdeathsig KILL \
 			"$HOSTS_QEMU/bin/qemu-system-x86_64" -name "skep-$name" -L "$HOSTS_QEMU/share/qemu" -L "$HOSTS_QEMU/share/seabios" \
-			-nodefaults -no-user-config -no-reboot -display none -machine q35 -cpu $cpu -accel "$HOSTS_ACCEL" \
+			-nodefaults -no-user-config -display none -machine q35 -cpu $cpu -accel "$HOSTS_ACCEL" \
 			-smp 2 -m "${HOSTS_MEMORY:-1024}" -kernel "$HOSTS_IMAGE/vmlinuz" -initrd "$HOSTS_IMAGE/initrd.img" \
 			-append "root=/dev/vda rw console=ttyS0 quiet systemd.hostname=$name systemd.machine_id=$(printf %s "$name" | md5sum | cut -c1-32) net.ifnames=0 mitigations=off" \
 			-drive "file=$HOSTS_DIR/$name.disk,if=virtio,cache=unsafe,discard=unmap" \
 			-netdev "tap,id=wire,ifname=tap-$name,script=no,downscript=no" -device "virtio-net-pci,netdev=wire,mac=${HOSTS_MAC[$name]},romfile=" \
 			-object rng-random,id=rng,filename=/dev/urandom -device virtio-rng-pci,rng=rng \
-			-serial "file:$HOSTS_DIR/$name.serial" </dev/null >"$HOSTS_DIR/$name.qemu" 2>&1 3>&-) &
+			-monitor "unix:$HOSTS_DIR/$name.monitor,server=on,wait=off" -serial "file:$HOSTS_DIR/$name.serial" </dev/null >"$HOSTS_DIR/$name.qemu" 2>&1 3>&-) &
 		echo $! >"$HOSTS_DIR/$name.pid"
 	done
 	for name in "$@"; do hosts_wait "$name" $((began + HOSTS_SECONDS)) || return 1; done
@@ -127,14 +127,29 @@ hosts_end() {
 	wait "$pid" 2>/dev/null || true
 	rm -f "$1"
 }
-hosts_cut() {
-	hosts_end "$HOSTS_DIR/$1.pid"
-	hosts_end "$HOSTS_DIR/$1.ssh-pid"
-	rm -f "$HOSTS_DIR/$1.ctl"
+hosts_restart() {
+	local name=$1 old seconds=$SECONDS
+	old=$(on "$name" cat /proc/sys/kernel/random/boot_id)
+	shift
+	if [ $# -gt 0 ]; then
+		on "$name" "$@" || true # its end may take our connection along
+	else
+		# What is not on the disk yet is lost.
+		echo system_reset | timeout 5 ncat -U "$HOSTS_DIR/$name.monitor" >/dev/null || return 1
+	fi
+	ssh -F /dev/null -S "$HOSTS_DIR/$name.ctl" -O exit "$name" 2>/dev/null || true
+	until hosts_answers "$name" && [ "$(on "$name" cat /proc/sys/kernel/random/boot_id 2>/dev/null)" != "$old" ] &&
+		on "$name" systemctl is-system-running --wait >/dev/null; do
+		((SECONDS - seconds < HOSTS_SECONDS)) || { hosts_say "$name does not come up again" && return 1; }
+		read -rt 0.5 <> <(:) || true
+	done
 }
 hosts_close() {
 	local name
-	for name in a b; do hosts_cut $name; done
+	for name in a b; do
+		hosts_end "$HOSTS_DIR/$name.pid"
+		hosts_end "$HOSTS_DIR/$name.ssh-pid"
+	done
 	hosts_end "$HOSTS_DIR/wire.pid"
 } 2>/dev/null
 

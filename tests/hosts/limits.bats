@@ -9,8 +9,8 @@ teardown() { on a sh -c 'for c in $(skepctl list -H -o name); do skepctl destroy
 between() { echo "$1 in $2..$3"; awk "BEGIN { exit !($1 >= $2 && $1 <= $3) }"; }
 ct() { on a skepctl create "$1" --template busybox --network none "${@:2}" --start; }
 inside() { on a skepctl exec "$1" -- "${@:2}"; }
-# kernel NAME FILE: what the kernel has; the container's groups are skep/NAME, with the limits, and skep/NAME/ct
-kernel() { on a cat "/sys/fs/cgroup/skep/$1/$2"; }
+# kernel NAME FILE: what the kernel has; the container's groups are skep.slice/NAME, with the limits, and skep.slice/NAME/ct
+kernel() { on a cat "/sys/fs/cgroup/skep.slice/$1/$2"; }
 hog() { # NAME: all the CPU it can get, until the container ends
 	# shellcheck disable=SC2016
 	inside "$1" sh -c '(while :; do :; done) >/dev/null 2>&1 </dev/null & echo started' >/dev/null
@@ -18,7 +18,7 @@ hog() { # NAME: all the CPU it can get, until the container ends
 # used SECONDS NAME...: by all of them over the same time, in thousandths of a CPU
 used() {
 	# shellcheck disable=SC2016 # the other side expands it
-	on a sh -c 'us() { sed -n "s/^usage_usec //p" "/sys/fs/cgroup/skep/$1/cpu.stat"; }
+	on a sh -c 'us() { sed -n "s/^usage_usec //p" "/sys/fs/cgroup/skep.slice/$1/cpu.stat"; }
 		t=$1; shift; i=0
 		for n in "$@"; do eval "a_$n=$(us "$n")"; done; began=$(date +%s%N)
 		sleep "$t"

@@ -62,7 +62,7 @@ more_numbers() { [ "$(wc -l <"$BATS_TEST_TMPDIR/numbers")" -gt "$seen" ]; }
 		on $from skepctl migrate m $to --mode restart
 		runs_only_on $to m
 		[ "$(on $to cat /var/lib/skep/ct/m/upper/file)" = here ]
-		[ "$(on $to cat /sys/fs/cgroup/skep/m/memory.max)" = 67108864 ]
+		[ "$(on $to cat /sys/fs/cgroup/skep.slice/m/memory.max)" = 67108864 ]
 		[ "$(on $to skepctl info m --json | jq -r '[.. | .mac? // empty][0]')" = "$mac" ]
 		outside timeout 20 "$BUILD/probe" client 10.77.1.1 7000 1 10
 	done

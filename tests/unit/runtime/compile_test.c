@@ -86,7 +86,7 @@ static void a_plain_one(void **state)
 	assert_int_equal(spec.uids[0].outside, 0x40000000);
 	assert_int_equal(spec.gids[0].count, 65536);
 	assert_string_equal(spec.hostname, "web");
-	assert_string_equal(spec.cgroup, "skep/web");
+	assert_string_equal(spec.cgroup, "skep.slice/web");
 	assert_string_equal(spec.process.args[0], "/sbin/other");
 	assert_null(spec.process.args[1]);
 	assert_true(spec.process.terminal);
@@ -256,7 +256,7 @@ static void other_state_directories_have_other_groups(void **state)
 	ct_compile_cgroup("web", "/run/skep", a, sizeof(a));
 	ct_compile_cgroup("web", "/tmp/one", b, sizeof(b));
 	ct_compile_cgroup("web", "/tmp/two", c, sizeof(c));
-	assert_string_equal(a, "skep/web");
+	assert_string_equal(a, "skep.slice/web");
 	assert_string_not_equal(a, b);
 	assert_string_not_equal(b, c);
 }
