@@ -28,7 +28,7 @@ both_serve() { serves redis && serves http; }
 
 connect() { # KIND PORT
 	wait_for 20 in_net client bash -c "exec 3<>/dev/tcp/$address/$2"
-	spawn client "$SKEP_DIR/$1" "$REPO/tests/lib/keepalive" "$1" $address "$2"
+	spawn client "$SKEP_DIR/$1" "$REPO/tests/lib/keepalive" "$1" "$address" "$2"
 	client[$1]=$SPAWNED
 	wait_for 10 grep -q connected "$SKEP_DIR/$1"
 	serves "$1"
@@ -37,7 +37,7 @@ connect() { # KIND PORT
 @test "redis and nginx serve the same connections through suspend, resume and migration" {
 	declare -A client
 	rsh=$(host_rsh)
-	on A skepctl create "$c" --ostemplate servers --bridge br0 --ip $address/16 --memory 512M --start
+	on A skepctl create "$c" --ostemplate servers --bridge br0 --ip "$address/16" --memory 512M --start
 	[ "$(on A skepctl exec "$c" -- sed -n 's/^VERSION_ID=//p' /etc/os-release)" = '"12"' ]
 	on A skepctl exec "$c" -- redis-server --daemonize yes --port 7001 --bind 0.0.0.0 --protected-mode no --save '' --dir /tmp
 	# nginx was started by its package. It closes a connection after 1000 answers unless it is told otherwise.

@@ -21,7 +21,7 @@ points() {
 		stop.* | delete.*) verb=stop ;;
 		pause.*) verb=pause ;;
 		unpause.*) verb=unpause ;;
-		set.*) verb=set ;;
+		set.*) verb="set" ;;
 		destroy.*) verb=destroy ;;
 		suspend.* | dump.*) verb=suspend ;;
 		resume.* | restore.*) verb=resume ;;

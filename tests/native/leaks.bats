@@ -54,10 +54,10 @@ sleeps() { [[ $(readlink "/proc/$SPAWNED/exe") == */sleep ]]; }
 	not inside sh -c 'mount -t tmpfs x /sys/fs && echo 1 >/proc/sys/vm/drop_caches' 2>/dev/null
 	[ "$(inside cat /proc/kcore /proc/kallsyms | wc -c)" = 0 ] # masked: empty
 	inside reboot -f 2>/dev/null || true
-	wait_for 20 sane
+	wait_for 20 sane "$c"
 }
 not() { ! "$@"; }
-sane() { [[ $(skepctl list -H -o status "$c") == @(running|stopped) ]]; }
+sane() { [[ $(skepctl list -H -o status "$1") == @(running|stopped) ]]; }
 
 @test "a directory of another container, a busy file, a full log: destroy takes all of it" {
 	template_busybox here

@@ -78,6 +78,7 @@ init_of() { skepctl list -H -o pid "$1"; }
 	fails_with 126 /etc/passwd skepctl exec "$c" -- /etc/passwd
 	[ "$(printf 'a b\nc' | skepctl exec "$c" -- cat)" = "$(printf 'a b\nc')" ]
 	[ "$(skepctl exec "$c" -- sh -c 'echo out; echo err >&2' 2>/dev/null)" = out ]
+	# shellcheck disable=SC2016 # the inner shell expands it
 	[ "$(skepctl exec -e COLOUR=blue "$c" -- sh -c 'echo $COLOUR')" = blue ]
 	[ "$(skepctl exec --user nobody "$c" -- id -u)" = 65534 ]
 	[ "$(skepctl exec --cwd /etc "$c" -- pwd)" = /etc ]
@@ -86,7 +87,8 @@ init_of() { skepctl list -H -o pid "$1"; }
 	fails_with 1 "" skepctl exec "$c" -- test -e /nosuch
 	# A megabyte each way, unharmed.
 	head -c 1000000 /dev/urandom >"$SKEP_DIR/noise"
-	skepctl exec "$c" -- cat <"$SKEP_DIR/noise" | cmp - "$SKEP_DIR/noise"
+	skepctl exec "$c" -- cat <"$SKEP_DIR/noise" >"$SKEP_DIR/echo"
+	cmp "$SKEP_DIR/echo" "$SKEP_DIR/noise"
 }
 
 @test "exec and enter with a terminal" {
@@ -141,7 +143,7 @@ init_of() { skepctl list -H -o pid "$1"; }
 	skepctl create "$c" --template probe --init "/probe hog-cpu 0.5" --ip auto --start
 	wait_for 10 is "$c" stopped
 	wait_for 10 no_cgroup_of "$c"
-	[ -z "$(in_net here ip -o link | grep -v ': lo:' | grep -v skep0)" ]
+	! in_net here ip -o link | grep -v ': lo:' | grep -v skep0 || false
 	skepctl start "$c"
 	wait_for 10 is "$c" stopped
 	skepctl destroy "$c"

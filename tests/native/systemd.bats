@@ -17,12 +17,13 @@ teardown() { skep_teardown; }
 inside() { on A skepctl exec "$c" -- "$@"; }
 over_ssh() {
 	in_net client ssh -F /dev/null -i "$SKEP_DIR/key" -o BatchMode=yes -o ConnectTimeout=10 -o StrictHostKeyChecking=accept-new \
-		-o UserKnownHostsFile="$SKEP_DIR/known" root@$address "$@"
+		-o UserKnownHostsFile="$SKEP_DIR/known" "root@$address" "$@"
 }
 # What must work before and after.
 works() {
 	[ "$(inside systemctl is-system-running)" = running ]
 	inside systemctl restart ssh.service
+	# shellcheck disable=SC2016 # the inner shell expands it
 	inside systemd-run --wait --quiet sh -c 'test "$(cat /proc/1/comm)" = systemd'
 	[ "$(over_ssh hostname)" = "$c" ]
 	[ -z "$(inside systemctl --failed --no-legend)" ]
@@ -30,7 +31,7 @@ works() {
 
 @test "systemd boots to running, is suspended and resumed twice, and stops in time" {
 	ssh-keygen -q -t ed25519 -N '' -f "$SKEP_DIR/key"
-	on A skepctl create "$c" --ostemplate systemd --bridge br0 --ip $address/16 --memory 512M --start
+	on A skepctl create "$c" --ostemplate systemd --bridge br0 --ip "$address/16" --memory 512M --start
 	wait_for 20 inside test -S /run/systemd/private
 	[ "$(inside systemctl is-system-running --wait)" = running ]
 	inside sh -c 'mkdir -p -m 700 /root/.ssh && cat >/root/.ssh/authorized_keys' <"$SKEP_DIR/key.pub"
