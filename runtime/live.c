@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 
 #include "base/err.h"
@@ -300,6 +301,25 @@ static int change_interface(const struct change *c, struct err *e)
 	return 0;
 }
 
+/* Through init, which may end in any moment, and its number become the number of a process of the host. */
+static int open_netns(const struct ct *ct, struct err *e)
+{
+	auto_fd int init = ct_init_open(ct, e);
+	auto_fd int netns = -EBADF;
+
+	if (init >= 0) {
+		netns = net_netns_open(ct->s.pid, e);
+		/* Only now do we know that it was still init's. */
+		if (netns >= 0 && pidfd_send_signal(init, 0, NULL, 0) == 0)
+			return take_fd(&netns);
+	}
+	if (init < 0 && init != -ESRCH)
+		return init;
+	err_clear(e);
+	err_set(e, ESRCH, "container %s is not running", ct->s.id);
+	return err_class(e, ERR_NOT_RUNNING);
+}
+
 int ct_live_network(struct ct *ct, const struct ct_definition *from, const struct ct_definition *to,
 		    struct err *e)
 {
@@ -316,7 +336,7 @@ int ct_live_network(struct ct *ct, const struct ct_definition *from, const struc
 	if (n != (int)to->net_count)
 		return err_set(e, ENODEV, "container %s has %d links on this host, not %u",
 			       to->name, n, to->net_count);
-	netns = net_netns_open(ct->s.pid, e);
+	netns = open_netns(ct, e);
 	if (netns < 0)
 		return netns;
 	lock = ct_ledger_lock_net(ct->dir, "set", e);

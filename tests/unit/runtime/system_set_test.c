@@ -2,6 +2,8 @@
 /* Changing system containers: what is saved, what is refused, what the kernel is told. */
 #include "tests/unit/runtime/system_place.h"
 
+#include "base/proc.h"
+#include "runtime/ledger.h"
 #include "runtime/live.h"
 
 static void set_while_stopped(void **state)
@@ -90,6 +92,24 @@ static void set_while_it_lives(void **state)
 	assert_int_equal(kept.disk_bytes, 8 << 20);
 }
 
+/* Init has ended, and its number is another process's, ours: nothing of it is touched. */
+static void network_of_a_reused_pid(void **state)
+{
+	struct ct_host h = host_of(*state);
+	struct ct_definition from = definition("101"), to;
+	auto_ct struct ct ct = CT_INIT;
+
+	add_interface(&from, "10.209.0.5/24");
+	to = from;
+	to.nets[0].addr_count = 0;
+	ok(ct_state_new(h.state, "101", "test", &ct, &e));
+	ok(ct_ledger_add(ct.dir, CT_LEDGER_LINK, "skep-none", &e));
+	ct.s.pid = getpid();
+	ok(proc_start_time(getpid(), &ct.s.pid_start, &e));
+	ct.s.pid_start--;
+	refused(ct_live_network(&ct, &from, &to, &e), ERR_NOT_RUNNING);
+}
+
 /* From one set of limits to another and back: the kernel must get a value for all that either has. */
 static void limits_between(void **state)
 {
@@ -138,6 +158,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(set_while_stopped, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(set_while_it_lives, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(network_of_a_reused_pid, place_setup,
+						place_teardown),
 		cmocka_unit_test(limits_between),
 	};
 
