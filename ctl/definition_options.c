@@ -216,7 +216,7 @@ static int set_iolimit(struct apply *a, const char *value, struct err *e)
 static int set_iops(struct apply *a, const char *value, struct err *e)
 {
 	struct cg_io_limit *io;
-	int64_t n;
+	int64_t n = 0;
 
 	if (!means_unlimited(value) && size_parse_number(a->what, value, 1, UINT32_MAX, &n, e) < 0)
 		return -e->no;

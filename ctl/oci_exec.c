@@ -207,7 +207,8 @@ static int run_exec(struct ctl_line *line, struct err *e)
 	if (r < 0)
 		return r;
 	if (spec.seccomp || spec.seccomp_profile)
-		how.cache_dir = cache = ctl_oci_cache(line);
+		cache = ctl_oci_cache(line);
+	how.cache_dir = cache;
 	r = read_process(line, &spec, &p, e);
 	if (r >= 0)
 		r = ctl_oci_listen_env(&p, e);

@@ -48,7 +48,7 @@ static int run(struct ctl_line *line, int argc, char **argv, struct err *e)
 	}
 	if (r < 0)
 		return r;
-	if (line->help)
+	if (line->help || !line->command)
 		return help(line, e);
 	r = ctl_oci_log_open(line, e);
 	if (r >= 0)

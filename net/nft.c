@@ -170,7 +170,7 @@ int net_nft_drop_tables(const char *family, const char *const *tables, size_t co
 	r = net_nft_list(list, &there, e);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; there && i < count; i++) {
 		snprintf(line, sizeof(line), "table %s %s\n", family, tables[i]);
 		if (!strstr(there, line))
 			continue;
