@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "ns/self.h"
 
 #define BIT(cap) (UINT64_C(1) << (cap))
 
@@ -129,7 +130,8 @@ static int change_ids(uid_t uid, gid_t gid, const gid_t *gids, int n_gids, struc
 		err_sys(e, "become user %u", uid);
 		return err_hint(e, "user ids must be mapped in the user namespace");
 	}
-	return 0;
+	/* Until execve decides anew, whatever fs.suid_dumpable says (CVE-2016-9962). */
+	return ns_self_undumpable(e);
 }
 
 static int fill(cap_t c, cap_flag_t flag, uint64_t set)

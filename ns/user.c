@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "base/path.h"
+#include "ns/self.h"
 
 #define FILE_MOST (1u << 20)
 #define FIELDS	  7
@@ -194,5 +195,6 @@ int ns_user_become_root(struct err *e)
 		return err_sys(e, "become root's group in the container");
 	if (setresuid(0, 0, 0) < 0)
 		return err_sys(e, "become root in the container");
-	return 0;
+	/* A change of ids sets what fs.suid_dumpable says (proc_sys_fs(5)): with 1 the container's root could look into us (CVE-2016-9962). */
+	return ns_self_undumpable(e);
 }

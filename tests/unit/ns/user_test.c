@@ -3,6 +3,9 @@
 #include "tests/unit/ns/lab.h"
 
 #include <errno.h>
+#include <sys/prctl.h>
+
+#include "ns/caps.h"
 
 static struct lab lab;
 static int root;
@@ -128,10 +131,38 @@ static void test_hostile_files(void **state)
 	assert_int_equal(ns_user_lookup(root, "3", &u, &e), 0);
 }
 
+static int stays_undumpable(struct lab *l, struct err *e)
+{
+	struct ns_caps none = {0};
+
+	LAB_CHECK(l, prctl(PR_GET_DUMPABLE) == 0);
+	LAB_CHECK(l, ns_caps_apply(&none, 1000, 1000, NULL, 0, e) == 0);
+	LAB_CHECK(l, prctl(PR_GET_DUMPABLE) == 0);
+	return 0;
+}
+
+/* On a host where every program that changes its ids leaves core files; it is put back at once. */
+static void test_undumpable(void **state)
+{
+	static const char name[] = "/proc/sys/fs/suid_dumpable";
+	char before[4] = "";
+	int fd = open(name, O_RDWR | O_CLOEXEC), r;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_true(read(fd, before, sizeof(before) - 1) > 0);
+	assert_int_equal(pwrite(fd, "1", 1, 0), 1);
+	r = lab_run(&lab, CLONE_NEWUSER, stays_undumpable);
+	assert_int_equal(pwrite(fd, before, strlen(before), 0), strlen(before));
+	close(fd);
+	assert_int_equal(r, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_lookup, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_undumpable, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bad, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_hostile_files, set_up, tear_down),
 	};
