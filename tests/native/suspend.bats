@@ -188,7 +188,6 @@ has_log() { grep -q "$1" "$(data)/console.log"; }
 }
 
 @test "a resume or suspend that is killed at any moment can be repeated" {
-	c=$(ct_name)
 	template_probe here
 	skepctl create "$c" --template probe --network none --init "/probe touch 60" --start
 	for s in 0.01 0.02 0.04 0.06 0.08 0.12 0.2; do
