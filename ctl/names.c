@@ -76,10 +76,15 @@ static int one_of_many(const struct ctl_line *line, const struct ct_host *h, cha
 
 static int all(struct ctl_line *line, const struct ct_host *h, struct many *m, struct err *e)
 {
-	int r = ct_system_each(h, take, m, e);
-	auto_free struct one *list = m->list;
-	int first = 0;
+	auto_free struct one *list = NULL;
+	struct err why = {0};
+	int first = 0, r;
 
+	/* The host starts: whoever was making or removing something is dead. */
+	if (m->boot && ct_system_sweep(h, &why) < 0)
+		log_warn("%s", why.text);
+	r = ct_system_each(h, take, m, e);
+	list = m->list;
 	if (r < 0)
 		return r;
 	if (m->boot)

@@ -219,6 +219,13 @@ int ct_system_each(const struct ct_host *h,
 	return r < 0 ? r : 0;
 }
 
+int ct_system_sweep(const struct ct_host *h, struct err *e)
+{
+	auto_fd int containers = ct_host_containers(h, e);
+
+	return containers < 0 ? containers : ct_dir_sweep(h, containers, NULL, e);
+}
+
 struct use {
 	const char *template;
 	char *who;

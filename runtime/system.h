@@ -156,6 +156,9 @@ int ct_system_each(const struct ct_host *h,
 			     struct err *e),
 		   void *arg, struct err *e);
 
+/* Removes what creates and destroys that died have left; the next create would do it, too. What cannot be removed is a log_warn. */
+int ct_system_sweep(const struct ct_host *h, struct err *e);
+
 /* Whether a template is used by some container: for st_template_remove. arg: const struct ct_host *. */
 int ct_system_template_used(const char *name, char *who, size_t who_size, void *arg, struct err *e);
 
