@@ -188,16 +188,17 @@ has_log() { grep -q "$1" "$(data)/console.log"; }
 }
 
 @test "a resume or suspend that is killed at any moment can be repeated" {
+	ct=$(ct_name)
 	template_probe here
-	skepctl create "$name" --template probe --network none --init "/probe touch 60" --start
+	skepctl create "$ct" --template probe --network none --init "/probe touch 60" --start
 	for s in 0.01 0.02 0.04 0.06 0.08 0.12 0.2; do
-		skepctl suspend "$name"
-		on here timeout -s KILL $s skepctl resume "$name" || true
-		[ "$(skepctl list -H -o status "$name")" = running ] || skepctl resume "$name"
-		skepctl exec "$name" -- /probe true
-		on here timeout -s KILL $s skepctl suspend "$name" || true
-		[ "$(skepctl list -H -o status "$name")" = running ] || skepctl resume "$name"
-		skepctl exec "$name" -- /probe true
+		skepctl suspend "$ct"
+		on here timeout -s KILL $s skepctl resume "$ct" || true
+		[ "$(skepctl list -H -o status "$ct")" = running ] || skepctl resume "$ct"
+		skepctl exec "$ct" -- /probe true
+		on here timeout -s KILL $s skepctl suspend "$ct" || true
+		[ "$(skepctl list -H -o status "$ct")" = running ] || skepctl resume "$ct"
+		skepctl exec "$ct" -- /probe true
 	done
 }
 
