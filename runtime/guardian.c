@@ -136,8 +136,9 @@ static _Noreturn void guard(struct ct_system *s, const struct ct_guardian_task *
 	if (r >= 0 && prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
 		r = err_sys(&e, "outlive the command");
 	if (r >= 0)
-		r = sync_send(sync, TELL_MADE, SYNC_OK, ct.s.pid, -EBADF, &e);
-	if (r >= 0) {
+		r = sync_send(sync, TELL_MADE, SYNC_OK, ct.s.pid, -EBADF, keep ? &ignored : &e);
+	/* A command that was killed hears nothing; what cannot be made again gets its monitor all the same. */
+	if (r >= 0 || (keep && !e.no)) {
 		tell = TELL_MONITOR;
 		(void)become_monitor(s, &ct, &made, &e); /* returned: e says why */
 	}
