@@ -78,7 +78,10 @@ static void add(struct words *w, char *word)
 
 static int make_words(struct words *w, const struct cr_remote *remote, struct err *e)
 {
-	static const char *const ssh[] = {"ssh", NULL}, *const skepctl[] = {"skepctl", NULL};
+	/* A host without power says nothing: without these TCP alone would wait for it, a quarter of an hour, with the container frozen. */
+	static const char *const ssh[] = {"ssh", "-oServerAliveInterval=10",
+					  "-oServerAliveCountMax=3", NULL};
+	static const char *const skepctl[] = {"skepctl", NULL};
 	const char *const *a = remote->rsh ? remote->rsh : ssh;
 	const char *const *b = remote->skepctl ? remote->skepctl : skepctl;
 	size_t want = 2;
