@@ -64,14 +64,16 @@ sound() { # what must be true after any power cut: all of it can be read, nothin
 		sound b
 		one_copy
 		echo "after the end of $host: $(status a m) at a, $(status b m) at b"
-		on a skepctl migrate --abort m || true
+		# The source may still wait for an answer.
+		wait_for 90 settled
 		on b skepctl migrate --abort m || true
-		[ -n "$(status a m)" ]
 		on a skepctl start m || true
-		[ "$(status a m)" = running ]
+		[ "$(status a m)" = running ] && [ -z "$(status b m)" ]
+		on a test -s /var/lib/skep/ct/m/upper/big
 		on a skepctl destroy --force m
 	done
 }
+settled() { on a skepctl migrate --abort m || [[ $(status a m) == running || $(status a m) == stopped ]]; }
 one_copy() { # not both run
 	[ "$(status a m) $(status b m)" != 'running running' ] && [ -n "$(status a m)$(status b m)" ]
 }

@@ -77,7 +77,7 @@ host_link() { in_net here ip -o link show type veth | sed 's/^[0-9]*: //; s/@.*/
 	inside "$c" sh -c 'echo hello | nc -w 3 10.77.0.2 7000'
 	wait_for 5 grep -E 'Connection from 10\.77\.0\.1[.:]' "$SKEP_DIR/seen"
 	inside "$c" sh -c 'echo hello6 | nc -w 3 fd77::2 7000'
-	wait_for 5 grep -E 'Connection from fd77::1[.:]' "$SKEP_DIR/seen"
+	wait_for 5 grep -E 'Connection from \[?fd77::1[].:]' "$SKEP_DIR/seen"
 }
 listens() { in_net client ss -Hltn "sport = :$1" | grep -q .; }
 
