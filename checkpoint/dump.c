@@ -130,6 +130,41 @@ static int refuse_half_local(const struct ct *ct, const char *file, struct err *
 	return 0;
 }
 
+/*
+ * The container may freeze groups of its own (systemctl freeze). criu would wait for a task in one of them to stop, for ever and with all locks, and would not
+ * freeze it again in a restore.
+ */
+static int refuse_frozen(const struct ct *ct, const struct cg *cg, struct err *e)
+{
+	const struct cg_host *host = cg_host(e);
+	auto_free pid_t *pids = NULL;
+	int n = host && host->unified[0] ? cg_pids(cg, &pids, e) : 0;
+
+	for (int i = 0; i < n; i++) {
+		auto_free char *groups = NULL, *events = NULL;
+		char path[64], file[PATH_MAX];
+		struct err gone = {0};
+		const char *unified;
+
+		snprintf(path, sizeof(path), "/proc/%d/cgroup", pids[i]);
+		if (file_try_read_at(AT_FDCWD, path, 64 << 10, &groups, &gone) < 0)
+			continue;
+		unified = strstr(groups, "0::"); /* the last line: names begin with a letter */
+		if (!unified ||
+		    snprintf(file, sizeof(file), "%s%.*s/cgroup.events", host->unified,
+			     (int)strcspn(unified + 3, "\n"), unified + 3) >= (int)sizeof(file))
+			continue;
+		if (file_try_read_at(AT_FDCWD, file, 4096, &events, &gone) < 0 ||
+		    !strstr(events, "frozen 1"))
+			continue;
+		err_set(e, EBUSY, "process %d of container %s is frozen by the container itself",
+			pids[i], ct->s.id);
+		err_hint(e, "thaw it inside: systemctl thaw, or cgroup.freeze of its group");
+		return err_class(e, ERR_CHECKPOINT);
+	}
+	return n < 0 || e->no ? -e->no : 0;
+}
+
 /* With the monitor the other end of the console is gone, and criu cannot restore a terminal that was hung up. */
 static int refuse_without_console(const struct ct *ct, struct err *e)
 {
@@ -324,6 +359,8 @@ int cr_dump(const struct cr_dump *how, struct err *e)
 		r = cg_open(how->ct->s.cgroup, &cg, e);
 	if (r >= 0)
 		r = refuse_guests(how->ct, &cg, e);
+	if (r >= 0)
+		r = refuse_frozen(how->ct, &cg, e);
 	if (r >= 0)
 		r = refuse_without_console(how->ct, e);
 	if (r >= 0)

@@ -237,3 +237,18 @@ resume_within() { timeout -s KILL "$1" nsenter --net="$(host_net here)" -- "$SKE
 	skepctl resume "$c"
 	runs 'sleep 1'
 }
+
+@test "what the container itself has frozen is named, and not waited for" {
+	[ -e /sys/fs/cgroup/unified ] || [ -e /sys/fs/cgroup/cgroup.controllers ] || skip "no unified hierarchy"
+	busybox
+	inside sh -c 'mkdir /sys/fs/cgroup/x; setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $! >/sys/fs/cgroup/x/cgroup.procs'
+	inside sh -c 'echo 1 >/sys/fs/cgroup/x/cgroup.freeze'
+	wait_for 5 inside grep -q 'frozen 1' /sys/fs/cgroup/x/cgroup.events
+	fails_with 16 'is frozen by the container itself' suspend_within 30
+	is running
+	inside sh -c 'echo 0 >/sys/fs/cgroup/x/cgroup.freeze'
+	skepctl suspend "$c"
+	skepctl resume "$c"
+	runs 'sleep 1000'
+}
+suspend_within() { timeout -s KILL "$1" nsenter --net="$(host_net here)" -- "$SKEP_DIR/here/bin/skepctl" suspend "$c"; }
