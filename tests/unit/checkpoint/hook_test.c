@@ -95,6 +95,9 @@ static int tear_down(void **state)
 }
 
 /* As criu runs it. */
+/* Whether we play criu, the leader of the hook's process group, which the hook ends. */
+static bool we_are_criu;
+
 static pid_t run_hook(const struct lab *l, const char *stage, pid_t init)
 {
 	char number[16];
@@ -102,6 +105,8 @@ static pid_t run_hook(const struct lab *l, const char *stage, pid_t init)
 
 	if (pid)
 		return pid;
+	if (!we_are_criu)
+		setpgid(0, 0);
 	snprintf(number, sizeof(number), "%d", init);
 	setenv(CR_HOOK_ENV_SOCKET, l->hook.socket_path, 1);
 	setenv(CR_HOOK_ENV_STAGES, l->hook.stages, 1);
@@ -252,6 +257,27 @@ static void test_dies_while_asked(void **state)
 	dies(init);
 }
 
+/* criu, who traces them, would wait for init, and init for its dead children. */
+static void test_criu_is_ended_too(void **state)
+{
+	struct lab *l = *state;
+	pid_t init = victim(), criu;
+
+	make_file(l);
+	close(l->hook.listener);
+	l->hook.listener = -EBADF;
+	criu = fork();
+	if (criu == 0) {
+		we_are_criu = true;
+		setsid();
+		run_hook(l, "pre-resume", init);
+		while (1)
+			pause();
+	}
+	assert_int_equal(end_of(criu), 128 + SIGKILL);
+	dies(init);
+}
+
 static void test_nonsense(void **state)
 {
 	static const char *const words[] = {"", "post-dum 1", "post-dump -5", "\xff\xff"};
@@ -283,6 +309,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dead_dump, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dead_restore, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dies_while_asked, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_criu_is_ended_too, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_nonsense, set_up, tear_down),
 	};
 
