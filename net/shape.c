@@ -57,7 +57,10 @@ static int set_queue(struct net_nl *nl, int index, uint64_t rate, struct err *e)
 	return net_nl_commit(nl, e);
 }
 
-/* An nftables limit is a policer that needs no ifb device and is named after the link, so it is found again after a crash. */
+/*
+ * An nftables limit is a policer that needs no ifb device and is named after the link, so it is found again after a crash. Its bucket holds the rate's unit (a
+ * second is the least) besides the burst (nft_limit_init() in the kernel): who was quiet may send a second's worth at once.
+ */
 static int set_policer(const char *host_name, uint64_t rate, struct err *e)
 {
 	char text[512], table[64];
