@@ -1,19 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2016 # the other side expands it
 # A host starts again, in order or because its power failed.
 
 load hosts
 
 setup() {
-	local host
-	for host in a b; do
-		on $host sh -c 'skepctl template list | grep -q ^probe || { mkdir -p /tmp/p/sbin /tmp/p/dev /tmp/p/proc /tmp/p/sys /tmp/p/tmp /tmp/p/etc /tmp/p/run &&
-			cp /build/probe /tmp/p/probe && ln -sf /probe /tmp/p/sbin/init && skepctl template import probe /tmp/p; }'
-	done
+	template_probe a
+	template_probe b
 }
-teardown() {
-	local host
-	for host in a b; do on $host sh -c 'for c in $(skepctl list -H -o name); do skepctl destroy --force "$c" || skepctl migrate --abort "$c"; done' >/dev/null || true; done
-}
+teardown() { empty a b; }
 
 status() { on "$1" skepctl list -H -o status "$2" 2>/dev/null; }
 sound() { # what must be true after any power cut: all of it can be read, nothing is half-made
@@ -32,7 +27,6 @@ sound() { # what must be true after any power cut: all of it can be read, nothin
 	[ "$(status a first)" = running ]
 	[ "$(status a second)" = running ]
 	[ "$(status a never)" = stopped ]
-	# shellcheck disable=SC2016
 	on a sh -c 'age() { cut -d" " -f22 "/proc/$(skepctl list -H -o pid "$1")/stat"; }; [ "$(age first)" -lt "$(age second)" ]'
 	[ "$(on a cat /sys/fs/cgroup/skep.slice/first/memory.max)" = 67108864 ]
 	outside timeout 20 "$BUILD/probe" client 10.77.1.1 7000 1 10
@@ -40,7 +34,6 @@ sound() { # what must be true after any power cut: all of it can be read, nothin
 
 @test "power cut during create and set: every definition can be read, nothing is half-made" {
 	on a skepctl create kept --template probe --network none --memory 64M --description zero
-	# shellcheck disable=SC2016
 	(on a sh -c 'i=0; while :; do i=$((i + 1)); skepctl create "n$i" --template probe --network none; skepctl set kept --description "$i"
 		[ $((i % 3)) = 0 ] && skepctl destroy "n$i"; done' >"$BATS_TEST_TMPDIR/loop" 2>&1 3>&-) &
 	wait_for 30 grep -q 'n7: created' "$BATS_TEST_TMPDIR/loop"

@@ -9,6 +9,7 @@
 #   on NAME CMD...           runs a command there, as root; standard input goes with it
 #   outside CMD...           runs it on this machine, on the wire
 #   put NAME FILE PATH       copies a file there
+#   template_probe NAME; empty NAME...   a template for tests; what a test leaves
 #
 # Needs HOSTS_QEMU and HOSTS_IMAGE, what tests/hosts/prepare prints. Whatever is started here dies with the shell that started it,
 # also when that is killed (PDEATHSIG), and the namespace, its links with it, dies with them: nothing is left on this machine.
@@ -152,6 +153,21 @@ hosts_close() {
 	done
 	hosts_end "$HOSTS_DIR/wire.pid"
 } 2>/dev/null
+
+# empty NAME...: destroys all containers there; for teardown().
+empty() {
+	local name
+	for name in "$@"; do
+		# shellcheck disable=SC2016 # the other side expands it
+		on "$name" sh -c 'for c in $(ls /var/lib/skep/ct 2>/dev/null); do skepctl destroy --force "$c" || skepctl migrate --abort "$c"; done' >/dev/null || true
+	done
+}
+# template_probe NAME: gives that host the template "probe", one static program.
+template_probe() {
+	on "$1" sh -ec 'skepctl template list | grep -q ^probe && exit
+		mkdir -p /tmp/p/sbin /tmp/p/dev /tmp/p/proc /tmp/p/sys /tmp/p/tmp /tmp/p/etc /tmp/p/run
+		cp /build/probe /tmp/p/probe && ln -sf /probe /tmp/p/sbin/init && skepctl template import probe /tmp/p'
+}
 
 # hosts_install NAME DIR: what tests/hosts/build made.
 hosts_install() {

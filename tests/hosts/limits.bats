@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2016 # the other side expands it
 # Limits on a host with cgroup v2 alone: held, changed while the container runs, and read back from the kernel.
 
 load hosts
 
 setup() { on a sh -c 'skepctl template list | grep -q ^busybox || skepctl template build busybox'; }
-teardown() { on a sh -c 'for c in $(skepctl list -H -o name); do skepctl destroy --force "$c"; done' >/dev/null; }
+teardown() { empty a; }
 
 between() { echo "$1 in $2..$3"; awk "BEGIN { exit !($1 >= $2 && $1 <= $3) }"; }
 ct() { on a skepctl create "$1" --template busybox --network none "${@:2}" --start; }
@@ -12,12 +13,10 @@ inside() { on a skepctl exec "$1" -- "${@:2}"; }
 # kernel NAME FILE: what the kernel has; the container's groups are skep.slice/NAME, with the limits, and skep.slice/NAME/ct
 kernel() { on a cat "/sys/fs/cgroup/skep.slice/$1/$2"; }
 hog() { # NAME: all the CPU it can get, until the container ends
-	# shellcheck disable=SC2016
 	inside "$1" sh -c '(while :; do :; done) >/dev/null 2>&1 </dev/null & echo started' >/dev/null
 }
 # used SECONDS NAME...: by all of them over the same time, in thousandths of a CPU
 used() {
-	# shellcheck disable=SC2016 # the other side expands it
 	on a sh -c 'us() { sed -n "s/^usage_usec //p" "/sys/fs/cgroup/skep.slice/$1/cpu.stat"; }
 		t=$1; shift; i=0
 		for n in "$@"; do eval "a_$n=$(us "$n")"; done; began=$(date +%s%N)
@@ -53,8 +52,7 @@ used() {
 }
 
 @test "memory: a hog is killed inside and only there, which stat tells; the limit changes live" {
-	on a sh -c 'skepctl template list | grep -q ^probe || { mkdir -p /tmp/p/sbin /tmp/p/dev /tmp/p/proc /tmp/p/sys /tmp/p/tmp /tmp/p/etc /tmp/p/run &&
-		cp /build/probe /tmp/p/probe && ln -sf /probe /tmp/p/sbin/init && skepctl template import probe /tmp/p; }'
+	template_probe a
 	on a skepctl create c --template probe --network none --memory 64M --swap 0 --start
 	on a skepctl create other --template probe --network none --memory 64M --start
 	other=$(on a skepctl list -H -o pid other)
@@ -76,7 +74,6 @@ used() {
 @test "pids: a fork bomb stops at its limit and the host answers" {
 	ct c --pids 50
 	[ "$(kernel c pids.max)" = 50 ]
-	# shellcheck disable=SC2016
 	inside c sh -c 'b() { b | b & }; b' >/dev/null 2>&1 </dev/null || true
 	wait_for 20 bombed
 	SECONDS=0
@@ -110,7 +107,6 @@ bombed() { [ "$(kernel c pids.events | awk '$1 == "max" { print $2 }')" -gt 0 ];
 }
 # rate NAME MIB CMD: KiB a second
 rate() {
-	# shellcheck disable=SC2016 # the inner shell expands it
 	inside "$1" sh -ec 'read began rest </proc/uptime; sh -c "$2" 2>/dev/null; read ended rest </proc/uptime; echo "$1 $began $ended"' - "$2" "$3" |
 		awk '{ print $1 * 1024 / ($3 - $2) }'
 }

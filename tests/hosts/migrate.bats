@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2016 # the other side expands it
 # Migration between two machines with kernels of their own, over real ssh, with a client outside both.
 
 load hosts
 
 teardown() {
-	local host
 	[ -z "${client:-}" ] || kill "$client" 2>/dev/null || true
-	for host in a b; do on $host sh -c 'for c in $(skepctl list -H -o name); do skepctl destroy --force "$c"; done' >/dev/null || true; done
+	empty a b
 }
 
-probe_template() {
-	on "$1" sh -c 'skepctl template list | grep -q ^probe || { mkdir -p /tmp/p/sbin /tmp/p/dev /tmp/p/proc /tmp/p/sys /tmp/p/tmp /tmp/p/etc /tmp/p/run &&
-		cp /build/probe /tmp/p/probe && ln -sf /probe /tmp/p/sbin/init && skepctl template import probe /tmp/p; }'
-}
 runs_only_on() { # HOST NAME
 	local other=a
 	[ "$1" != a ] || other=b
@@ -26,8 +22,8 @@ neighbour() { # what the wire knows of the address: "MAC PORT"
 
 @test "suspend: a client outside both loses no number from a to b to a to b; address and MAC stay, the wire learns where" {
 	local from to seen
-	probe_template a
-	probe_template b
+	template_probe a
+	template_probe b
 	on a skepctl create m --template probe --bridge br0 --ip 10.77.1.1/16 --init '/probe counter 7000' --memory 64M --start
 	(outside timeout 200 "$BUILD/probe" client 10.77.1.1 7000 0 10 >"$BATS_TEST_TMPDIR/numbers" 2>&1 3>&-) &
 	wait_for 20 grep -q '^20$' "$BATS_TEST_TMPDIR/numbers"
@@ -51,8 +47,8 @@ neighbour() { # what the wire knows of the address: "MAC PORT"
 more_numbers() { [ "$(wc -l <"$BATS_TEST_TMPDIR/numbers")" -gt "$seen" ]; }
 
 @test "restart: files, limits, address and MAC move with it, and back" {
-	probe_template a
-	probe_template b
+	template_probe a
+	template_probe b
 	on a skepctl create m --template probe --bridge br0 --ip 10.77.1.1/16 --init '/probe counter 7000' --memory 64M --start
 	mac=$(on a skepctl info m --json | jq -r '[.. | .mac? // empty][0]')
 	echo here | on a sh -c 'cd /var/lib/skep/ct/m/upper && cat >file && chown --reference=. file'
