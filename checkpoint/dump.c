@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -36,7 +35,7 @@
 
 /* 10, 20, ... 640 ms between the tries. */
 #define TRIES	       8
-#define FIRST_PAUSE_NS 10000000L
+#define FIRST_PAUSE_MS 10
 
 struct dump {
 	const struct cr_dump *how;
@@ -334,15 +333,20 @@ static int clear_images(int images, struct err *e)
  */
 static int run_again(struct dump *d, struct err *e)
 {
-	struct timespec pause = {.tv_nsec = FIRST_PAUSE_NS};
+	const struct ct *ct = d->how->ct;
+	auto_fd int init = ct_init_open(ct, e);
+	struct pollfd ended = {.fd = init, .events = POLLIN};
+	int ms = FIRST_PAUSE_MS;
 	int r = run(d, e);
 
-	for (int tries = 1; r == -EAGAIN && tries < TRIES; tries++) {
-		log_info("container %s: %s; once more", d->how->ct->s.id, e->text);
-		nanosleep(&pause, NULL);
-		pause.tv_nsec *= 2;
+	for (int tries = 1; r == -EAGAIN && tries < TRIES; tries++, ms *= 2) {
+		log_info("container %s: %s; once more", ct->s.id, e->text);
+		/* Nothing tells when the program has done that, but it may end. */
+		(void)poll(&ended, 1, ms);
 		err_clear(e);
-		r = clear_images(d->how->images, e);
+		r = ct_may(ct, CT_EVENT_CHECKPOINT, NULL, e);
+		if (r >= 0)
+			r = clear_images(d->how->images, e);
 		if (r >= 0)
 			r = run(d, e);
 	}

@@ -10,6 +10,7 @@
 #   own_loader DIR PROGRAM    makes PROGRAM use the loader and the libraries below DIR
 #   run CMD...; cause         runs it quietly; then what it said of why it failed
 
+# shellcheck disable=SC2154
 run() { "$@" >"$tmp/log" 2>&1 </dev/null; }
 cause() { grep -m1 -E '^(E:|Error)' "$tmp/log" || grep -m1 -E '^(W:|Err:|dpkg)' "$tmp/log" || tail -n1 "$tmp/log"; }
 

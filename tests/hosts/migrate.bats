@@ -12,7 +12,7 @@ teardown() {
 runs_only_on() { # HOST NAME
 	local other=a
 	[ "$1" != a ] || other=b
-	[ "$(on "$1" skepctl list -H -o status "$2")" = running ] && [ -z "$(on $other skepctl list -H -o name | grep -x "$2")" ]
+	[ "$(on "$1" skepctl list -H -o status "$2")" = running ] && ! on $other skepctl list -H -o name | grep -qx "$2"
 }
 neighbour() { # what the wire knows of the address: "MAC PORT"
 	local mac
