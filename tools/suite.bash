@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # the caller sets them
 # Packages of another Debian suite than this machine's, by its own apt and its own mirror, unpacked where nobody else looks: for tools/deps and
 # tests/hosts. The caller sets tmp, a directory of its own that apt's user can read, and keyring.
 #

@@ -71,7 +71,8 @@ while True:
 		stress=
 		lost=$(awk "BEGIN { printf \"%.1f\", 100 - 100 * $good / $good0 }")
 		printf '%-14s %10s %10s\n' "$row" "$lost" "$(awk "BEGIN { printf \"%.1f\", 100 - 100 * $bad / $bad0 }")" >>"$BATS_TEST_TMPDIR/table"
-		worst=$(awk "BEGIN { print $lost > $worst ? $lost : $worst }")
+		worst=$(awk "BEGIN { print ($lost > $worst ? $lost : $worst) }")
+		tail -n 1 "$BATS_TEST_TMPDIR/table"
 		on a skepctl -q destroy --force bad
 		make bad 14
 	done

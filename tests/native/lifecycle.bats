@@ -15,6 +15,7 @@ is() { [ "$(status "$1")" = "$2" ]; }
 # The process of a container's init, as the host sees it.
 init_of() { skepctl list -H -o pid "$1"; }
 
+# bats test_tags=host
 @test "create, start, exec, stop, start again, destroy" {
 	c=$(ct_name)
 	skepctl create "$c" --template probe --network none
@@ -115,6 +116,7 @@ init_of() { skepctl list -H -o pid "$1"; }
 	done
 }
 
+# bats test_tags=host
 @test "pause and resume" {
 	c=$(ct_name)
 	skepctl create "$c" --template probe --network none --start
@@ -191,6 +193,7 @@ no_cgroup_of() { [ -z "$(find /sys/fs/cgroup -type d -name "*$1*" 2>/dev/null)" 
 	is "$c" running
 }
 
+# bats test_tags=host
 @test "suspend and resume keep memory, processes and numbers" {
 	c=$(ct_name)
 	skepctl create "$c" --template probe --network none --init "/probe touch 20" --start

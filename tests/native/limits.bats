@@ -89,6 +89,7 @@ both() { # ONE THREE SECONDS: sets ratio, of what THREE got to what ONE got
 	fails_with 137 "" skepctl exec "$c" -- /probe hog-mem 256
 }
 
+# bats test_tags=host
 @test "disk: full for the container at its size, not for the host" {
 	template_busybox here
 	skepctl create "$c" --template busybox --network none --disk 64M --start
@@ -104,6 +105,7 @@ both() { # ONE THREE SECONDS: sets ratio, of what THREE got to what ONE got
 	skepctl exec "$c" -- dd if=/dev/zero of=/fill bs=1M count=100
 }
 
+# bats test_tags=host
 @test "devices: only the harmless ones" {
 	template_busybox here
 	skepctl create "$c" --template busybox --network none --start

@@ -135,6 +135,7 @@ took_in_range() {
 	((took > 2500 && took < 9000))
 }
 
+# bats test_tags=host
 @test "a container cannot speak with another MAC or address than its own" {
 	skepctl create "$c" --template busybox --ip 10.209.0.10 --ip fd00:5ce9::10 --start
 	skepctl create "$d" --template busybox --ip 10.209.0.11 --ip fd00:5ce9::11 --start

@@ -180,6 +180,7 @@ teardown() { oci_teardown; }
 	fails_with 1 "did you mean $ID?" oci state "${ID}x"
 }
 
+# bats test_tags=host
 @test "kill --all reaches every process, kill only the first" {
 	bundle '.process.args = ["sh", "-c", "sleep 1000 & sleep 1000 & wait"]'
 	oci run -d --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
@@ -258,6 +259,7 @@ teardown() { oci_teardown; }
 	oci features | jq -e '.ociVersionMax == "1.2.0" and (.linux.capabilities | index("CAP_SYS_ADMIN"))'
 }
 
+# bats test_tags=host
 @test "limits hold, as the control group shows them" {
 	bundle '.process.args = ["sleep", "1000"] | .linux.resources.pids = {limit: 17}'
 	oci run -d --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
