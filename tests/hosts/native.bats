@@ -8,5 +8,5 @@ load hosts
 	on a sh -c 'cd /src && BUILD=/build PATH=/build:$PATH bats --tap --filter-tags host tests/native/*.bats' | tee "$BATS_TEST_TMPDIR/out"
 	[ "${PIPESTATUS[0]}" = 0 ]
 	[ "$(grep -c '^ok' "$BATS_TEST_TMPDIR/out")" -ge 8 ]
-	! grep '# skip' "$BATS_TEST_TMPDIR/out"
+	if grep '# skip' "$BATS_TEST_TMPDIR/out"; then false; fi
 }
