@@ -197,7 +197,7 @@ static int check_addr(const struct net_if *ifc, const struct net_addr *a, struct
 			   ? a->bytes[0] == 127 || a->bytes[0] >= 224 ||
 				     (!ct_addr_unpicked(a) && (a->bytes[0] == 0 || is_nobodys(a)))
 			   : a->bytes[0] == 0xff ||
-				     IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)a->bytes);
+				     !memcmp(a->bytes, &in6addr_loopback, sizeof(in6addr_loopback));
 
 	return bad ? bad_value(e, "%s: %s cannot be a container's address", ifc->name,
 			       net_addr_to_host_str(a, text))
