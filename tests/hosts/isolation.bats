@@ -51,7 +51,8 @@ misbehave() {
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 while True: s.sendto(bytes(60000), (\"10.77.0.254\", 9))"' ;;
-	'UDP receiver') outside python3 -c '
+	# exec: what is killed is python itself, and not a shell before it.
+	'UDP receiver') with_us nsenter --net="/proc/$(cat "$HOSTS_DIR/wire.pid")/ns/net" -- python3 -c '
 import socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 while True:
