@@ -76,9 +76,7 @@ int ct_system_open(const struct ct_host *h, const char *name, const char *verb, 
 
 	*s = (struct ct_system)CT_SYSTEM_INIT;
 	s->host = h;
-	if (path_name_check("container", name, e) < 0)
-		return -e->no;
-	containers = ct_host_containers(h, e);
+	containers = ct_dir_parent(h, name, e);
 	if (containers < 0)
 		return containers;
 	/* First without the lock: what is no container is refused at once, not after waiting for its creator. */

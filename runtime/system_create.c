@@ -11,7 +11,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
-#include "base/path.h"
 #include "cgroups/limits.h"
 #include "runtime/reservation.h"
 #include "runtime/system.h"
@@ -289,9 +288,7 @@ int ct_system_receive_open(const struct ct_host *h, const char *name, struct ct_
 
 	*s = (struct ct_system)CT_SYSTEM_INIT;
 	s->host = h;
-	if (path_name_check("container", name, e) < 0)
-		return -e->no;
-	containers = ct_host_containers(h, e);
+	containers = ct_dir_parent(h, name, e);
 	if (containers < 0)
 		return containers;
 	s->dir = ct_dir_open(containers, name, false, "migrate", CT_LOCK_WAIT_MS, &s->lock, e);

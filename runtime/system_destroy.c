@@ -7,7 +7,6 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/own.h"
-#include "base/path.h"
 #include "runtime/container.h"
 #include "runtime/system.h"
 #include "runtime/system_dir.h"
@@ -59,9 +58,7 @@ int ct_system_destroy(const struct ct_host *h, const char *name, bool force, str
 	auto_fd int containers = -EBADF;
 	int r, swept;
 
-	if (path_name_check("container", name, e) < 0)
-		return -e->no;
-	containers = ct_host_containers(h, e);
+	containers = ct_dir_parent(h, name, e);
 	if (containers < 0)
 		return containers;
 	if (force)

@@ -30,6 +30,13 @@ static bool has(int dir, const char *file)
 	return faccessat(dir, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+int ct_dir_parent(const struct ct_host *h, const char *name, struct err *e)
+{
+	if (path_name_check("container", name, e) < 0)
+		return -e->no;
+	return ct_host_containers(h, e);
+}
+
 enum ct_dir_kind ct_dir_kind(int dir)
 {
 	if (has(dir, CT_DEFINITION_FILE))

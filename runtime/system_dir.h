@@ -14,6 +14,9 @@ struct err;
 
 enum ct_dir_kind { CT_DIR_REMNANT, CT_DIR_CREATING, CT_DIR_INCOMING, CT_DIR_CONTAINER };
 
+/* fd of ROOT/ct, where a container of that name is or would be. */
+int ct_dir_parent(const struct ct_host *h, const char *name, struct err *e);
+
 /* By the names alone, without reading. */
 enum ct_dir_kind ct_dir_kind(int dir);
 
