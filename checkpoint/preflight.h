@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What stands in the way of a checkpoint: found by looking at a running container, before anything is stopped. */
+#pragma once
+
+/*
+ * Life: cr_preflight() walks /proc of all processes of the container's control group, from the host, and stops, traces and changes nothing. It names everything that
+ * criu would refuse or could not make again, and nothing else: each kind below has a row in tests/native/preflight.bats, which plants it and sees criu fail. What
+ * criu takes along is no blocker, however odd. cr_dump() asks the same list, so there is one truth. A process that ends while it is looked at has nothing.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/json.h"
+#include "runtime/state.h"
+
+struct err;
+
+struct cr_blocker {
+	const char *kind; /* a word for programs: "io_uring", "packet-socket"; static */
+	pid_t pid;	  /* in the container's pid namespace; 0: not one process's */
+	char name[64];	  /* of the process */
+	char unit[128]; /* systemd's inside, from its control group ("nginx.service"); "" without */
+	char what[256]; /* "has an io_uring (descriptor 5)": the process is the subject */
+	char fix[200];	/* what to do about it: one clause, no dot */
+	int no;		/* errno for those who stop at it */
+};
+
+/* The container decides how much there is to name: it ends there. */
+#define CR_BLOCKERS_MOST 256
+
+struct cr_preflight {
+	struct cr_blocker *list; /* owned */
+	size_t count;
+	bool more; /* there were more than CR_BLOCKERS_MOST */
+};
+
+void cr_preflight_done(struct cr_preflight *p);
+#define auto_preflight __attribute__((cleanup(cr_preflight_done)))
+
+/*
+ * Fills p (a zeroed one). ct: open, its lock is not needed. 0, also with blockers in p->list; an error only when it could not be looked (class NOT_RUNNING when it
+ * does not run). Host side, as root; some ms for a container with twenty processes.
+ */
+int cr_preflight(const struct ct *ct, struct cr_preflight *p, struct err *e);
+
+/* One line: "process 212 (nginx, unit nginx.service) has an io_uring; ...". */
+void cr_blocker_to_str(const struct cr_blocker *b, char *text, size_t size);
+
+/* 0 when there is none; else the first of them as an err of class CHECKPOINT, with how many there are. name: of the container. */
+int cr_preflight_judge(const struct cr_preflight *p, const char *name, struct err *e);
+
+/* [{kind, pid, process, unit, what, fix}]; pid, process and unit are null where there is none. NULL: no memory. */
+json_t *cr_preflight_to_json(const struct cr_preflight *p);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* `suspend --check` and the source's half of `migrate --dry-run`: what stands in the way, printed. */
+#pragma once
+
+#include "ctl/options.h"
+#include "runtime/system.h"
+
+struct err;
+
+/*
+ * Looks at the running container s and prints each blocker on standard output, one a line ("CT web: process 212 (nginx, unit nginx.service) has an io_uring; ...").
+ * Returns how many there are, or -errno with e filled (class NOT_RUNNING). With --json of the line nothing is printed and *list (owned by the caller) is their array;
+ * list may be NULL without --json.
+ */
+int ctl_preflight(const struct ctl_line *line, const struct ct_system *s, json_t **list,
+		  struct err *e);
