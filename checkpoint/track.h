@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The private memory of a running container, page by page: what was sent to the target, what was written since. */
+#pragma once
+
+/*
+ * Life: cr_track_open(); while the container runs cr_track_round() again and again, until little is left (cr_track_pending()); criu stops
+ * the tasks; cr_track_final() for each id that has a pagemap image; cr_track_close(). A round may follow a final (the tasks were let go again).
+ * After cr_track_close(), or after our death, nothing of it remains in the container: its write protection goes with our descriptors.
+ *
+ * An id is the process's pid in its innermost pid namespace, which is the number in criu's pagemap-<id>.img. A page is CR_PAGE_SIZE
+ * bytes at a virtual address. Followed is what criu leaves out of its images with --lazy-pages: private anonymous memory that is present or swapped
+ * out. The rest (shared memory, private file mappings, locked and huge pages, the vdso) is criu's business and is never handed out by a round;
+ * what of it is named in `needed` is read all the same by a final. So is all that a round could not follow: a process that is traced by another,
+ * frozen, 32-bit, or in an uninterruptible sleep, one that was born since, a mapping that moved. Not being able to follow is never an error, it
+ * only makes the final dearer (cr_track_stats.untracked).
+ *
+ * Backend uffd: a userfaultfd in each process (inject.h: the process stops for some 0.1 ms, once), taken out of it, in asynchronous write-protect mode:
+ * the kernel drops a page's protection at its first write without telling anybody, and PAGEMAP_SCAN lists such pages and protects them again in one
+ * step. Pages are always protected first and read later: a write between the two is sent, and is dirty again in the next round, too. A container that
+ * uses userfaultfd in write-protect mode itself makes that process untracked. The registration ("uw" in smaps) stays until cr_track_close(), so that the final
+ * is exact. criu does not mind it (proof in track_uffd.c). The target pays 1.4 us for the first write to a page after each round; a transparent huge page
+ * is split by the first write to it.
+ *
+ * Backend content: no trace in the container and nothing needed from the kernel; every round reads all memory and sends the pages whose 128-bit hash
+ * differs from what was sent. For kernels before 6.7, and for memory that devices write (below).
+ *
+ * What neither soft-dirty nor uffd sees: a device that writes into a page pinned before the page was protected (a read with O_DIRECT that is under way during a
+ * round and ends after it). A process with a descriptor opened O_DIRECT, or with an aio ring, therefore gets each dirty page sent once more one round later, and in the final once
+ * more what the last round sent: only a transfer that lasts longer than a whole round would be missed.
+ *
+ * Single-threaded; forks for each round that finds new processes. Host side, root.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct cg;
+struct cr_track;
+struct err;
+
+#define CR_PAGE_SIZE 4096u
+/* Most pages that a sink gets at once: 1 MiB. */
+#define CR_TRACK_BATCH 256u
+
+/* X(NAME, word) */
+#define CR_TRACK_BACKENDS(X) \
+	X(UFFD, "uffd")      \
+	X(CONTENT, "content")
+
+enum cr_track_backend {
+#define X(name, word) CR_TRACK_##name,
+	CR_TRACK_BACKENDS(X)
+#undef X
+};
+
+const char *cr_track_backend_to_str(enum cr_track_backend b);
+
+/* npages pages from vaddr on (a multiple of CR_PAGE_SIZE). Arrays of these are sorted and do not overlap, unless said otherwise. */
+struct cr_run {
+	uint64_t vaddr;
+	uint64_t npages;
+};
+
+/*
+ * Gets a run of pages: 1 <= npages <= CR_TRACK_BATCH, all of process id, contiguous from vaddr on; data (npages * CR_PAGE_SIZE bytes) is borrowed for
+ * the call. Within one call of round or final addresses of one id may come twice or in any order, the later is the newer one. May block (that is how a
+ * bandwidth limit is kept). < 0 ends the round or final with that value and e; these pages then count as never sent.
+ */
+typedef int (*cr_track_sink)(void *arg, uint32_t id, uint64_t vaddr, uint32_t npages,
+			     const void *data, struct err *e);
+
+/* What one round or final did. Added to, not cleared: zero it before for one, keep it for a sum. */
+struct cr_track_stats {
+	uint64_t pages; /* given to the sink */
+	uint64_t fresh; /* of these: never sent before */
+	uint64_t dirty; /* of these: sent before, written since */
+	uint64_t bytes; /* pages * CR_PAGE_SIZE */
+	uint64_t ns;	/* in the call, the sink included */
+	uint64_t
+		scan_ns; /* of that: listing processes and mappings, protecting, scanning or hashing */
+	uint64_t stop_ns;   /* longest stop of one process for the injection */
+	uint32_t processes; /* that have memory */
+	uint32_t untracked; /* of these: not followed now */
+	uint32_t gone;	    /* ended or replaced themselves (execve) since the round before */
+};
+
+/* Whether backend uffd works here, by making, arming and scanning one of our own: 0, or -EOPNOTSUPP with e naming the step that the kernel refused. */
+int cr_track_supported(struct err *e);
+
+/*
+ * Follows the processes of cg (borrowed until close; open as cg_open() left it). Touches nothing yet. Returns 0 and *t, the caller's. -ENOMEM; -EOPNOTSUPP, class
+ * UNSUPPORTED, for uffd where cr_track_supported() says no.
+ */
+int cr_track_open(const struct cg *cg, enum cr_track_backend backend, struct cr_track **t,
+		  struct err *e);
+
+/* Ends all tracking, removes every trace from the container, sets *t to NULL. NULL inside is fine. Any time, also while tasks are stopped or frozen. */
+void cr_track_close(struct cr_track **t);
+#define auto_track __attribute__((cleanup(cr_track_close)))
+
+/*
+ * One round over all processes: takes in new ones, protects, reads, gives to the sink what was written since the last round; the first one gives everything. The container
+ * runs meanwhile. Must not be called while its cgroup is frozen or criu has it stopped (it would do no harm: new processes stay untracked).
+ * Errors: the sink's, -ENOMEM, or that the cgroup cannot be listed.
+ */
+int cr_track_round(struct cr_track *t, cr_track_sink sink, void *arg, struct cr_track_stats *stats,
+		   struct err *e);
+
+/* How many pages a round would send now; nothing is protected or read. A fraction of a millisecond for uffd. For content, or without any round before, UINT64_MAX. */
+int cr_track_pending(struct cr_track *t, uint64_t *pages, struct err *e);
+
+/*
+ * All tasks of the container are stopped (by criu, cured of its parasite, or by the freezer after it) and stay so. Gives to the sink exactly those pages of
+ * `needed` (count runs, of process id) that no round gave, that were written since, or of which this is not certain. What was given counts as sent: a
+ * second call gives nothing. An id that no round saw is looked for among the processes; -ESRCH, e filled, when there is none. -EFAULT, e filled, when a needed page cannot be
+ * read: then `needed` is not from these tasks. needed is untrusted only in its numbers: unsorted, overlapping or impossible runs are -EINVAL.
+ */
+int cr_track_final(struct cr_track *t, uint32_t id, const struct cr_run *needed, size_t count,
+		   cr_track_sink sink, void *arg, struct cr_track_stats *stats, struct err *e);
+
+/*
+ * As cr_track_final(), but only names them, in order (*left, the caller's to free; may be NULL when 0). Returns how many runs. For post-copy: what is
+ * left is what the target must not serve from what it has, and asks for.
+ */
+int cr_track_left(struct cr_track *t, uint32_t id, const struct cr_run *needed, size_t count,
+		  struct cr_run **left, struct err *e);
+
+/* Reads pages of a stopped process: for post-copy's answers. 0; -ESRCH, -EFAULT as cr_track_final(). npages <= CR_TRACK_BATCH. */
+int cr_track_read(struct cr_track *t, uint32_t id, uint64_t vaddr, uint32_t npages, void *data,
+		  struct err *e);
+
+/* Bytes of memory that the tracker uses beyond its buffers. */
+size_t cr_track_memory(const struct cr_track *t);
