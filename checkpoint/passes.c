@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the source sends to the target, pass by pass, and the word that gives the container away. */
+#include <errno.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "checkpoint/interrupt.h"
+#include "checkpoint/source.h"
+#include "storage/manifest.h"
+#include "storage/stream.h"
+
+static int send_tree(struct cr_source *m, enum cr_frame frame, struct st_manifest *since,
+		     struct st_manifest *made, struct err *e)
+{
+	struct st_stream_stats stats = {0};
+	int r = cr_link_send(&m->peer.link, frame, NULL, e);
+
+	if (r >= 0)
+		r = cr_link_judge(&m->peer.link,
+				  st_stream_send(m->upper.dir, m->s->d.id_base, since,
+						 m->peer.link.out, made, &stats, e),
+				  e);
+	cr_progress_bytes(&m->progress, stats.bytes);
+	return r;
+}
+
+int cr_source_first_pass(struct cr_source *m, struct err *e)
+{
+	int r = fault_at("migrate.rootfs", e);
+
+	cr_progress_stage(&m->progress, CR_STEP_ROOTFS, m->offer.bytes);
+	if (r < 0)
+		return r;
+	m->sent = st_manifest_new();
+	if (!m->sent)
+		return err_set(e, ENOMEM, "send the files: out of memory");
+	return send_tree(m, CR_FRAME_ROOTFS, NULL, m->sent, e);
+}
+
+/* --- it does not run: until the target has everything --- */
+
+int cr_source_second_pass(struct cr_source *m, struct err *e)
+{
+	cr_progress_stage(&m->progress, CR_STEP_DELTA, 0);
+	if (fault_at("migrate.delta", e) < 0)
+		return -e->no;
+	return send_tree(m, CR_FRAME_DELTA, m->sent, NULL, e);
+}
+
+int cr_source_send_images(struct cr_source *m, int images, struct err *e)
+{
+	uint64_t files = 0, bytes = 0;
+	int r = cr_images_measure(images, &files, &bytes, e);
+
+	cr_progress_stage(&m->progress, CR_STEP_IMAGES, bytes);
+	if (r >= 0)
+		r = fault_at("migrate.images", e);
+	if (r >= 0)
+		r = cr_images_send(&m->peer.link, images, &bytes, e);
+	cr_progress_bytes(&m->progress, bytes);
+	return r;
+}
+
+int cr_source_await_ready(struct cr_source *m, struct err *e)
+{
+	cr_progress_stage(&m->progress, CR_STEP_RESTORE, 0);
+	if (fault_at("migrate.ready", e) < 0)
+		return -e->no;
+	return cr_link_expect(&m->peer.link, CR_FRAME_READY, NULL, CR_RESTORE_MS, e);
+}
+
+/* --- the point of no return --- */
+
+static int hear_done(struct cr_source *m, struct err *e)
+{
+	int r = 0;
+
+	if (m->offer.was == CR_LIFE_RUNNING) {
+		r = cr_link_expect(&m->peer.link, CR_FRAME_RUNS, NULL, CR_RESTORE_MS, e);
+		if (r >= 0 && m->stopped_at)
+			m->report->frozen_ns = log_now_ns() - m->stopped_at;
+	}
+	return r < 0 ? r : cr_link_expect(&m->peer.link, CR_FRAME_DONE, NULL, CR_RESTORE_MS, e);
+}
+
+int cr_source_commit(struct cr_source *m, struct err *e)
+{
+	int r;
+
+	cr_progress_stage(&m->progress, CR_STEP_COMMIT, 0);
+	r = fault_at("migrate.journal", e);
+	if (r >= 0)
+		r = cr_interrupt_check(e);
+	if (r < 0)
+		return r;
+	cr_interrupt_hold();
+	m->j.point = CR_POINT_COMMITTED;
+	r = cr_journal_save(m->s->dir, &m->j, e);
+	/* It may be on disk or not, but COMMIT was not sent: the container is ours. */
+	if (r < 0)
+		return r;
+	m->in_doubt = true;
+	r = fault_at("migrate.commit", e);
+	if (r >= 0)
+		r = cr_link_send(&m->peer.link, CR_FRAME_COMMIT, NULL, e);
+	if (r >= 0)
+		r = fault_at("migrate.done", e);
+	if (r >= 0)
+		r = hear_done(m, e);
+	m->in_doubt = r < 0 && !m->peer.link.refused;
+	m->done = r >= 0;
+	return r;
+}

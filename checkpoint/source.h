@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The source's side of one migration, as its files share it: the talk (source.c), what is sent (passes.c), the ways of handing over (hand_over.c). */
+#pragma once
+
+/*
+ * Life: cr_migrate() has one on its stack; it is journaled, then offered, then its files go, then cr_hand_over() stops the container and
+ * gives it away. When that fails, in_doubt says whose the container is: false: ours, and cr_migrate() takes it back.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "checkpoint/journal.h"
+#include "checkpoint/migrate.h"
+#include "checkpoint/offer.h"
+#include "checkpoint/peer.h"
+#include "checkpoint/progress.h"
+#include "checkpoint/upper.h"
+
+struct err;
+struct st_manifest;
+
+struct cr_source {
+	struct ct_system *s;
+	const struct cr_migrate *how;
+	struct cr_report *report;
+	struct cr_journal j;
+	struct cr_offer offer;
+	struct cr_peer peer;
+	struct cr_upper upper;
+	struct st_manifest *sent; /* what the first pass sent */
+	struct cr_progress progress;
+	uint64_t
+		stopped_at; /* log_now_ns() when nothing of it ran any more; 0: it runs, or never did */
+	bool journaled;
+	bool in_doubt; /* COMMIT may have been heard, and the answer was not */
+	bool done;     /* the target has it */
+};
+
+/* --- passes.c: what goes to the target; each is one stage of the account --- */
+
+/* The files, while it runs; what was sent is remembered in m->sent. */
+int cr_source_first_pass(struct cr_source *m, struct err *e);
+/* The files that differ from what was sent: nothing of it runs, or may run. */
+int cr_source_second_pass(struct cr_source *m, struct err *e);
+/* A directory of images. */
+int cr_source_send_images(struct cr_source *m, int images, struct err *e);
+/* The target has everything, and holds it restored but not running. */
+int cr_source_await_ready(struct cr_source *m, struct err *e);
+
+/*
+ * The point of no return. Nothing of it runs here any more. Behind the write of the journal it is given away: only an ERROR, which the target sends after it has
+ * forgotten the container, gives it back. 0: the target has it (m->done). < 0: m->in_doubt says whether it may have it.
+ */
+int cr_source_commit(struct cr_source *m, struct err *e);
+
+/* --- hand_over.c --- */
+
+/* By the container's life and the mode: stops it, sends the rest, commits. */
+int cr_hand_over(struct cr_source *m, struct err *e);
