@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A tree over a descriptor: the root file system's way in a migration, in two passes. */
+/* A tree over a descriptor: the root file system's way in a migration, in two passes or more. */
 #pragma once
 
 /*
@@ -12,6 +12,8 @@
  * xattrs are taken. With id_base > 0 the only devices it makes are whiteouts.
  */
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct err;
@@ -25,9 +27,33 @@ struct st_stream_stats {
 };
 
 /*
- * Sends the tree at dir. since: pass one's manifest (its seen marks are used), NULL for everything. made: an empty manifest to
- * fill, or NULL. stats may be NULL.
+ * Called before each piece of `bytes` bytes (at most 512 KiB) is written: it may wait (a limit of bandwidth), or end the pass with
+ * -errno and e filled.
  */
+typedef int st_stream_pace(void *arg, size_t bytes, struct err *e);
+
+struct st_stream_pass {
+	int dir;
+	int fd; /* both borrowed */
+	uint32_t id_base;
+	/*
+	 * What the receiver has: sent is compared with, and brought up to date while the pass sends the difference. Empty: everything is sent. NULL:
+	 * everything, and there is no further pass.
+	 */
+	struct st_manifest *sent;
+	bool last; /* nothing changes the tree any more: sent is not needed afterwards */
+	st_stream_pace *pace; /* or NULL */
+	void *pace_arg;
+};
+
+/*
+ * Sends one pass. As many as one likes may be sent while the tree is in use: stats->bytes and ->entries of one say what the next will be. stats may
+ * be NULL. A pass that failed leaves nothing that a further one could build on. Uses threads while it runs, none afterwards.
+ */
+int st_stream_send_pass(const struct st_stream_pass *p, struct st_stream_stats *stats,
+			struct err *e);
+
+/* The same in two passes: since NULL and made a new manifest; then since that one and made NULL. */
 int st_stream_send(int dir, uint32_t id_base, struct st_manifest *since, int fd,
 		   struct st_manifest *made, struct st_stream_stats *stats, struct err *e);
 

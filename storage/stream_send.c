@@ -314,3 +314,12 @@ int st_stream_send(int dir, uint32_t id_base, struct st_manifest *since, int fd,
 		*stats = s->stats;
 	return r;
 }
+
+int st_stream_send_pass(const struct st_stream_pass *p, struct st_stream_stats *stats,
+			struct err *e)
+{
+	bool first = p->sent && !st_manifest_count(p->sent);
+
+	return st_stream_send(p->dir, p->id_base, first ? NULL : p->sent, p->fd,
+			      p->last ? NULL : p->sent, stats, e);
+}
