@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Entries, fields and varints of criu's images, within their bounds. */
+#include "checkpoint/image.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/file.h"
+
+#define VARINT_BITS 7
+
+static bool read_varint(struct cr_span *s, uint64_t *value)
+{
+	*value = 0;
+	for (unsigned shift = 0; s->at < s->end && shift < 64; shift += VARINT_BITS) {
+		uint8_t byte = *s->at++;
+
+		*value |= (uint64_t)(byte & 0x7f) << shift;
+		if (!(byte & 0x80))
+			return true;
+	}
+	return false;
+}
+
+bool cr_image_field(struct cr_span *s, unsigned *number, uint64_t *value, struct cr_span *content)
+{
+	struct cr_span saved = *s;
+	uint64_t key, len;
+
+	*value = 0;
+	*content = (struct cr_span){0};
+	if (s->at == s->end)
+		return false;
+	if (!read_varint(s, &key))
+		goto nonsense;
+	*number = (unsigned)(key >> 3);
+	switch (key & 7) {
+	case 0: /* varint */
+		content->at = s->at;
+		if (!read_varint(s, value))
+			goto nonsense;
+		content->end = s->at;
+		return true;
+	case 2: /* bytes */
+		if (!read_varint(s, &len) || len > (uint64_t)(s->end - s->at))
+			goto nonsense;
+		*content = (struct cr_span){s->at, s->at + len};
+		s->at += len;
+		return true;
+	case 1: /* 64 bits */
+	case 5: /* 32 bits */
+		len = (key & 7) == 1 ? 8 : 4;
+		if (len > (uint64_t)(s->end - s->at))
+			goto nonsense;
+		s->at += len;
+		return true;
+	}
+nonsense:
+	*s = saved;
+	return false;
+}
+
+bool cr_image_next(struct cr_span *s, struct cr_span *entry)
+{
+	uint32_t len;
+
+	if ((size_t)(s->end - s->at) < sizeof(len))
+		return false;
+	memcpy(&len, s->at, sizeof(len));
+	if (len > (size_t)(s->end - s->at) - sizeof(len))
+		return false;
+	*entry = (struct cr_span){s->at + sizeof(len), s->at + sizeof(len) + len};
+	s->at = entry->end;
+	return true;
+}
+
+int cr_image_damaged(const char *name, struct err *e)
+{
+	return err_set(e, EPROTO, "image %s is damaged", name);
+}
+
+int cr_image_read(int images, const char *name, char **text, struct cr_span *entries, struct err *e)
+{
+	int n = file_try_read_at(images, name, CR_IMAGE_MOST, text, e);
+
+	if (n < 0)
+		return n;
+	if (n < CR_IMAGE_MAGIC_BYTES)
+		return cr_image_damaged(name, e);
+	*entries = (struct cr_span){(const uint8_t *)*text + CR_IMAGE_MAGIC_BYTES,
+				    (const uint8_t *)*text + n};
+	return 0;
+}
