@@ -168,7 +168,9 @@ static _Noreturn void become(struct cr_criu *c, const struct cr_hook *hook, int 
 		 (setenv(CR_HOOK_ENV_SOCKET, hook->socket_path, 1) < 0 ||
 		  setenv(CR_HOOK_ENV_STAGES, hook->stages, 1) < 0 ||
 		  setenv(CR_HOOK_ENV_DECIDED, hook->decided ? hook->decided : "", 1) < 0 ||
-		  setenv(CR_HOOK_ENV_UNDECIDED, hook->undecided ? hook->undecided : "", 1) < 0))
+		  setenv(CR_HOOK_ENV_UNDECIDED, hook->undecided ? hook->undecided : "", 1) < 0 ||
+		  setenv(CR_HOOK_ENV_FREEZER, hook->freezer ? hook->freezer : "", 1) < 0 ||
+		  setenv(CR_HOOK_ENV_JOURNAL, hook->journal ? hook->journal : "", 1) < 0))
 		r = err_sys(&e, "tell criu's hook where we are");
 	else
 		r = c->prepare ? c->prepare(c->prepare_arg, &e) : 0;

@@ -30,8 +30,9 @@
 #include "net/lock.h"
 #include "runtime/network.h"
 
-/* How long a group may take to thaw again. */
-#define THAW_MS 5000
+/* How long a group may take to thaw again, and to freeze when all in it are stopped already. */
+#define THAW_MS	  5000
+#define FREEZE_MS 5000
 
 /* 10, 20, ... 640 ms between the tries. */
 #define TRIES	       8
@@ -40,7 +41,9 @@
 struct dump {
 	const struct cr_dump *how;
 	const struct cg *cg;
+	const struct cr_criu *criu;
 	uint64_t stopped_ns;
+	bool killed; /* they were given away: that criu did not end well is no matter */
 };
 
 /* The parent of a process as /proc sees it, and its name; 0: gone, or none. */
@@ -195,6 +198,27 @@ static int hook_stopped(pid_t init, void *arg, struct err *e)
 	return fault_at("suspend.stopped", e);
 }
 
+/*
+ * The tasks are stopped by criu's ptrace, which ends with criu: from the freeze on they are stopped without it, too. When they have been given away nothing of them may go on:
+ * they have their SIGKILL before criu, in whose stop they are, gets its own. (criu left alone would let them go: its server of lazy pages has no address that it
+ * could listen at, and a failed dump ends with its tasks alive.)
+ */
+static int give_away(struct dump *d, struct err *e)
+{
+	int r = cg_freeze(d->cg, FREEZE_MS, e);
+
+	if (r >= 0)
+		r = d->how->commit(d->how->arg, e);
+	if (r < 0)
+		return r;
+	d->killed = true;
+	r = cg_kill(d->cg, e);
+	if (r < 0)
+		log_warn("container %s: %s", d->how->ct->s.id, e->text);
+	kill(-d->criu->pid, SIGKILL); /* not reaped yet, so the number is its own */
+	return err_set(e, ECANCELED, "given away");
+}
+
 static int hook_complete(pid_t init, void *arg, struct err *e)
 {
 	struct dump *d = arg;
@@ -210,6 +234,8 @@ static int hook_complete(pid_t init, void *arg, struct err *e)
 		r = cr_exe_flags_mend(d->how->images, e);
 	if (r < 0)
 		return r;
+	if (d->how->journal)
+		return give_away(d, e);
 	return d->how->commit ? d->how->commit(d->how->arg, e) : 0;
 }
 
@@ -231,6 +257,9 @@ static void add_words(struct cr_criu *c, const struct cr_dump *how)
 					     "--enable-external-sharing",
 					     "--enable-external-masters",
 					     NULL};
+	/* No address at all: who is to serve the memory is not criu, see give_away(). */
+	static const char *const live[] = {"--lazy-pages", "--address", "none",
+					   "--port",	   "1",		NULL};
 	const struct ct_state *s = &how->ct->s;
 
 	cr_criu_add(c, "--tree");
@@ -242,8 +271,10 @@ static void add_words(struct cr_criu *c, const struct cr_dump *how)
 		cr_criu_add(c, "--external");
 		cr_criu_add(c, "mnt[/dev/console]:console");
 	}
-	if (how->leave_running)
+	if (how->leave_running && !how->journal)
 		cr_criu_add(c, "--leave-running");
+	if (how->journal)
+		cr_criu_add_all(c, live);
 	cr_criu_add_all(c, how->words);
 }
 
@@ -269,13 +300,30 @@ static int stop_traffic(const struct ct *ct, struct err *e)
 	return net_lock_hold(list, (size_t)n, e);
 }
 
+/* A hook whose command is dead thaws by one write. */
+static int freezer_path(const struct dump *d, char path[PATH_MAX], struct err *e)
+{
+	const struct cg_host *host = cg_host(e);
+
+	if (!host)
+		return -e->no;
+	if (!host->unified[0] || d->cg->v2 < 0) {
+		err_set(e, EOPNOTSUPP,
+			"a live migration needs cgroup2's freezer, and this host has none");
+		err_hint(e, "mount cgroup2, or migrate with --mode suspend");
+		return err_class(e, ERR_UNSUPPORTED);
+	}
+	snprintf(path, PATH_MAX, "%s/%s/cgroup.freeze", host->unified, d->cg->path);
+	return 0;
+}
+
 static int run(struct dump *d, struct err *e)
 {
 	const struct cr_dump *how = d->how;
 	auto_criu struct cr_criu c = CR_CRIU_INIT;
 	auto_hook struct cr_hook hook = CR_HOOK_INIT;
 	auto_fd int hold = -EBADF;
-	char state[PATH_MAX];
+	char state[PATH_MAX], freezer[PATH_MAX];
 	int r;
 
 	snprintf(state, sizeof(state), "%s/%s", how->ct->state_root, how->ct->s.id);
@@ -285,7 +333,14 @@ static int run(struct dump *d, struct err *e)
 	if (r < 0)
 		return r;
 	hook.arg = d;
-	hook.decided = how->decided;
+	hook.decided = how->journal ? NULL : how->decided;
+	hook.journal = how->journal;
+	if (how->journal)
+		r = freezer_path(d, freezer, e);
+	if (r < 0)
+		return r;
+	hook.freezer = how->journal ? freezer : NULL;
+	d->criu = &c;
 	hook.fn[CR_STAGE_NETWORK_LOCK] = hook_stopped;
 	hook.fn[CR_STAGE_POST_DUMP] = hook_complete;
 	cr_hook_ready(&hook);
@@ -305,6 +360,10 @@ static int run(struct dump *d, struct err *e)
 	cr_criu_pass(&c, how->s->lock);
 	cr_criu_pass(&c, how->ct->lock);
 	r = cr_criu_run(&c, &hook, e);
+	if (d->killed) {
+		err_clear(e);
+		r = 0;
+	}
 	if (r >= 0 && how->hold)
 		*how->hold = take_fd(&hold);
 	return r;

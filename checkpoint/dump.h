@@ -7,6 +7,10 @@
  * and the network is locked. commit returning 0: criu kills the tasks (or lets them go on: leave_running). Not 0, or any failure before: criu unlocks the network and lets
  * them go on (cr_dump_finish() in criu/cr-dump.c: `if (ret || post_dump_ret || …) { network_unlock(); … } pstree_switch_state(ret || post_dump_ret ? TASK_ALIVE : …)`).
  * If we die, criu goes on to that stage by itself and asks the file `decided`.
+ *
+ * With `journal` (a live migration) the tasks are not criu's to kill. Its images hold no private memory, the control group is frozen before commit is called, and after
+ * commit has said 0 we kill the tasks, and criu with them. So whoever dies in between - we, the hook, criu - the tasks are where they were, and do not
+ * run: the hook thaws them when we are dead and the journal says that they were not given away; after the death of all of them, cr_dump_recover().
  */
 
 #include <stdbool.h>
@@ -26,13 +30,15 @@ struct cr_dump {
 	void *arg;
 	const char *
 		decided; /* absolute path of a file whose existence means: committed. NULL: after our death nothing was */
+	const char *
+		journal; /* absolute path of CT_JOURNAL_FILE, for a live migration; decided and leave_running do not count then */
 	const char *const *
 		words; /* further words for criu (--page-server, --prev-images-dir, --lazy-pages...), NULL-terminated; or NULL */
 	int *hold; /* out, may be NULL, when 0 is returned: no packet reaches its network before this is closed; the caller's */
 	uint64_t *frozen_ns; /* out, may be NULL: log_now_ns() when the tasks had been stopped */
 };
 
-/* Class CHECKPOINT (the container goes on), NOT_RUNNING, UNSUPPORTED. */
+/* Class CHECKPOINT (the container goes on), NOT_RUNNING, UNSUPPORTED. With journal 0 means that the tasks have been killed, not that all have ended. */
 int cr_dump(const struct cr_dump *how, struct err *e);
 
 /*

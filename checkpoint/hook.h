@@ -8,7 +8,8 @@
  * stage's callback and send 0 or 1, which becomes the hook's exit status. cr_hook_close() removes the socket. criu closes all descriptors above 2
  * before it executes a script (cr_system_userns() in criu/util.c): that is why there is a name and no inherited descriptor.
  *
- * If we are dead the hook decides: post-dump is 0 when the file `decided` exists, else 1; at pre-resume, while the file `undecided` exists, it kills
+ * If we are dead the hook decides: post-dump is 0 when the file `decided` exists, else 1, and with `freezer` it thaws the tasks first, unless `journal` is there and does not say
+ * "started" (or cannot be read): then they are not ours any more, and stay as they are; at pre-resume, while the file `undecided` exists, it kills
  * init, since criu does not look at that stage's status; all others are 0.
  */
 
@@ -17,6 +18,8 @@
 	"SKEP_HOOK_STAGES" /* criu's words, each with a comma before and behind */
 #define CR_HOOK_ENV_DECIDED   "SKEP_HOOK_DECIDED"
 #define CR_HOOK_ENV_UNDECIDED "SKEP_HOOK_UNDECIDED"
+#define CR_HOOK_ENV_FREEZER   "SKEP_HOOK_FREEZER"
+#define CR_HOOK_ENV_JOURNAL   "SKEP_HOOK_JOURNAL"
 #define CR_HOOK_SOCKET_FILE   "criu.sock"
 
 #include <sys/types.h>
@@ -52,7 +55,9 @@ struct cr_hook {
 	char program[256]; /* skep-criu-hook */
 	/* Absolute paths, borrowed. decided NULL: no dump is committed without us. undecided NULL: no restore is decided without us. */
 	const char *decided, *undecided;
-	char stages[200];	       /* those with a callback; filled by cr_hook_ready() */
+	const char *freezer,
+		*journal; /* cgroup.freeze and CT_JOURNAL_FILE of a live migration; both or none */
+	char stages[200]; /* those with a callback; filled by cr_hook_ready() */
 	cr_hook_fn fn[CR_STAGE_COUNT]; /* NULL: 0 */
 	void *arg;
 	struct err *failed; /* where a failing callback's err goes; set by cr_criu_wait() */

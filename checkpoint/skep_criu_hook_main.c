@@ -117,6 +117,34 @@ static void end_all(int init)
 		kill(getppid(), SIGKILL);
 }
 
+/*
+ * Whether the journal of a live migration (cr_journal_save()) gave the container away: its tasks may run at the target. None, or one that says that it only began: they are
+ * ours. In any doubt they are not.
+ */
+static bool given_away(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char line[1024], point[32];
+	bool started = !f && errno == ENOENT;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, " \"point\" : \"%31[^\"]\"", point) == 1)
+			started = !strcmp(point, "started");
+	if (f)
+		fclose(f);
+	return !started;
+}
+
+static void thaw(const char *freezer)
+{
+	int fd = open(freezer, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		perror(freezer);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(void)
 {
 	const char *stage = env("CRTOOLS_SCRIPT_ACTION");
@@ -128,6 +156,9 @@ int main(void)
 	answer = ask(stage);
 	if (answer == '0')
 		return 0;
+	if (!strcmp(stage, "post-dump") && answer == 0 && env(CR_HOOK_ENV_FREEZER)[0] &&
+	    !given_away(env(CR_HOOK_ENV_JOURNAL)))
+		thaw(env(CR_HOOK_ENV_FREEZER));
 	if (!strcmp(stage, "post-dump"))
 		return answer == 0 && exists(env(CR_HOOK_ENV_DECIDED)) ? 0 : 1;
 	if (strcmp(stage, "pre-resume"))

@@ -146,7 +146,7 @@ static int commit(void *arg, struct err *e)
 	if (r >= 0 && s->how->commit)
 		r = s->how->commit(s->images, s->how->arg, e);
 	s->refused = r < 0;
-	if (r < 0 || s->how->keep_running)
+	if (r < 0 || s->how->keep_running || s->how->live)
 		return r;
 	if (!s->how->unflushed)
 		return write_marker(s->images, e);
@@ -180,14 +180,15 @@ static void name_log(const struct ct_system *s, const char *log, struct err *e)
 }
 
 /* Of a failed dump only the log is kept, until the next one. */
-static void clear_failed(const struct ct_system *s, int images, struct ct *ct, struct err *e)
+static void clear_failed(const struct ct_system *s, int images, struct ct *ct, bool stay,
+			 struct err *e)
 {
 	struct err ignored = {0};
 
 	if (each_image(images, remove_unless_log, &ignored) < 0)
 		log_warn("%s", ignored.text);
 	err_clear(&ignored);
-	if (cr_dump_recover(ct, &ignored) < 0)
+	if (!stay && cr_dump_recover(ct, &ignored) < 0)
 		log_warn("after a failed checkpoint: %s", ignored.text);
 	name_log(s, CT_CHECKPOINT_DIR "/dump.log", e);
 }
@@ -215,13 +216,14 @@ int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 	auto_fd int images = -EBADF;
 	/* Until its links are gone: its network outlives the sockets for a moment, and would answer a packet for them with a reset. */
 	auto_fd int hold = -EBADF;
-	char decided[PATH_MAX];
+	char decided[PATH_MAX], journal[PATH_MAX];
 	struct cr_dump dump = {.s = s,
 			       .ct = &ct,
 			       .leave_running = what.how->keep_running,
 			       .commit = commit,
 			       .arg = &what,
 			       .decided = decided,
+			       .journal = what.how->live ? journal : NULL,
 			       .hold = what.how->keep_running ? NULL : &hold,
 			       .frozen_ns = &what.stopped_ns};
 	int r = ct_open(s->host->state, s->d.name, "suspend", &ct, e);
@@ -238,10 +240,12 @@ int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 	if (r < 0)
 		return r;
 	marker_path(s, decided);
+	snprintf(journal, sizeof(journal), "%s/ct/%s/" CT_JOURNAL_FILE, s->host->root, s->d.name);
 	what.images = dump.images = images;
 	r = cr_dump(&dump, e);
 	if (r < 0 && cr_checkpoint_exists(s, &(struct err){0}) != 1) {
-		clear_failed(s, images, &ct, what.refused ? &(struct err){0} : e);
+		clear_failed(s, images, &ct, how && how->stay && *how->stay,
+			     what.refused ? &(struct err){0} : e);
 		return -e->no;
 	}
 	/* A criu that failed after the marker was written has killed them, or left it to us: the images are what counts. */

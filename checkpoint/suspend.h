@@ -32,6 +32,12 @@ struct cr_suspend {
 	/* The tasks are dead, the marker is written; the state, cgroups and links are not yet cleaned. Its failure is returned after the cleaning. */
 	int (*killed)(void *arg, struct err *e);
 	void *arg;
+	/*
+	 * The images hold no private memory and get no marker: during commit the tasks are frozen (cr_dump.journal), and when it has said 0 they are killed. A failed commit that
+	 * has set *stay leaves them frozen: nobody knows yet whose they are. Both are for live migration, with a journal beside the container.
+	 */
+	bool live;
+	const bool *stay;
 };
 
 /* s: locked. Class NOT_RUNNING, CHECKPOINT (it goes on running). how may be NULL. */
@@ -50,6 +56,8 @@ struct cr_resume_last {
 	void *arg;
 	const int *keep; /* descriptors that ready needs in that process (ct_guardian_task) */
 	size_t n_keep;
+	const struct cr_pages *
+		pages; /* what the images do not hold (live migration): brought by a daemon while it runs already; NULL: they are whole */
 };
 int cr_resume_when(struct ct_system *s, const struct cr_resume_last *last, struct err *e);
 

@@ -82,7 +82,8 @@ int ct_system_status(const struct ct_system *s, enum ct_system_status *status, s
 		*status = living(s, CT_SYSTEM_RUNNING);
 		return 0;
 	case CT_PAUSED:
-		*status = living(s, CT_SYSTEM_PAUSED);
+		/* Frozen by a live migration that was interrupted: it may run at the target. */
+		*status = has(s, CT_JOURNAL_FILE) ? CT_SYSTEM_MIGRATING : CT_SYSTEM_PAUSED;
 		return 0;
 	case CT_STOPPED:
 		break;

@@ -26,9 +26,11 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "checkpoint/hook.h"
+#include "checkpoint/journal.h"
 
 struct lab {
-	char dir[64], file[80];
+	char dir[64], file[80], freezer[80], journal[80];
+	bool live;
 	int fd;
 	struct cr_hook hook;
 	int calls;
@@ -70,6 +72,8 @@ static int set_up(void **state)
 	if (!mkdtemp(l->dir))
 		return -1;
 	snprintf(l->file, sizeof(l->file), "%s/file", l->dir);
+	snprintf(l->freezer, sizeof(l->freezer), "%s/cgroup.freeze", l->dir);
+	snprintf(l->journal, sizeof(l->journal), "%s/" CT_JOURNAL_FILE, l->dir);
 	l->fd = open(l->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	l->hook = (struct cr_hook)CR_HOOK_INIT;
 	if (cr_hook_open(&l->hook, l->fd, l->dir, &e) < 0)
@@ -112,6 +116,8 @@ static pid_t run_hook(const struct lab *l, const char *stage, pid_t init)
 	setenv(CR_HOOK_ENV_STAGES, l->hook.stages, 1);
 	setenv(CR_HOOK_ENV_DECIDED, l->file, 1);
 	setenv(CR_HOOK_ENV_UNDECIDED, l->file, 1);
+	setenv(CR_HOOK_ENV_FREEZER, l->live ? l->freezer : "", 1);
+	setenv(CR_HOOK_ENV_JOURNAL, l->live ? l->journal : "", 1);
 	setenv("CRTOOLS_SCRIPT_ACTION", stage, 1);
 	setenv("CRTOOLS_INIT_PID", number, 1);
 	close_range(3, ~0u, 0);
@@ -228,6 +234,61 @@ static void test_dead_dump(void **state)
 	assert_int_equal(end_of(run_hook(l, "post-dump", 0)), 0);
 }
 
+/* What the hook of a live dump, whose command is dead, writes to the freezer: '1' is still there when it wrote nothing. */
+static char thawed_by(struct lab *l)
+{
+	char c = 0;
+	int fd = open(l->freezer, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_int_equal(write(fd, "1", 1), 1);
+	assert_int_equal(end_of(run_hook(l, "post-dump", 0)), 1);
+	assert_int_equal(pread(fd, &c, 1, 0), 1);
+	close(fd);
+	return c;
+}
+
+static void save_journal(const struct lab *l, enum cr_point point)
+{
+	struct cr_journal j = {.point = point, .host = "\"point\": \"started\""};
+	struct err e = {0};
+
+	memset(j.token, 'a', sizeof(j.token) - 1);
+	assert_int_equal(cr_journal_save(l->fd, &j, &e), 0);
+}
+
+static void test_dead_live_dump(void **state)
+{
+	struct lab *l = *state;
+
+	own_close_fd(&l->hook.listener);
+	assert_int_equal(thawed_by(l), '1'); /* not live */
+	l->live = true;
+	assert_int_equal(thawed_by(l), '0'); /* no journal */
+	save_journal(l, CR_POINT_STARTED);
+	assert_int_equal(thawed_by(l), '0');
+	save_journal(l, CR_POINT_COMMITTED);
+	assert_int_equal(thawed_by(l), '1');
+	save_journal(l, CR_POINT_MOVED);
+	assert_int_equal(thawed_by(l), '1');
+	assert_int_equal(truncate(l->journal, 0), 0);
+	assert_int_equal(thawed_by(l), '1');
+}
+
+/* A living command has frozen them, and thaws them: the hook does neither. */
+static void test_living_live_dump(void **state)
+{
+	struct lab *l = *state;
+	struct err e = {0};
+	pid_t pid;
+
+	l->live = true;
+	l->answer = EIO;
+	pid = run_hook(l, "post-dump", 0);
+	assert_int_equal(serve(l, &e), 1);
+	assert_int_equal(end_of(pid), 1);
+	assert_int_equal(access(l->freezer, F_OK), -1);
+}
+
 static void test_dead_restore(void **state)
 {
 	struct lab *l = *state;
@@ -307,6 +368,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unwanted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_at_pre_resume_kills, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dead_dump, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_dead_live_dump, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_living_live_dump, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dead_restore, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dies_while_asked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_criu_is_ended_too, set_up, tear_down),
