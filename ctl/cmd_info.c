@@ -163,6 +163,8 @@ static void print_human(const struct info *i)
 	print_list("env", d->env[0], sizeof(d->env[0]));
 	print_list("cap-add", d->cap_add[0], sizeof(d->cap_add[0]));
 	print_list("cap-drop", d->cap_drop[0], sizeof(d->cap_drop[0]));
+	if (d->preset[0])
+		field("preset", "%s", d->preset);
 	if (d->nesting)
 		field("nesting", "yes");
 	field("autostart", "%s", d->autostart ? "yes" : "no");

@@ -14,6 +14,7 @@
 #include "ctl/words.h"
 #include "ns/caps.h"
 #include "runtime/own_disk.h"
+#include "runtime/preset.h"
 
 #define LEAST_MEMORY	(1u << 20) /* under it no init comes up: a forgotten unit */
 #define LEAST_IO_BYTES	4096
@@ -465,6 +466,15 @@ static int set_stop_timeout(struct apply *a, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_preset(struct apply *a, const char *value, struct err *e)
+{
+	if (!ct_preset_ok(value)) {
+		bad_value(a, value, "is no preset", e);
+		return err_hint(e, "checkpointable, or none");
+	}
+	return put(a, a->d->preset, sizeof(a->d->preset), strcmp(value, "none") ? value : "", e);
+}
+
 static int set_description(struct apply *a, const char *value, struct err *e)
 {
 	return put(a, a->d->description, sizeof(a->d->description), value, e);
@@ -525,6 +535,8 @@ static int set_network(struct apply *a, const char *value, struct err *e)
 	X("order", 0, "N", NULL, set_order, "its place in that: lower starts first")               \
 	X("stop-signal", 0, "SIGNAL", NULL, set_stop_signal, "what asks its init to end")          \
 	X("stop-timeout", 0, "SECONDS", NULL, set_stop_timeout, "how long that may take")          \
+	X("preset", 0, "NAME", NULL, set_preset,                                                   \
+	  "checkpointable: systemd's units without what cannot be migrated; or none")              \
 	X("description", 0, "TEXT", NULL, set_description, "free text")
 
 const struct ctl_option ctl_definition_options[] = {

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "ns/caps.h"
+#include "runtime/preset.h"
 #include "runtime/state.h"
 
 #define DEFAULT_PERIOD_US 100000 /* the kernel's, and OCI's for a quota without a period */
@@ -185,6 +186,7 @@ static void push_env(json_t *env, const char *word, bool *bad)
 static json_t *process(const struct ct_definition *d, const struct ct_compile *how, bool *bad)
 {
 	json_t *p = json_object(), *args = json_array(), *env = json_array();
+	const struct ct_preset *preset = ct_preset_find(d->preset);
 	const char *init = how->init_path && how->init_path[0] ? how->init_path : "/sbin/init";
 
 	for (int i = 0; i < CT_WORDS_MAX && d->init[i][0]; i++)
@@ -195,6 +197,8 @@ static json_t *process(const struct ct_definition *d, const struct ct_compile *h
 	push_env(env, "container=skep", bad);
 	push_env(env, "TERM=linux", bad);
 	for (const char *const *v = how->init_env; v && *v; v++)
+		push_env(env, *v, bad);
+	for (const char *const *v = preset ? preset->env : NULL; v && *v; v++)
 		push_env(env, *v, bad);
 	for (int i = 0; i < CT_WORDS_MAX && d->env[i][0]; i++)
 		push_env(env, d->env[i], bad);

@@ -16,6 +16,7 @@
 #include "base/path.h"
 #include "base/size.h"
 #include "ns/caps.h"
+#include "runtime/preset.h"
 #include "runtime/signal_name.h"
 #include "storage/disk.h"
 
@@ -282,6 +283,8 @@ static int check_strings(const struct ct_definition *d, struct err *e)
 	    check_words("cap_drop", d->cap_drop[0], sizeof(d->cap_drop[0]), e) < 0 ||
 	    check_hostname(d->hostname, e) < 0)
 		return -e->no;
+	if (strnlen(d->preset, sizeof(d->preset)) == sizeof(d->preset) || !ct_preset_ok(d->preset))
+		return bad_value(e, "there is no preset '%.30s'", d->preset);
 	for (int i = 0; i < CT_WORDS_MAX && d->env[i][0]; i++) {
 		const char *equals = strchr(d->env[i], '=');
 

@@ -58,6 +58,7 @@ struct ct_definition {
 	char cap_drop[CT_WORDS_MAX][32];
 	char stop_signal[32]; /* empty: the template's */
 	int stop_timeout_s;
+	char preset[32]; /* empty: none; see preset.h */
 };
 
 /* Defaults: a new uuid, stop timeout 120 s (OpenVZ's), private network. */

@@ -70,6 +70,7 @@ static const struct member definition_members[] = {
 	D_WORDS(cap_drop),
 	D_STRING(stop_signal),
 	D("stop_timeout_s", INT, stop_timeout_s),
+	D_STRING(preset),
 };
 
 #define N(key_, kind_, field)                                  \

@@ -23,10 +23,11 @@
 #include "runtime/etc.h"
 #include "runtime/guardian.h"
 #include "runtime/monitor.h"
+#include "runtime/preset.h"
 #include "runtime/system.h"
 #include "storage/template.h"
 
-/* Its name and name servers, while nothing of the container runs: through init, who stands in its root already. */
+/* Its name, its name servers and its preset, while nothing of the container runs: through init, who stands in its root already. */
 static int write_etc(struct ct_system *s, const struct ct *ct, struct err *e)
 {
 	auto_fd int templates = ct_host_templates(s->host, e);
@@ -41,7 +42,9 @@ static int write_etc(struct ct_system *s, const struct ct *ct, struct err *e)
 	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return err_sys(e, "open the container's root");
-	return ct_etc_write(&s->d, &s->host->conf, first, root, e);
+	if (ct_etc_write(&s->d, &s->host->conf, first, root, e) < 0)
+		return -e->no;
+	return ct_preset_apply(&s->d, root, e);
 }
 
 /* Everything up to the running program, in the process that is to be init's parent. */

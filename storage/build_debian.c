@@ -56,19 +56,6 @@ static const char *const masked[] = {
 	"fstrim.timer",
 };
 
-/*
- * What CRIU cannot dump is a namespace within the container's own (hostname, ipc, user), or a unit's memory.pressure file bound into its mount
- * namespace, on which its restore fails: "Failed to move_mount".
- */
-static const char drop_in[] = "[Service]\n"
-			      "ProtectHostname=no\n"
-			      "PrivateIPC=no\n"
-			      "PrivateUsers=no\n"
-			      "ProtectControlGroups=no\n";
-
-/* systemd knows it from version 254 on, Debian 13. */
-static const char pressure_off[] = "MemoryPressureWatch=off\n";
-
 /* The template has no host keys: each container makes its own before sshd first looks at them. */
 static const char ssh_drop_in[] = "[Service]\n"
 				  "ExecStartPre=\n"
@@ -235,18 +222,12 @@ static int mask_units(int root, struct err *e)
 	return 0;
 }
 
-static int set_up_systemd(int root, const char *number, struct err *e)
+static int set_up_systemd(int root, struct err *e)
 {
-	char text[sizeof(drop_in) + sizeof(pressure_off)];
-
-	auto_fd int dir = path_mkdirs_in(root, "etc/systemd/system/service.d", 0755, e);
 	auto_fd int units = path_mkdirs_in(root, "etc/systemd/system", 0755, e);
 	auto_fd int ssh = -EBADF;
 
-	if (dir < 0 || units < 0)
-		return -e->no;
-	snprintf(text, sizeof(text), "%s%s", drop_in, atoi(number) >= 13 ? pressure_off : "");
-	if (path_write_in(root, "etc/systemd/system/service.d/50-skep.conf", text, 0644, e) < 0)
+	if (units < 0)
 		return -e->no;
 	if (unlinkat(units, "default.target", 0) < 0 && errno != ENOENT)
 		return err_sys(e, "choose the default target");
@@ -342,7 +323,7 @@ int st_build_debian(int templates, const char *name, const struct st_debian *spe
 	if (r >= 0)
 		r = run_mmdebstrap(&b, &a, suite, spec, e);
 	if (r >= 0)
-		r = spec->systemd ? set_up_systemd(b.root, number, e) : set_up_minbase(b.root, e);
+		r = spec->systemd ? set_up_systemd(b.root, e) : set_up_minbase(b.root, e);
 	if (r >= 0)
 		r = make_anonymous(b.root, e);
 	if (r >= 0) {
@@ -351,10 +332,6 @@ int st_build_debian(int templates, const char *name, const struct st_debian *spe
 		snprintf(t.init_path, sizeof(t.init_path), "/sbin/init");
 		snprintf(t.stop_signal, sizeof(t.stop_signal), "%s",
 			 spec->systemd ? "SIGRTMIN+3" : "SIGTERM");
-		/* CRIU opens PID 1's memory.pressure again without its trigger, and PID 1 then spins. */
-		if (spec->systemd)
-			snprintf(t.init_env[0], sizeof(t.init_env[0]),
-				 "MEMORY_PRESSURE_WATCH=/dev/null");
 		r = st_template_commit(&b, &t, e);
 	}
 	st_template_abandon(&b);

@@ -14,7 +14,7 @@ struct st_debian {
 };
 
 /*
- * Makes template `name`. The archive's address and keyring are those of `apt-get indextargets`; none of ours. The systemd variant carries
- * the settings with which CRIU can dump it (drop-ins for all services, and init_env in the metadata), no machine-id and no ssh host keys.
+ * Makes template `name`. The archive's address and keyring are those of `apt-get indextargets`; none of ours. What cannot work in a container
+ * is masked; no machine-id and no ssh host keys. That systemd's units can be suspended is the matter of runtime/preset.h.
  */
 int st_build_debian(int templates, const char *name, const struct st_debian *spec, struct err *e);

@@ -66,7 +66,7 @@ more_numbers() { [ "$(wc -l <"$BATS_TEST_TMPDIR/numbers")" -gt "$seen" ]; }
 
 @test "suspend: a Debian 13 with systemd moves to the other kernel and back, and works on" {
 	local to from
-	on a skepctl create d --template debian-13 --bridge br0 --ip 10.77.1.5/16 --memory 400M --start
+	on a skepctl create d --template debian-13 --bridge br0 --ip 10.77.1.5/16 --memory 400M --preset checkpointable --start
 	wait_for 60 on a skepctl exec d -- test -S /run/dbus/system_bus_socket
 	[ "$(on a skepctl exec d -- systemctl is-system-running --wait)" = running ]
 	for to in b a; do

@@ -31,7 +31,7 @@ works() {
 
 @test "systemd boots to running, is suspended and resumed twice, and stops in time" {
 	ssh-keygen -q -t ed25519 -N '' -f "$SKEP_DIR/key"
-	on A skepctl create "$c" --ostemplate systemd --bridge br0 --ip "$address/16" --memory 512M --start
+	on A skepctl create "$c" --ostemplate systemd --bridge br0 --ip "$address/16" --memory 512M --preset checkpointable --start
 	wait_for 20 inside test -S /run/systemd/private
 	[ "$(inside systemctl is-system-running --wait)" = running ]
 	inside sh -c 'mkdir -p -m 700 /root/.ssh && cat >/root/.ssh/authorized_keys' <"$SKEP_DIR/key.pub"
