@@ -83,5 +83,8 @@ int cr_pages_check(const struct cr_pages *p, int images, struct cr_pages_need *n
 /* Borrowed; see pages_index.h for what is in it. */
 int cr_pages_fd(const struct cr_pages *p);
 
-/* A checksum against faults of links and programs, not against an enemy: of data (a multiple of 8 bytes), carried on from seed (0 at first). 5 GB/s and more. */
-uint64_t cr_pages_sum(uint64_t seed, const void *data, size_t len);
+/*
+ * A checksum of pages against faults of links and programs, not against an enemy; carried on from seed (0 at first), so that it does not matter in how many
+ * pieces the pages come. 5 GB/s and more.
+ */
+uint64_t cr_pages_sum(uint64_t seed, const void *data, uint64_t npages);
