@@ -354,6 +354,12 @@ static int run(struct restore *r, struct err *e)
 	add_words(&c, r, hook.program);
 	cr_criu_pass(&c, r->how->s->lock);
 	cr_criu_pass(&c, r->ct->lock);
+	/*
+	 * If we die, criu goes on to where its hook refuses. The console must not be hung up meanwhile: SIGHUP and SIGCONT would stop init, which criu has
+	 * seized; its SIGCHLD handler eats that stop, attach_to_tasks() in criu/cr-restore.c waits for it for ever, and so do all for our locks.
+	 */
+	if (r->out->console >= 0)
+		cr_criu_pass(&c, r->out->console);
 	n = fault_at("resume.criu", e);
 	if (n >= 0)
 		n = cr_criu_run(&c, &hook, e);

@@ -218,6 +218,30 @@ resume_within() { timeout -s KILL "$1" nsenter --net="$(host_net here)" -- "$SKE
 	runs 'sleep 1'
 }
 
+# The console belongs to whoever restores. Its end is a hangup, whose SIGCONT stops init under criu's ptrace, and criu waited for it for ever, with all locks.
+@test "a resume whose guardian dies while criu restores ends by itself, and can be repeated" {
+	local criu=${SKEP_CRIU:-/usr/local/lib/skep/criu/bin/criu}
+	[ -x "$criu" ] || criu=$(command -v criu)
+	printf '#!/bin/sh\nGUARDIAN=$PPID exec %q "$@" --action-script %q\n' "$criu" "$SKEP_DIR/killer" >"$SKEP_DIR/criu"
+	# All is restored, and the tasks are not yet stopped.
+	cat >"$SKEP_DIR/killer" <<-'EOF'
+		#!/bin/bash
+		[ "$CRTOOLS_SCRIPT_ACTION" = post-restore ] || exit 0
+		kill -9 "$GUARDIAN"
+		for ((i = 0; i < 10000; i++)); do # its descriptors are closed before it is a zombie
+			grep -qs '^State:.[^ZX]' "/proc/$GUARDIAN/status" || exit 0
+		done
+	EOF
+	chmod +x "$SKEP_DIR/criu" "$SKEP_DIR/killer"
+	busybox
+	daemon 'while :; do sleep 1; done'
+	skepctl suspend "$c"
+	SKEP_CRIU=$SKEP_DIR/criu fails_with 3 "guardian died" resume_within 30
+	is suspended
+	skepctl resume "$c"
+	runs 'sleep 1'
+}
+
 # What criu believes: CVE-2026-53489 is of this kind.
 @test "images that were changed to show or be something of the host's are refused" {
 	busybox
