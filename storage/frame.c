@@ -16,7 +16,10 @@ int st_put_flush(struct st_frame *f)
 	if (f->failed || !f->len)
 		return f->failed;
 	memcpy(f->buf, &len, 4);
-	f->failed = file_write_all(f->fd, f->buf, 4 + f->len, f->e);
+	if (f->pace)
+		f->failed = f->pace(f->pace_arg, 4 + f->len, f->e);
+	if (f->failed >= 0)
+		f->failed = file_write_all(f->fd, f->buf, 4 + f->len, f->e);
 	if (f->failed > 0)
 		f->failed = 0;
 	if (f->failed)

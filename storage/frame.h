@@ -9,7 +9,9 @@
  *   START  u64 magic
  *   ENTRY  str path, u32 mode, u32 uid, u32 gid, u64 rdev, u64 size, time atime, time mtime, str link, u8 hard, u16 n, n times (str name, str value)
  *          link: target of a symbolic link, or (hard = 1) the path that this is another name of
+ *   PATCH  as ENTRY, for a regular file that is there and keeps what is not sent
  *   DATA   u64 offset, str bytes         of the regular file just begun
+ *   HOLE   u64 offset, u64 length        likewise
  *   FILE   u64 size                      ends it
  *   LEAVE  str path, time atime, time mtime   of a directory, after its content
  *   REMOVE str path
@@ -26,7 +28,7 @@ struct err;
 
 #define ST_FRAME_MAX (512U * 1024)
 #define ST_DATA_MAX  (256U * 1024)
-#define ST_MAGIC     0x31736670656b73ULL /* "skepfs1" */
+#define ST_MAGIC     0x32736670656b73ULL /* "skepfs2" */
 
 enum st_record {
 	ST_RECORD_START = 1,
@@ -36,6 +38,8 @@ enum st_record {
 	ST_RECORD_LEAVE,
 	ST_RECORD_REMOVE,
 	ST_RECORD_END,
+	ST_RECORD_PATCH,
+	ST_RECORD_HOLE,
 };
 
 struct st_frame {
@@ -43,6 +47,9 @@ struct st_frame {
 	size_t at, len; /* reading: position and length; writing: len only */
 	int failed;	/* -errno of the first failure: later puts do nothing */
 	struct err *e;
+	int (*pace)(void *arg, size_t bytes,
+		    struct err *e); /* writing: asked before each frame; or NULL */
+	void *pace_arg;
 	uint8_t buf[4 + ST_FRAME_MAX];
 };
 

@@ -1,36 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A hash table of paths. */
+/* The names of a tree, as nodes of a tree. */
 #include "storage/manifest.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statfs.h>
+#include <time.h>
 
-struct noted {
-	char *path;
-	uint64_t ino, size;
-	int64_t ctime_ns;
-	uint32_t mode;
-	bool sure, seen;
-};
+#include "base/err.h"
+#include "storage/manifest_state.h"
 
-struct st_manifest {
-	struct noted *slots;
-	size_t count, room; /* room is a power of two */
-};
+/* Of sums: they cover 256 times as much. Files beyond that are sent whole. */
+#define BLOCKS_MOST_BYTES (256ULL << 20)
+
+/* A clock tick is at most 10 ms. */
+#define TRUST_NS 50000000LL
+/* Direct writes are under way for as long as the disk takes. */
+#define TRUST_CONTENT_NS 2000000000LL
 
 struct st_manifest *st_manifest_new(void)
 {
-	return calloc(1, sizeof(struct st_manifest));
+	struct st_manifest *m = calloc(1, sizeof(*m));
+	struct err ignored = {0};
+
+	if (!m)
+		return NULL;
+	m->root = st_noted_new(m, NULL, "");
+	if (m->root && st_block_key_init(&m->key, &ignored) >= 0)
+		return m;
+	st_manifest_free(m);
+	return NULL;
 }
 
 void st_manifest_free(struct st_manifest *m)
 {
 	if (!m)
 		return;
-	for (size_t i = 0; i < m->room; i++)
-		free(m->slots[i].path);
-	free(m->slots);
+	if (m->root)
+		st_noted_free(m, m->root);
 	free(m);
 }
 
@@ -39,85 +48,136 @@ size_t st_manifest_count(const struct st_manifest *m)
 	return m->count;
 }
 
-static struct noted *slot_of(struct noted *slots, size_t room, const char *path)
+struct st_noted *st_manifest_root(struct st_manifest *m)
 {
-	uint64_t h = 0xcbf29ce484222325ULL;
-
-	for (const char *p = path; *p; p++)
-		h = (h ^ (unsigned char)*p) * 0x100000001b3ULL;
-	h ^= h >> 29;
-	while (slots[h & (room - 1)].path && strcmp(slots[h & (room - 1)].path, path))
-		h++;
-	return &slots[h & (room - 1)];
+	return m->root;
 }
 
-static int grow(struct st_manifest *m)
+const struct st_block_key *st_manifest_key(const struct st_manifest *m)
 {
-	size_t room = m->room ? 2 * m->room : 1024;
-	struct noted *slots = calloc(room, sizeof(*slots));
+	return &m->key;
+}
 
-	if (!slots)
-		return -ENOMEM;
-	for (size_t i = 0; i < m->room; i++)
-		if (m->slots[i].path)
-			*slot_of(slots, room, m->slots[i].path) = m->slots[i];
-	free(m->slots);
-	m->slots = slots;
-	m->room = room;
+struct st_noted *st_noted_new(struct st_manifest *m, struct st_noted *up, const char *name)
+{
+	size_t len = strlen(name) + 1;
+	struct st_noted *n = calloc(1, sizeof(*n) + len);
+
+	if (!n)
+		return NULL;
+	n->up = up;
+	memcpy(n->name, name, len);
+	m->count++;
+	return n;
+}
+
+void st_noted_free(struct st_manifest *m, struct st_noted *n)
+{
+	for (size_t i = 0; i < n->n_kids; i++)
+		st_noted_free(m, n->kids[i]);
+	free(n->kids);
+	st_noted_blocks_drop(m, n);
+	free(n);
+	m->count--;
+}
+
+struct st_block *st_noted_blocks(struct st_manifest *m, struct st_noted *n, uint64_t size)
+{
+	size_t count = st_blocks_count(size);
+
+	st_noted_blocks_drop(m, n);
+	if (count * sizeof(*n->blocks) > BLOCKS_MOST_BYTES - m->blocks_bytes)
+		return NULL;
+	n->blocks = malloc((count + 1) * sizeof(*n->blocks));
+	if (!n->blocks)
+		return NULL;
+	n->size = size;
+	m->blocks_bytes += count * sizeof(*n->blocks);
+	for (size_t i = 0; i < count; i++)
+		n->blocks[i] = ST_BLOCK_UNKNOWN;
+	return n->blocks;
+}
+
+void st_noted_blocks_drop(struct st_manifest *m, struct st_noted *n)
+{
+	if (n->blocks)
+		m->blocks_bytes -= st_blocks_count(n->size) * sizeof(*n->blocks);
+	free(n->blocks);
+	n->blocks = NULL;
+}
+
+void st_noted_blocks_lend(struct st_manifest *m, struct st_noted *n)
+{
+	m->blocks_bytes -= st_blocks_count(n->size) * sizeof(*n->blocks);
+	n->blocks = NULL;
+}
+
+static int64_t ns_of(const struct timespec *t)
+{
+	return t->tv_sec * 1000000000LL + t->tv_nsec;
+}
+
+int st_manifest_begin(struct st_manifest *m, int dir, struct err *e)
+{
+	struct timespec real, boot;
+	struct statfs fs;
+	int64_t offset;
+
+	if (fstatfs(dir, &fs) < 0)
+		return err_sys(e, "look at the file system of a tree");
+	m->blind = fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
+	clock_gettime(CLOCK_REALTIME, &real);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	offset = ns_of(&real) - ns_of(&boot);
+	if (m->begun && offset < m->offset_ns)
+		m->setback_ns += m->offset_ns - offset;
+	m->offset_ns = offset;
+	m->begun = true;
 	return 0;
 }
 
-static int64_t ctime_of(const struct stat *st)
+void st_noted_set(struct st_manifest *m, struct st_noted *n, const struct stat *st,
+		  const struct timespec *now)
 {
-	return st->st_ctim.tv_sec * 1000000000LL + st->st_ctim.tv_nsec;
-}
-
-int st_manifest_add(struct st_manifest *m, const char *path, const struct stat *st, bool sure)
-{
-	struct noted *n;
-
-	if (2 * m->count >= m->room && grow(m) < 0)
-		return -ENOMEM;
-	n = slot_of(m->slots, m->room, path);
-	if (!n->path) {
-		n->path = strdup(path);
-		if (!n->path)
-			return -ENOMEM;
-		m->count++;
-	}
 	n->ino = st->st_ino;
 	n->size = (uint64_t)st->st_size;
-	n->ctime_ns = ctime_of(st);
+	n->rdev = st->st_rdev;
 	n->mode = st->st_mode;
-	n->sure = sure;
-	n->seen = false;
-	return 0;
+	n->uid = st->st_uid;
+	n->gid = st->st_gid;
+	n->nlink = (uint32_t)st->st_nlink;
+	n->ctime_ns = ns_of(&st->st_ctim);
+	n->state = ST_NOTED_SAME;
+	st_noted_age(m, n, now);
 }
 
-bool st_manifest_same(struct st_manifest *m, const char *path, const struct stat *st)
+void st_noted_age(const struct st_manifest *m, struct st_noted *n, const struct timespec *now)
 {
-	struct noted *n = m->room ? slot_of(m->slots, m->room, path) : NULL;
-
-	if (!n || !n->path)
-		return false;
-	n->seen = true;
-	return n->sure && n->ino == st->st_ino && n->size == (uint64_t)st->st_size &&
-	       n->ctime_ns == ctime_of(st) && n->mode == st->st_mode;
+	n->age_ns = ns_of(now) - n->ctime_ns + m->setback_ns;
 }
 
-const char *st_manifest_next_unseen(const struct st_manifest *m, size_t *pos)
+void st_noted_lose(struct st_noted *n)
 {
-	while (*pos < m->room) {
-		const struct noted *n = &m->slots[(*pos)++];
-
-		if (n->path && !n->seen)
-			return n->path;
-	}
-	return NULL;
+	n->age_ns = INT64_MIN / 2;
 }
 
-void st_manifest_unsee(struct st_manifest *m)
+enum st_noted_match st_noted_match(const struct st_manifest *m, const struct st_noted *n,
+				   const struct stat *st)
 {
-	for (size_t i = 0; i < m->room; i++)
-		m->slots[i].seen = false;
+	int64_t age = n->age_ns - m->setback_ns;
+
+	if (st_is_whiteout(n->mode, n->rdev))
+		return st_is_whiteout(st->st_mode, st->st_rdev) ? ST_MATCH : ST_MATCH_NOT;
+	if (n->ino != st->st_ino || n->mode != st->st_mode || n->uid != st->st_uid ||
+	    n->gid != st->st_gid || n->rdev != st->st_rdev || n->ctime_ns != ns_of(&st->st_ctim) ||
+	    age <= TRUST_NS)
+		return ST_MATCH_NOT;
+	if (S_ISDIR(n->mode))
+		return ST_MATCH;
+	if (n->nlink != st->st_nlink || n->size != (uint64_t)st->st_size)
+		return ST_MATCH_NOT;
+	/* Of the names of one inode, the one that its content was sent with answers for all. */
+	if (!S_ISREG(n->mode) || n->alias || (age > TRUST_CONTENT_NS && !m->blind))
+		return ST_MATCH;
+	return n->blocks ? ST_MATCH_CONTENT : ST_MATCH_NOT;
 }

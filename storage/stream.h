@@ -41,7 +41,7 @@ struct st_stream_pass {
 	 * everything, and there is no further pass.
 	 */
 	struct st_manifest *sent;
-	bool last; /* nothing changes the tree any more: sent is not needed afterwards */
+	bool last;	      /* nothing changes the tree any more: sent is not needed afterwards */
 	st_stream_pace *pace; /* or NULL */
 	void *pace_arg;
 };

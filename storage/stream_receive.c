@@ -28,7 +28,7 @@ struct entry {
 	dev_t rdev;
 	uint64_t size;
 	struct timespec times[2]; /* atime, mtime */
-	bool hard;
+	bool hard, patch;
 	int xattrs;
 	struct {
 		char name[256];
@@ -133,7 +133,7 @@ static bool in_entry(const struct entry *at, const char *name)
 	return false;
 }
 
-/* A directory that stays is the same inode as before: marks that it has lost since then (opaque) go. */
+/* A directory or a file that stays is the same inode as before: marks that it has lost since then (opaque) go. */
 static int remove_lost_xattrs(struct receiver *rx, const char *proc, struct err *e)
 {
 	char *names = (char *)rx->value;
@@ -159,7 +159,7 @@ static int set_attributes(struct receiver *rx, int fd, struct err *e)
 		return err_sys(e, "set the owner of /%s", at->path);
 	if (!S_ISLNK(at->mode) && chmod(proc, at->mode & 07777) < 0)
 		return err_sys(e, "set the mode of /%s", at->path);
-	if (S_ISDIR(at->mode) && remove_lost_xattrs(rx, proc, e) < 0)
+	if ((S_ISDIR(at->mode) || at->patch) && remove_lost_xattrs(rx, proc, e) < 0)
 		return -e->no;
 	for (int i = 0; i < at->xattrs; i++)
 		if (setxattr(proc, at->xattr[i].name, at->xattr[i].value, at->xattr[i].len, 0) < 0)
@@ -225,7 +225,20 @@ static int make_other(struct receiver *rx, int parent, const char *name, struct 
 	return set_attributes(rx, fd, e);
 }
 
-static int begin_entry(struct receiver *rx, struct err *e)
+/* Whatever it is now, it is below the directory, and this stream or an earlier pass made it: nothing else is there. */
+static int open_patched(struct receiver *rx, int parent, const char *name, struct err *e)
+{
+	struct stat st;
+
+	rx->file = openat(parent, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (rx->file < 0)
+		return err_sys(e, "open /%s", rx->at.path);
+	if (fstat(rx->file, &st) < 0 || !S_ISREG(st.st_mode))
+		return bad(rx, "a difference to what is no file");
+	return 0;
+}
+
+static int begin_entry(struct receiver *rx, bool patch, struct err *e)
 {
 	struct entry *at = &rx->at;
 	const char *name;
@@ -233,6 +246,9 @@ static int begin_entry(struct receiver *rx, struct err *e)
 
 	if (r < 0)
 		return r;
+	at->patch = patch;
+	if (patch && (!S_ISREG(at->mode) || at->hard))
+		return bad(rx, "a difference to what is no file");
 	rx->stats.entries++;
 	if (!at->path[0])
 		return S_ISDIR(at->mode) ? set_attributes(rx, rx->where.root, e)
@@ -242,6 +258,8 @@ static int begin_entry(struct receiver *rx, struct err *e)
 		return r;
 	if (S_ISDIR(at->mode))
 		return make_directory(rx, rx->where.dir, name, e);
+	if (patch)
+		return open_patched(rx, rx->where.dir, name, e);
 	if (st_tree_remove(rx->where.dir, name, e) < 0)
 		return -e->no;
 	if (at->hard)
@@ -269,6 +287,38 @@ static int get_data(struct receiver *rx, struct err *e)
 		done += (size_t)n;
 	}
 	return 0;
+}
+
+static int write_zeros(struct receiver *rx, uint64_t at, uint64_t end, struct err *e)
+{
+	memset(rx->data, 0, sizeof(rx->data));
+	while (at < end) {
+		size_t want = end - at < sizeof(rx->data) ? (size_t)(end - at) : sizeof(rx->data);
+		ssize_t n = pwrite(rx->file, rx->data, want, (off_t)at);
+
+		if (n < 0)
+			return err_sys(e, "write /%s", rx->at.path);
+		at += (size_t)n;
+	}
+	return 0;
+}
+
+static int get_hole(struct receiver *rx, struct err *e)
+{
+	uint64_t offset = st_get_u64(&rx->frame), len = st_get_u64(&rx->frame), end;
+	struct stat st;
+
+	if (rx->frame.failed || !len || offset > rx->at.size || len > rx->at.size - offset)
+		return bad(rx, "a hole outside its file");
+	if (fstat(rx->file, &st) < 0)
+		return err_sys(e, "look at /%s", rx->at.path);
+	/* Behind its end it is a hole already, whatever length is claimed. */
+	end = offset + len < (uint64_t)st.st_size ? offset + len : (uint64_t)st.st_size;
+	if (offset >= end || fallocate(rx->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				       (off_t)offset, (off_t)(end - offset)) == 0)
+		return 0;
+	return errno == EOPNOTSUPP ? write_zeros(rx, offset, end, e)
+				   : err_sys(e, "make a hole in /%s", rx->at.path);
 }
 
 static int end_file(struct receiver *rx, struct err *e)
@@ -352,11 +402,15 @@ static int one_record(struct receiver *rx, struct err *e)
 
 	if (rx->frame.failed)
 		return rx->frame.failed;
-	if ((rx->file >= 0) != (type == ST_RECORD_DATA || type == ST_RECORD_FILE))
+	if ((rx->file >= 0) !=
+	    (type == ST_RECORD_DATA || type == ST_RECORD_HOLE || type == ST_RECORD_FILE))
 		return bad(rx, "records out of order");
 	switch (type) {
 	case ST_RECORD_ENTRY:
-		return begin_entry(rx, e);
+	case ST_RECORD_PATCH:
+		return begin_entry(rx, type == ST_RECORD_PATCH, e);
+	case ST_RECORD_HOLE:
+		return get_hole(rx, e);
 	case ST_RECORD_DATA:
 		return get_data(rx, e);
 	case ST_RECORD_FILE:

@@ -1,325 +1,272 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The sending side of the tree stream. */
+/* The sending side of the tree stream: what is sent, in which order. */
 #include "storage/stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/own.h"
-#include "storage/frame.h"
-#include "storage/inodes.h"
-#include "storage/manifest.h"
-#include "storage/relative_id.h"
-#include "storage/walk.h"
+#include "storage/names.h"
+#include "storage/stream_sender.h"
 
-/*
- * A change within the clock tick of the ctime we saw leaves no trace in it: an inode changed so lately counts as changed again. Ticks
- * are at most 10 ms.
- */
-#define CTIME_TRUST_NS 50000000LL
-
-struct sender {
-	struct st_frame frame;
-	uint32_t base;
-	struct st_manifest *since, *made;
-	struct st_inodes links;
-	struct st_stream_stats stats;
-	char xattr_names[65536];
-	uint8_t xattr_value[65536 + 1];
-};
-
-static bool is_whiteout(const struct stat *st)
+static int out_of_memory(struct err *e)
 {
-	return S_ISCHR(st->st_mode) && st->st_rdev == 0;
+	return err_set(e, ENOMEM, "send a tree: out of memory");
 }
 
-static bool ctime_is_sure(const struct stat *st)
+/* Gone, or something else than a moment ago: it is noted so that no ctime makes it the same. */
+static int vanished(struct st_sender *s, struct st_noted *n, const char *what, struct err *e)
 {
-	struct timespec now;
-	int64_t age;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	age = (now.tv_sec - st->st_ctim.tv_sec) * 1000000000LL + now.tv_nsec - st->st_ctim.tv_nsec;
-	return age > CTIME_TRUST_NS;
-}
-
-static int put_xattrs(struct sender *s, int fd, const char *path, struct err *e)
-{
-	char proc[40];
-	ssize_t len;
-	uint16_t n = 0;
-	int named = 0;
-
-	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
-	len = listxattr(proc, s->xattr_names, sizeof(s->xattr_names));
-	if (len < 0 && errno != EOPNOTSUPP)
-		return err_sys(e, "list the xattrs of /%s", path);
-	for (char *p = s->xattr_names; p < s->xattr_names + len; p += strlen(p) + 1)
-		named += st_xattr_travels(p);
-	st_put_u16(&s->frame, (uint16_t)named);
-	for (char *p = s->xattr_names; p < s->xattr_names + len; p += strlen(p) + 1) {
-		ssize_t v;
-
-		if (!st_xattr_travels(p))
-			continue;
-		v = getxattr(proc, p, s->xattr_value, sizeof(s->xattr_value));
-		/* Removed since it was listed: an empty name fills its place. */
-		if (v < 0 && errno == ENODATA) {
-			st_put_str(&s->frame, "", 0);
-			st_put_str(&s->frame, "", 0);
-			continue;
-		}
-		if (v < 0)
-			return err_sys(e, "read xattr %s of /%s", p, path);
-		if (!st_id_translate_xattr(p, s->xattr_value, (size_t)v, s->base,
-					   ST_ID_TO_RELATIVE))
-			return err_set(e, EOVERFLOW,
-				       "xattr %s of /%s has an id outside the container", p, path);
-		st_put_str(&s->frame, p, strlen(p));
-		st_put_str(&s->frame, s->xattr_value, (size_t)v);
-		n++;
-	}
-	return n;
-}
-
-static int put_entry(struct sender *s, const char *path, const struct stat *st, int fd,
-		     const char *hard, struct err *e)
-{
-	uint32_t uid = st->st_uid, gid = st->st_gid;
-	char target[PATH_MAX];
-	ssize_t link = 0;
-
-	/* overlayfs makes whiteouts as the one who mounted it, so they are the host root's; nobody looks at their owner. */
-	if (is_whiteout(st))
-		uid = gid = s->base;
-	if (!st_id_translate(&uid, s->base, ST_ID_TO_RELATIVE) ||
-	    !st_id_translate(&gid, s->base, ST_ID_TO_RELATIVE))
-		return err_set(e, EOVERFLOW,
-			       "/%s belongs to %u:%u, which is not an id of the container", path,
-			       st->st_uid, st->st_gid);
-	if (S_ISLNK(st->st_mode) && !hard) {
-		link = readlinkat(fd, "", target, sizeof(target));
-		if (link < 0)
-			return err_sys(e, "read link /%s", path);
-	}
-	st_put_u8(&s->frame, ST_RECORD_ENTRY);
-	st_put_str(&s->frame, path, strlen(path));
-	st_put_u32(&s->frame, st->st_mode);
-	st_put_u32(&s->frame, uid);
-	st_put_u32(&s->frame, gid);
-	st_put_u64(&s->frame, (uint64_t)major(st->st_rdev) << 32 | minor(st->st_rdev));
-	st_put_u64(&s->frame, (uint64_t)st->st_size);
-	st_put_time(&s->frame, &st->st_atim);
-	st_put_time(&s->frame, &st->st_mtim);
-	st_put_str(&s->frame, hard ? hard : target, hard ? strlen(hard) : (size_t)link);
-	st_put_u8(&s->frame, hard != NULL);
-	s->stats.entries++;
-	if (hard) {
-		st_put_u16(&s->frame, 0);
-		return 0;
-	}
-	return put_xattrs(s, fd, path, e);
-}
-
-/* One stretch of data: up to `end`, or to where the file ends now. Returns 1 if it ended. */
-static int put_stretch(struct sender *s, int fd, const char *path, off_t from, off_t end,
-		       struct err *e)
-{
-	while (from < end) {
-		size_t want = end - from < (off_t)ST_DATA_MAX ? (size_t)(end - from) : ST_DATA_MAX;
-		uint8_t *room = st_put_room(&s->frame, 1 + 8 + 4 + want);
-		ssize_t n;
-
-		if (!room)
-			return s->frame.failed;
-		n = pread(fd, room + 13, want, from);
-		if (n < 0)
-			return err_sys(e, "read /%s", path);
-		if (n == 0)
-			return 1;
-		st_put_u8(&s->frame, ST_RECORD_DATA);
-		st_put_u64(&s->frame, (uint64_t)from);
-		st_put_u32(&s->frame, (uint32_t)n);
-		st_put_fill(&s->frame, (size_t)n);
-		s->stats.bytes += (uint64_t)n;
-		from += n;
-	}
+	if (errno != ENOENT && errno != ELOOP && errno != ENXIO && errno != ENOTDIR)
+		return err_sys(e, "%s /%s", what, s->path);
+	s->stats.vanished++;
+	st_noted_lose(n);
 	return 0;
 }
 
-/* Sends size bytes, the size when it was opened: a file that grows for ever must not keep us for ever. */
-static int put_content(struct sender *s, int fd, const char *path, off_t size, struct err *e)
+static void drop_kids(struct st_sender *s, struct st_noted *n)
 {
-	off_t at = 0;
-	int r = 0;
-
-	while (at < size && r == 0) {
-		off_t data = lseek(fd, at, SEEK_DATA), hole;
-
-		if (data < 0 && errno == ENXIO)
-			break;
-		if (data < 0)
-			return err_sys(e, "find the data of /%s", path);
-		hole = lseek(fd, data, SEEK_HOLE);
-		if (hole < 0 && errno == ENXIO)
-			break;
-		if (hole < 0)
-			return err_sys(e, "find the holes of /%s", path);
-		r = put_stretch(s, fd, path, data, hole < size ? hole : size, e);
-		at = hole;
-	}
-	if (r < 0)
-		return r;
-	st_put_u8(&s->frame, ST_RECORD_FILE);
-	st_put_u64(&s->frame, (uint64_t)size);
-	return s->frame.failed;
+	for (size_t i = 0; i < n->n_kids; i++)
+		st_noted_free(s->sent, n->kids[i]);
+	own_free(&n->kids);
+	n->n_kids = 0;
 }
 
-/*
- * A page that is mapped shared and dirty can be written again without a page fault, and then ctime does not move. Writing it
- * back protects it, so a later store faults and is seen by pass two; it must come after the stat whose ctime is noted and before the read.
- */
-static void protect_mapped_pages(int fd)
+/* fd is open on it, st what it was just now. */
+static int send_file(struct st_sender *s, struct st_noted *n, int fd, const struct stat *st,
+		     struct err *e)
 {
-	sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE);
-}
-
-static int open_entry(const struct st_walk_entry *at, bool regular)
-{
-	int flags = O_NOFOLLOW | O_CLOEXEC | (regular ? O_RDONLY | O_NONBLOCK | O_NOATIME : O_PATH);
-
-	return openat(at->parent, at->name, flags);
-}
-
-static int send_one(struct sender *s, const struct st_walk_entry *at, struct err *e)
-{
-	bool regular = S_ISREG(at->st.st_mode);
-	auto_fd int fd = open_entry(at, regular);
+	struct timespec now;
 	const char *first = NULL;
-	struct stat st;
+	bool regular = S_ISREG(st->st_mode), patch;
 	int r;
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		if (errno != ENOENT && errno != ELOOP && errno != ENXIO)
-			return err_sys(e, "open /%s", at->path);
-		s->stats.vanished++;
-		return 0;
-	}
-	/* Replaced by something else between the two looks: pass two finds a name that the manifest lacks. */
-	if ((st.st_mode & S_IFMT) != (at->st.st_mode & S_IFMT)) {
-		s->stats.vanished++;
-		return 0;
-	}
-	if (!S_ISDIR(st.st_mode) && st.st_nlink > 1 &&
-	    st_inodes_note(&s->links, &st, at->path, &first) < 0)
-		return err_set(e, ENOMEM, "send a tree: out of memory");
-	if (s->made && st_manifest_add(s->made, at->path, &st, ctime_is_sure(&st)) < 0)
-		return err_set(e, ENOMEM, "send a tree: out of memory");
-	r = put_entry(s, at->path, &st, fd, first, e);
-	if (r >= 0 && regular && !first) {
-		if (s->made)
-			protect_mapped_pages(fd);
-		r = put_content(s, fd, at->path, st.st_size, e);
-	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (st->st_nlink > 1 && st_inodes_note(&s->links, st, s->path, &first) < 0)
+		return out_of_memory(e);
+	patch = regular && !first && n->blocks;
+	if (!patch)
+		st_noted_blocks_drop(s->sent, n);
+	r = st_put_entry(s, s->path, st, fd, patch ? ST_RECORD_PATCH : ST_RECORD_ENTRY, first, e);
+	if (r >= 0 && regular && !first)
+		r = patch ? st_put_difference(s, n, fd, (uint64_t)st->st_size, e)
+			  : st_put_content(s, n, fd, (uint64_t)st->st_size, e);
+	st_noted_set(s->sent, n, st, &now);
+	n->alias = first != NULL;
 	return r < 0 ? r : s->frame.failed;
 }
 
-/*
- * The names of one inode are always sent together: a name that was linked to between the passes would otherwise stay a copy. All
- * of them have the same ctime, but in pass one they were not seen at the same time.
- */
-static bool unchanged(struct sender *s, const struct st_walk_entry *at)
+static int send_other(struct st_sender *s, struct st_noted *n, int dir, const struct stat *seen,
+		      struct err *e)
 {
-	bool same;
+	bool regular = S_ISREG(seen->st_mode);
+	int flags = regular ? O_RDONLY | O_NONBLOCK | O_NOATIME : O_PATH;
+	auto_fd int fd = openat(dir, n->name, flags | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
 
-	if (!s->since)
-		return false;
-	same = st_manifest_same(s->since, at->path, &at->st);
-	return same && (S_ISDIR(at->st.st_mode) || at->st.st_nlink == 1);
-}
-
-static int visit(const struct st_walk_entry *at, void *arg, struct err *e)
-{
-	struct sender *s = arg;
-
-	if (at->leaving) {
-		st_put_u8(&s->frame, ST_RECORD_LEAVE);
-		st_put_str(&s->frame, at->path, strlen(at->path));
-		st_put_time(&s->frame, &at->st.st_atim);
-		st_put_time(&s->frame, &at->st.st_mtim);
-		return s->frame.failed;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return vanished(s, n, "open", e);
+	if ((st.st_mode & S_IFMT) != (seen->st_mode & S_IFMT)) {
+		errno = ENOENT;
+		return vanished(s, n, "open", e);
 	}
-	if (!unchanged(s, at))
-		return send_one(s, at, e);
-	if (s->made && st_manifest_add(s->made, at->path, &at->st, ctime_is_sure(&at->st)) < 0)
-		return err_set(e, ENOMEM, "send a tree: out of memory");
-	return 0;
+	drop_kids(s, n);
+	return send_file(s, n, fd, &st, e);
 }
 
-static int put_removed(struct sender *s)
-{
-	const char *path;
-	size_t pos = 0;
+/* --- directories --- */
 
-	while (s->since && !s->frame.failed &&
-	       (path = st_manifest_next_unseen(s->since, &pos)) != NULL) {
-		st_put_u8(&s->frame, ST_RECORD_REMOVE);
-		st_put_str(&s->frame, path, strlen(path));
-		s->stats.removed++;
+static void put_removed(struct st_sender *s, const char *name)
+{
+	size_t len = strlen(s->path);
+	const char *slash = len ? "/" : "";
+
+	st_put_u8(&s->frame, ST_RECORD_REMOVE);
+	st_put_u32(&s->frame, (uint32_t)(len + strlen(slash) + strlen(name)));
+	st_put_bytes(&s->frame, s->path, len);
+	st_put_bytes(&s->frame, slash, strlen(slash));
+	st_put_bytes(&s->frame, name, strlen(name));
+	s->stats.removed++;
+}
+
+/* Makes the kids those that are there now; both lists are sorted. */
+static int renew_kids(struct st_sender *s, struct st_noted *dir, int fd, struct err *e)
+{
+	auto_names struct st_names names = {0};
+	struct st_noted **kids = NULL;
+	size_t old = 0;
+	int r = st_names_read(&names, fd, s->path, e);
+
+	if (r >= 0 && names.n)
+		kids = calloc(names.n, sizeof(struct st_noted *));
+	if (r < 0 || (names.n && !kids))
+		return r < 0 ? r : out_of_memory(e);
+	for (size_t i = 0; i < names.n; i++) {
+		int order = -1;
+
+		while (old < dir->n_kids &&
+		       (order = strcmp(dir->kids[old]->name, names.v[i])) < 0) {
+			put_removed(s, dir->kids[old]->name);
+			st_noted_free(s->sent, dir->kids[old++]);
+		}
+		if (old < dir->n_kids && order == 0)
+			kids[i] = dir->kids[old++];
+		else
+			kids[i] = st_noted_new(s->sent, dir, names.v[i]);
+		if (!kids[i]) {
+			r = out_of_memory(e);
+			names.n = i;
+		}
 	}
-	return s->frame.failed;
+	for (; old < dir->n_kids; old++) {
+		put_removed(s, dir->kids[old]->name);
+		st_noted_free(s->sent, dir->kids[old]);
+	}
+	free(dir->kids);
+	dir->kids = kids;
+	dir->n_kids = names.n;
+	return r < 0 ? r : s->frame.failed;
 }
 
-int st_stream_send(int dir, uint32_t id_base, struct st_manifest *since, int fd,
-		   struct st_manifest *made, struct st_stream_stats *stats, struct err *e)
+static void put_leave(struct st_sender *s, const struct stat *st)
 {
-	auto_free struct sender *s = calloc(1, sizeof(*s));
-	int r;
+	st_put_u8(&s->frame, ST_RECORD_LEAVE);
+	st_put_str(&s->frame, s->path, strlen(s->path));
+	st_put_time(&s->frame, &st->st_atim);
+	st_put_time(&s->frame, &st->st_mtim);
+}
 
-	if (!s)
-		return err_sys(e, "send a tree");
-	s->frame.fd = fd;
-	s->frame.e = e;
-	s->base = id_base;
-	s->since = since;
-	s->made = made;
-	if (since)
-		st_manifest_unsee(since);
-	/* In one go what protect_mapped_pages() would start file by file. */
-	if (made)
-		syncfs(dir);
+static int send_kid(struct st_sender *s, struct st_noted *n, int dir, size_t len, struct err *e);
+
+/* fd is open on the directory n, whose path is s->path. Its times are sent behind all that is made in it. */
+static int send_directory(struct st_sender *s, struct st_noted *n, int fd, struct err *e)
+{
+	size_t len = strlen(s->path);
+	bool changed = n->state != ST_NOTED_SAME, touched = changed;
+	struct timespec now;
+	struct stat st;
+	int r = 0;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "look at /%s", s->path);
+	/* Replaced by another one: this pass sends what it knew, the next one finds another inode. */
+	if (changed) {
+		st_noted_blocks_drop(s->sent, n);
+		st_noted_set(s->sent, n, &st, &now);
+		r = st_put_entry(s, s->path, &st, fd, ST_RECORD_ENTRY, NULL, e);
+		if (r >= 0)
+			r = renew_kids(s, n, fd, e);
+	}
+	for (size_t i = 0; r >= 0 && i < n->n_kids; i++) {
+		if (n->kids[i]->state == ST_NOTED_SAME && !n->kids[i]->below)
+			continue;
+		touched |= n->kids[i]->state != ST_NOTED_SAME;
+		r = send_kid(s, n->kids[i], fd, len, e);
+		s->path[len] = 0;
+	}
+	if (r >= 0 && touched)
+		put_leave(s, &st);
+	return r < 0 ? r : s->frame.failed;
+}
+
+/* len: of s->path, which is the directory's. */
+static int send_kid(struct st_sender *s, struct st_noted *n, int dir, size_t len, struct err *e)
+{
+	size_t name = strlen(n->name);
+	auto_fd int fd = -EBADF;
+	struct stat st;
+
+	if (len + 1 + name >= sizeof(s->path))
+		return err_set(e, ENAMETOOLONG, "nested too deep: /%.200s...", s->path);
+	if (len)
+		s->path[len++] = '/';
+	memcpy(s->path + len, n->name, name + 1);
+	if (fstatat(dir, n->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return vanished(s, n, "look at", e);
+	if (!S_ISDIR(st.st_mode))
+		return send_other(s, n, dir, &st, e);
+	fd = openat(dir, n->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return vanished(s, n, "open directory", e);
+	/* What is mounted there is not of the tree. */
+	if (st.st_dev != s->dev)
+		return 0;
+	return send_directory(s, n, fd, e);
+}
+
+/* --- a pass --- */
+
+static int send_all(struct st_sender *s, int top, struct err *e)
+{
+	struct st_noted *root = st_manifest_root(s->sent);
+	struct stat st;
+	int r = st_manifest_begin(s->sent, top, e);
+
+	if (r < 0)
+		return r;
+	if (fstat(top, &st) < 0)
+		return err_sys(e, "open the tree");
+	s->dev = st.st_dev;
+	/* In one go what st_blocks_protect() would start file by file. */
+	if (s->keep)
+		syncfs(top);
+	if (root->state != ST_NOTED_NEW)
+		r = st_manifest_look(s->sent, top, s->keep, e);
+	if (r < 0)
+		return r;
 	st_put_u8(&s->frame, ST_RECORD_START);
 	st_put_u64(&s->frame, ST_MAGIC);
-	r = st_walk(dir, visit, s, e);
-	st_inodes_done(&s->links);
-	if (r >= 0)
-		r = put_removed(s);
+	if (root->state != ST_NOTED_SAME || root->below)
+		r = send_directory(s, root, top, e);
 	if (r < 0)
 		return r;
 	st_put_u8(&s->frame, ST_RECORD_END);
 	st_put_u64(&s->frame, s->stats.entries);
 	st_put_u64(&s->frame, s->stats.removed);
 	st_put_u64(&s->frame, s->stats.bytes);
-	r = st_put_flush(&s->frame);
-	if (stats)
-		*stats = s->stats;
-	return r;
+	return st_put_flush(&s->frame);
 }
 
 int st_stream_send_pass(const struct st_stream_pass *p, struct st_stream_stats *stats,
 			struct err *e)
 {
-	bool first = p->sent && !st_manifest_count(p->sent);
+	auto_free struct st_sender *s = calloc(1, sizeof(*s));
+	auto_fd int top = openat(p->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_manifest struct st_manifest *own = p->sent ? NULL : st_manifest_new();
+	int r;
 
-	return st_stream_send(p->dir, p->id_base, first ? NULL : p->sent, p->fd,
-			      p->last ? NULL : p->sent, stats, e);
+	if (top < 0)
+		return err_sys(e, "open the tree");
+	if (!s || !(p->sent || own))
+		return out_of_memory(e);
+	s->frame.fd = p->fd;
+	s->frame.e = e;
+	s->frame.pace = p->pace;
+	s->frame.pace_arg = p->pace_arg;
+	s->base = p->id_base;
+	s->sent = own ? own : p->sent;
+	s->keep = !own && !p->last;
+	r = send_all(s, top, e);
+	st_inodes_done(&s->links);
+	if (stats)
+		*stats = s->stats;
+	return r;
+}
+
+int st_stream_send(int dir, uint32_t id_base, struct st_manifest *since, int fd,
+		   struct st_manifest *made, struct st_stream_stats *stats, struct err *e)
+{
+	const struct st_stream_pass p = {.dir = dir,
+					 .fd = fd,
+					 .id_base = id_base,
+					 .sent = since ? since : made,
+					 .last = !made};
+
+	return st_stream_send_pass(&p, stats, e);
 }

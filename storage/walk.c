@@ -2,7 +2,6 @@
 /* The walk: one descriptor a level, names of a directory read and sorted before they are visited. */
 #include "storage/walk.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/own.h"
+#include "storage/names.h"
 
 struct walk {
 	st_walk_visit visit;
@@ -18,56 +18,6 @@ struct walk {
 	dev_t dev;
 	char path[PATH_MAX];
 };
-
-struct names {
-	char **v;
-	size_t n, room;
-};
-
-static void names_drop(struct names *l)
-{
-	for (size_t i = 0; i < l->n; i++)
-		free(l->v[i]);
-	free(l->v);
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int names_read(struct names *l, int dir, const char *path, struct err *e)
-{
-	auto_fd int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	auto_dir DIR *d = again >= 0 ? fdopendir(again) : NULL;
-	struct dirent *de;
-
-	if (!d)
-		return err_sys(e, "list directory /%s", path);
-	take_fd(&again);
-	while ((errno = 0, de = readdir(d))) {
-		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
-			continue;
-		if (l->n == l->room) {
-			size_t room = l->room ? 2 * l->room : 32;
-			char **v = reallocarray(l->v, room, sizeof(*v));
-
-			if (!v)
-				return err_sys(e, "list directory /%s", path);
-			l->v = v;
-			l->room = room;
-		}
-		l->v[l->n] = strdup(de->d_name);
-		if (!l->v[l->n])
-			return err_sys(e, "list directory /%s", path);
-		l->n++;
-	}
-	if (errno)
-		return err_sys(e, "list directory /%s", path);
-	if (l->n)
-		qsort(l->v, l->n, sizeof(*l->v), by_name);
-	return 0;
-}
 
 static int walk_directory(struct walk *w, struct st_walk_entry *at, size_t len, struct err *e);
 
@@ -102,11 +52,11 @@ static int walk_name(struct walk *w, int parent, const char *name, size_t len, s
 
 static int walk_directory(struct walk *w, struct st_walk_entry *at, size_t len, struct err *e)
 {
-	__attribute__((cleanup(names_drop))) struct names l = {0};
+	auto_names struct st_names l = {0};
 	int r = w->visit(at, w->arg, e);
 
 	if (r >= 0)
-		r = names_read(&l, at->fd, w->path, e);
+		r = st_names_read(&l, at->fd, w->path, e);
 	for (size_t i = 0; r >= 0 && i < l.n; i++) {
 		r = walk_name(w, at->fd, l.v[i], len, e);
 		w->path[len] = 0;
