@@ -24,6 +24,7 @@
 #include "cgroups/kill.h"
 #include "checkpoint/criu.h"
 #include "checkpoint/exe_flags.h"
+#include "checkpoint/held.h"
 #include "checkpoint/hook.h"
 #include "checkpoint/record.h"
 #include "checkpoint/watches.h"
@@ -38,8 +39,17 @@
 #define TRIES	       8
 #define FIRST_PAUSE_MS 10
 
+/* The host's ends of its links, and the lock on them (net_lock_prepare()). */
+struct traffic {
+	char names[CT_NETS_MAX][IFNAMSIZ];
+	const char *list[CT_NETS_MAX];
+	size_t count;
+	int lock;
+};
+
 struct dump {
 	const struct cr_dump *how;
+	struct traffic traffic;
 	const struct cg *cg;
 	const struct cr_criu *criu;
 	uint64_t stopped_ns;
@@ -187,11 +197,31 @@ static int refuse_without_console(const struct ct *ct, struct err *e)
 	return err_class(e, ERR_CHECKPOINT);
 }
 
+static int engage(struct dump *d, enum net_lock_way way, struct err *e)
+{
+	const struct net_hold *frames = d->how->frames;
+	int r = net_lock_engage(d->traffic.lock, d->traffic.list, d->traffic.count, way,
+				frames ? frames->index : 0, e);
+
+	if (r > 0)
+		log_info("this kernel cannot hold frames, and drops them");
+	return r < 0 ? r : 0;
+}
+
+/* criu is about to stop the tasks. They still accept and answer what has reached them: a connection in their queue would be left out of the images. */
+static int hook_stopping(pid_t init, void *arg, struct err *e)
+{
+	(void)init;
+	return engage(arg, NET_LOCK_TO, e);
+}
+
 static int hook_stopped(pid_t init, void *arg, struct err *e)
 {
 	struct dump *d = arg;
 
 	(void)init;
+	if (engage(d, NET_LOCK_FROM, e) < 0)
+		return -e->no;
 	d->stopped_ns = log_now_ns();
 	if (d->how->frozen_ns)
 		*d->how->frozen_ns = d->stopped_ns;
@@ -286,18 +316,19 @@ static void add_watched(const char *path, void *arg)
 	cr_criu_add(c, "%s", path);
 }
 
-/* No packet reaches the container until criu has ended, even if we have by then. */
-static int stop_traffic(const struct ct *ct, struct err *e)
+/* From the stages that stop it on, no packet reaches the container until criu has ended, even if we have by then. */
+static int prepare_traffic(struct dump *d, struct err *e)
 {
-	char names[CT_NETS_MAX][IFNAMSIZ];
-	const char *list[CT_NETS_MAX];
-	int n = ct_network_links(ct, names, e);
+	struct traffic *t = &d->traffic;
+	int n = ct_network_links(d->how->ct, t->names, e);
 
 	if (n < 0)
 		return n;
 	for (int i = 0; i < n; i++)
-		list[i] = names[i];
-	return net_lock_hold(list, (size_t)n, e);
+		t->list[i] = t->names[i];
+	t->count = (size_t)n;
+	t->lock = net_lock_prepare(t->list, t->count, e);
+	return t->lock;
 }
 
 /* A hook whose command is dead thaws by one write. */
@@ -341,6 +372,7 @@ static int run(struct dump *d, struct err *e)
 		return r;
 	hook.freezer = how->journal ? freezer : NULL;
 	d->criu = &c;
+	hook.fn[CR_STAGE_PRE_DUMP] = hook_stopping;
 	hook.fn[CR_STAGE_NETWORK_LOCK] = hook_stopped;
 	hook.fn[CR_STAGE_POST_DUMP] = hook_complete;
 	cr_hook_ready(&hook);
@@ -352,7 +384,7 @@ static int run(struct dump *d, struct err *e)
 	cr_criu_add(&c, "%s", hook.program);
 	r = fault_at("suspend.traffic", e);
 	if (r >= 0)
-		r = hold = stop_traffic(how->ct, e);
+		r = hold = prepare_traffic(d, e);
 	if (r < 0)
 		return r;
 	/* Held by criu, too: nobody else gets at the container, and no packet, before it has undone or finished. */
@@ -400,6 +432,7 @@ static int run_again(struct dump *d, struct err *e)
 
 	for (int tries = 1; r == -EAGAIN && tries < TRIES; tries++, ms *= 2) {
 		log_info("container %s: %s; once more", ct->s.id, e->text);
+		cr_held_return(d->how->s, ct, d->how->frames);
 		/* Nothing tells when the program has done that, but it may end. */
 		(void)poll(&ended, 1, ms);
 		err_clear(e);

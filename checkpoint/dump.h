@@ -4,7 +4,7 @@
 
 /*
  * One call: preflight, criu dump, `commit` at criu's post-dump stage, and its consequence. At that stage the images are complete, all tasks are stopped
- * and the network is locked. commit returning 0: criu kills the tasks (or lets them go on: leave_running). Not 0, or any failure before: criu unlocks the network and lets
+ * and the network is locked: towards the container just before the tasks are stopped, so that they still answer what reached them, from it when they are. commit returning 0: criu kills the tasks (or lets them go on: leave_running). Not 0, or any failure before: criu unlocks the network and lets
  * them go on (cr_dump_finish() in criu/cr-dump.c: `if (ret || post_dump_ret || …) { network_unlock(); … } pstree_switch_state(ret || post_dump_ret ? TASK_ALIVE : …)`).
  * If we die, criu goes on to that stage by itself and asks the file `decided`.
  *
@@ -20,6 +20,7 @@
 #include "runtime/system.h"
 
 struct err;
+struct net_hold;
 
 struct cr_dump {
 	struct ct_system *s; /* locked */
@@ -35,6 +36,11 @@ struct cr_dump {
 	const char *const *
 		words; /* further words for criu (--page-server, --prev-images-dir, --lazy-pages...), NULL-terminated; or NULL */
 	int *hold; /* out, may be NULL, when 0 is returned: no packet reaches its network before this is closed; the caller's */
+	/*
+	 * What arrives for the container is held here and not dropped; or NULL. The caller's. What is in it when 0 is returned, or when the container does not go on, is for
+	 * whoever runs it then.
+	 */
+	struct net_hold *frames;
 	uint64_t *frozen_ns; /* out, may be NULL: log_now_ns() when the tasks had been stopped */
 };
 

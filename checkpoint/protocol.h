@@ -52,7 +52,8 @@
 	X(FINISH)    \
 	X(FORGET)    \
 	X(STATE)     \
-	X(ERROR)
+	X(ERROR)     \
+	X(HELD)
 
 enum cr_frame {
 	CR_FRAME_NONE,

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "checkpoint/dump.h"
+#include "checkpoint/held.h"
 #include "checkpoint/restore.h"
 #include "net/netns.h"
 #include "ns/fds.h"
@@ -225,6 +226,7 @@ int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 			       .decided = decided,
 			       .journal = what.how->live ? journal : NULL,
 			       .hold = what.how->keep_running ? NULL : &hold,
+			       .frames = what.how->frames,
 			       .frozen_ns = &what.stopped_ns};
 	int r = ct_open(s->host->state, s->d.name, "suspend", &ct, e);
 
@@ -244,10 +246,15 @@ int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 	what.images = dump.images = images;
 	r = cr_dump(&dump, e);
 	if (r < 0 && cr_checkpoint_exists(s, &(struct err){0}) != 1) {
-		clear_failed(s, images, &ct, how && how->stay && *how->stay,
-			     what.refused ? &(struct err){0} : e);
+		bool stay = how && how->stay && *how->stay;
+
+		clear_failed(s, images, &ct, stay, what.refused ? &(struct err){0} : e);
+		if (!stay)
+			cr_held_return(s, &ct, what.how->frames);
 		return -e->no;
 	}
+	if (what.how->keep_running)
+		cr_held_return(s, &ct, what.how->frames);
 	/* A criu that failed after the marker was written has killed them, or left it to us: the images are what counts. */
 	if (!what.how->keep_running)
 		r = clean(&what, &ct, r < 0 ? &(struct err){0} : e);

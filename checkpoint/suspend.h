@@ -14,6 +14,7 @@
 #include "runtime/system.h"
 
 struct err;
+struct net_hold;
 
 struct cr_suspend {
 	bool keep_running; /* only the images are made; they have no marker: for an experiment or a backup */
@@ -38,6 +39,8 @@ struct cr_suspend {
 	 */
 	bool live;
 	const bool *stay;
+	/* What arrives from the freeze on is held here (held.h) instead of being dropped, for who runs it next; it is given back if that is this host. NULL: dropped. */
+	struct net_hold *frames;
 };
 
 /* s: locked. Class NOT_RUNNING, CHECKPOINT (it goes on running). how may be NULL. */

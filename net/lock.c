@@ -27,6 +27,7 @@ static int lock_table(const char *host_name, char name[64], struct err *e)
 	return 0;
 }
 
+/* Behind net_lock_prepare()'s chains, which may still keep what this would drop. */
 int net_lock(const char *host_name, struct err *e)
 {
 	char table[64], text[512];
@@ -37,8 +38,8 @@ int net_lock(const char *host_name, struct err *e)
 	snprintf(
 		text, sizeof(text),
 		"table netdev %s {\n"
-		"chain in { type filter hook ingress device \"%s\" priority -510; policy drop; }\n"
-		"chain out { type filter hook egress device \"%s\" priority -510; policy drop; }\n}\n",
+		"chain in { type filter hook ingress device \"%s\" priority -505; policy drop; }\n"
+		"chain out { type filter hook egress device \"%s\" priority -505; policy drop; }\n}\n",
 		table, host_name, host_name);
 	return net_nft_run(text, "stop the container's traffic", e);
 }
