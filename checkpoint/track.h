@@ -73,13 +73,12 @@ typedef int (*cr_track_sink)(void *arg, uint32_t id, uint64_t vaddr, uint32_t np
 
 /* What one round or final did. Added to, not cleared: zero it before for one, keep it for a sum. */
 struct cr_track_stats {
-	uint64_t pages; /* given to the sink */
-	uint64_t fresh; /* of these: never sent before */
-	uint64_t dirty; /* of these: sent before, written since */
-	uint64_t bytes; /* pages * CR_PAGE_SIZE */
-	uint64_t ns;	/* in the call, the sink included */
-	uint64_t
-		scan_ns; /* of that: listing processes and mappings, protecting, scanning or hashing */
+	uint64_t pages;	    /* given to the sink */
+	uint64_t fresh;	    /* of these: never sent before */
+	uint64_t dirty;	    /* of these: sent before, written since */
+	uint64_t bytes;	    /* pages * CR_PAGE_SIZE */
+	uint64_t ns;	    /* in the call, the sink included */
+	uint64_t sink_ns;   /* of that: in the sink */
 	uint64_t stop_ns;   /* longest stop of one process for the injection */
 	uint32_t processes; /* that have memory */
 	uint32_t untracked; /* of these: not followed now */
@@ -108,7 +107,7 @@ void cr_track_close(struct cr_track **t);
 int cr_track_round(struct cr_track *t, cr_track_sink sink, void *arg, struct cr_track_stats *stats,
 		   struct err *e);
 
-/* How many pages a round would send now; nothing is protected or read. A fraction of a millisecond for uffd. For content, or without any round before, UINT64_MAX. */
+/* How many pages a round would send now; nothing is protected or read. Processes born since that one are left out. A fraction of a millisecond for uffd. For content, or without any round before, UINT64_MAX. */
 int cr_track_pending(struct cr_track *t, uint64_t *pages, struct err *e);
 
 /*

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The tracker's rounds, and the final. */
+#include "checkpoint/track.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "checkpoint/track_proc.h"
+
+/* User addresses end below, also with five levels of page tables. */
+#define VADDR_MOST (1ull << 57)
+
+const char *cr_track_backend_to_str(enum cr_track_backend b)
+{
+	static const char *const words[] = {
+#define X(name, word) [CR_TRACK_##name] = word,
+		CR_TRACK_BACKENDS(X)
+#undef X
+	};
+
+	return b < ARRAY_SIZE(words) ? words[b] : "?";
+}
+
+/* The steps on a mapping of ours: [0] is written before, [1] never, [2] after it was protected. */
+static int try_pages(int uffd, int pagemap, volatile char *pages, struct err *e)
+{
+	uint64_t start = (uint64_t)(uintptr_t)pages, end = start + 3 * CR_PAGE_SIZE, at = start;
+	struct cr_region v[4];
+	int r;
+
+	pages[0] = 1;
+	r = cr_uffd_follow(uffd, start, end);
+	if (r < 0)
+		return err_set(e, EOPNOTSUPP, "follow memory by userfaultfd: %s", strerror(-r));
+	r = cr_uffd_scan(pagemap, CR_SCAN_PROTECT_ALL, &at, end, 0, v, ARRAY_SIZE(v));
+	if (r < 0)
+		return err_set(e, EOPNOTSUPP, "protect memory by PAGEMAP_SCAN: %s", strerror(-r));
+	if (r != 1 || v[0].start != start || v[0].end != start + CR_PAGE_SIZE)
+		return err_set(e, EOPNOTSUPP, "PAGEMAP_SCAN does not see a page that is there");
+	pages[2 * CR_PAGE_SIZE] = 1;
+	at = start;
+	r = cr_uffd_scan(pagemap, CR_SCAN_LOOK, &at, end, 0, v, ARRAY_SIZE(v));
+	if (r != 1 || v[0].start != end - CR_PAGE_SIZE)
+		return err_set(e, EOPNOTSUPP, "PAGEMAP_SCAN does not tell which page was written");
+	return 0;
+}
+
+int cr_track_supported(struct err *e)
+{
+	size_t size = 3 * CR_PAGE_SIZE;
+	auto_fd int uffd = -EBADF, pagemap = -EBADF;
+	void *pages;
+	int r;
+
+#ifndef __x86_64__
+	return err_set(e, EOPNOTSUPP, "only x86-64 is known");
+#endif
+	uffd = cr_uffd_own(e);
+	if (uffd < 0)
+		return uffd;
+	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (pagemap < 0)
+		return err_sys(e, "open /proc/self/pagemap");
+	pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (pages == MAP_FAILED)
+		return err_sys(e, "map three pages");
+	r = try_pages(uffd, pagemap, pages, e);
+	munmap(pages, size);
+	return r;
+}
+
+int cr_track_open(const struct cg *cg, enum cr_track_backend backend, struct cr_track **out,
+		  struct err *e)
+{
+	struct cr_track *t = calloc(1, sizeof(*t));
+
+	*out = NULL;
+	if (backend == CR_TRACK_UFFD && cr_track_supported(e) < 0) {
+		free(t);
+		err_class(e, ERR_UNSUPPORTED);
+		e->no = EOPNOTSUPP;
+		return err_wrap(e, "follow a container's memory");
+	}
+	if (t)
+		t->reader.data = malloc((size_t)CR_TRACK_BATCH * CR_PAGE_SIZE);
+	if (!t || !t->reader.data) {
+		free(t);
+		return err_set(e, ENOMEM, "no memory to follow a container's");
+	}
+	if (getrandom(t->secret, sizeof(t->secret), 0) != (ssize_t)sizeof(t->secret)) {
+		err_sys(e, "draw a secret");
+		free(t->reader.data);
+		free(t);
+		return -e->no;
+	}
+	t->cg = cg;
+	t->backend = backend;
+	*out = t;
+	return 0;
+}
+
+void cr_track_close(struct cr_track **t)
+{
+	if (!*t)
+		return;
+	for (size_t i = 0; i < (*t)->count; i++)
+		cr_proc_forget(&(*t)->procs[i]);
+	free((*t)->procs);
+	free((*t)->reader.data);
+	free(*t);
+	*t = NULL;
+}
+
+int cr_send_pages(void *arg, uint64_t vaddr, uint32_t npages, const void *data, struct err *e)
+{
+	struct cr_send *s = arg;
+	uint64_t before;
+	int r = s->sink(s->arg, s->p->id, vaddr, npages, data, e);
+
+	if (r < 0)
+		return r;
+	before = cr_set_remove(&s->p->ever, vaddr, npages);
+	if (cr_set_add(&s->p->ever, vaddr, npages) < 0 ||
+	    cr_set_add(&s->p->sent, vaddr, npages) < 0)
+		return err_set(e, ENOMEM, "no memory for the list of sent pages");
+	s->stats->pages += npages;
+	s->stats->dirty += before;
+	s->stats->fresh += npages - before;
+	s->stats->bytes += (uint64_t)npages * CR_PAGE_SIZE;
+	return 0;
+}
+
+/* The sink's time is measured around it, so that all else is known, too. */
+struct timed {
+	cr_track_sink sink;
+	void *arg;
+	uint64_t ns;
+};
+
+static int timed_sink(void *arg, uint32_t id, uint64_t vaddr, uint32_t npages, const void *data,
+		      struct err *e)
+{
+	struct timed *t = arg;
+	uint64_t since = log_now_ns();
+	int r = t->sink(t->arg, id, vaddr, npages, data, e);
+
+	t->ns += log_now_ns() - since;
+	return r;
+}
+
+static int round_all(struct cr_track *t, struct timed *to, struct cr_track_stats *stats,
+		     struct err *e)
+{
+	int r = cr_procs_list(t, stats, e);
+
+	if (r >= 0 && t->backend == CR_TRACK_UFFD)
+		r = cr_track_uffd_enter(t, stats, e);
+	t->began = true;
+	t->stopped = false;
+	for (size_t i = 0; i < t->count && r >= 0; i++) {
+		struct cr_proc *p = &t->procs[i];
+		struct cr_send s = {t, p, timed_sink, to, stats};
+
+		if (p->state == 'Z' || p->state == 'X')
+			continue;
+		cr_reader_begin(&t->reader, p->pid, cr_send_pages, NULL, &s);
+		r = t->backend == CR_TRACK_UFFD ? cr_track_uffd_round(&s, e)
+						: cr_track_content_round(&s, e);
+		stats->processes++;
+		stats->untracked += t->backend == CR_TRACK_UFFD && (p->uffd < 0 || p->partial);
+	}
+	return r;
+}
+
+int cr_track_round(struct cr_track *t, cr_track_sink sink, void *arg, struct cr_track_stats *stats,
+		   struct err *e)
+{
+	struct timed to = {sink, arg, 0};
+	uint64_t since = log_now_ns();
+	int r = round_all(t, &to, stats, e);
+	uint64_t ns = log_now_ns() - since;
+
+	stats->ns += ns;
+	stats->sink_ns += to.ns;
+	return r < 0 ? r : 0;
+}
+
+int cr_track_pending(struct cr_track *t, uint64_t *pages, struct err *e)
+{
+	int r = 0;
+
+	*pages = UINT64_MAX;
+	if (!t->began || t->backend != CR_TRACK_UFFD)
+		return 0;
+	*pages = 0;
+	for (size_t i = 0; i < t->count && r >= 0; i++)
+		r = cr_track_uffd_pending(t, &t->procs[i], pages, e);
+	return r < 0 ? r : 0;
+}
+
+static struct cr_proc *find_id(struct cr_track *t, uint32_t id)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (t->procs[i].id == id)
+			return &t->procs[i];
+	return NULL;
+}
+
+/* The process of an id, now that all are stopped. */
+static int stopped_proc(struct cr_track *t, uint32_t id, struct cr_proc **p, struct err *e)
+{
+	struct cr_track_stats ignored = {0};
+
+	if (!t->stopped && cr_procs_list(t, &ignored, e) < 0)
+		return -e->no;
+	t->stopped = true;
+	*p = find_id(t, id);
+	return *p ? 0 : err_set(e, ESRCH, "the container has no process %" PRIu32, id);
+}
+
+static int check_needed(const struct cr_run *needed, size_t count, struct err *e)
+{
+	uint64_t least = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct cr_run *n = &needed[i];
+
+		if (n->vaddr % CR_PAGE_SIZE || n->vaddr < least || n->vaddr >= VADDR_MOST ||
+		    n->npages == 0 || n->npages > (VADDR_MOST - n->vaddr) / CR_PAGE_SIZE)
+			return err_set(e, EINVAL, "a list of pages is impossible at entry %zu", i);
+		least = n->vaddr + n->npages * CR_PAGE_SIZE;
+	}
+	return 0;
+}
+
+/* After it, what is not in sent is what must go. */
+static int settle(struct cr_track *t, uint32_t id, const struct cr_run *needed, size_t count,
+		  struct cr_proc **p, struct err *e)
+{
+	int r = check_needed(needed, count, e);
+
+	if (r == 0)
+		r = stopped_proc(t, id, p, e);
+	if (r < 0)
+		return r;
+	return t->backend == CR_TRACK_UFFD ? cr_track_uffd_settle(t, *p, e)
+					   : cr_track_content_settle(t, *p, needed, count, e);
+}
+
+int cr_track_left(struct cr_track *t, uint32_t id, const struct cr_run *needed, size_t count,
+		  struct cr_run **left, struct err *e)
+{
+	auto_free struct cr_run *v = NULL;
+	struct cr_proc *p;
+	size_t n = 0, room = 0;
+	int r;
+
+	*left = NULL;
+	r = settle(t, id, needed, count, &p, e);
+	for (size_t i = 0; i < count && r >= 0; i++) {
+		uint64_t at = needed[i].vaddr, end = at + needed[i].npages * CR_PAGE_SIZE;
+		struct cr_run run;
+
+		for (; (run = cr_set_next(&p->sent, at, end, false)).npages;
+		     at = run.vaddr + run.npages * CR_PAGE_SIZE) {
+			if (n == room) {
+				struct cr_run *more =
+					realloc(v, (room = room * 2 + 64) * sizeof(*v));
+
+				if (!more)
+					return err_set(e, ENOMEM, "no memory for a list of pages");
+				v = more;
+			}
+			v[n++] = run;
+		}
+	}
+	if (r < 0)
+		return r;
+	*left = take_ptr(&v);
+	return (int)n;
+}
+
+static int missed(void *arg, uint64_t vaddr, struct err *e)
+{
+	const struct cr_send *s = arg;
+
+	return err_set(e, EFAULT, "page %" PRIx64 " of process %" PRIu32 " cannot be read", vaddr,
+		       s->p->id);
+}
+
+int cr_track_final(struct cr_track *t, uint32_t id, const struct cr_run *needed, size_t count,
+		   cr_track_sink sink, void *arg, struct cr_track_stats *stats, struct err *e)
+{
+	auto_free struct cr_run *left = NULL;
+	struct timed to = {sink, arg, 0};
+	struct cr_send s = {t, NULL, timed_sink, &to, stats};
+	uint64_t since = log_now_ns();
+	int n = cr_track_left(t, id, needed, count, &left, e), r = 0;
+
+	if (n < 0)
+		return n;
+	s.p = find_id(t, id);
+	cr_reader_begin(&t->reader, s.p->pid,
+			t->backend == CR_TRACK_UFFD ? cr_send_pages : cr_content_send, missed, &s);
+	for (int i = 0; i < n && r >= 0; i++)
+		r = cr_reader_add(&t->reader, left[i].vaddr, left[i].npages, e);
+	if (r >= 0)
+		r = cr_reader_flush(&t->reader, e);
+	if (r >= 0 && t->reader.gone)
+		r = err_set(e, ESRCH, "process %" PRIu32 " has ended", id);
+	stats->processes++;
+	stats->untracked += t->backend == CR_TRACK_UFFD && (s.p->uffd < 0 || s.p->partial);
+	stats->ns += log_now_ns() - since;
+	stats->sink_ns += to.ns;
+	return r < 0 ? r : 0;
+}
+
+int cr_track_read(struct cr_track *t, uint32_t id, uint64_t vaddr, uint32_t npages, void *data,
+		  struct err *e)
+{
+	struct cr_run run = {vaddr, npages};
+	struct cr_proc *p;
+	int r = check_needed(&run, 1, e);
+
+	if (r == 0 && npages > CR_TRACK_BATCH)
+		r = err_set(e, EINVAL, "%" PRIu32 " pages are too many at once", npages);
+	if (r == 0)
+		r = stopped_proc(t, id, &p, e);
+	if (r < 0)
+		return r;
+	r = cr_pages_read(p->pid, vaddr, npages, data);
+	if (r == -ESRCH)
+		return err_set(e, ESRCH, "process %" PRIu32 " has ended", id);
+	if (r != (int)npages)
+		return err_set(e, EFAULT, "page %" PRIx64 " of process %" PRIu32 " cannot be read",
+			       vaddr + (uint64_t)r * CR_PAGE_SIZE, id);
+	return 0;
+}
+
+size_t cr_track_memory(const struct cr_track *t)
+{
+	size_t sum = sizeof(*t) + t->count * sizeof(*t->procs);
+
+	for (size_t i = 0; i < t->count; i++)
+		sum += cr_leaves_memory(&t->procs[i].sent) + cr_leaves_memory(&t->procs[i].ever) +
+		       cr_leaves_memory(&t->procs[i].echo) + cr_leaves_memory(&t->procs[i].hashes);
+	return sum;
+}
