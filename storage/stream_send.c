@@ -213,8 +213,8 @@ static int send_all(struct st_sender *s, int top, struct err *e)
 	if (fstat(top, &st) < 0)
 		return err_sys(e, "open the tree");
 	s->dev = st.st_dev;
-	/* In one go what st_blocks_protect() would start file by file. */
-	if (s->keep)
+	/* In one go what st_blocks_protect() would start file by file; later there is little. */
+	if (s->keep && root->state == ST_NOTED_NEW)
 		syncfs(top);
 	if (root->state != ST_NOTED_NEW)
 		r = st_manifest_look(s->sent, top, s->keep, e);
