@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "checkpoint/held.h"
 #include "checkpoint/source.h"
 #include "checkpoint/suspend.h"
 
@@ -75,10 +76,12 @@ static int hand_over_suspend(struct cr_source *m, struct err *e)
 				       .stopped_at_ns = &m->stopped_at,
 				       .commit = when_dumped,
 				       .killed = when_killed,
+				       .frames = &m->frames,
 				       .arg = m};
 	int r;
 
 	cr_progress_stage(&m->progress, CR_STEP_FREEZE, 0);
+	cr_held_open(m->s, &m->frames);
 	r = fault_at("migrate.freeze", e);
 	if (r >= 0)
 		r = cr_suspend(m->s, &how, e);

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "checkpoint/held.h"
 #include "checkpoint/interrupt.h"
 #include "checkpoint/source.h"
 #include "storage/manifest.h"
@@ -72,6 +73,12 @@ int cr_source_await_ready(struct cr_source *m, struct err *e)
 
 /* --- the point of no return --- */
 
+/* It goes on there where it was stopped here. */
+static bool is_awaited(const struct cr_source *m)
+{
+	return m->offer.was == CR_LIFE_RUNNING && m->offer.mode != CR_MODE_RESTART;
+}
+
 static int hear_done(struct cr_source *m, struct err *e)
 {
 	int r = 0;
@@ -81,6 +88,9 @@ static int hear_done(struct cr_source *m, struct err *e)
 		if (r >= 0 && m->stopped_at)
 			m->report->frozen_ns = log_now_ns() - m->stopped_at;
 	}
+	/* Its addresses have been announced there: what comes here from now on was under way. */
+	if (r >= 0 && is_awaited(m))
+		r = cr_held_send(&m->peer.link, &m->frames, e);
 	return r < 0 ? r : cr_link_expect(&m->peer.link, CR_FRAME_DONE, NULL, CR_RESTORE_MS, e);
 }
 
@@ -98,6 +108,8 @@ int cr_source_commit(struct cr_source *m, struct err *e)
 	m->j.point = CR_POINT_COMMITTED;
 	r = cr_journal_save(m->s->dir, &m->j, e);
 	/* It may be on disk or not, but COMMIT was not sent: the container is ours. */
+	if (r >= 0 && is_awaited(m))
+		r = cr_held_send(&m->peer.link, &m->frames, e);
 	if (r < 0)
 		return r;
 	m->in_doubt = true;

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "checkpoint/criu.h"
+#include "checkpoint/held.h"
 #include "checkpoint/hook.h"
 #include "checkpoint/record.h"
 #include "checkpoint/verify.h"
@@ -237,6 +238,8 @@ static void open_links(struct restore *r)
 			log_warn("container %s: %s stays down: %s", r->ct->s.id, r->nets[i].name,
 				 why.text);
 	}
+	if (r->how->held)
+		cr_held_give(r->how->held_sock, r->nets, r->record.net_count, *r->how->held);
 }
 
 static int decide(struct restore *r, struct err *e)

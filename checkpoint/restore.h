@@ -25,6 +25,9 @@ struct cr_restore {
 	void *arg;
 	const char *
 		undecided; /* absolute path of a file that `ready` removes as its last act; NULL: without us nothing may run */
+	const int *
+		held; /* frames that came for it meanwhile (held.h), given to it when its links are open: a batch, after `ready`; or NULL */
+	int held_sock; /* of net_hold_socket(); borrowed */
 	const char *const
 		*words; /* further words for criu (--lazy-pages...), NULL-terminated; or NULL */
 };

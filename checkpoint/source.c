@@ -23,6 +23,7 @@ static void source_done(struct cr_source *m)
 	cr_progress_done(&m->progress);
 	cr_peer_close(&m->peer);
 	cr_upper_close(&m->upper);
+	net_hold_close(&m->frames);
 	st_manifest_free(m->sent);
 	m->sent = NULL;
 }
@@ -194,8 +195,12 @@ static int talk(struct cr_source *m, struct err *e)
 int cr_migrate(struct ct_system *s, const struct cr_migrate *how, struct cr_report *report,
 	       struct err *e)
 {
-	struct cr_source m = {
-		.s = s, .how = how, .report = report, .peer = CR_PEER_INIT, .upper = CR_UPPER_INIT};
+	struct cr_source m = {.s = s,
+			      .how = how,
+			      .report = report,
+			      .peer = CR_PEER_INIT,
+			      .upper = CR_UPPER_INIT,
+			      .frames = NET_HOLD_INIT};
 	int r;
 
 	cr_progress_init(&m.progress, how->remote.progress, how->remote.progress_fd, report);

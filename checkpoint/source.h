@@ -16,6 +16,7 @@
 #include "checkpoint/peer.h"
 #include "checkpoint/progress.h"
 #include "checkpoint/upper.h"
+#include "net/hold.h"
 
 struct err;
 struct st_manifest;
@@ -30,6 +31,7 @@ struct cr_source {
 	struct cr_upper upper;
 	struct st_manifest *sent; /* what the first pass sent */
 	struct cr_progress progress;
+	struct net_hold frames; /* that come for it while it is stopped; closed: none are held */
 	uint64_t
 		stopped_at; /* log_now_ns() when nothing of it ran any more; 0: it runs, or never did */
 	bool journaled;

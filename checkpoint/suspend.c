@@ -300,6 +300,8 @@ static int make_container(struct ct_system *s, void *arg, struct ct *ct, struct 
 				       .images = what->images,
 				       .ready = last_word,
 				       .arg = what,
+				       .held = what->last ? what->last->held : NULL,
+				       .held_sock = what->last ? what->last->held_sock : -EBADF,
 				       .undecided = undecided};
 
 	marker_path(s, undecided);
@@ -327,13 +329,21 @@ static int check_stopped(struct ct_system *s, struct err *e)
 	return err_class(e, ERR_RUNNING);
 }
 
-static void announce(struct ct_system *s, pid_t init)
+/* Before anybody is told that it runs: whoever hears that sends nothing to where it was. */
+static void announce(struct ct_system *s, pid_t init, const struct cr_resume_last *last)
 {
+	int socks[CT_NETS_MAX];
 	struct err quiet = {0};
 	auto_fd int netns = net_netns_open(init, &quiet);
 
-	if (netns < 0 || ct_system_announce(s, NULL, netns, &quiet) < 0)
+	if (netns >= 0)
+		(void)ct_system_announce_open(s, netns, socks, &quiet);
+	if (quiet.no)
 		log_info("announce %s: %s", s->d.name, quiet.text);
+	if (last && last->runs)
+		last->runs(last->arg);
+	if (netns >= 0)
+		ct_system_announce_close(socks);
 }
 
 /*
@@ -401,9 +411,7 @@ int cr_resume_when(struct ct_system *s, const struct cr_resume_last *last, struc
 		name_log(s, CT_CHECKPOINT_DIR "/restore.log", e);
 		return -e->no;
 	}
-	if (last && last->runs)
-		last->runs(last->arg);
-	announce(s, init);
+	announce(s, init, last);
 	drop_behind(s);
 	return 0;
 }

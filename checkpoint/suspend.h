@@ -55,7 +55,11 @@ int cr_resume(struct ct_system *s, struct err *e);
  */
 struct cr_resume_last {
 	int (*ready)(void *arg, struct err *e);
-	void (*runs)(void *arg); /* in the caller, as soon as it runs; may be NULL */
+	void (*runs)(
+		void *arg); /* in the caller, as soon as it runs and its addresses are announced; may be NULL */
+	/* Frames that came for it meanwhile (held.h), a batch that ready may set, or NULL; and in the caller's and that process the socket to give them through. */
+	const int *held;
+	int held_sock;
 	void *arg;
 	const int *keep; /* descriptors that ready needs in that process (ct_guardian_task) */
 	size_t n_keep;

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "checkpoint/held.h"
 #include "checkpoint/journal.h"
 #include "checkpoint/life.h"
 #include "checkpoint/migrate.h"
@@ -32,8 +33,10 @@ struct target {
 	struct cr_offer offer;
 	struct ct_system s; /* what is being received; open as long as it is not a container yet */
 	struct cr_upper upper;
-	bool ran;  /* here: it cannot be given back */
-	bool lost; /* it was not given back: the source must not hear ERROR */
+	int held,
+		held_sock; /* what came for it while it was on the move, and how it is given that */
+	bool ran;	   /* here: it cannot be given back */
+	bool lost;	   /* it was not given back: the source must not hear ERROR */
 };
 
 /* --- before anything is sent --- */
@@ -122,6 +125,12 @@ static bool is_restarted(const struct cr_offer *o)
 	return o->was == CR_LIFE_RUNNING && o->mode == CR_MODE_RESTART;
 }
 
+/* It goes on here where it was stopped there, connections and all. */
+static bool brings_frames(const struct cr_offer *o)
+{
+	return o->was == CR_LIFE_RUNNING && o->mode != CR_MODE_RESTART;
+}
+
 /* READY, and COMMIT, and the record that makes it ours. */
 static int take(struct target *t, struct err *e)
 {
@@ -132,6 +141,8 @@ static int take(struct target *t, struct err *e)
 	snprintf(taken.uuid, sizeof(taken.uuid), "%s", t->s.d.uuid);
 	if (r >= 0)
 		r = cr_link_send(&t->link, CR_FRAME_READY, NULL, e);
+	if (r >= 0 && brings_frames(&t->offer))
+		r = t->held = cr_held_receive(&t->link, CR_RESTORE_MS, e);
 	if (r >= 0)
 		r = cr_link_expect(&t->link, CR_FRAME_COMMIT, NULL, CR_RESTORE_MS, e);
 	if (r >= 0)
@@ -153,6 +164,17 @@ static int when_restored(void *arg, struct err *e)
 	return fault_at("receive.run", e);
 }
 
+/* What came to the old place until the new one was announced. */
+static void give_late(struct target *t)
+{
+	struct err gone = {0};
+	auto_fd int late = cr_held_receive(&t->link, CR_ANSWER_MS, &gone);
+
+	if (late < 0)
+		log_info("%s", gone.text);
+	cr_held_give_running(t->held_sock, &t->s, late);
+}
+
 /* A source that is gone asks again later. */
 static void say_runs(void *arg)
 {
@@ -162,6 +184,8 @@ static void say_runs(void *arg)
 	t->ran = true;
 	if (cr_link_send(&t->link, CR_FRAME_RUNS, NULL, &gone) < 0)
 		log_info("%s", gone.text);
+	else if (brings_frames(&t->offer))
+		give_late(t);
 }
 
 static int become_container(struct target *t, struct err *e)
@@ -176,16 +200,23 @@ static int become_container(struct target *t, struct err *e)
 
 static int run_restored(struct target *t, struct err *e)
 {
-	const int keep[] = {t->link.in, t->link.out};
+	struct err without = {0};
+	auto_fd int sock = t->held_sock = net_hold_socket(&without);
+	const int keep[] = {t->link.in, t->link.out, sock};
 	const struct cr_resume_last last = {.ready = when_restored,
 					    .runs = say_runs,
 					    .arg = t,
+					    .held = &t->held,
+					    .held_sock = t->held_sock,
 					    .keep = keep,
-					    .n_keep = ARRAY_SIZE(keep)};
+					    .n_keep = sock < 0 ? 2 : 3};
 	int r = fault_at("receive.restore", e);
 
+	if (sock < 0)
+		log_info("%s", without.text);
 	if (r >= 0)
 		r = cr_resume_when(&t->s, &last, e);
+	t->held_sock = -EBADF;
 	return r < 0 ? r : become_container(t, e);
 }
 
@@ -363,7 +394,9 @@ int cr_migrate_receive(const struct ct_host *h, int in, int out, struct err *e)
 	struct target t = {.h = h,
 			   .link = {.in = from, .out = to, .peer = "the source"},
 			   .s = CT_SYSTEM_INIT,
-			   .upper = CR_UPPER_INIT};
+			   .upper = CR_UPPER_INIT,
+			   .held = -EBADF,
+			   .held_sock = -EBADF};
 	int r = from < 0 || to < 0 ? err_sys(e, "duplicate the link") : converse(&t, e);
 
 	if (r < 0 && !t.lost && !t.link.refused)

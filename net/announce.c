@@ -32,18 +32,26 @@ static int announce(int fd, const uint8_t mac[6], const struct net_addr *addrs, 
 	return 0;
 }
 
-int net_announce(const struct net_if *ifc, int netns, struct err *e)
+int net_announce_open(int netns, const char *ifname, const struct net_addr *addrs, size_t count,
+		      struct err *e)
 {
 	uint8_t mac[6];
-	auto_fd int fd = net_frame_socket(netns, ifc->name, 0, mac, e);
+	auto_fd int fd = net_frame_socket(netns, ifname, 0, mac, e);
+	int r = fd < 0 ? fd : announce(fd, mac, addrs, count, ifname, e);
 
-	return fd < 0 ? fd : announce(fd, mac, ifc->addrs, ifc->addr_count, ifc->name, e);
+	return r < 0 ? r : take_fd(&fd);
+}
+
+int net_announce(const struct net_if *ifc, int netns, struct err *e)
+{
+	auto_fd int fd = net_announce_open(netns, ifc->name, ifc->addrs, ifc->addr_count, e);
+
+	return fd < 0 ? fd : 0;
 }
 
 int net_announce_on(const char *ifname, const struct net_addr *addrs, size_t count, struct err *e)
 {
-	uint8_t mac[6];
-	auto_fd int fd = net_frame_socket(-1, ifname, 0, mac, e);
+	auto_fd int fd = net_announce_open(-1, ifname, addrs, count, e);
 
-	return fd < 0 ? fd : announce(fd, mac, addrs, count, ifname, e);
+	return fd < 0 ? fd : 0;
 }

@@ -15,3 +15,7 @@ int net_announce(const struct net_if *ifc, int netns, struct err *e);
 
 /* The same on a link of this host with that link's own MAC. */
 int net_announce_on(const char *ifname, const struct net_addr *addrs, size_t count, struct err *e);
+
+/* The sending half of both: returns the socket, which the caller closes when it has the time. addrs: of the link ifname in netns. */
+int net_announce_open(int netns, const char *ifname, const struct net_addr *addrs, size_t count,
+		      struct err *e);

@@ -142,21 +142,43 @@ int ct_system_network_up(struct ct_system *s, struct ct *ct, int netns, struct e
 	return 0;
 }
 
-int ct_system_announce(struct ct_system *s, struct ct *ct, int netns, struct err *e)
+int ct_system_announce_open(const struct ct_system *s, int netns, int socks[CT_NETS_MAX],
+			    struct err *e)
 {
-	(void)ct;
+	int r = 0;
+
+	for (unsigned i = 0; i < CT_NETS_MAX; i++)
+		socks[i] = -EBADF;
 	for (unsigned i = 0; s->d.network == CT_NETWORK_PRIVATE && i < s->d.net_count; i++) {
 		const struct net_if *ifc = &s->d.nets[i];
-		int r = 0;
 
 		if (ifc->mode == NET_MODE_BRIDGE)
-			r = net_announce(ifc, netns, e);
+			r = net_announce_open(netns, ifc->name, ifc->addrs, ifc->addr_count, e);
 		else if (ifc->uplink[0])
-			r = net_announce_on(ifc->uplink, ifc->addrs, ifc->addr_count, e);
+			r = net_announce_open(-1, ifc->uplink, ifc->addrs, ifc->addr_count, e);
+		else
+			continue;
 		if (r < 0)
 			return r;
+		socks[i] = r;
 	}
 	return 0;
+}
+
+void ct_system_announce_close(int socks[CT_NETS_MAX])
+{
+	for (unsigned i = 0; i < CT_NETS_MAX; i++)
+		own_close_fd(&socks[i]);
+}
+
+int ct_system_announce(struct ct_system *s, struct ct *ct, int netns, struct err *e)
+{
+	int socks[CT_NETS_MAX];
+	int r = ct_system_announce_open(s, netns, socks, e);
+
+	(void)ct;
+	ct_system_announce_close(socks);
+	return r;
 }
 
 struct found {

@@ -101,6 +101,10 @@ int ct_system_start(struct ct_system *s, struct err *e);
 int ct_system_network_up(struct ct_system *s, struct ct *ct, int netns, struct err *e);
 /* Sends the announcements; after the container runs. */
 int ct_system_announce(struct ct_system *s, struct ct *ct, int netns, struct err *e);
+/* Its two halves: the second one waits for RCU grace periods, and has to be called even after a failure. */
+int ct_system_announce_open(const struct ct_system *s, int netns, int socks[CT_NETS_MAX],
+			    struct err *e);
+void ct_system_announce_close(int socks[CT_NETS_MAX]);
 /* Bridge and NAT for the definition's interfaces, noted in the ledger: before a restore. */
 int ct_system_network_ground(struct ct_system *s, struct ct *ct, struct err *e);
 
