@@ -160,7 +160,7 @@ STATIC_BUILD   = $(STATIC_CC) -std=gnu11 -static -Os -g $(WARN) -D_GNU_SOURCE -I
 $(BUILD)/skep-monitor: runtime/skep_monitor_main.c
 $(BUILD)/skep-criu-hook: checkpoint/skep_criu_hook_main.c
 $(BUILD)/probe: tests/probe.c
-$(BUILD)/floor $(BUILD)/pair: $(BUILD)/%: tests/bench/%.c
+$(BUILD)/floor $(BUILD)/gap $(BUILD)/pair: $(BUILD)/%: tests/bench/%.c
 $(LIBEXEC) $(TEST_STATIC): $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)
