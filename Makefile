@@ -38,10 +38,11 @@ CMOCKA    = $(or $(call pkg,--libs cmocka),-lcmocka)
 
 # Programs of libskep, and tiny static ones that stay resident or run inside a container and link nothing of it.
 MAINS       := ctl/skepctl.c ctl/skep.c
-STATIC_MAINS := runtime/skep_monitor_main.c checkpoint/skep_criu_hook_main.c
+STATIC_MAINS := runtime/skep_monitor_main.c checkpoint/skep_criu_hook_main.c checkpoint/skep_pages_main.c
 PROGRAMS    := $(patsubst ctl/%.c,$(BUILD)/%,$(wildcard $(MAINS)))
 LIBEXEC     := $(if $(wildcard runtime/skep_monitor_main.c),$(BUILD)/skep-monitor) \
-               $(if $(wildcard checkpoint/skep_criu_hook_main.c),$(BUILD)/skep-criu-hook)
+               $(if $(wildcard checkpoint/skep_criu_hook_main.c),$(BUILD)/skep-criu-hook) \
+               $(if $(wildcard checkpoint/skep_pages_main.c),$(BUILD)/skep-pages)
 TEST_STATIC := $(if $(wildcard tests/probe.c),$(BUILD)/probe) $(patsubst tests/bench/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 
 LIB      := $(BUILD)/libskep.a
@@ -153,12 +154,14 @@ $(BUILD)/fault-points: tests/fault_points.c $(LIB) $(BUILD)/flags
 	$(call say,LD)
 	$(Q)$(CC) $(SKEPFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
-# The static programs are one file each and carry no sanitizer: they run where no library is.
+# The static programs are few files each and carry no sanitizer: they run where no library is.
 # musl-gcc hides the kernel's headers: they come last, after musl's own.
 KERNEL_HEADERS = $(if $(findstring musl,$(STATIC_CC)),-idirafter /usr/include -idirafter /usr/include/$(shell gcc -print-multiarch))
 STATIC_BUILD   = $(STATIC_CC) -std=gnu11 -static -Os -g $(WARN) -D_GNU_SOURCE -I. $(KERNEL_HEADERS) -MMD -MP -MF $@.d -o $@ $(filter %.c,$^)
 $(BUILD)/skep-monitor: runtime/skep_monitor_main.c
 $(BUILD)/skep-criu-hook: checkpoint/skep_criu_hook_main.c
+$(BUILD)/skep-pages: checkpoint/skep_pages_main.c $(patsubst %,checkpoint/%.c,pages pages_lazy pages_task pages_source pages_ranges pagemap image) base/err.c base/file.c \
+                     $(wildcard checkpoint/pages*.h) checkpoint/pagemap.h checkpoint/image.h base/err.h base/file.h base/own.h
 $(BUILD)/probe: tests/probe.c
 $(BUILD)/floor $(BUILD)/gap $(BUILD)/pair: $(BUILD)/%: tests/bench/%.c
 $(LIBEXEC) $(TEST_STATIC): $(BUILD)/flags

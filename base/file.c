@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/own.h"
+#include "base/sys.h"
 
 static int read_whole(int fd, const char *name, size_t most, char **text, struct err *e)
 {
@@ -140,7 +142,7 @@ int file_read_exactly(int fd, void *data, size_t len, struct err *e)
  */
 static int take_place(int dir, const char *temp, const char *name, bool durable)
 {
-	if (!durable && renameat2(dir, temp, dir, name, RENAME_EXCHANGE) == 0) {
+	if (!durable && sys_renameat2(dir, temp, dir, name, RENAME_EXCHANGE) == 0) {
 		(void)unlinkat(dir, temp, 0); /* else it is swept as that of a killed process is */
 		return 0;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* System calls that the C library of Debian 12 does not wrap. Same contract as libc: -1 and errno. */
+/* System calls that the C libraries of Debian 12 (glibc, musl) do not wrap. Same contract as libc: -1 and errno. */
 #pragma once
 
 #include <linux/openat2.h>
@@ -28,4 +28,10 @@ static inline int sys_openat2(int dirfd, const char *path, const struct open_how
 static inline int sys_pivot_root(const char *new_root, const char *put_old)
 {
 	return (int)syscall(SYS_pivot_root, new_root, put_old);
+}
+
+static inline int sys_renameat2(int from_dir, const char *from, int to_dir, const char *to,
+				unsigned flags)
+{
+	return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
 }

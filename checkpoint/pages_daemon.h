@@ -13,7 +13,7 @@
  * without having completed its work kills the container by cgroup.kill, writes one line to log_fd (the container's console.log) and the file CR_PAGES_LOST_FILE in STATE/NAME. The daemon ignores SIGTERM, SIGINT, SIGHUP. SIGKILL to both at the same instant is what
  * cannot be survived; they have different names, and the oom killer is told to spare them (as far as the host lets us).
  *
- * Post-copy: pages that the store has not are asked from `source`, a stream that speaks pages_wire.h with cr_pages_serve() at its other end. A broken one is not an end: the tasks that need a page wait in the
+ * Post-copy: pages that the store has not are asked from the source, over a stream that speaks pages_wire.h with cr_pages_serve() at its other end. A broken one is not an end: the tasks that need a page wait in the
  * kernel until cr_pages_daemon_feed() brings another stream.
  *
  * Nobody may dump, suspend or migrate the container before it is resident: criu refuses a process under a userfaultfd, or would lose pages. cr_pages_wait() is for them.
@@ -31,6 +31,10 @@ struct err;
 #define CR_PAGES_LOST_FILE   "pages.lost" /* why a container was killed: one line */
 #define CR_PAGES_CRIU_SOCKET "lazy-pages.socket"
 
+/* A client of CR_PAGES_SOCKET_FILE sends one of these letters, gets a struct cr_pages_report, and is done. */
+#define CR_PAGES_ASK  'a'
+#define CR_PAGES_FEED 'f' /* with two descriptors: in, out */
+
 /* Counters, in pages and nanoseconds. Fixed layout: this is also the message on `control`. */
 struct cr_pages_report {
 	uint32_t magic;	      /* CR_PAGES_REPORT_MAGIC */
@@ -47,13 +51,32 @@ struct cr_pages_report {
 };
 #define CR_PAGES_REPORT_MAGIC 0x31677070u
 
+/* The descriptors of skep-pages, from 3 on. argv: skep-pages NAME. Those that are not there are closed. */
+enum cr_pages_fd {
+	CR_PAGES_FD_STORE = 3,
+	CR_PAGES_FD_IMAGES,
+	CR_PAGES_FD_STATE,
+	CR_PAGES_FD_LOCK,
+	CR_PAGES_FD_CRIU, /* listens */
+	CR_PAGES_FD_ASK,  /* listens */
+	CR_PAGES_FD_CONTROL,
+	CR_PAGES_FD_KILL,   /* cgroup.kill */
+	CR_PAGES_FD_EVENTS, /* cgroup.events */
+	CR_PAGES_FD_LOG,
+	CR_PAGES_FD_IN,
+	CR_PAGES_FD_OUT,
+	CR_PAGES_FDS_END
+};
+
 struct cr_pages_daemon_start {
 	const struct cr_pages *store; /* borrowed; the daemon gets its own descriptor */
 	int images;		      /* directory of the images, where criu will run; borrowed */
 	int state_dir;		      /* STATE/NAME; borrowed */
 	int cgroup; /* the container's own group in the unified hierarchy (struct cg .v2), with cgroup.kill and cgroup.events; borrowed */
 	int log_fd; /* O_APPEND, or -EBADF; borrowed */
-	int source; /* pages_wire.h, or -EBADF: the store has all; borrowed, the caller closes its own */
+	int source_in,
+		source_out; /* pages_wire.h, may be the same, or -EBADF: the store has all; borrowed, the caller closes its own. source_in becomes O_NONBLOCK */
+	const char *name;   /* of the container: for `ps` and messages */
 };
 
 struct cr_pages_daemon {
@@ -66,8 +89,8 @@ struct cr_pages_daemon {
 	}
 
 /*
- * Starts it; when this returns criu can connect. In its own session, cwd /, no other descriptors, in the caller's control groups (which must not be the container's). It is the caller's child: give
- * criu --restore-sibling's parent a SIGCHLD for it or let it be reparented (restore.c end_children() must spare .pidfd). -ENOENT: skep-pages is not installed. -EWOULDBLOCK, class LOCKED: an older one still works for
+ * Starts it; when this returns criu can connect. In its own session, cwd /, no other descriptors, in the caller's control groups (which must not be the container's). It is nobody's child but
+ * the host's init's. -ENOENT: skep-pages is not installed. -EWOULDBLOCK, class LOCKED: an older one still works for
  * this container. Single-threaded: forks. After it the caller may cr_pages_free() its store at once.
  */
 int cr_pages_daemon_start(const struct cr_pages_daemon_start *how, struct cr_pages_daemon *d,
@@ -86,5 +109,5 @@ int cr_pages_wait(int state_dir, int ms, struct err *e);
 
 /* How far it is. -ENOENT with e untouched: no daemon works for this container. */
 int cr_pages_daemon_ask(int state_dir, struct cr_pages_report *report, struct err *e);
-/* A new stream to the source in place of a broken one (borrowed). -ENOENT with e untouched: none works, so all is there. */
-int cr_pages_daemon_feed(int state_dir, int source, struct err *e);
+/* A new stream to the source in place of a broken one (both borrowed, may be the same). -ENOENT with e untouched: none works, so all is there. */
+int cr_pages_daemon_feed(int state_dir, int in, int out, struct err *e);

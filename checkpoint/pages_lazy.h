@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Inside of skep-pages: the restored processes, their missing pages, and where these come from. */
+#pragma once
+
+/*
+ * One thread, one epoll set. Each process (struct cr_task, pages_task.c) has a userfaultfd and two lists of ranges: `left` lies in the store, `absent` has to be asked from the source (pages_source.c), whose
+ * answers go into the store and move ranges from absent to left. Faults are served as they come, from whichever list has the page; pages_lazy.c pushes the rest of `left` in chunks between them. A process whose lists are empty after criu has said "finished" is complete: its
+ * userfaultfd is closed. The rules for the kernel's events are those of criu's own daemon (criu/uffd.c).
+ *
+ * The kernel answers -EAGAIN to a copy while it has told, or is about to tell, of a fork, a move or a removal: until we have read it *and* the task that caused it has gone on. So a copy never
+ * races with an event: what was copied before a fork is in the child, what was not is in the lists when the event is read.
+ *
+ * Errors: -ENOMEM of our own and all that cannot be explained end the daemon (cr_lazy_run() fails), upon which the keeper kills the container.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "checkpoint/pages_daemon.h"
+#include "checkpoint/pages_index.h"
+#include "checkpoint/pages_ranges.h"
+#include "checkpoint/pages_wire.h"
+
+struct err;
+
+#define CR_LAZY_PUSH_PAGES  256 /* 1 MiB a copy: faults wait for one at most */
+#define CR_LAZY_FAULT_PAGES 16	/* of 64 KiB around a fault those that follow it are put in, too */
+
+/* Pages of processes that are one by fork are kept in the store. */
+struct cr_family {
+	unsigned members;
+	bool forked;
+};
+
+struct cr_task {
+	int uffd;	   /* owned; -EBADF: complete or dead */
+	uint32_t id, slot; /* slot 0: the store has nothing of it */
+	struct cr_ranges left, absent;
+	struct cr_family *family;
+	uint64_t *waiting; /* addresses of faults that could not be served yet */
+	size_t waiting_count, waiting_room;
+	bool again; /* the kernel said EAGAIN or ENOMEM: the others first */
+};
+
+/* Asked from the source, in this order. */
+struct cr_asked {
+	uint32_t id, npages;
+	uint64_t img;
+	bool wanted;
+};
+
+struct cr_source {
+	int in, out;   /* owned; -EBADF: none now */
+	bool expected; /* there was or will be one: what is absent is waited for */
+	struct cr_asked asked[CR_PAGES_ASKED_MOST];
+	unsigned asked_count;
+	uint32_t fill_pages; /* how long the next request that nobody waits for is */
+	/* The answer that is coming in. */
+	struct cr_pages_answer head;
+	size_t head_have;
+	uint8_t *data; /* CR_PAGES_RUN_MOST pages */
+	size_t data_have;
+};
+
+struct cr_lazy {
+	/* Owned, placed by skep_pages_main.c; -EBADF: not there. */
+	int store, images, criu_listener, ask_listener, control, events;
+	/* The rest is filled by cr_lazy_run(). */
+	int epoll, criu; /* criu: the connection */
+	int asker;	 /* of pages.sock; one at a time */
+	struct cr_pages_index *index;
+	struct cr_task **tasks;
+	size_t task_count, task_room;
+	size_t turn; /* whose pages are pushed now */
+	struct cr_source source;
+	struct cr_pages_report report;
+	uint8_t *buffer; /* CR_LAZY_PUSH_PAGES pages */
+	uint8_t head[4]; /* of criu's next word */
+	size_t head_have;
+	bool finished;	     /* criu has said so: the tasks are whole, and may run at any time */
+	int32_t expected_id; /* whose userfaultfd comes next; 0: none */
+	bool starved; /* the kernel said ENOMEM, which is a matter of the container's limits: it may kill one of its processes, and then there is room */
+	uint64_t progress_ns; /* CLOCK_MONOTONIC of the last page that was put in */
+};
+
+/* To its end: 0: all processes are complete (or dead). 1: cancelled, criu never came. -errno: pages are missing that will never come. */
+int cr_lazy_run(struct cr_lazy *l, struct err *e);
+
+/* --- pages_task.c --- */
+
+/* A process of criu's; uffd is taken on success. */
+int cr_task_add(struct cr_lazy *l, uint32_t id, int *uffd, struct err *e);
+/* The kernel has something to tell: faults are served, events are followed. */
+int cr_task_read(struct cr_lazy *l, struct cr_task *t, struct err *e);
+/* Tries those faults again that had to wait. */
+int cr_task_retry(struct cr_lazy *l, struct cr_task *t, struct err *e);
+/* Copies up to npages of `left` from addr on. Returns how many; 0: not now (t->again). */
+int cr_task_push(struct cr_lazy *l, struct cr_task *t, uint64_t addr, uint32_t npages,
+		 struct err *e);
+/* Nothing is missing. */
+bool cr_task_is_complete(const struct cr_task *t);
+/* Complete, or dead: its ranges are forgotten, its userfaultfd closed. */
+void cr_task_end(struct cr_task *t);
+void cr_task_free(struct cr_task *t);
+
+/* --- pages_source.c --- */
+
+/* A page is needed now. */
+int cr_source_want(struct cr_lazy *l, uint32_t id, uint64_t img, struct err *e);
+/* Asks for more as long as there is room for requests. */
+int cr_source_fill(struct cr_lazy *l, struct err *e);
+/* Something came. 1: an answer is complete, in the store, and the tasks have its ranges. 0: not yet, or the link broke. */
+int cr_source_read(struct cr_lazy *l, struct err *e);
+/* Another link; both descriptors are taken. */
+int cr_source_set(struct cr_lazy *l, int in, int out, struct err *e);
+/* The link is broken, or not needed any more (done: the source is told). */
+void cr_source_close(struct cr_lazy *l, bool done);

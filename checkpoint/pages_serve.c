@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The source's half of pages_wire.h. */
+#include "checkpoint/pages_serve.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "checkpoint/pages.h"
+#include "checkpoint/pages_wire.h"
+
+#define PAGE ((uint64_t)CR_PAGE_BYTES)
+
+static bool is_zero(const uint8_t *data, size_t len)
+{
+	return data[0] == 0 && !memcmp(data, data + 1, len - 1);
+}
+
+static int judge_request(const struct cr_pages_request *q, struct err *e)
+{
+	const uint64_t space = UINT64_C(1) << CR_PAGE_VA_BITS;
+
+	if (q->magic == CR_PAGES_WIRE_MAGIC &&
+	    (q->kind == CR_PAGES_DONE ||
+	     ((q->kind == CR_PAGES_WANT || q->kind == CR_PAGES_FILL) && q->id && q->npages &&
+	      q->npages <= CR_PAGES_RUN_MOST && q->vaddr % PAGE == 0 && q->vaddr < space &&
+	      q->npages <= (space - q->vaddr) / PAGE)))
+		return 0;
+	err_set(e, EPROTO, "the target asks for pages that cannot be");
+	return err_class(e, ERR_MIGRATE);
+}
+
+struct service {
+	int out;
+	uint8_t *data; /* CR_PAGES_RUN_MOST pages */
+	struct cr_pages_served *served;
+};
+
+static int send_answer(struct service *s, const struct cr_pages_request *q, uint64_t vaddr,
+		       uint32_t npages, uint32_t flags, const uint8_t *data, struct err *e)
+{
+	struct cr_pages_answer a = {.magic = CR_PAGES_WIRE_MAGIC,
+				    .flags = flags,
+				    .id = q->id,
+				    .npages = npages,
+				    .vaddr = vaddr,
+				    .sum = flags ? 0 : cr_pages_sum(0, data, npages)};
+	size_t len = flags ? 0 : npages * PAGE;
+
+	if (file_write_all(s->out, &a, sizeof(a), e) < 0 ||
+	    (len && file_write_all(s->out, data, len, e) < 0))
+		return -e->no;
+	s->served->bytes += sizeof(a) + len;
+	return 0;
+}
+
+/* Zero pages at the front of a run cross the link as a number. */
+static int send_run(struct service *s, const struct cr_pages_request *q, uint64_t vaddr,
+		    uint32_t npages, struct err *e)
+{
+	uint32_t done = 0;
+
+	while (done < npages) {
+		const uint8_t *at = s->data + done * PAGE;
+		bool zero = is_zero(at, PAGE);
+		uint32_t n = 1;
+
+		while (done + n < npages && is_zero(at + n * PAGE, PAGE) == zero)
+			n++;
+		if (send_answer(s, q, vaddr + done * PAGE, n, zero ? CR_PAGES_ZERO : 0, at, e) < 0)
+			return -e->no;
+		s->served->pages += n;
+		s->served->zeroes += zero ? n : 0;
+		done += n;
+	}
+	return 0;
+}
+
+static int answer(struct service *s, const struct cr_pages_request *q, cr_pages_read_fn read,
+		  void *arg, struct err *e)
+{
+	uint32_t done = 0;
+
+	while (done < q->npages) {
+		uint64_t vaddr = q->vaddr + done * PAGE;
+		int n = read(q->id, vaddr, q->npages - done, s->data, arg, e);
+
+		if (n < 0)
+			return n;
+		if (n == 0)
+			return send_answer(s, q, vaddr, 1, CR_PAGES_GONE, NULL, e);
+		if (send_run(s, q, vaddr, (uint32_t)n, e) < 0)
+			return -e->no;
+		done += (uint32_t)n;
+	}
+	return 0;
+}
+
+int cr_pages_serve(int in, int out, cr_pages_read_fn read,
+		   int (*idle)(const struct cr_pages_served *so_far, void *arg, struct err *e),
+		   void *arg, struct cr_pages_served *served, struct err *e)
+{
+	auto_free uint8_t *data = malloc(CR_PAGES_RUN_MOST * PAGE);
+	struct service s = {.out = out, .data = data, .served = served};
+	struct cr_pages_request q;
+	int r = 0;
+
+	*served = (struct cr_pages_served){0};
+	if (!data)
+		return err_set(e, ENOMEM, "serve pages: out of memory");
+	while (r >= 0) {
+		if (idle && idle(served, arg, e) < 0)
+			return -e->no;
+		if (file_read_exactly(in, &q, sizeof(q), e) < 0 || judge_request(&q, e) < 0)
+			return -e->no;
+		if (q.kind == CR_PAGES_DONE)
+			return 0;
+		served->requests++;
+		r = answer(&s, &q, read, arg, e);
+	}
+	return r;
+}
+
+int cr_pages_read_process(int32_t pid, uint64_t vaddr, uint32_t npages, void *data, struct err *e)
+{
+	struct iovec local = {data, npages * PAGE};
+	struct iovec remote = {(void *)(uintptr_t)vaddr, npages * PAGE};
+	ssize_t n = process_vm_readv(pid, &local, 1, &remote, 1, 0);
+
+	if (n < 0 && errno == EFAULT)
+		return 0;
+	if (n < 0)
+		return err_sys(e, "read the memory of process %d", pid);
+	return (int)((uint64_t)n / PAGE);
+}
