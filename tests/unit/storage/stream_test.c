@@ -1,43 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A tree through a pipe and back: whole, in two passes, cut, and hostile. */
-#include "tests/unit/storage/tmp_tree.h"
+#include "tests/unit/storage/same_tree.h"
 
 #include <signal.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #include "storage/frame.h"
-#include "storage/manifest.h"
-#include "storage/stream.h"
 
 #define BASE  231072U
 #define THERE 431072U
 
-/* The sender in a child would keep its manifest from us; so the receiver is the child, and tells by its status. */
 static void pass_over(int from, int to, struct st_manifest *sent, bool last,
 		      struct st_stream_stats *stats)
 {
-	struct st_stream_pass pass = {.dir = from, .id_base = BASE, .sent = sent, .last = last};
-	struct err e = {0};
-	int p[2], status;
-	pid_t pid;
-
-	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
-	pid = fork();
-	if (pid == 0) {
-		close(p[1]);
-		if (st_stream_receive(to, THERE, p[0], NULL, &e) < 0) {
-			fprintf(stderr, "%s\n", e.text);
-			_exit(1);
-		}
-		_exit(0);
-	}
-	close(p[0]);
-	pass.fd = p[1];
-	assert_good(st_stream_send_pass(&pass, stats, &e));
-	close(p[1]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	same_send((struct st_stream_pass){.dir = from, .id_base = BASE, .sent = sent, .last = last},
+		  to, THERE, stats);
 }
 
 static void own(int dir, const char *name, uint32_t id)
@@ -310,6 +287,88 @@ static void refuses_hostile_streams(void **state)
 	assert_true(tmp_missing(b, "mem"));
 }
 
+/* A difference to `path`, of the given size, with one record of data or hole. */
+static int receive_forged_patch(int into, const char *path, uint32_t mode, uint64_t size,
+				enum st_record record, uint64_t at, uint64_t len)
+{
+	auto_free struct st_frame *f = calloc(1, sizeof(*f));
+	struct err e = {0}, got = {0};
+	struct timespec now = {1, 1};
+	char name[] = "/tmp/skep-forged-XXXXXX";
+	auto_fd int file = mkostemp(name, O_CLOEXEC);
+
+	unlink(name);
+	f->fd = file;
+	f->e = &e;
+	st_put_u8(f, ST_RECORD_START);
+	st_put_u64(f, ST_MAGIC);
+	st_put_u8(f, ST_RECORD_PATCH);
+	st_put_str(f, path, strlen(path));
+	st_put_u32(f, mode);
+	st_put_u32(f, 0);
+	st_put_u32(f, 0);
+	st_put_u64(f, 0);
+	st_put_u64(f, size);
+	st_put_time(f, &now);
+	st_put_time(f, &now);
+	st_put_str(f, "", 0);
+	st_put_u8(f, 0);
+	st_put_u16(f, 0);
+	st_put_u8(f, record);
+	st_put_u64(f, at);
+	if (record == ST_RECORD_HOLE)
+		st_put_u64(f, len);
+	else
+		st_put_str(f, "evil", len);
+	st_put_u8(f, ST_RECORD_FILE);
+	st_put_u64(f, size);
+	st_put_u8(f, ST_RECORD_END);
+	st_put_u64(f, 1);
+	st_put_u64(f, 0);
+	st_put_u64(f, record == ST_RECORD_HOLE ? 0 : len);
+	assert_int_equal(st_put_flush(f), 0);
+	lseek(file, 0, SEEK_SET);
+	return st_stream_receive(into, THERE, file, NULL, &got);
+}
+
+static void refuses_hostile_differences(void **state)
+{
+	struct tmp_tree *t = *state;
+	auto_fd int b = tmp_mkdir(t->dir, "b"), dir = tmp_mkdir(b, "dir");
+	const uint32_t file = S_IFREG | 0644;
+
+	tmp_write(t->dir, "secret", "secret");
+	tmp_write(b, "mine", "mine and more");
+	assert_int_equal(symlinkat("../secret", b, "link"), 0);
+	assert_int_equal(symlinkat("..", b, "up"), 0);
+	assert_int_equal(mkfifoat(b, "fifo", 0600), 0);
+	assert_true(dir >= 0);
+	assert_int_equal(receive_forged_patch(b, "link", file, 6, ST_RECORD_DATA, 0, 4), -ELOOP);
+	assert_int_equal(receive_forged_patch(b, "up/secret", file, 6, ST_RECORD_DATA, 0, 4),
+			 -ELOOP);
+	assert_int_equal(receive_forged_patch(b, "../secret", file, 6, ST_RECORD_DATA, 0, 4),
+			 -EINVAL);
+	assert_int_equal(receive_forged_patch(b, "none", file, 6, ST_RECORD_DATA, 0, 4), -ENOENT);
+	assert_int_equal(receive_forged_patch(b, "fifo", file, 6, ST_RECORD_DATA, 0, 4), -EBADMSG);
+	assert_int_equal(receive_forged_patch(b, "dir", file, 6, ST_RECORD_DATA, 0, 4), -EISDIR);
+	assert_int_equal(receive_forged_patch(b, "mine", S_IFIFO | 0644, 6, ST_RECORD_DATA, 0, 4),
+			 -EBADMSG);
+	assert_int_equal(receive_forged_patch(b, "", S_IFDIR | 0755, 6, ST_RECORD_DATA, 0, 4),
+			 -EBADMSG);
+	assert_int_equal(receive_forged_patch(b, "mine", file, 6, ST_RECORD_DATA, 4, 4), -EBADMSG);
+	assert_int_equal(receive_forged_patch(b, "mine", file, 6, ST_RECORD_HOLE, 4, 4), -EBADMSG);
+	assert_int_equal(receive_forged_patch(b, "mine", file, 6, ST_RECORD_HOLE, 1, UINT64_MAX),
+			 -EBADMSG);
+	tmp_is(t->dir, "secret", "secret");
+	/* And an honest one, with a hole that is as large as a file can be. */
+	assert_int_equal(receive_forged_patch(b, "mine", file, 6, ST_RECORD_DATA, 0, 4), 0);
+	tmp_is(b, "mine", "evil a");
+	assert_int_equal(
+		receive_forged_patch(b, "mine", file, 1ULL << 40, ST_RECORD_HOLE, 0, 1ULL << 40),
+		0);
+	assert_true(tmp_stat(b, "mine").st_blocks <= 8);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, tmp_tree_setup, tmp_tree_teardown)
 
 int main(void)
@@ -320,6 +379,7 @@ int main(void)
 		TEST(tolerates_a_tree_that_changes),
 		TEST(refuses_a_stream_that_was_cut),
 		TEST(refuses_hostile_streams),
+		TEST(refuses_hostile_differences),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
