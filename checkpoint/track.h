@@ -113,7 +113,7 @@ int cr_track_pending(struct cr_track *t, uint64_t *pages, struct err *e);
 /*
  * All tasks of the container are stopped (by criu, cured of its parasite, or by the freezer after it) and stay so. Gives to the sink exactly those pages of
  * `needed` (count runs, of process id) that no round gave, that were written since, or of which this is not certain. What was given counts as sent: a
- * second call gives nothing. An id that no round saw is looked for among the processes; -ESRCH, e filled, when there is none. -EFAULT, e filled, when a needed page cannot be
+ * second call gives only what is not followed. When the tasks have run again a round must come before the next final. An id that no round saw is looked for among the processes; -ESRCH, e filled, when there is none. -EFAULT, e filled, when a needed page cannot be
  * read: then `needed` is not from these tasks. needed is untrusted only in its numbers: unsorted, overlapping or impossible runs are -EINVAL.
  */
 int cr_track_final(struct cr_track *t, uint32_t id, const struct cr_run *needed, size_t count,

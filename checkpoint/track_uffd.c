@@ -256,6 +256,9 @@ int cr_track_uffd_settle(struct cr_track *t, struct cr_proc *p, struct err *e)
 	int count;
 	bool aio;
 
+	/* What an earlier final gave may have been written since: nobody watched. */
+	if (p->uffd < 0)
+		cr_leaves_done(&p->sent);
 	if (p->uffd < 0)
 		return 0;
 	pagemap = open_pagemap(p);
