@@ -26,10 +26,11 @@ const char *const fault_list[] = {
 	"suspend.directory", "suspend.traffic", "suspend.stopped", "suspend.images", "suspend.commit", "suspend.marker", "suspend.killed",
 	"resume.ground", "resume.network", "resume.criu", "resume.restored", "resume.ready", "resume.marker", "resume.running", "resume.drop",
 	"destroy.end", "destroy.hide", "destroy.remove",
-	"migrate.connect", "migrate.offer", "migrate.rootfs", "migrate.stop", "migrate.freeze", "migrate.delta",
-	"migrate.images", "migrate.ready", "migrate.journal", "migrate.commit", "migrate.done", "migrate.moved", "migrate.cleanup",
-	"receive.offer", "receive.reserve", "receive.rootfs", "receive.delta", "receive.images", "receive.restore",
-	"receive.ready", "receive.record", "receive.run", "receive.commit", "receive.done",
+	"migrate.connect", "migrate.offer", "migrate.rootfs", "migrate.stop", "migrate.track", "migrate.round", "migrate.freeze",
+	"migrate.frozen", "migrate.pages", "migrate.delta", "migrate.images", "migrate.ready", "migrate.journal", "migrate.commit",
+	"migrate.done", "migrate.kill", "migrate.moved", "migrate.cleanup",
+	"receive.offer", "receive.reserve", "receive.rootfs", "receive.pages", "receive.round", "receive.delta", "receive.images",
+	"receive.restore", "receive.ready", "receive.record", "receive.run", "receive.commit", "receive.memory", "receive.done",
 	NULL};
 /* clang-format on */
 

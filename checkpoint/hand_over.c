@@ -70,6 +70,16 @@ static int when_killed(void *arg, struct err *e)
 	return cr_source_commit(arg, e);
 }
 
+/* What goes wrong after the target said that it has it is nothing that brings it back. */
+static int given_away(const struct cr_source *m, int r, struct err *e)
+{
+	if (r >= 0 || !m->done)
+		return r;
+	log_warn("%s: %s", m->s->d.name, e->text);
+	err_clear(e);
+	return 0;
+}
+
 static int hand_over_suspend(struct cr_source *m, struct err *e)
 {
 	const struct cr_suspend how = {.unflushed = true,
@@ -85,23 +95,66 @@ static int hand_over_suspend(struct cr_source *m, struct err *e)
 	r = fault_at("migrate.freeze", e);
 	if (r >= 0)
 		r = cr_suspend(m->s, &how, e);
-	if (r < 0 && m->done) {
-		log_warn("%s: %s", m->s->d.name, e->text);
-		err_clear(e);
-		r = 0;
-	}
+	return given_away(m, r, e);
+}
+
+/* Its tasks are frozen, and stay so whatever happens to us: the rest of its memory, of its files, the images, and then it is the target's. */
+static int when_frozen(int images, void *arg, struct err *e)
+{
+	struct cr_source *m = arg;
+	int r = fault_at("migrate.frozen", e);
+
+	if (r >= 0)
+		r = cr_source_last_pages(m, images, e);
+	if (r >= 0)
+		r = cr_source_second_pass(m, e);
+	if (r >= 0)
+		r = cr_source_send_images(m, images, e);
+	if (r >= 0)
+		r = cr_source_await_ready(m, e);
+	if (r >= 0)
+		r = cr_source_commit(m, e);
+	/* It is the target's: nothing can fail it any more, or they would go on here. Only a kill. */
+	if (r >= 0)
+		(void)fault_at("migrate.kill", &(struct err){0});
 	return r;
+}
+
+static int hand_over_live(struct cr_source *m, struct err *e)
+{
+	const struct cr_suspend how = {.unflushed = true,
+				       .stopped_at_ns = &m->stopped_at,
+				       .commit = when_frozen,
+				       .frames = &m->frames,
+				       .arg = m,
+				       .live = true,
+				       .stay = &m->in_doubt};
+	int r = cr_source_rounds(m, e);
+
+	if (r < 0)
+		return r;
+	cr_progress_stage(&m->progress, CR_STEP_FREEZE, 0);
+	cr_held_open(m->s, &m->frames);
+	r = fault_at("migrate.freeze", e);
+	if (r >= 0)
+		r = cr_suspend(m->s, &how, e);
+	return given_away(m, r, e);
 }
 
 int cr_hand_over(struct cr_source *m, struct err *e)
 {
 	if (m->offer.was != CR_LIFE_RUNNING)
 		return hand_over_stopped(m, e);
-	switch (m->how->mode) {
+	switch (m->j.mode) {
 	case CR_MODE_RESTART:
 		return hand_over_restart(m, e);
 	case CR_MODE_SUSPEND:
+		return hand_over_suspend(m, e);
+	case CR_MODE_PRECOPY:
+	case CR_MODE_CONTENT:
+		return hand_over_live(m, e);
+	case CR_MODE_AUTO:
 		break;
 	}
-	return hand_over_suspend(m, e);
+	return err_set(e, EINVAL, "the migration has no mode");
 }

@@ -161,17 +161,19 @@ static int check_room(int dir, uint64_t bytes, struct err *e)
 	return err_class(e, ERR_NO_SPACE);
 }
 
-int cr_images_receive(struct cr_link *l, int dir, struct err *e)
+int cr_images_receive(struct cr_link *l, int dir, const json_t *announced, struct err *e)
 {
 	auto_json json_t *j = NULL;
 	int64_t files = -1, bytes = -1;
 	uint64_t left;
-	int r = cr_link_expect(l, CR_FRAME_IMAGES, &j, -1, e);
+	int r = announced ? 0 : cr_link_expect(l, CR_FRAME_IMAGES, &j, -1, e);
 
+	if (r >= 0 && !announced)
+		announced = j;
 	if (r >= 0)
-		r = json_get_int(j, "files", &files, e);
+		r = json_get_int(announced, "files", &files, e);
 	if (r >= 0)
-		r = json_get_int(j, "bytes", &bytes, e);
+		r = json_get_int(announced, "bytes", &bytes, e);
 	if (r < 0)
 		return r;
 	if (files < 0 || files > IMAGES_MAX || bytes < 0)

@@ -6,14 +6,18 @@
 
 #include "base/err.h"
 #include "base/own.h"
+#include "checkpoint/dump.h"
 #include "checkpoint/suspend.h"
+#include "net/lock.h"
 #include "runtime/container.h"
+#include "runtime/network.h"
 
 /* 1: it has processes, or may have. */
 static int runs(const struct ct_system *s, struct err *e)
 {
 	auto_ct struct ct ct = CT_INIT;
 	enum ct_status status;
+	struct cr_journal j;
 	int r = ct_open(s->host->state, s->d.name, NULL, &ct, e);
 
 	if (r < 0 && e->class == ERR_NO_SUCH_CT) {
@@ -30,6 +34,10 @@ static int runs(const struct ct_system *s, struct err *e)
 	case CT_RUNNING:
 		return 1;
 	case CT_PAUSED:
+		if (cr_journal_load(s->dir, &j, e) < 0)
+			return -e->no;
+		if (cr_mode_is_live(j.mode) && j.point != CR_POINT_RECEIVING)
+			return 1;
 		err_set(e, EBUSY, "it is paused");
 		err_hint(e, "let it go on first: skepctl resume %s", s->d.name);
 		return err_class(e, ERR_RUNNING);
@@ -55,11 +63,45 @@ int cr_life_now(const struct ct_system *s, enum cr_life *life, struct err *e)
 	return r < 0 ? r : 0;
 }
 
+/* Calls fn with the name of each of its links on this host. */
+static int each_link(const struct ct *ct, int (*fn)(const char *host_name, struct err *e),
+		     struct err *e)
+{
+	char names[CT_NETS_MAX][IFNAMSIZ];
+	int n = ct_network_links(ct, names, e), r = 0;
+
+	for (int i = 0; r >= 0 && i < n; i++)
+		r = fn(names[i], e);
+	return n < 0 ? n : r;
+}
+
+int cr_life_cut(const struct ct_system *s, struct err *e)
+{
+	auto_ct struct ct ct = CT_INIT;
+	int r = ct_open(s->host->state, s->d.name, NULL, &ct, e);
+
+	return r < 0 ? r : each_link(&ct, net_lock, e);
+}
+
+/* The links first: what it sends must not be lost. */
+static int let_go_on(const struct ct_system *s, struct err *e)
+{
+	auto_ct struct ct ct = CT_INIT;
+	int r = ct_open(s->host->state, s->d.name, NULL, &ct, e);
+
+	if (r >= 0)
+		r = each_link(&ct, net_unlock, e);
+	return r < 0 ? r : cr_dump_recover(&ct, e);
+}
+
 int cr_life_restore(struct ct_system *s, enum cr_mode mode, enum cr_life was, struct err *e)
 {
 	enum cr_life now;
 	int r = cr_life_now(s, &now, e);
 
+	/* With the journal still there, so that who finds it again knows what it is. */
+	if (r >= 0 && cr_mode_is_live(mode) && now == CR_LIFE_RUNNING)
+		r = let_go_on(s, e);
 	/* start and resume refuse a container that is migrating; if we die behind this line it is stopped or suspended, as any other. */
 	if (r >= 0)
 		r = cr_journal_remove(s->dir, e);

@@ -7,16 +7,22 @@
 struct err;
 
 /*
- * ct_system_status() says "migrating" as long as there is a journal: this looks behind it. What is neither of the three (being started, paused) is
+ * ct_system_status() says "migrating" as long as there is a journal: this looks behind it. One that is frozen by a live migration counts as running. What is neither of the three (being started, paused) is
  * refused: class RUNNING.
  */
 int cr_life_now(const struct ct_system *s, enum cr_life *life, struct err *e);
 
 /*
  * After a migration that was given up, before which it was `was`: removes the journal, then resumes a running one from the images that were made of it, or starts
- * one that was stopped for it (mode restart). Runs already: success.
+ * one that was stopped for it (mode restart). Runs already: success. One that a live mode left frozen here goes on, with its links, and then the journal goes.
  */
 int cr_life_restore(struct ct_system *s, enum cr_mode mode, enum cr_life was, struct err *e);
+
+/*
+ * The links of a container that is frozen for another host take and give nothing from now on, whoever dies: until cr_life_restore(), or until they are
+ * removed with the container.
+ */
+int cr_life_cut(const struct ct_system *s, struct err *e);
 
 /* Ends and removes what a start or a restore left of its runtime, so that its data can go. */
 int cr_life_clean(const struct ct_system *s, struct err *e);

@@ -39,16 +39,25 @@
 
 struct err;
 
-/* X(name, word) */
+/* X(name, word). AUTO is a wish, and never what a journal or an offer says. */
 #define CR_MODES(X)           \
 	X(RESTART, "restart") \
-	X(SUSPEND, "suspend")
+	X(SUSPEND, "suspend") \
+	X(AUTO, "auto")       \
+	X(PRECOPY, "precopy") \
+	X(CONTENT, "content")
 
 enum cr_mode {
 #define X(name, word) CR_MODE_##name,
 	CR_MODES(X)
 #undef X
 };
+
+/* Whether its memory goes while it runs, so that it stays frozen here, and is not killed, until the target has it. */
+static inline bool cr_mode_is_live(enum cr_mode mode)
+{
+	return mode == CR_MODE_PRECOPY || mode == CR_MODE_CONTENT;
+}
 
 const char *cr_mode_to_str(enum cr_mode mode);
 /* -EINVAL, class VALUE, naming the modes there are. */
@@ -67,7 +76,10 @@ struct cr_remote {
 struct cr_migrate {
 	struct cr_remote remote;
 	enum cr_mode mode;
-	bool dry_run; /* the target checks all it can and lets go; nothing is sent */
+	uint64_t max_downtime_ms; /* the goal of the rounds in the live modes; 0: 300 */
+	bool bound; /* it is a bound: when it cannot be kept the container stays here, running */
+	uint64_t bytes_per_s; /* of files and memory together, while it runs; 0: no limit */
+	bool dry_run;	      /* the target checks all it can and lets go; nothing is sent */
 	bool keep; /* leave it on the source, stopped and unable to start (status "migrating") until abort finds that the target has it no more */
 };
 

@@ -8,13 +8,18 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/own.h"
 #include "base/size.h"
+#include "cgroups/group.h"
+#include "cgroups/kill.h"
 #include "checkpoint/criu.h"
 #include "net/link.h"
 #include "net/netlink.h"
+#include "runtime/container.h"
 #include "storage/tree.h"
 
 static int template_id(const struct ct_host *h, const char *name, char id[ST_DIGEST_SIZE],
@@ -85,6 +90,38 @@ int cr_offer_describe(const struct ct_system *s, int upper, struct cr_offer *o, 
 	return o->criu_version < 0 ? o->criu_version : 0;
 }
 
+/* Resident pages of one process; 0: it is gone. Shared ones are counted in each that shares them: it is a guess from above. */
+static uint64_t resident(pid_t pid)
+{
+	auto_free char *text = NULL;
+	struct err gone = {0};
+	unsigned long long pages = 0;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/statm", pid);
+	if (file_try_read_at(AT_FDCWD, path, 256, &text, &gone) < 0 ||
+	    sscanf(text, "%*u %llu", &pages) != 1)
+		return 0;
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+int cr_offer_measure_memory(const struct ct_system *s, struct cr_offer *o, struct err *e)
+{
+	auto_ct struct ct ct = CT_INIT;
+	auto_cg struct cg cg = CG_INIT;
+	auto_free pid_t *pids = NULL;
+	int n = ct_open(s->host->state, s->d.name, NULL, &ct, e);
+
+	o->memory = 0;
+	if (n >= 0)
+		n = cg_open(ct.s.cgroup, &cg, e);
+	if (n >= 0)
+		n = cg_pids(&cg, &pids, e);
+	for (int i = 0; i < n; i++)
+		o->memory += resident(pids[i]);
+	return n < 0 ? n : 0;
+}
+
 int cr_offer_to_json(const struct cr_offer *o, json_t **out, struct err *e)
 {
 	json_t *definition;
@@ -92,34 +129,38 @@ int cr_offer_to_json(const struct cr_offer *o, json_t **out, struct err *e)
 
 	if (r < 0)
 		return r;
-	*out = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:s, s:i, s:i, s:o}", "token", o->token,
-			 "mode", cr_mode_to_str(o->mode), "was", cr_life_to_str(o->was), "dry_run",
-			 o->dry_run, "bytes", (json_int_t)o->bytes, "inodes", (json_int_t)o->inodes,
-			 "template_id", o->template_id, "criu", o->criu_version, "foreign",
-			 (int)o->foreign, "definition", definition);
+	*out = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:s, s:i, s:i, s:o}", "token",
+			 o->token, "mode", cr_mode_to_str(o->mode), "was", cr_life_to_str(o->was),
+			 "dry_run", o->dry_run, "memory", (json_int_t)o->memory, "bytes",
+			 (json_int_t)o->bytes, "inodes", (json_int_t)o->inodes, "template_id",
+			 o->template_id, "criu", o->criu_version, "foreign", (int)o->foreign,
+			 "definition", definition);
 	return *out ? 0 : err_set(e, ENOMEM, "describe the container: out of memory");
 }
 
 int cr_offer_from_json(const json_t *j, struct cr_offer *o, struct err *e)
 {
 	const char *token = "", *mode = "", *was = "", *id = "";
-	int64_t bytes = -1, inodes = -1, criu = -1, foreign = 0;
+	int64_t memory = -1, bytes = -1, inodes = -1, criu = -1, foreign = 0;
 	json_t *definition = NULL;
 
 	*o = (struct cr_offer){0};
 	if (json_get_str(j, "token", &token, e) < 0 || json_get_str(j, "mode", &mode, e) < 0 ||
 	    json_get_str(j, "was", &was, e) < 0 || json_get_str(j, "template_id", &id, e) < 0 ||
 	    json_get_bool(j, "dry_run", &o->dry_run, e) < 0 ||
-	    json_get_int(j, "bytes", &bytes, e) < 0 || json_get_int(j, "inodes", &inodes, e) < 0 ||
-	    json_get_int(j, "criu", &criu, e) < 0 || json_get_int(j, "foreign", &foreign, e) < 0 ||
+	    json_get_int(j, "memory", &memory, e) < 0 || json_get_int(j, "bytes", &bytes, e) < 0 ||
+	    json_get_int(j, "inodes", &inodes, e) < 0 || json_get_int(j, "criu", &criu, e) < 0 ||
+	    json_get_int(j, "foreign", &foreign, e) < 0 ||
 	    json_get_object(j, "definition", &definition, e) < 0 ||
 	    cr_mode_from_str(mode, &o->mode, e) < 0 || cr_life_from_str(was, &o->was, e) < 0)
 		return -e->no;
-	if (!cr_token_ok(token) || bytes < 0 || inodes < 0 || criu < 0 || criu > INT32_MAX ||
-	    strlen(id) >= sizeof(o->template_id) || !definition)
+	if (!cr_token_ok(token) || o->mode == CR_MODE_AUTO || memory < 0 || bytes < 0 ||
+	    inodes < 0 || criu < 0 || criu > INT32_MAX || strlen(id) >= sizeof(o->template_id) ||
+	    !definition)
 		return err_set(e, EPROTO, "the source offered something that is no container");
 	memcpy(o->token, token, sizeof(o->token));
 	snprintf(o->template_id, sizeof(o->template_id), "%s", id);
+	o->memory = (uint64_t)memory;
 	o->bytes = (uint64_t)bytes;
 	o->inodes = (uint64_t)inodes;
 	o->criu_version = (int)criu;

@@ -12,6 +12,7 @@ struct cr_offer {
 	enum cr_mode mode;
 	enum cr_life was;
 	bool dry_run;
+	uint64_t memory;	/* bytes that its processes have in memory, when live; at a guess */
 	uint64_t bytes, inodes; /* of its own layer, at a guess: files change */
 	char template_id[ST_DIGEST_SIZE];
 	int criu_version; /* 0: no memory is sent */
@@ -23,11 +24,20 @@ struct cr_offer {
 static inline bool cr_offer_has_images(const struct cr_offer *o)
 {
 	return o->was == CR_LIFE_SUSPENDED ||
-	       (o->was == CR_LIFE_RUNNING && o->mode == CR_MODE_SUSPEND);
+	       (o->was == CR_LIFE_RUNNING && o->mode != CR_MODE_RESTART);
+}
+
+/* Whether its memory comes in PAGES, and the rest in images, while the source keeps it frozen. */
+static inline bool cr_offer_is_live(const struct cr_offer *o)
+{
+	return o->was == CR_LIFE_RUNNING && cr_mode_is_live(o->mode);
 }
 
 /* Fills template_id, bytes, inodes, criu_version, foreign and d from the container; upper: its layer. The rest is the caller's. */
 int cr_offer_describe(const struct ct_system *s, int upper, struct cr_offer *o, struct err *e);
+
+/* Fills memory, for a running one. */
+int cr_offer_measure_memory(const struct ct_system *s, struct cr_offer *o, struct err *e);
 
 /* The caller owns *out. */
 int cr_offer_to_json(const struct cr_offer *o, json_t **out, struct err *e);

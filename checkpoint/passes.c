@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "checkpoint/held.h"
 #include "checkpoint/interrupt.h"
+#include "checkpoint/life.h"
 #include "checkpoint/source.h"
 #include "storage/manifest.h"
 #include "storage/stream.h"
@@ -107,6 +108,9 @@ int cr_source_commit(struct cr_source *m, struct err *e)
 	cr_interrupt_hold();
 	m->j.point = CR_POINT_COMMITTED;
 	r = cr_journal_save(m->s->dir, &m->j, e);
+	/* The frozen one's kernel must not answer its clients, not even when all of us are dead, and with us our lock. */
+	if (r >= 0 && m->live)
+		r = cr_life_cut(m->s, e);
 	/* It may be on disk or not, but COMMIT was not sent: the container is ours. */
 	if (r >= 0 && is_awaited(m))
 		r = cr_held_send(&m->peer.link, &m->frames, e);

@@ -20,6 +20,7 @@
 #include "base/proc.h"
 #include "checkpoint/interrupt.h"
 #include "checkpoint/journal.h"
+#include "checkpoint/plan.h"
 
 /* A link that takes nothing for so long is as good as dead: the container may be frozen meanwhile. */
 #define STALLED_S 60
@@ -195,7 +196,7 @@ int cr_peer_open(struct cr_peer *p, const struct cr_remote *remote, int ms, stru
 	if (r < 0)
 		return err_class(e, ERR_MIGRATE);
 	p->link = (struct cr_link){.in = p->fd, .out = p->fd, .peer = remote->host};
-	r = cr_link_greet(&p->link, true, ms, e);
+	r = cr_link_greet(&p->link, true, cr_can_here(), ms, e);
 	return r < 0 ? cr_peer_explain(p, e) : 0;
 }
 

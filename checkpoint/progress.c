@@ -188,6 +188,17 @@ void cr_progress_bytes(struct cr_progress *p, uint64_t bytes)
 	p->report->bytes += bytes;
 }
 
+void cr_progress_round(struct cr_progress *p, unsigned number, const struct cr_round *round)
+{
+	if (p->kind == CR_PROGRESS_JSON)
+		say(p->fd,
+		    "{\"event\": \"round\", \"round\": %u, \"pages\": %" PRIu64
+		    ", \"bytes\": %" PRIu64 ", \"ns\": %" PRIu64 ", \"pending\": %" PRIu64
+		    ", \"predicted_ns\": %" PRIu64 "}\n",
+		    number, round->pages, round->bytes, round->ns, round->pending,
+		    round->predicted_ns);
+}
+
 void cr_progress_done(struct cr_progress *p)
 {
 	if (p->start)
@@ -223,6 +234,21 @@ static size_t put(char *text, size_t size, size_t at, const char *fmt, ...)
 	return (size_t)n < size - at ? at + (size_t)n : size - 1;
 }
 
+static size_t put_round(char *text, size_t size, size_t at, unsigned number,
+			const struct cr_round *round)
+{
+	double seconds = (double)round->ns / 1e9;
+	char bytes[24], left[24], rate[24];
+
+	return put(text, size, at,
+		   "  round %-2u %10.3f %10s  left %s, %s/s written, predicted %" PRIu64 " ms\n",
+		   number, seconds, size_to_str(round->bytes, bytes, sizeof(bytes)),
+		   size_to_str(round->pending, left, sizeof(left)),
+		   size_to_str(seconds > 0 ? (uint64_t)((double)round->pending / seconds) : 0, rate,
+			       sizeof(rate)),
+		   round->predicted_ns / 1000000);
+}
+
 size_t cr_report_to_text(const struct cr_report *r, char *text, size_t size)
 {
 	char bytes[24];
@@ -235,6 +261,8 @@ size_t cr_report_to_text(const struct cr_report *r, char *text, size_t size)
 				 r->stage[i].bytes
 					 ? size_to_str(r->stage[i].bytes, bytes, sizeof(bytes))
 					 : "-");
+	for (unsigned i = 0; i < r->rounds; i++)
+		at = put_round(text, size, at, i + 1, &r->round[i]);
 	at = put(text, size, at, "%-10s %10.3f %10s\n", "total", (double)r->total_ns / 1e9,
 		 size_to_str(r->bytes, bytes, sizeof(bytes)));
 	if (r->frozen_ns)
@@ -242,9 +270,17 @@ size_t cr_report_to_text(const struct cr_report *r, char *text, size_t size)
 	return at;
 }
 
+static json_t *round_to_json(const struct cr_round *r)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "pages", (json_int_t)r->pages, "bytes",
+			 (json_int_t)r->bytes, "ns", (json_int_t)r->ns, "pending",
+			 (json_int_t)r->pending, "predicted_ns", (json_int_t)r->predicted_ns);
+}
+
 json_t *cr_report_to_json(const struct cr_report *r)
 {
 	auto_json json_t *stages = json_array();
+	auto_json json_t *rounds = json_array();
 
 	for (int i = 0; stages && i < CR_STEP_COUNT; i++)
 		if (r->stage[i].done)
@@ -252,9 +288,12 @@ json_t *cr_report_to_json(const struct cr_report *r)
 					      json_pack("{s:s, s:I, s:I}", "stage", steps[i], "ns",
 							(json_int_t)r->stage[i].ns, "bytes",
 							(json_int_t)r->stage[i].bytes));
-	if (!stages)
+	for (unsigned i = 0; rounds && i < r->rounds; i++)
+		json_array_append_new(rounds, round_to_json(&r->round[i]));
+	if (!stages || !rounds)
 		return NULL;
-	return json_pack("{s:i, s:O, s:I, s:I, s:I}", "version", 1, "stages", stages, "frozen_ns",
+	return json_pack("{s:i, s:s, s:s, s:O, s:O, s:I, s:I, s:I, s:I}", "version", 1, "mode",
+			 r->mode, "why", r->why, "stages", stages, "rounds", rounds, "frozen_ns",
 			 (json_int_t)r->frozen_ns, "total_ns", (json_int_t)r->total_ns, "bytes",
-			 (json_int_t)r->bytes);
+			 (json_int_t)r->bytes, "memory_bytes", (json_int_t)r->memory_bytes);
 }

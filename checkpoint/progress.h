@@ -8,6 +8,7 @@
  * that goes away ends the drawing, not the migration. As JSON it is one line an event:
  *   {"event": "stage", "stage": "rootfs", "total": 1048576}      it begins; total in bytes, 0 when nobody knows
  *   {"event": "bytes", "stage": "rootfs", "bytes": 524288}       now and then
+ *   {"event": "round", "round": 1, "pages": 46080, "bytes": 188743680, "ns": 1, "pending": 4096, "predicted_ns": 1}
  *   {"event": "stage done", "stage": "rootfs", "ns": 1, "bytes": 1048576}
  */
 
@@ -34,7 +35,9 @@ enum cr_progress_kind {
 	X(CONNECT, "connect") \
 	X(CHECK, "check")     \
 	X(ROOTFS, "rootfs")   \
+	X(MEMORY, "memory")   \
 	X(FREEZE, "freeze")   \
+	X(PAGES, "pages")     \
 	X(DELTA, "delta")     \
 	X(IMAGES, "images")   \
 	X(RESTORE, "restore") \
@@ -49,6 +52,17 @@ enum cr_step {
 };
 const char *cr_step_to_str(enum cr_step step);
 
+#define CR_ROUNDS_MOST 16
+
+/* One round over the memory of a running container. */
+struct cr_round {
+	uint64_t pages;	       /* sent */
+	uint64_t bytes;	       /* of those */
+	uint64_t ns;	       /* until the target had them */
+	uint64_t pending;      /* bytes that had been written again by then */
+	uint64_t predicted_ns; /* how long it would be frozen now; 0: cannot be said yet */
+};
+
 /* The account: zeros to begin with. */
 struct cr_report {
 	struct {
@@ -56,14 +70,18 @@ struct cr_report {
 		uint64_t ns;
 		uint64_t bytes; /* written to the other host */
 	} stage[CR_STEP_COUNT];
-	uint64_t frozen_ns; /* from freeze (or stop) until the target said that it runs */
+	struct cr_round round[CR_ROUNDS_MOST];
+	unsigned rounds;
+	char mode[16], why[256]; /* what was done, and why if the operator did not choose */
+	uint64_t memory_bytes;	 /* of different pages that the target got */
+	uint64_t frozen_ns;	 /* from freeze (or stop) until the target said that it runs */
 	uint64_t total_ns;
 	uint64_t bytes;
 };
 
 /* "stage  seconds  bytes", a line each, and "frozen N ms": for stderr. Returns the length, cut at size. */
 size_t cr_report_to_text(const struct cr_report *r, char *text, size_t size);
-/* {"version": 1, "stages": [{"stage", "ns", "bytes"}], "frozen_ns", "total_ns", "bytes"}. The caller owns it; NULL without memory. */
+/* {"version": 1, "mode", "why", "stages": [{"stage", "ns", "bytes"}], "rounds": [{as in the event}], "frozen_ns", "total_ns", "bytes", "memory_bytes"}. The caller owns it; NULL without memory. */
 json_t *cr_report_to_json(const struct cr_report *r);
 
 struct cr_progress {
@@ -84,6 +102,9 @@ void cr_progress_init(struct cr_progress *p, enum cr_progress_kind kind, int fd,
 void cr_progress_stage(struct cr_progress *p, enum cr_step step, uint64_t total_bytes);
 /* Bytes that went to the other host in the present stage, when it is over. */
 void cr_progress_bytes(struct cr_progress *p, uint64_t bytes);
+
+/* A round over its memory is over: a line, but for the bar. */
+void cr_progress_round(struct cr_progress *p, unsigned number, const struct cr_round *round);
 
 /* Ends the last stage and takes the painter away. Twice is once. */
 void cr_progress_done(struct cr_progress *p);

@@ -20,6 +20,12 @@ struct header {
 	uint32_t magic, type, length;
 };
 
+static const char *const cans[] = {
+#define X(name, word) [CR_CAN_##name] = word,
+	CR_CANS(X)
+#undef X
+};
+
 const char *cr_frame_to_str(unsigned frame)
 {
 	switch ((enum cr_frame)frame) {
@@ -263,7 +269,31 @@ static int judge_greeting(const struct cr_link *l, const json_t *j, const char *
 	return 0;
 }
 
-int cr_link_greet(struct cr_link *l, bool first, int ms, struct err *e)
+static json_t *cans_to_json(unsigned can)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; a && i < ARRAY_SIZE(cans); i++)
+		if (can >> i & 1)
+			json_array_append_new(a, json_string(cans[i]));
+	return a;
+}
+
+static int cans_from_json(const json_t *j, unsigned *can, struct err *e)
+{
+	json_t *a = NULL, *word;
+	size_t at;
+	int r = json_get_array(j, "can", &a, e);
+
+	*can = 0;
+	json_array_foreach (a, at, word)
+		for (size_t i = 0; i < ARRAY_SIZE(cans); i++)
+			if (json_is_string(word) && !strcmp(json_string_value(word), cans[i]))
+				*can |= 1U << i;
+	return r < 0 ? r : 0;
+}
+
+int cr_link_greet(struct cr_link *l, bool first, unsigned can, int ms, struct err *e)
 {
 	auto_json json_t *theirs = NULL;
 	auto_json json_t *ours = NULL;
@@ -271,7 +301,8 @@ int cr_link_greet(struct cr_link *l, bool first, int ms, struct err *e)
 	int r = 0;
 
 	uname(&u);
-	ours = json_pack("{s:i, s:s}", "version", CR_PROTOCOL_VERSION, "machine", u.machine);
+	ours = json_pack("{s:i, s:s, s:o*}", "version", CR_PROTOCOL_VERSION, "machine", u.machine,
+			 "can", cans_to_json(can));
 	if (!ours)
 		return err_set(e, ENOMEM, "talk to %s: out of memory", l->peer);
 	if (first)
@@ -280,6 +311,8 @@ int cr_link_greet(struct cr_link *l, bool first, int ms, struct err *e)
 		r = cr_link_expect(l, CR_FRAME_HELLO, &theirs, ms, e);
 	if (r >= 0)
 		r = judge_greeting(l, theirs, u.machine, e);
+	if (r >= 0)
+		r = cans_from_json(theirs, &l->can, e);
 	if (r >= 0 && !first)
 		r = cr_link_send(l, CR_FRAME_HELLO, ours, e);
 	return r;
@@ -297,6 +330,16 @@ int cr_link_blame(struct cr_link *l, struct err *e)
 	if (said.no && said.no != ETIMEDOUT && said.no != EPIPE && said.no != EPROTO)
 		*e = said;
 	return -e->no;
+}
+
+int cr_link_send_bytes(struct cr_link *l, const void *data, size_t len, struct err *e)
+{
+	return write_all(l, data, len, e);
+}
+
+int cr_link_receive_bytes(struct cr_link *l, void *data, size_t len, struct err *e)
+{
+	return read_exactly(l, data, len, e);
 }
 
 /* Kernels before 5.12 have no sendfile(2) into a pipe. */

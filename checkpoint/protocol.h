@@ -10,6 +10,7 @@
  *   HELLO        ->   version                 <- HELLO
  *   OFFER        ->   who it is, what it needs <- ACCEPT, or ERROR
  *   ROOTFS tree  ->   first pass, it runs here
+ *   in the live modes, any number of times: PAGES runs (memory.h) ->, at the end of a round ROUND -> <- ROUND, DELTA tree ->
  *   DELTA tree   ->   it does not run any more
  *   IMAGES, FILE bytes, FILE bytes, ... ->    <- READY
  *   COMMIT       ->                           <- RUNS (only if it is to run), then, all on disk, DONE
@@ -27,7 +28,7 @@
 #include "base/err.h"
 #include "base/json.h"
 
-#define CR_PROTOCOL_VERSION 1
+#define CR_PROTOCOL_VERSION 2
 #define CR_FRAME_MAGIC	    0x316d6b73u /* "skm1" */
 #define CR_FRAME_MAX	    (1U << 20)
 
@@ -53,6 +54,8 @@
 	X(FORGET)    \
 	X(STATE)     \
 	X(ERROR)     \
+	X(PAGES)     \
+	X(ROUND)     \
 	X(HELD)
 
 enum cr_frame {
@@ -64,11 +67,24 @@ enum cr_frame {
 };
 const char *cr_frame_to_str(unsigned frame);
 
+/* X(name, word): what a host can, told with HELLO. A word that we do not know is not for us. */
+#define CR_CANS(X)                                                                                 \
+	X(LEND, "lend")	  /* keep a container frozen, whoever dies, while another host takes it */ \
+	X(TRACK, "track") /* find the memory that a container writes while it runs */              \
+	X(LAZY, "lazy")	  /* let a container run before its memory is in place */
+
+enum cr_can {
+#define X(name, word) CR_CAN_##name,
+	CR_CANS(X)
+#undef X
+};
+
 struct cr_link {
 	int in, out;	  /* borrowed; may be the same socket */
 	const char *peer; /* "host-b", "the source": for messages */
 	uint64_t sent, received;
 	bool refused; /* the peer sent ERROR: it ended the talk by its own will */
+	unsigned can; /* what the peer said that it can: bit 1 << enum cr_can */
 };
 
 /* payload: an object, borrowed; NULL: {}. One write. -EPIPE, class MIGRATE, when the peer is gone. */
@@ -86,8 +102,8 @@ int cr_link_receive(struct cr_link *l, json_t **payload, int ms, struct err *e);
 /* As cr_link_receive; another type than `want` is -EPROTO, naming both. */
 int cr_link_expect(struct cr_link *l, enum cr_frame want, json_t **payload, int ms, struct err *e);
 
-/* The first words of either side: the source speaks first. Refuses another version, and another machine's architecture (class UNSUPPORTED). */
-int cr_link_greet(struct cr_link *l, bool first, int ms, struct err *e);
+/* The first words of either side, with what each can (can: ours): the source speaks first. Refuses another version, and another machine's architecture (class UNSUPPORTED). */
+int cr_link_greet(struct cr_link *l, bool first, unsigned can, int ms, struct err *e);
 
 /*
  * After a failure to write: the peer may have said why it went before it went. If an ERROR comes within a moment, e is that, else e stays. Returns -e->no.
@@ -101,9 +117,13 @@ int cr_link_judge(const struct cr_link *l, int r, struct err *e);
 int cr_link_send_file(struct cr_link *l, int file, uint64_t size, struct err *e);
 int cr_link_receive_file(struct cr_link *l, int file, uint64_t size, struct err *e);
 
-/* A directory of images: IMAGES, then each regular file. Receiving makes them in dir, which is empty, and refuses what no sender sends. */
+/* The same of memory. */
+int cr_link_send_bytes(struct cr_link *l, const void *data, size_t len, struct err *e);
+int cr_link_receive_bytes(struct cr_link *l, void *data, size_t len, struct err *e);
+
+/* A directory of images: IMAGES, then each regular file. Receiving makes them in dir, which is empty, and refuses what no sender sends; announced: the payload of IMAGES, NULL: that frame is still to come. */
 int cr_images_send(struct cr_link *l, int dir, uint64_t *bytes, struct err *e);
-int cr_images_receive(struct cr_link *l, int dir, struct err *e);
+int cr_images_receive(struct cr_link *l, int dir, const json_t *announced, struct err *e);
 /* How much cr_images_send will send. */
 int cr_images_measure(int dir, uint64_t *files, uint64_t *bytes, struct err *e);
 

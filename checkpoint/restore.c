@@ -27,7 +27,9 @@
 #include "checkpoint/criu.h"
 #include "checkpoint/held.h"
 #include "checkpoint/hook.h"
+#include "checkpoint/pages_daemon.h"
 #include "checkpoint/record.h"
+#include "checkpoint/uffd_allow.h"
 #include "checkpoint/verify.h"
 #include "net/netns.h"
 #include "net/veth.h"
@@ -52,6 +54,8 @@ struct restore {
 	int console_mount;    /* the same as a detached mount */
 	char old_path[64];    /* where the old one was */
 	char state[PATH_MAX]; /* STATE/ID */
+	struct cr_pages_daemon pages;
+	int uffd; /* allowed as long as it is open */
 	pid_t init;
 	bool equip_groups; /* the control groups inside get their controllers when init is in its own */
 	bool decided;	   /* its tasks may run */
@@ -250,6 +254,7 @@ static int decide(struct restore *r, struct err *e)
 				    .terminal = r->ct->s.terminal};
 	int n = fault_at("resume.restored", e);
 
+	cr_uffd_disallow(&r->uffd);
 	if (n >= 0)
 		n = cr_verify(&v, e);
 	r->out->pidfd = n < 0 ? -EBADF : pidfd_open(r->init, 0);
@@ -326,7 +331,38 @@ static void add_words(struct cr_criu *c, const struct restore *r, const char *ho
 		cr_criu_add(c, "--external");
 		cr_criu_add(c, "veth[%s]:%s", r->record.nets[i], r->nets[i].host_name);
 	}
+	if (r->how->pages)
+		cr_criu_add(c, "--lazy-pages");
 	cr_criu_add_all(c, r->how->words);
+}
+
+/*
+ * Who brings the memory: criu connects to it before it makes the first task. And criu may make userfaultfds inside, from now until its tasks are restored.
+ */
+static int start_pages(struct restore *r, struct err *e)
+{
+	auto_fd int state = -EBADF, log = -EBADF;
+	struct cr_pages_daemon_start how = {.store = r->how->pages,
+					    .images = r->how->images,
+					    .state_dir = r->ct->dir,
+					    .cgroup = r->ground.cg.v2,
+					    .source_in = -EBADF,
+					    .source_out = -EBADF,
+					    .name = r->ct->s.id};
+	int n;
+
+	if (!r->how->pages)
+		return 0;
+	state = open(r->ct->state_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (state < 0)
+		return err_sys(e, "open %s", r->ct->state_root);
+	log = openat(r->how->s->dir, "console.log",
+		     O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	how.log_fd = log;
+	n = cr_pages_daemon_start(&how, &r->pages, e);
+	if (n >= 0)
+		n = r->uffd = cr_uffd_allow(state, e);
+	return n < 0 ? n : 0;
 }
 
 static bool alive(int pidfd)
@@ -364,6 +400,8 @@ static int run(struct restore *r, struct err *e)
 	if (r->out->console >= 0)
 		cr_criu_pass(&c, r->out->console);
 	n = fault_at("resume.criu", e);
+	if (n >= 0)
+		n = start_pages(r, e);
 	if (n >= 0)
 		n = cr_criu_run(&c, &hook, e);
 	/* All that criu does after the decision is to let go of the tasks, and its death does that, too. */
@@ -417,6 +455,8 @@ int cr_restore(const struct cr_restore *how, struct ct *ct, struct ct_created *o
 			    .ct = ct,
 			    .out = out,
 			    .ground = CT_GROUND_INIT,
+			    .pages = CR_PAGES_DAEMON_INIT,
+			    .uffd = -EBADF,
 			    .slave = -EBADF};
 	int n = cr_record_load(how->images, &r.record, e);
 
@@ -435,6 +475,8 @@ int cr_restore(const struct cr_restore *how, struct ct *ct, struct ct_created *o
 	}
 	own_close_fd(&r.slave);
 	own_close_fd(&r.console_mount);
+	cr_uffd_disallow(&r.uffd);
+	cr_pages_daemon_done(&r.pages);
 	ct_ground_done(&r.ground);
 	cr_record_done(&r.record);
 	return n < 0 ? err_class(e, ERR_RESTORE) : 0;

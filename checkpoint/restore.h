@@ -28,8 +28,9 @@ struct cr_restore {
 	const int *
 		held; /* frames that came for it meanwhile (held.h), given to it when its links are open: a batch, after `ready`; or NULL */
 	int held_sock; /* of net_hold_socket(); borrowed */
-	const char *const
-		*words; /* further words for criu (--lazy-pages...), NULL-terminated; or NULL */
+	const struct cr_pages *
+		pages; /* the memory that is not in the images (pages.h): criu makes the tasks without it, and a daemon brings it, also while they run; NULL: all is in the images */
+	const char *const *words; /* further words for criu, NULL-terminated; or NULL */
 };
 
 /* ct: filled, locked, RUNNING, the caller's to ct_close(). out: pidfd, console master (-EBADF: none), netns; the caller's. Class RESTORE; on failure nothing remains. */

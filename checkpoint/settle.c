@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "checkpoint/journal.h"
 #include "checkpoint/life.h"
+#include "checkpoint/suspend.h"
 
 static int answer(json_t **state, bool taken, bool runs, bool gone, const char *moved_to,
 		  struct err *e)
@@ -49,6 +50,21 @@ static int finish(struct ct_system *s, struct err *e)
 	return r ? cr_life_restore(s, j.mode, j.was, e) : 0;
 }
 
+/*
+ * A record alone does not make one of a live mode ours: its memory was in the hands of who restored it, and is gone with him. The marker goes before its first
+ * instruction; as long as it is there the source, where it is frozen, has the only copy. 1: so it is.
+ */
+static int never_ran(const struct ct_system *s, struct err *e)
+{
+	struct cr_journal j;
+	int r = cr_journal_load(s->dir, &j, e);
+
+	if (r <= 0 || j.point != CR_POINT_RECEIVING || !cr_mode_is_live(j.mode) ||
+	    j.was != CR_LIFE_RUNNING)
+		return r < 0 ? r : 0;
+	return cr_checkpoint_exists(s, e);
+}
+
 static bool runs(const struct ct_system *s)
 {
 	struct err ignored = {0};
@@ -81,6 +97,24 @@ static int start(struct ct_system *s, const char *token, const struct cr_taken *
 	return cr_settle_started(s->host, token, e);
 }
 
+static int remove_received(struct ct_system *s, struct err *e)
+{
+	int r = cr_life_clean(s, e);
+
+	return r < 0 ? r : ct_system_receive_abort(s, e);
+}
+
+/* Taken, and never run: what is here goes, and the record last. The source hears that it has it. */
+static int give_back(struct ct_system *s, const char *token, json_t **state, struct err *e)
+{
+	const char *root = s->host->root;
+	int r = remove_received(s, e);
+
+	if (r >= 0)
+		r = cr_taken_remove(root, token, e);
+	return r < 0 ? r : answer(state, false, false, false, "", e);
+}
+
 int cr_settle_finish(const struct ct_host *h, const char *token, json_t **state, struct err *e)
 {
 	auto_system struct ct_system s = CT_SYSTEM_INIT;
@@ -95,17 +129,13 @@ int cr_settle_finish(const struct ct_host *h, const char *token, json_t **state,
 		return r;
 	if (r == 0 || strcmp(s.d.uuid, t.uuid) != 0)
 		return answer(state, true, false, !t.moved_to[0], t.moved_to, e);
+	r = never_ran(&s, e);
+	if (r != 0)
+		return r < 0 ? r : give_back(&s, token, state, e);
 	/* It is here, complete, and its memory with it: that it does not run now takes nothing back. */
 	if (finish(&s, &why) < 0 || start(&s, token, &t, &why) < 0)
 		log_warn("%s: %s", t.name, why.text);
 	return answer(state, true, runs(&s), false, t.moved_to, e);
-}
-
-static int remove_received(struct ct_system *s, struct err *e)
-{
-	int r = cr_life_clean(s, e);
-
-	return r < 0 ? r : ct_system_receive_abort(s, e);
 }
 
 int cr_settle_forget(const struct ct_host *h, const char *token, const char *name, json_t **state,
@@ -120,8 +150,12 @@ int cr_settle_forget(const struct ct_host *h, const char *token, const char *nam
 		r = open_any(h, t.name, &s, e);
 		if (r < 0)
 			return r;
-		if (r > 0 && !strcmp(s.d.uuid, t.uuid))
+		if (r > 0 && !strcmp(s.d.uuid, t.uuid)) {
+			r = never_ran(&s, e);
+			if (r != 0)
+				return r < 0 ? r : give_back(&s, token, state, e);
 			return answer(state, true, runs(&s), false, t.moved_to, e);
+		}
 		if (t.moved_to[0])
 			return answer(state, true, false, false, t.moved_to, e);
 		r = cr_taken_remove(h->root, token, e);
@@ -141,11 +175,11 @@ int cr_settle_forget(const struct ct_host *h, const char *token, const char *nam
 	return r < 0 ? r : answer(state, false, false, false, "", e);
 }
 
-/* Opens a received one: 1 and whether it was taken; 0: none. */
+/* Opens a received one: 1 and whether it was taken, and is ours by that; 0: none. A record that means nothing goes. */
 static int open_received(const struct ct_host *h, const char *name, struct ct_system *s,
 			 bool *taken, struct err *e)
 {
-	struct cr_journal j;
+	struct cr_journal j = {0};
 	struct cr_taken t;
 	int r = ct_system_receive_open(h, name, s, e);
 
@@ -161,7 +195,12 @@ static int open_received(const struct ct_host *h, const char *name, struct ct_sy
 	if (r < 0)
 		return r;
 	*taken = r > 0;
-	return 1;
+	r = *taken ? never_ran(s, e) : 0;
+	if (r > 0) {
+		*taken = false;
+		r = cr_taken_remove(h->root, j.token, e);
+	}
+	return r < 0 ? r : 1;
 }
 
 int cr_settle_stale(const struct ct_host *h, const char *name, struct err *e)

@@ -12,6 +12,7 @@
 #include "checkpoint/finish.h"
 #include "checkpoint/interrupt.h"
 #include "checkpoint/life.h"
+#include "checkpoint/plan.h"
 #include "checkpoint/source.h"
 #include "storage/manifest.h"
 
@@ -24,6 +25,9 @@ static void source_done(struct cr_source *m)
 	cr_peer_close(&m->peer);
 	cr_upper_close(&m->upper);
 	net_hold_close(&m->frames);
+	cr_track_close(&m->track);
+	cr_memory_out_done(&m->memory);
+	cg_close(&m->cg);
 	st_manifest_free(m->sent);
 	m->sent = NULL;
 }
@@ -60,7 +64,7 @@ static int check_journal(struct cr_source *m, struct err *e)
 		if (r < 0)
 			return r;
 		if (now == old.was)
-			return cr_journal_remove(m->s->dir, e);
+			return cr_life_restore(m->s, old.mode, old.was, e);
 	}
 	err_set(e, EBUSY, "an earlier migration to %s is not finished", old.host);
 	err_hint(e, "finish it with `skepctl migrate %s --continue` or `--abort`", m->s->d.name);
@@ -84,12 +88,33 @@ static int make_offer(struct cr_source *m, struct err *e)
 	if (r >= 0)
 		r = cr_journal_init(&m->j, &m->how->remote, e);
 	memcpy(o->token, m->j.token, sizeof(o->token));
-	m->j.mode = o->mode;
 	m->j.was = o->was;
 	m->j.keep = m->how->keep;
 	if (r >= 0)
 		r = cr_upper_open(m->s, o->was == CR_LIFE_RUNNING, &m->upper, e);
 	return r < 0 ? r : cr_offer_describe(m->s, m->upper.dir, o, e);
+}
+
+/* Now that it is known what the other host can. Of one that does not run there is nothing to choose. */
+static int choose(struct cr_source *m, struct err *e)
+{
+	struct cr_report *report = m->report;
+	struct cr_offer *o = &m->offer;
+	int r = 0;
+
+	if (o->was == CR_LIFE_RUNNING)
+		r = cr_plan(m->how->mode, cr_can_here(), m->peer.link.can, m->how->remote.host,
+			    &o->mode, report->why, e);
+	else if (o->mode == CR_MODE_AUTO)
+		o->mode = CR_MODE_SUSPEND;
+	m->j.mode = o->mode;
+	m->live = cr_offer_is_live(o);
+	if (m->live && r >= 0)
+		r = cr_offer_measure_memory(m->s, o, e);
+	snprintf(report->mode, sizeof(report->mode), "%s", cr_mode_to_str(o->mode));
+	if (report->why[0])
+		log_info("%s: %s", m->s->d.name, report->why);
+	return r;
 }
 
 static int offer(struct cr_source *m, struct err *e)
@@ -98,7 +123,9 @@ static int offer(struct cr_source *m, struct err *e)
 	int r;
 
 	cr_progress_stage(&m->progress, CR_STEP_CHECK, 0);
-	r = fault_at("migrate.offer", e);
+	r = choose(m, e);
+	if (r >= 0)
+		r = fault_at("migrate.offer", e);
 	if (r >= 0)
 		r = cr_offer_to_json(&m->offer, &j, e);
 	/* Before the target reserves anything: whoever finds us dead can ask it to forget. */
@@ -152,6 +179,7 @@ static int take_back(struct cr_source *m, struct err *e)
 		e->class = ERR_MIGRATE;
 	cr_peer_close(&m->peer);
 	cr_upper_close(&m->upper);
+	cr_track_close(&m->track);
 	if (!m->journaled)
 		return err_class(e, ERR_MIGRATE);
 	if (cr_life_restore(m->s, m->j.mode, m->j.was, &why) < 0) {
@@ -200,7 +228,9 @@ int cr_migrate(struct ct_system *s, const struct cr_migrate *how, struct cr_repo
 			      .report = report,
 			      .peer = CR_PEER_INIT,
 			      .upper = CR_UPPER_INIT,
-			      .frames = NET_HOLD_INIT};
+			      .frames = NET_HOLD_INIT,
+			      .cg = CG_INIT,
+			      .pace = {.bytes_per_s = how->bytes_per_s}};
 	int r;
 
 	cr_progress_init(&m.progress, how->remote.progress, how->remote.progress_fd, report);

@@ -10,11 +10,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cgroups/group.h"
 #include "checkpoint/journal.h"
+#include "checkpoint/memory.h"
 #include "checkpoint/migrate.h"
 #include "checkpoint/offer.h"
+#include "checkpoint/pace.h"
 #include "checkpoint/peer.h"
 #include "checkpoint/progress.h"
+#include "checkpoint/track.h"
 #include "checkpoint/upper.h"
 #include "net/hold.h"
 
@@ -32,9 +36,16 @@ struct cr_source {
 	struct st_manifest *sent; /* what the first pass sent */
 	struct cr_progress progress;
 	struct net_hold frames; /* that come for it while it is stopped; closed: none are held */
+	struct cr_pace pace;
+	/* The live modes: */
+	struct cg cg;
+	struct cr_track *track;
+	struct cr_memory_out memory;
+	uint64_t link_bytes_per_s; /* as the last telling round found it; 0: none was */
 	uint64_t
 		stopped_at; /* log_now_ns() when nothing of it ran any more; 0: it runs, or never did */
 	bool journaled;
+	bool live;
 	bool in_doubt; /* COMMIT may have been heard, and the answer was not */
 	bool done;     /* the target has it */
 };
@@ -55,6 +66,13 @@ int cr_source_await_ready(struct cr_source *m, struct err *e);
  * forgotten the container, gives it back. 0: the target has it (m->done). < 0: m->in_doubt says whether it may have it.
  */
 int cr_source_commit(struct cr_source *m, struct err *e);
+
+/* --- rounds.c: the live modes --- */
+
+/* Its memory, while it runs, until little is left; what that took is in the account. Class MIGRATE when it cannot become little enough. */
+int cr_source_rounds(struct cr_source *m, struct err *e);
+/* What is left when it is frozen and the images are complete. */
+int cr_source_last_pages(struct cr_source *m, int images, struct err *e);
 
 /* --- hand_over.c --- */
 

@@ -302,6 +302,7 @@ static int make_container(struct ct_system *s, void *arg, struct ct *ct, struct 
 				       .arg = what,
 				       .held = what->last ? what->last->held : NULL,
 				       .held_sock = what->last ? what->last->held_sock : -EBADF,
+				       .pages = what->last ? what->last->pages : NULL,
 				       .undecided = undecided};
 
 	marker_path(s, undecided);

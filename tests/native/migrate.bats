@@ -58,7 +58,8 @@ only_on() {
 	wait_for 10 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
 }
 
-@test "mode suspend: a client on another host keeps its connection from A to B to A" {
+# to_and_fro MODE: A -> B -> A -> B -> A under a client that counts, and misses no number.
+to_and_fro() {
 	local client from to seen
 	make_ct --start
 	client_new client
@@ -69,7 +70,7 @@ only_on() {
 	for from in A B A B; do
 		to=B
 		[ $from = A ] || to=A
-		move $from $to
+		move $from $to --mode "$1"
 		only_on $to running
 		seen=$(wc -l <"$SKEP_DIR/numbers")
 		wait_for 20 longer_than "$seen" "$SKEP_DIR/numbers"
@@ -77,6 +78,9 @@ only_on() {
 	stop_spawned "$client"
 	grep -q ' lost=0 ' "$SKEP_DIR/numbers"
 }
+@test "mode suspend: a client on another host keeps its connection from A to B to A" { to_and_fro suspend; }
+@test "mode precopy: a client on another host keeps its connection from A to B to A" { to_and_fro precopy; }
+@test "mode content: a client on another host keeps its connection from A to B to A" { to_and_fro content; }
 longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 
 @test "a stopped container stays stopped, a suspended one suspended" {

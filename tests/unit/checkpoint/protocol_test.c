@@ -209,7 +209,7 @@ static void test_greeting(void **state)
 	struct err e = {0};
 
 	sends_frame(p, CR_FRAME_MAGIC, CR_FRAME_HELLO, 14, "{\"version\":99}");
-	assert_int_equal(cr_link_greet(&p->link, true, 1000, &e), -EPROTO);
+	assert_int_equal(cr_link_greet(&p->link, true, 0, 1000, &e), -EPROTO);
 	assert_int_equal(e.class, ERR_UNSUPPORTED);
 	assert_non_null(strstr(e.text, "99"));
 }
@@ -222,7 +222,7 @@ static void test_greeting_of_another_machine(void **state)
 	struct err e = {0};
 
 	cr_link_send(&p->peer, CR_FRAME_HELLO, j, &e);
-	assert_int_equal(cr_link_greet(&p->link, false, 1000, &e), -ENOEXEC);
+	assert_int_equal(cr_link_greet(&p->link, false, 0, 1000, &e), -ENOEXEC);
 	assert_int_equal(e.class, ERR_UNSUPPORTED);
 }
 
@@ -276,7 +276,7 @@ static void test_images(void **state)
 	assert_int_equal(symlinkat("/etc/passwd", d.fd[0], "link.img"), 0);
 	assert_int_equal(cr_images_send(&p->peer, d.fd[0], &bytes, &e), 0);
 	assert_int_equal(bytes, 4);
-	assert_int_equal(cr_images_receive(&p->link, d.fd[1], &e), 0);
+	assert_int_equal(cr_images_receive(&p->link, d.fd[1], NULL, &e), 0);
 	assert_int_equal(file_read_at(d.fd[1], "pages-1.img", 100, &text, &e), 4);
 	assert_string_equal(text, "page");
 	assert_int_equal(faccessat(d.fd[1], "empty.img", F_OK, 0), 0);
@@ -303,7 +303,7 @@ static int receive_hostile(const char *images, const char *file)
 		sends_frame(p, CR_FRAME_MAGIC, CR_FRAME_FILE, (uint32_t)strlen(file), file);
 	sends(p, "12345678", 8);
 	own_close_fd(&p->theirs);
-	r = cr_images_receive(&p->link, d.fd[1], &e);
+	r = cr_images_receive(&p->link, d.fd[1], NULL, &e);
 	remove_dirs(&d);
 	tear_down(&one);
 	return r;

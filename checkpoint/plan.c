@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Modes and what they need. */
+#include "checkpoint/plan.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/feat.h"
+#include "base/own.h"
+#include "cgroups/hierarchy.h"
+#include "checkpoint/track.h"
+#include "runtime/libexec.h"
+
+#define BIT(can) (1U << CR_CAN_##can)
+
+static const struct need {
+	unsigned here, there;
+} needs[] = {
+	[CR_MODE_PRECOPY] = {BIT(LEND) | BIT(TRACK), BIT(LAZY)},
+	[CR_MODE_CONTENT] = {BIT(LEND), BIT(LAZY)},
+	[CR_MODE_RESTART] = {0, 0},
+	[CR_MODE_SUSPEND] = {0, 0},
+};
+
+unsigned cr_can_here(void)
+{
+	struct err why = {0};
+	const struct cg_host *host = cg_host(&why);
+	char path[256];
+	unsigned can = 0;
+
+	if (host && host->unified[0])
+		can |= BIT(LEND);
+	if (cr_track_supported(&why) >= 0)
+		can |= BIT(TRACK);
+	if (feat_has(FEAT_UFFD) && ct_libexec_find("skep-pages", path, sizeof(path), &why) >= 0)
+		can |= BIT(LAZY);
+	return can;
+}
+
+/* What is missing first, as the end of a sentence; NULL: nothing. */
+static const char *missing(enum cr_mode mode, unsigned here, unsigned there)
+{
+	unsigned not_here = needs[mode].here & ~here, not_there = needs[mode].there & ~there;
+
+	if (not_here & BIT(LEND))
+		return "this host has no cgroup2 hierarchy, which keeps a container frozen";
+	if (not_here & BIT(TRACK))
+		return "this host's kernel cannot find written memory (Linux 6.7, userfaultfd)";
+	if (not_there & BIT(LAZY))
+		return "the other host has no userfaultfd, or no skep-pages";
+	return NULL;
+}
+
+int cr_plan(enum cr_mode wanted, unsigned here, unsigned there, const char *host,
+	    enum cr_mode *mode, char why[256], struct err *e)
+{
+	static const enum cr_mode best[] = {CR_MODE_PRECOPY, CR_MODE_CONTENT, CR_MODE_SUSPEND};
+	const char *lacks = NULL;
+
+	why[0] = 0;
+	if (wanted != CR_MODE_AUTO) {
+		lacks = missing(wanted, here, there);
+		*mode = wanted;
+		if (!lacks)
+			return 0;
+		err_set(e, EOPNOTSUPP, "mode %s to %s cannot be: %s", cr_mode_to_str(wanted), host,
+			lacks);
+		err_hint(e, "take --mode auto, or --mode suspend");
+		return err_class(e, ERR_UNSUPPORTED);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(best); i++) {
+		const char *now = missing(best[i], here, there);
+
+		*mode = best[i];
+		if (!now)
+			break;
+		if (!lacks)
+			lacks = now;
+	}
+	if (lacks)
+		snprintf(why, 256, "mode %s, since %s", cr_mode_to_str(*mode), lacks);
+	else
+		snprintf(why, 256, "mode %s: both hosts can", cr_mode_to_str(*mode));
+	return 0;
+}

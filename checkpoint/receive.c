@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the target takes in before it is asked whether it is ready. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "checkpoint/memory.h"
+#include "checkpoint/pages.h"
+#include "checkpoint/target.h"
+#include "storage/stream.h"
+
+/* What the store may grow to: the source's guess, again for what is new until the freeze, and something for a small container that is busy. */
+#define GRANT_FACTOR 2
+#define GRANT_BYTES  (256ull << 20)
+
+/* The tree that a frame has announced. */
+static int receive_pass(struct cr_target *t, const char *point, struct err *e)
+{
+	int r = fault_at(point, e);
+
+	if (r < 0)
+		return r;
+	r = st_stream_receive(t->upper.dir, t->s.d.id_base, t->link.in, NULL, e);
+	return cr_link_judge(&t->link, r, e);
+}
+
+static int receive_tree(struct cr_target *t, enum cr_frame frame, const char *point, struct err *e)
+{
+	int r = cr_link_expect(&t->link, frame, NULL, -1, e);
+
+	return r < 0 ? r : receive_pass(t, point, e);
+}
+
+/* images: the payload of IMAGES, or NULL: that frame comes next. */
+static int receive_images(struct cr_target *t, const json_t *announced, struct err *e)
+{
+	auto_fd int images = -EBADF;
+	int r = fault_at("receive.images", e);
+
+	if (r < 0 || !cr_offer_has_images(&t->offer))
+		return r;
+	images = file_mkdirs_at(t->s.dir, CT_CHECKPOINT_DIR, 0700, e);
+	r = images < 0 ? images : cr_images_receive(&t->link, images, announced, e);
+	/*
+	 * It makes them a checkpoint. Whose it is, is still open: nothing resumes a container that is only incoming. Not flushed: it would be frozen for
+	 * longer, and a power failure takes the memory of a running container as well.
+	 */
+	return r < 0 ? r : file_replace_volatile_at(images, CT_CHECKPOINT_MARKER, "", 0, 0600, e);
+}
+
+static int receive_page(struct cr_target *t, const json_t *payload, struct err *e)
+{
+	int r = fault_at("receive.pages", e);
+
+	return r < 0 ? r : cr_memory_in(&t->link, payload, t->pages, e);
+}
+
+/* The source hears that all of it is here, which tells it how fast we are. */
+static int answer_round(struct cr_target *t, const json_t *payload, struct err *e)
+{
+	int r = fault_at("receive.round", e);
+
+	return r < 0 ? r : cr_link_send(&t->link, CR_FRAME_ROUND, payload, e);
+}
+
+/* While it runs there: rounds of memory and passes of files in any order. Its images come when it is frozen, as the last. */
+static int receive_live(struct cr_target *t, struct err *e)
+{
+	int r = cr_pages_new(t->offer.memory * GRANT_FACTOR + GRANT_BYTES, &t->pages, e);
+
+	while (r >= 0) {
+		auto_json json_t *payload = NULL;
+
+		r = cr_link_receive(&t->link, &payload, -1, e);
+		if (r < 0)
+			break;
+		switch ((enum cr_frame)r) {
+		case CR_FRAME_PAGES:
+			r = receive_page(t, payload, e);
+			continue;
+		case CR_FRAME_ROUND:
+			r = answer_round(t, payload, e);
+			continue;
+		case CR_FRAME_DELTA:
+			r = receive_pass(t, "receive.delta", e);
+			continue;
+		case CR_FRAME_IMAGES:
+			cr_upper_close(&t->upper);
+			return receive_images(t, payload, e);
+		default:
+			return err_set(e, EPROTO, "the source sent %s in the middle of its memory",
+				       cr_frame_to_str((unsigned)r));
+		}
+	}
+	return r;
+}
+
+/* Without a source to ask, what is not in the store is lost. */
+static int check_memory(struct cr_target *t, struct err *e)
+{
+	auto_fd int images = openat(t->s.dir, CT_CHECKPOINT_DIR,
+				    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct cr_pages_need need;
+
+	if (images < 0)
+		return err_sys(e, "open the images");
+	if (cr_pages_check(t->pages, images, &need, e) < 0)
+		return -e->no;
+	if (!need.missing)
+		return 0;
+	return err_set(e, EPROTO, "the source sent %" PRIu64 " of %" PRIu64 " pages of memory",
+		       need.stored, need.lazy);
+}
+
+int cr_target_receive(struct cr_target *t, struct err *e)
+{
+	int r = cr_upper_open(&t->s, false, &t->upper, e);
+
+	if (r >= 0)
+		r = receive_tree(t, CR_FRAME_ROOTFS, "receive.rootfs", e);
+	if (r >= 0 && cr_offer_is_live(&t->offer)) {
+		r = receive_live(t, e);
+		cr_upper_close(&t->upper);
+		return r < 0 ? r : check_memory(t, e);
+	}
+	if (r >= 0 && t->offer.was == CR_LIFE_RUNNING)
+		r = receive_tree(t, CR_FRAME_DELTA, "receive.delta", e);
+	/* A start or a restore mounts the disk image itself. */
+	cr_upper_close(&t->upper);
+	return r < 0 ? r : receive_images(t, NULL, e);
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The rounds of a live migration: the memory of a running container, again and again until little is left, and what is left when it is frozen. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "checkpoint/pagemap.h"
+#include "checkpoint/source.h"
+#include "runtime/container.h"
+
+/*
+ * P.Haul's rules (phaul/iters.py): at most so many rounds, none for less than 64 pages, none when the last one has not made less of it.
+ * Each round here costs no freeze, so the bound is higher than its 8.
+ */
+#define ROUNDS_MOST	CR_ROUNDS_MOST
+#define LITTLE_BYTES	(64 * 4096u)
+#define GAIN_PERCENT	90
+#define DEFAULT_GOAL_MS 300
+/* What is not memory in a freeze, until it was measured: criu's dump and restore of a few processes. */
+#define FIXED_NS 120000000ull
+/* A round must be at least so large that its time says something about the link. */
+#define TELLING_BYTES (1u << 20)
+/* Before any round was: a memory copy through two processes and a loopback link. */
+#define FIRST_BYTES_PER_S 500000000ull
+
+static int open_track(struct cr_source *m, struct err *e)
+{
+	auto_ct struct ct ct = CT_INIT;
+	int r = ct_open(m->s->host->state, m->s->d.name, NULL, &ct, e);
+
+	if (r >= 0)
+		r = cg_open(ct.s.cgroup, &m->cg, e);
+	if (r >= 0)
+		r = cr_track_open(&m->cg,
+				  m->j.mode == CR_MODE_CONTENT ? CR_TRACK_CONTENT : CR_TRACK_UFFD,
+				  &m->track, e);
+	return r < 0 ? r : cr_memory_out_init(&m->memory, &m->peer.link, &m->pace, e);
+}
+
+static uint64_t time_for(const struct cr_source *m, uint64_t bytes)
+{
+	uint64_t speed = m->link_bytes_per_s ? m->link_bytes_per_s : FIRST_BYTES_PER_S;
+
+	return (uint64_t)((double)bytes * 1e9 / (double)speed);
+}
+
+/* What a freeze now would have to send: what is known to be written, or, where only reading it all tells, what the last round found. */
+static int look_ahead(struct cr_source *m, struct cr_round *now, struct err *e)
+{
+	uint64_t pages = 0;
+	int r = cr_track_pending(m->track, &pages, e);
+
+	if (r < 0)
+		return r;
+	now->pending = pages == UINT64_MAX ? now->bytes : pages * CR_PAGE_SIZE;
+	now->predicted_ns = FIXED_NS + time_for(m, now->pending);
+	return 0;
+}
+
+static int one_round(struct cr_source *m, struct cr_round *now, struct err *e)
+{
+	struct cr_track_stats stats = {0};
+	uint64_t began = log_now_ns(), before = m->peer.link.sent, sent;
+	int r = fault_at("migrate.round", e);
+
+	if (r >= 0)
+		r = cr_track_round(m->track, cr_memory_out_run, &m->memory, &stats, e);
+	if (r >= 0)
+		r = cr_memory_out_round(&m->memory, m->report->rounds, e);
+	if (r < 0)
+		return r;
+	now->pages = stats.pages;
+	now->bytes = stats.bytes;
+	now->ns = log_now_ns() - began;
+	sent = m->peer.link.sent - before;
+	m->report->memory_bytes += stats.fresh * CR_PAGE_SIZE;
+	/* Zeroes cost next to nothing: what a byte of memory takes is what counts, but a round that waited for its limit says nothing of the link. */
+	if (stats.bytes >= TELLING_BYTES && sent >= TELLING_BYTES)
+		m->link_bytes_per_s = (uint64_t)((double)sent * 1e9 / (double)now->ns);
+	return look_ahead(m, now, e);
+}
+
+/* Whether another round would gain nothing worth its while. */
+static bool enough(const struct cr_source *m)
+{
+	const struct cr_report *report = m->report;
+	const struct cr_round *now = &report->round[report->rounds - 1], *last = now - 1;
+
+	if (now->pending <= LITTLE_BYTES || report->rounds == ROUNDS_MOST)
+		return true;
+	/* A tenth of what the freeze takes anyway. */
+	if (time_for(m, now->pending) <= FIXED_NS / 10)
+		return true;
+	return report->rounds > 1 && now->pending >= last->pending / 100 * GAIN_PERCENT;
+}
+
+static int judge(const struct cr_source *m, struct err *e)
+{
+	const struct cr_round *now = &m->report->round[m->report->rounds - 1];
+	uint64_t goal = m->how->max_downtime_ms ? m->how->max_downtime_ms : DEFAULT_GOAL_MS;
+
+	if (now->predicted_ns <= goal * 1000000)
+		return 0;
+	if (!m->how->bound) {
+		log_info("%s: predicted to be frozen for %" PRIu64 " ms, more than %" PRIu64,
+			 m->s->d.name, now->predicted_ns / 1000000, goal);
+		return 0;
+	}
+	err_set(e, EBUSY,
+		"it would be frozen for about %" PRIu64 " ms, and --max-downtime is %" PRIu64
+		": it writes its memory faster than the link takes it",
+		now->predicted_ns / 1000000, goal);
+	err_hint(e, "raise --max-downtime, or migrate when it is less busy; it runs on");
+	return err_class(e, ERR_MIGRATE);
+}
+
+int cr_source_rounds(struct cr_source *m, struct err *e)
+{
+	uint64_t before = m->peer.link.sent;
+	int r = fault_at("migrate.track", e);
+
+	cr_progress_stage(&m->progress, CR_STEP_MEMORY, m->offer.memory);
+	if (r >= 0)
+		r = open_track(m, e);
+	while (r >= 0) {
+		struct cr_round *now = &m->report->round[m->report->rounds];
+
+		r = one_round(m, now, e);
+		if (r < 0)
+			break;
+		m->report->rounds++;
+		cr_progress_round(&m->progress, m->report->rounds, now);
+		if (enough(m))
+			break;
+	}
+	cr_progress_bytes(&m->progress, m->peer.link.sent - before);
+	return r < 0 ? r : judge(m, e);
+}
+
+/* Of one process: what criu left out of its images, and no round has sent as it is now. */
+static int send_left(const struct cr_pagemap *map, void *arg, struct err *e)
+{
+	struct cr_source *m = arg;
+	struct cr_track_stats stats = {0};
+	auto_free struct cr_run *needed = calloc(map->count ? map->count : 1, sizeof(*needed));
+	size_t n = 0;
+	int r;
+
+	if (!needed)
+		return err_set(e, ENOMEM, "send the memory: out of memory");
+	for (size_t i = 0; i < map->count; i++)
+		if (map->runs[i].flags & CR_PAGE_LAZY)
+			needed[n++] = (struct cr_run){map->runs[i].vaddr, map->runs[i].npages};
+	if (n == 0)
+		return 0;
+	r = cr_track_final(m->track, map->id, needed, n, cr_memory_out_run, &m->memory, &stats, e);
+	m->report->memory_bytes += stats.fresh * CR_PAGE_SIZE;
+	return r;
+}
+
+int cr_source_last_pages(struct cr_source *m, int images, struct err *e)
+{
+	uint64_t before = m->peer.link.sent;
+	int r = fault_at("migrate.pages", e);
+
+	cr_progress_stage(&m->progress, CR_STEP_PAGES, 0);
+	m->pace.off = true;
+	if (r >= 0)
+		r = cr_pagemap_each(images, send_left, m, e);
+	if (r >= 0)
+		r = cr_memory_out_flush(&m->memory, e);
+	cr_progress_bytes(&m->progress, m->peer.link.sent - before);
+	return r < 0 ? r : 0;
+}

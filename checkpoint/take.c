@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* READY, COMMIT, the record, and the first instruction of a received container. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "checkpoint/held.h"
+#include "checkpoint/pages.h"
+#include "checkpoint/pages_daemon.h"
+#include "checkpoint/settle.h"
+#include "checkpoint/suspend.h"
+#include "checkpoint/target.h"
+
+static bool is_restarted(const struct cr_offer *o)
+{
+	return o->was == CR_LIFE_RUNNING && o->mode == CR_MODE_RESTART;
+}
+
+/* It goes on here where it was stopped there, connections and all. */
+static bool brings_frames(const struct cr_offer *o)
+{
+	return o->was == CR_LIFE_RUNNING && o->mode != CR_MODE_RESTART;
+}
+
+/* READY, and COMMIT, and the record that makes it ours. */
+static int take(struct cr_target *t, struct err *e)
+{
+	struct cr_taken taken = {.start = is_restarted(&t->offer)};
+	int r = fault_at("receive.ready", e);
+
+	snprintf(taken.name, sizeof(taken.name), "%s", t->s.d.name);
+	snprintf(taken.uuid, sizeof(taken.uuid), "%s", t->s.d.uuid);
+	if (r >= 0)
+		r = cr_link_send(&t->link, CR_FRAME_READY, NULL, e);
+	if (r >= 0 && brings_frames(&t->offer))
+		r = t->held = cr_held_receive(&t->link, CR_RESTORE_MS, e);
+	if (r >= 0)
+		r = cr_link_expect(&t->link, CR_FRAME_COMMIT, NULL, CR_RESTORE_MS, e);
+	if (r >= 0)
+		r = fault_at("receive.record", e);
+	return r < 0 ? r : cr_taken_save(t->h->root, t->offer.token, &taken, e);
+}
+
+/* I am the process that will be its monitor; every task of it is restored and stopped. */
+static int when_restored(void *arg, struct err *e)
+{
+	struct cr_target *t = arg;
+	int r = take(t, e);
+
+	if (r < 0)
+		return r;
+	/* It is ours now: it outlives the conversation, however that ends. */
+	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
+		log_warn("outlive the command: %s", strerror(errno));
+	return fault_at("receive.run", e);
+}
+
+/* What came to the old place until the new one was announced. */
+static void give_late(struct cr_target *t)
+{
+	struct err gone = {0};
+	auto_fd int late = cr_held_receive(&t->link, CR_ANSWER_MS, &gone);
+
+	if (late < 0)
+		log_info("%s", gone.text);
+	cr_held_give_running(t->held_sock, &t->s, late);
+}
+
+/* A source that is gone asks again later. */
+static void say_runs(void *arg)
+{
+	struct cr_target *t = arg;
+	struct err gone = {0};
+
+	t->ran = true;
+	if (cr_link_send(&t->link, CR_FRAME_RUNS, NULL, &gone) < 0)
+		log_info("%s", gone.text);
+	else if (brings_frames(&t->offer))
+		give_late(t);
+}
+
+static int become_container(struct cr_target *t, struct err *e)
+{
+	int r = fault_at("receive.commit", e);
+
+	if (r >= 0)
+		r = ct_system_receive_commit(&t->s, e);
+
+	return r < 0 ? r : cr_journal_remove(t->s.dir, e);
+}
+
+int cr_target_run_restored(struct cr_target *t, struct err *e)
+{
+	struct err without = {0};
+	auto_fd int sock = t->held_sock = net_hold_socket(&without);
+	int keep[4] = {t->link.in, t->link.out};
+	size_t n = 2;
+	struct cr_resume_last last = {.ready = when_restored,
+				      .runs = say_runs,
+				      .arg = t,
+				      .held = &t->held,
+				      .held_sock = t->held_sock,
+				      .keep = keep,
+				      .pages = t->pages};
+	int r = fault_at("receive.restore", e);
+
+	if (sock >= 0)
+		keep[n++] = sock;
+	else
+		log_info("%s", without.text);
+	if (t->pages)
+		keep[n++] = cr_pages_fd(t->pages);
+	last.n_keep = n;
+	if (r >= 0)
+		r = cr_resume_when(&t->s, &last, e);
+	t->held_sock = -EBADF;
+	return r < 0 ? r : become_container(t, e);
+}
+
+int cr_target_run_started(struct cr_target *t, struct err *e)
+{
+	int r = take(t, e);
+
+	if (r >= 0)
+		r = become_container(t, e);
+	if (r < 0 || t->offer.was != CR_LIFE_RUNNING)
+		return r;
+	r = fault_at("receive.run", e);
+	if (r >= 0)
+		r = ct_system_start(&t->s, e);
+	if (r < 0)
+		return r;
+	say_runs(t);
+	return cr_settle_started(t->h, t->offer.token, e);
+}
+
+int cr_target_await_memory(struct cr_target *t, struct err *e)
+{
+	auto_fd int root = -EBADF, dir = -EBADF;
+	int r = t->pages ? fault_at("receive.memory", e) : 0;
+
+	if (r < 0 || !t->pages)
+		return r;
+	root = open(t->h->state, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	dir = root < 0 ? -1 : openat(root, t->s.d.name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_sys(e, "open the state of %s", t->s.d.name);
+	return cr_pages_wait(dir, -1, e);
+}
