@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ struct looking {
 	struct st_manifest *m;
 	int top;
 	bool live;
+	pthread_mutex_t lock;	      /* of linked */
 	struct pointers dirs, linked; /* all directories; all names of inodes with more than one */
 	atomic_int failed;	      /* -errno */
 };
@@ -55,14 +57,9 @@ static int gather(struct looking *l, struct st_noted *dir)
 	int r = push(&l->dirs, dir);
 
 	dir->below = false;
-	for (size_t i = 0; r >= 0 && i < dir->n_kids; i++) {
-		struct st_noted *n = dir->kids[i];
-
-		if (S_ISDIR(n->mode))
-			r = gather(l, n);
-		else if (n->nlink > 1 && !st_is_whiteout(n->mode, n->rdev))
-			r = push(&l->linked, n);
-	}
+	for (size_t i = 0; r >= 0 && i < dir->n_kids; i++)
+		if (S_ISDIR(dir->kids[i]->mode))
+			r = gather(l, dir->kids[i]);
 	return r;
 }
 
@@ -120,6 +117,23 @@ static void look_at(const struct looking *l, struct st_noted *n, int dir, const 
 		match = ST_MATCH;
 	}
 	n->state = match == ST_MATCH ? ST_NOTED_SAME : ST_NOTED_CHANGED;
+	if (match == ST_MATCH || !st)
+		return;
+	/* For together(): what it is another name of now. All of it is noted anew when it is sent. */
+	n->ino = st->st_ino;
+	n->nlink = S_ISDIR(st->st_mode) ? 1 : (uint32_t)st->st_nlink;
+}
+
+static int note_linked(struct looking *l, struct st_noted *n)
+{
+	int r;
+
+	if (n->nlink < 2 || st_is_whiteout(n->mode, n->rdev))
+		return 0;
+	pthread_mutex_lock(&l->lock);
+	r = push(&l->linked, n);
+	pthread_mutex_unlock(&l->lock);
+	return r;
 }
 
 /* A directory that is gone or something else by now is what the one it is in will tell. */
@@ -149,6 +163,8 @@ static int look_into(struct looking *l, struct st_noted *dir)
 		if (r < 0 && fd >= 0 && errno != ENOENT)
 			return -errno;
 		look_at(l, n, fd, r < 0 ? NULL : &st, &now);
+		if (note_linked(l, n) < 0)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -205,7 +221,7 @@ static void mark_above(struct pointers *dirs)
 
 int st_manifest_look(struct st_manifest *m, int dir, bool live, struct err *e)
 {
-	struct looking l = {.m = m, .top = dir, .live = live};
+	struct looking l = {.m = m, .top = dir, .live = live, .lock = PTHREAD_MUTEX_INITIALIZER};
 	int r = gather(&l, m->root);
 
 	if (r >= 0) {
