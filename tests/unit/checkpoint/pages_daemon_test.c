@@ -1,0 +1,618 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The real skep-pages against processes that speak criu's protocol: faults, pushes, forks, moves, removals, links that break, deaths. */
+#include "tests/unit/checkpoint/pages_lab.h"
+
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/pidfd.h>
+
+#include "checkpoint/pages_serve.h"
+
+#define ID	 7u
+#define BASE	 0x100000000000ul
+#define FINISHED 0x52535446u
+
+/* --- a process that is restored: it says each of its steps to the test --- */
+
+static int to_criu, steps; /* in the process */
+
+#define want(condition)                                                         \
+	do {                                                                    \
+		if (!(condition)) {                                             \
+			fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
+			_exit(1);                                               \
+		}                                                               \
+	} while (0)
+
+static void step(char word)
+{
+	char got;
+
+	want(write(steps, &word, 1) == 1);
+	want(read(steps, &got, 1) == 1 && got == word);
+}
+
+static void tell_criu(const void *data, size_t len)
+{
+	want(send(to_criu, data, len, 0) == (ssize_t)len);
+}
+
+static void send_fd(int fd)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {0};
+	struct iovec iov = {"", 1};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control.room,
+			   .msg_controllen = sizeof(control.room)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	*c = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+			      .cmsg_type = SCM_RIGHTS,
+			      .cmsg_len = CMSG_LEN(sizeof(int))};
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	want(sendmsg(to_criu, &m, 0) == 1);
+}
+
+/* As criu's restorer: npages of new memory at BASE under a userfaultfd that only the daemon has. */
+static uint8_t *be_restored(const struct lab *l, uint64_t npages)
+{
+	struct uffdio_api api = {.api = UFFD_API,
+				 .features = UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP |
+					     UFFD_FEATURE_EVENT_UNMAP | UFFD_FEATURE_EVENT_REMOVE};
+	struct uffdio_register reg = {.range = {BASE, npages * PAGE},
+				      .mode = UFFDIO_REGISTER_MODE_MISSING};
+	int uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	uint32_t id = ID;
+
+	want(mmap((void *)BASE, npages * PAGE, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == (void *)BASE);
+	want(uffd >= 0 && ioctl(uffd, UFFDIO_API, &api) == 0);
+	want(ioctl(uffd, UFFDIO_REGISTER, &reg) == 0);
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/" CR_PAGES_CRIU_SOCKET,
+		 l->images);
+	to_criu = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	want(connect(to_criu, (struct sockaddr *)&sa, sizeof(sa)) == 0);
+	tell_criu(&(int32_t){-3}, 4); /* a zombie */
+	tell_criu(&id, sizeof(id));
+	send_fd(uffd);
+	close(uffd);
+	return (uint8_t *)BASE;
+}
+
+static void finish(void)
+{
+	tell_criu(&(uint32_t){FINISHED}, 4);
+}
+
+struct process {
+	pid_t pid;
+	int steps;
+};
+
+static struct process spawn(struct lab *l, void (*body)(const struct lab *l))
+{
+	struct process p;
+	struct err e = {0};
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	p.pid = fork();
+	assert_true(p.pid >= 0);
+	if (p.pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		alarm(DEADLINE_MS / 1000);
+		close(pair[0]);
+		steps = pair[1];
+		step('b');
+		body(l);
+		_exit(0);
+	}
+	close(pair[1]);
+	p.steps = pair[0];
+	must(cg_add(&l->cg, p.pid, true, &e));
+	return p;
+}
+
+static void let(const struct process *p, char word)
+{
+	struct pollfd f = {.fd = p->steps, .events = POLLIN};
+	char got = 0;
+
+	assert_int_equal(poll(&f, 1, DEADLINE_MS), 1);
+	assert_int_equal(read(p->steps, &got, 1), 1);
+	assert_int_equal(got, word);
+	assert_int_equal(write(p->steps, &word, 1), 1);
+}
+
+/* Has the process come to this step? It goes on by go(). */
+static void arrive(const struct process *p, char word)
+{
+	struct pollfd f = {.fd = p->steps, .events = POLLIN};
+	char got = 0;
+
+	assert_int_equal(poll(&f, 1, DEADLINE_MS), 1);
+	assert_int_equal(read(p->steps, &got, 1), 1);
+	assert_int_equal(got, word);
+}
+
+static void go(const struct process *p, char word)
+{
+	assert_int_equal(write(p->steps, &word, 1), 1);
+}
+
+static void end_well(struct lab *l, const struct process *p)
+{
+	struct err e = {0};
+
+	assert_int_equal(lab_end_of(p->pid), 0);
+	close(p->steps);
+	assert_int_equal(cr_pages_wait(l->state, DEADLINE_MS, &e), 0);
+	assert_int_equal(cr_pages_resident(l->state, &e), 1);
+}
+
+/* --- all is in the store --- */
+
+#define PUSHED 3000u
+
+static void body_pushed(const struct lab *l)
+{
+	uint8_t *m = be_restored(l, PUSHED);
+
+	/* Before the end of the restore nothing is pushed, but faults are served: the restorer itself may touch memory. */
+	want(lab_same(ID, m + 1000 * PAGE, BASE + 1000 * PAGE, 1));
+	want(lab_zero(m + 2000 * PAGE, 1)); /* the images have no page there */
+	step('f');
+	finish();
+	step('r');
+	want(lab_same(ID, m, BASE, 2000));
+	want(lab_zero(m + 2000 * PAGE, 1));
+	want(lab_same(ID, m + 2001 * PAGE, BASE + 2001 * PAGE, PUSHED - 2001));
+}
+
+static void test_pushed(void **state)
+{
+	static const struct cr_page_run runs[] = {
+		{BASE, 1500, CR_PAGE_LAZY},
+		{BASE + 1500 * PAGE, 500, CR_PAGE_LAZY | CR_PAGE_PRESENT},
+		{BASE + 2001 * PAGE, PUSHED - 2001, CR_PAGE_LAZY},
+		{BASE + (PUSHED + 5) * PAGE, 3, CR_PAGE_PRESENT}}; /* not ours to bring */
+	struct lab *l = *state;
+	struct cr_pages_report report;
+	struct cr_pages_need need;
+	struct err e = {0};
+	struct process p;
+
+	lab_pagemap(l, ID, runs, ARRAY_SIZE(runs));
+	lab_store(l, ID, BASE, 2000);
+	lab_store(l, ID, BASE + 2001 * PAGE, PUSHED - 2001);
+	must(cr_pages_check(l->store, l->images, &need, &e));
+	assert_int_equal(need.lazy, PUSHED - 1);
+	assert_int_equal(need.missing, 0);
+	assert_int_equal(cr_pages_resident(l->state, &e), 1);
+	lab_start(l);
+	assert_int_equal(cr_pages_resident(l->state, &e), 0);
+	p = spawn(l, body_pushed);
+	let(&p, 'b');
+	arrive(&p, 'f');
+	must(cr_pages_daemon_ask(l->state, &report, &e));
+	assert_int_equal(report.resident, 0);
+	assert_int_equal(report.faults, 2);
+	assert_int_equal(report.pushed, 0);
+	assert_int_equal(report.left + report.faulted, PUSHED - 1);
+	assert_int_equal(cr_pages_wait(l->state, 0, &e), -ETIMEDOUT);
+	e = (struct err){0};
+	go(&p, 'f');
+	report = lab_report(l);
+	assert_int_equal(report.resident, 1);
+	assert_int_equal(report.total, PUSHED - 1);
+	assert_int_equal(report.pushed + report.faulted, PUSHED - 1);
+	assert_int_equal(report.zeroed, 1);
+	assert_int_equal(report.left, 0);
+	assert_true(report.resident_ns >= report.finished_ns && report.finished_ns);
+	let(&p, 'r');
+	end_well(l, &p);
+	assert_int_equal(cr_pages_daemon_ask(l->state, &report, &e), -ENOENT);
+}
+
+/* --- what a process does to its memory before it is whole --- */
+
+#define CHANGED 600u
+
+static void check_changed(uint8_t *m, bool is_child)
+{
+	want(lab_same(ID, m, BASE, 10));
+	want(lab_zero(m + 10 * PAGE, 20));
+	want(lab_same(ID, m + 30 * PAGE, BASE + 30 * PAGE, 70));
+	want(lab_zero(m + 100 * PAGE, 20));
+	want(lab_same(ID, m + 150 * PAGE, BASE + 150 * PAGE, 50));
+	want(lab_same(ID, m + 2000 * PAGE, BASE + 200 * PAGE, 100));
+	want(lab_same(ID, m + 300 * PAGE, BASE + 300 * PAGE, 200));
+	if (is_child)
+		want(lab_zero(m + 500 * PAGE, 10));
+	else
+		want(lab_same(ID, m + 500 * PAGE, BASE + 500 * PAGE, 10));
+	want(lab_same(ID, m + 510 * PAGE, BASE + 510 * PAGE, CHANGED - 510));
+}
+
+/* Each part is changed before anything of it is there; then the rest is pushed. */
+static void body_changes(const struct lab *l)
+{
+	uint8_t *m = be_restored(l, CHANGED);
+	int gate[2], status;
+	pid_t child;
+	char c;
+
+	want(madvise(m + 10 * PAGE, 20 * PAGE, MADV_DONTNEED) == 0);
+	want(munmap(m + 100 * PAGE, 50 * PAGE) == 0);
+	want(mmap(m + 100 * PAGE, 20 * PAGE, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == m + 100 * PAGE);
+	want(mremap(m + 200 * PAGE, 100 * PAGE, 100 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		    m + 2000 * PAGE) == m + 2000 * PAGE);
+	/* A mapping in several pieces: a copy may not go over their borders. */
+	want(mprotect(m + 400 * PAGE, 7 * PAGE, PROT_READ) == 0);
+	want(pipe(gate) == 0);
+	child = fork();
+	want(child >= 0);
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		want(madvise(m + 500 * PAGE, 10 * PAGE, MADV_DONTNEED) == 0);
+		want(lab_zero(m + 500 * PAGE, 3));
+		want(lab_same(ID, m + 2050 * PAGE, BASE + 250 * PAGE, 50));
+		close(gate[1]);
+		want(read(gate[0], &c, 1) == 0);
+		check_changed(m, true);
+		_exit(0);
+	}
+	step('f');
+	finish();
+	step('r');
+	close(gate[1]);
+	want(waitpid(child, &status, 0) == child && status == 0);
+	/* The pieces that were unmapped and not mapped again are as they are: nobody made something there. */
+	want(mincore(m + 130 * PAGE, PAGE, (unsigned char *)&c) < 0 && errno == ENOMEM);
+	check_changed(m, false);
+}
+
+static void test_changes(void **state)
+{
+	static const struct cr_page_run runs[] = {{BASE, CHANGED, CR_PAGE_LAZY}};
+	struct lab *l = *state;
+	struct cr_pages_report report;
+	struct process p;
+
+	lab_pagemap(l, ID, runs, 1);
+	lab_store(l, ID, BASE, CHANGED);
+	lab_start(l);
+	p = spawn(l, body_changes);
+	let(&p, 'b');
+	let(&p, 'f');
+	report = lab_report(l);
+	assert_int_equal(report.resident, 1);
+	assert_int_equal(report.left, 0);
+	assert_true(report.total > CHANGED); /* the child's are counted, too */
+	let(&p, 'r');
+	end_well(l, &p);
+}
+
+/* --- pages that the source has --- */
+
+struct source {
+	pthread_t thread;
+	int fd, calls, most; /* most: of calls, then the link breaks */
+	int r;
+	struct cr_pages_served served;
+	struct err e;
+};
+
+static int read_page(uint32_t id, uint64_t vaddr, uint32_t npages, void *data, void *arg,
+		     struct err *e)
+{
+	struct source *s = arg;
+
+	if (s->most && s->calls++ == s->most)
+		return err_set(e, ECANCELED, "the link breaks");
+	/* Not all at once, and one page of zeroes. */
+	npages = npages > 3 ? 3 : npages;
+	for (uint32_t i = 0; i < npages; i++) {
+		lab_fill(id, vaddr + i * PAGE, (uint8_t *)data + i * PAGE);
+		if (vaddr + i * PAGE == BASE + 777 * PAGE)
+			memset((uint8_t *)data + i * PAGE, 0, PAGE);
+	}
+	return (int)npages;
+}
+
+static void *serve(void *arg)
+{
+	struct source *s = arg;
+
+	s->r = cr_pages_serve(s->fd, s->fd, read_page, NULL, s, &s->served, &s->e);
+	close(s->fd);
+	return NULL;
+}
+
+/* Returns the daemon's end. */
+static int start_source(struct source *s, int most)
+{
+	int pair[2];
+
+	*s = (struct source){.most = most};
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	s->fd = pair[0];
+	assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
+	return pair[1];
+}
+
+#define FETCHED 1000u
+
+static void body_fetched(const struct lab *l)
+{
+	uint8_t *m = be_restored(l, FETCHED);
+
+	want(lab_same(ID, m + 900 * PAGE, BASE + 900 * PAGE, 1));
+	step('f');
+	finish();
+	/* The link breaks in these. */
+	want(lab_same(ID, m, BASE, 777));
+	want(lab_zero(m + 777 * PAGE, 1));
+	want(lab_same(ID, m + 778 * PAGE, BASE + 778 * PAGE, FETCHED - 778));
+	step('r');
+}
+
+static void test_fetched(void **state)
+{
+	static const struct cr_page_run runs[] = {{BASE, FETCHED, CR_PAGE_LAZY}};
+	struct lab *l = *state;
+	struct cr_pages_report report;
+	struct source first, second;
+	struct err e = {0};
+	struct process p;
+	int fd;
+
+	lab_pagemap(l, ID, runs, 1);
+	lab_store(l, ID, BASE + 100 * PAGE, 200);
+	lab_store(l, ID, BASE + 500 * PAGE, 100);
+	must(cr_pages_drop(l->store, ID, BASE + 550 * PAGE, 20, &e)); /* stale */
+	l->source[0] = l->source[1] = fd = start_source(&first, 40);
+	lab_start(l);
+	close(fd);
+	p = spawn(l, body_fetched);
+	let(&p, 'b');
+	arrive(&p, 'f');
+	assert_int_equal(first.calls, 1); /* a page that a task waits for comes alone */
+	go(&p, 'f');
+	pthread_join(first.thread, NULL);
+	assert_int_equal(first.r, -ECANCELED);
+	/* The task waits in the kernel, the daemon for us. */
+	must(cr_pages_daemon_ask(l->state, &report, &e));
+	assert_true(report.left > 0);
+	fd = start_source(&second, 0);
+	must(cr_pages_daemon_feed(l->state, fd, fd, &e));
+	close(fd);
+	report = lab_report(l);
+	pthread_join(second.thread, NULL);
+	assert_int_equal(second.r, 0);
+	assert_int_equal(report.fetched, FETCHED - 280);
+	assert_int_equal(second.served.zeroes, 1);
+	let(&p, 'r');
+	end_well(l, &p);
+}
+
+/* --- the bad ends --- */
+
+static void expect_lost(struct lab *l, const struct process *p, const char *why)
+{
+	auto_free char *log = NULL;
+	struct err e = {0};
+	int status = lab_end_of(p->pid);
+
+	close(p->steps);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGKILL);
+	assert_int_equal(cr_pages_wait(l->state, DEADLINE_MS, &e), -EIO);
+	assert_int_equal(e.class, ERR_RESTORE);
+	if (!strstr(e.text, why))
+		fail_msg("'%s' is not in '%s'", why, e.text);
+	e = (struct err){0};
+	must(file_read_at(l->state, "console.log", 4096, &log, &e));
+	assert_non_null(strstr(log, why));
+}
+
+/* Reads a page that never comes: SIGKILL ends it there, or it goes on and says so. */
+static void body_waits(const struct lab *l)
+{
+	uint8_t *m = be_restored(l, 10);
+
+	step('f');
+	finish();
+	want(*(volatile uint8_t *)(m + 5 * PAGE) != 1);
+	step('!');
+}
+
+static void test_killed(void **state)
+{
+	static const struct cr_page_run runs[] = {{BASE, 10, CR_PAGE_LAZY}};
+	struct lab *l = *state;
+	struct process p;
+	int pair[2];
+
+	lab_pagemap(l, ID, runs, 1);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	l->source[0] = l->source[1] = pair[1];
+	lab_start(l);
+	p = spawn(l, body_waits);
+	let(&p, 'b');
+	let(&p, 'f');
+	/* It has asked for the page: somebody waits for it. */
+	assert_int_equal(poll(&(struct pollfd){.fd = pair[0], .events = POLLIN}, 1, DEADLINE_MS),
+			 1);
+	assert_int_equal(pidfd_send_signal(l->d.pidfd, SIGTERM, NULL, 0), 0);
+	assert_int_equal(pidfd_send_signal(l->d.pidfd, SIGKILL, NULL, 0), 0);
+	expect_lost(l, &p, "skep-pages was killed");
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* An image needs what nobody has. */
+static void test_nowhere(void **state)
+{
+	static const struct cr_page_run runs[] = {{BASE, 10, CR_PAGE_LAZY}};
+	struct lab *l = *state;
+	struct cr_pages_need need;
+	struct err e = {0};
+	struct process p;
+
+	lab_pagemap(l, ID, runs, 1);
+	lab_store(l, ID, BASE, 9);
+	must(cr_pages_check(l->store, l->images, &need, &e));
+	assert_int_equal(need.lazy, 10);
+	assert_int_equal(need.missing, 1);
+	lab_start(l);
+	p = spawn(l, body_waits);
+	let(&p, 'b');
+	expect_lost(l, &p, "1 pages of process 7 are nowhere");
+}
+
+static int refuse(uint32_t id, uint64_t vaddr, uint32_t npages, void *data, void *arg,
+		  struct err *e)
+{
+	(void)id, (void)vaddr, (void)npages, (void)data, (void)arg, (void)e;
+	return 0;
+}
+
+static void *serve_nothing(void *arg)
+{
+	struct source *s = arg;
+
+	s->r = cr_pages_serve(s->fd, s->fd, refuse, NULL, s, &s->served, &s->e);
+	close(s->fd);
+	return NULL;
+}
+
+static void test_gone(void **state)
+{
+	static const struct cr_page_run runs[] = {{BASE, 10, CR_PAGE_LAZY}};
+	struct lab *l = *state;
+	struct source s = {0};
+	struct process p;
+	int pair[2];
+
+	lab_pagemap(l, ID, runs, 1);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	s.fd = pair[0];
+	l->source[0] = l->source[1] = pair[1];
+	assert_int_equal(pthread_create(&s.thread, NULL, serve_nothing, &s), 0);
+	lab_start(l);
+	close(pair[1]);
+	p = spawn(l, body_waits);
+	let(&p, 'b');
+	let(&p, 'f');
+	expect_lost(l, &p, "the source has no page");
+	pthread_join(s.thread, NULL);
+	assert_int_equal(s.r, -EPIPE);
+}
+
+/* criu ends before it has finished. */
+static void body_abandoned(const struct lab *l)
+{
+	be_restored(l, 10);
+	step('f');
+	close(to_criu);
+	step('!');
+}
+
+static void test_abandoned(void **state)
+{
+	static const struct cr_page_run runs[] = {{BASE, 10, CR_PAGE_LAZY}};
+	struct lab *l = *state;
+	struct process p;
+
+	lab_pagemap(l, ID, runs, 1);
+	lab_store(l, ID, BASE, 10);
+	lab_start(l);
+	p = spawn(l, body_abandoned);
+	let(&p, 'b');
+	let(&p, 'f');
+	expect_lost(l, &p, "criu ended before the restore was finished");
+}
+
+static void body_ends(const struct lab *l)
+{
+	be_restored(l, 10);
+	step('f');
+	finish();
+}
+
+/* It ends by itself while a page is missing whose source is silent: nobody is waited for. */
+static void test_ended(void **state)
+{
+	static const struct cr_page_run runs[] = {{BASE, 10, CR_PAGE_LAZY}};
+	struct lab *l = *state;
+	struct cr_pages_report report;
+	struct process p;
+	int pair[2];
+
+	lab_pagemap(l, ID, runs, 1);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	l->source[0] = l->source[1] = pair[1];
+	lab_start(l);
+	p = spawn(l, body_ends);
+	let(&p, 'b');
+	let(&p, 'f');
+	report = lab_report(l);
+	assert_int_equal(report.resident, 1);
+	end_well(l, &p);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* The restore did not come that far. */
+static void test_cancelled(void **state)
+{
+	struct lab *l = *state;
+	struct err e = {0};
+
+	lab_start(l);
+	assert_int_equal(cr_pages_resident(l->state, &e), 0);
+	own_close_fd(&l->d.control);
+	assert_int_equal(cr_pages_wait(l->state, DEADLINE_MS, &e), 0);
+	assert_int_equal(faccessat(l->state, CR_PAGES_LOST_FILE, F_OK, 0), -1);
+}
+
+/* Two at once would be two who close userfaultfds. */
+static void test_second(void **state)
+{
+	struct lab *l = *state;
+	struct cr_pages_daemon d;
+	struct err e = {0};
+
+	must(lab_try_start(l, &e));
+	d = l->d;
+	assert_int_equal(lab_try_start(l, &e), -EWOULDBLOCK);
+	assert_int_equal(e.class, ERR_LOCKED);
+	l->d = d;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_pushed, lab_set_up, lab_tear_down),
+		cmocka_unit_test_setup_teardown(test_changes, lab_set_up, lab_tear_down),
+		cmocka_unit_test_setup_teardown(test_fetched, lab_set_up, lab_tear_down),
+		cmocka_unit_test_setup_teardown(test_killed, lab_set_up, lab_tear_down),
+		cmocka_unit_test_setup_teardown(test_nowhere, lab_set_up, lab_tear_down),
+		cmocka_unit_test_setup_teardown(test_gone, lab_set_up, lab_tear_down),
+		cmocka_unit_test_setup_teardown(test_abandoned, lab_set_up, lab_tear_down),
+		cmocka_unit_test_setup_teardown(test_ended, lab_set_up, lab_tear_down),
+		cmocka_unit_test_setup_teardown(test_cancelled, lab_set_up, lab_tear_down),
+		cmocka_unit_test_setup_teardown(test_second, lab_set_up, lab_tear_down),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
