@@ -91,10 +91,12 @@ static int make_level(const struct cg_host *host, const char *mount, int parent,
 {
 	bool unified = !strcmp(mount, host->unified);
 	auto_fd int fd = -EBADF;
+	bool made;
 
 	if (unified)
 		enable_controllers(host, parent, mount);
-	if (mkdirat(parent, name, 0755) && errno != EEXIST)
+	made = mkdirat(parent, name, 0755) == 0;
+	if (!made && errno != EEXIST)
 		return errno == ENOENT || errno == ENODEV
 			       ? -ENOENT
 			       : err_sys(e, "make control group %s in %s", name, mount);
@@ -102,6 +104,8 @@ static int make_level(const struct cg_host *host, const char *mount, int parent,
 	if (fd < 0)
 		return errno == ENOENT ? -ENOENT
 				       : err_sys(e, "open control group %s in %s", name, mount);
+	if (made)
+		cg_tree_mark(fd);
 	if (host->ctl[CG_CPUSET].version == 1 && !strcmp(mount, host->ctl[CG_CPUSET].mount) &&
 	    fill_cpuset(parent, fd, e) < 0)
 		return -e->no;
@@ -206,13 +210,20 @@ static void handle_init(struct cg *cg, const char *path)
 	snprintf(cg->path, sizeof(cg->path), "%s", path);
 }
 
+int cg_vacate(const char *path, struct err *e)
+{
+	const struct cg_host *host = cg_host(e);
+
+	return !host || check_path(path, e) < 0 || each_mount_clear(host, path, e) < 0 ? -e->no : 0;
+}
+
 int cg_create(const char *path, struct cg *cg, struct err *e)
 {
 	const struct cg_host *host = cg_host(e);
 	struct err ignored = {0};
 
 	handle_init(cg, "");
-	if (!host || check_path(path, e) < 0 || each_mount_clear(host, path, e) < 0)
+	if (!host || cg_vacate(path, e) < 0)
 		return -e->no;
 	handle_init(cg, path);
 	if (host->unified[0] && make_ct(host, cg, e) < 0)

@@ -34,6 +34,12 @@ struct cg {
 #define auto_cg __attribute__((cleanup(cg_close)))
 
 /*
+ * Removes empty left-overs of that path; one that has processes or is frozen is refused as by cg_create: -EEXIST, class EXISTS. To be asked before the path is
+ * written down as ours: what is written down is killed and removed by whoever cleans up.
+ */
+int cg_vacate(const char *path, struct err *e);
+
+/*
  * Makes the groups in every hierarchy and enables the controllers on the way down. Empty left-overs of that path are
  * removed first; one that has processes or is frozen is refused: -EEXIST, class EXISTS (a group prepared by
  * somebody else must not catch a container). On failure nothing that it made remains. A controller that cannot be enabled is a

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/xattr.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -16,6 +17,8 @@
 
 /* v1 has no event for "empty": this often a dying process is looked at there. */
 #define V1_LOOK_MS 2
+
+#define MARK "trusted.skep"
 
 /* Name of some child group: 1 and name, 0 none, -errno. */
 static int first_child(int dir, char name[256])
@@ -118,6 +121,28 @@ int cg_tree_remove(int root, const char *path, struct err *e)
 	return rc < 0 ? err_set(e, -rc, "remove control group %s: %s", path, strerror(-rc)) : 0;
 }
 
+void cg_tree_mark(int dir)
+{
+	/* Where it cannot be written a parent of another name than ours stays behind, empty. */
+	(void)fsetxattr(dir, MARK, "1", 1, 0);
+}
+
+/*
+ * Whether an empty parent may go. systemd gives each of its units' groups an invocation_id, and would not make a slice again that it holds for active: its limits
+ * would be lost. Other parents are ours by their mark, and our own slice by its name, too: whoever is killed between making and marking it must not leave it.
+ */
+static bool is_ours(int root, const char *path)
+{
+	auto_fd int dir = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	size_t first = strcspn(path, "/");
+	bool named = (first == 10 && !strncmp(path, "skep.slice", first)) ||
+		     (first == 4 && !strncmp(path, "skep", first));
+
+	if (dir < 0 || fgetxattr(dir, "trusted.invocation_id", NULL, 0) >= 0)
+		return false;
+	return named || fgetxattr(dir, MARK, NULL, 0) >= 0;
+}
+
 /* Parents that we are the last in; somebody else may be making a new one below at this moment, and then they stay. */
 static void remove_empty_parents(int root, const char *path)
 {
@@ -126,7 +151,7 @@ static void remove_empty_parents(int root, const char *path)
 	snprintf(copy, sizeof(copy), "%s", path);
 	for (char *slash; (slash = strrchr(copy, '/'));) {
 		*slash = '\0';
-		if (unlinkat(root, copy, AT_REMOVEDIR))
+		if (!is_ours(root, copy) || unlinkat(root, copy, AT_REMOVEDIR))
 			return;
 	}
 }

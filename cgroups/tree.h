@@ -12,8 +12,11 @@ struct err;
  */
 int cg_tree_remove(int root, const char *path, struct err *e);
 
-/* As cg_tree_remove below a mount point, waiting for dying processes until that CLOCK_MONOTONIC time; then empty parents, too. */
+/* As cg_tree_remove below a mount point, waiting for dying processes until that CLOCK_MONOTONIC time; then empty parents that we made, too. */
 int cg_tree_remove_wait(const char *mount, const char *path, uint64_t until_ns, struct err *e);
+
+/* Notes that we made this group (an extended attribute): only such parents are removed when they are empty. */
+void cg_tree_mark(int dir);
 
 /*
  * Waits until "key value" stands in dir/cgroup.events, woken by the kernel's modification event. ms < 0: no deadline.

@@ -58,6 +58,9 @@ int ct_ground_cgroup(struct ct *ct, const struct ct_spec *spec, bool best_effort
 
 	if (r < 0)
 		return r;
+	r = cg_vacate(ct->s.cgroup, e);
+	if (r < 0)
+		return r;
 	r = ct_ledger_add(ct->dir, CT_LEDGER_CGROUP, ct->s.cgroup, e);
 	if (r < 0)
 		return r;

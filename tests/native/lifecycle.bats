@@ -55,6 +55,26 @@ init_of() { skepctl list -H -o pid "$1"; }
 	fails_with 14 "$c" skepctl destroy "$c"
 }
 
+# Not even by the cleaning after the refusal.
+@test "a control group of that name with somebody else in it: refused, and nobody is killed" {
+	local c dir pid
+	c=$(ct_name)
+	skepctl create "$c" --template probe --network none --start
+	dir=$(findmnt -n -o TARGET -t cgroup2 | head -1)/$(skepctl info "$c" | awk '$1 == "cgroup" { print $2 }')
+	skepctl stop "$c"
+	mkdir -p "$dir"
+	sleep 300 </dev/null >/dev/null 2>&1 3>&- &
+	pid=$!
+	echo "$pid" >"$dir/cgroup.procs"
+	fails_with 44 "has processes" skepctl start "$c"
+	fails_with 44 "has processes" skepctl start "$c"
+	kill "$pid"
+	wait "$pid" || true
+	rmdir "$dir"
+	skepctl start "$c"
+	is "$c" running
+}
+
 @test "bad names, values and templates make nothing" {
 	c=$(ct_name)
 	fails_with 21 "name" skepctl create ../evil --template probe

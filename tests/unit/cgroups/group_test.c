@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Making, refusing, delegating and removing the groups of a container. */
+#include <sys/xattr.h>
+
 #include "fixture.h"
 
 static void all_hierarchies_are_found(void **state)
@@ -52,6 +54,63 @@ static void destroy_removes_parents_too(void **state)
 	snprintf(parent, sizeof(parent), "skep-test-%d", getpid());
 	OK(cg_each_dir(parent, test_note_left, &left, &e));
 	assert_int_equal(left, 0);
+}
+
+static void make_dir(const char *dir, void *arg)
+{
+	(void)arg;
+	if (mkdir(dir, 0755) && errno != EEXIST)
+		fail_msg("make %s: %s", dir, strerror(errno));
+}
+
+static void remove_dir(const char *dir, void *arg)
+{
+	if (!rmdir(dir))
+		++*(int *)arg;
+}
+
+/* Its limits would go with it. */
+static void a_parent_that_others_made_stays(void **state)
+{
+	struct err e = {0};
+	char parent[64], path[80];
+	struct cg cg;
+	int hierarchies = 0, removed = 0;
+
+	(void)state;
+	snprintf(parent, sizeof(parent), "skep-foreign-%d", getpid());
+	snprintf(path, sizeof(path), "%s/ct", parent);
+	OK(cg_each_dir(parent, make_dir, NULL, &e));
+	OK(cg_create(path, &cg, &e));
+	OK(cg_each_dir(path, count_dir, &hierarchies, &e));
+	cg_close(&cg);
+	OK(cg_destroy(path, 1000, &e));
+	OK(cg_each_dir(parent, remove_dir, &removed, &e));
+	assert_int_equal(removed, hierarchies);
+}
+
+/* By what systemd gives the group of each unit. */
+static void note_unit(const char *dir, void *arg)
+{
+	(void)arg;
+	assert_int_equal(setxattr(dir, "trusted.invocation_id", "1", 1, 0), 0);
+}
+
+static void a_parent_that_systemd_has_stays(void **state)
+{
+	struct err e = {0};
+	char parent[64];
+	struct cg cg;
+	int hierarchies = 0, removed = 0;
+
+	(void)state;
+	test_make("unit", &cg);
+	snprintf(parent, sizeof(parent), "skep-test-%d", getpid());
+	OK(cg_each_dir(parent, note_unit, NULL, &e));
+	OK(cg_each_dir(parent, count_dir, &hierarchies, &e));
+	test_end(&cg);
+	OK(cg_each_dir(parent, remove_dir, &removed, &e));
+	assert_int_equal(removed, hierarchies);
 }
 
 static void bad_paths_are_refused(void **state)
@@ -258,6 +317,8 @@ int main(void)
 		cmocka_unit_test(all_hierarchies_are_found),
 		cmocka_unit_test(create_makes_and_destroy_leaves_nothing),
 		cmocka_unit_test(destroy_removes_parents_too),
+		cmocka_unit_test(a_parent_that_others_made_stays),
+		cmocka_unit_test(a_parent_that_systemd_has_stays),
 		cmocka_unit_test(bad_paths_are_refused),
 		cmocka_unit_test(frozen_group_is_refused),
 		cmocka_unit_test(populated_group_is_refused),
