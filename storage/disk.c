@@ -41,6 +41,18 @@ static int image_path(int dir, const char *name, char *path, size_t size, struct
 	return 0;
 }
 
+static int run_e2fs(const char *const argv[], struct err *e)
+{
+	int r = proc_run_ok(argv, e);
+
+	if (r != -ENOENT)
+		return r;
+	err_clear(e);
+	err_set(e, ENOENT, "this host has no %s", argv[0]);
+	err_hint(e, "install the package e2fsprogs");
+	return err_class(e, ERR_UNSUPPORTED);
+}
+
 int st_disk_create(int dir, const char *name, uint64_t size_bytes, struct err *e)
 {
 	char path[4200];
@@ -64,7 +76,7 @@ int st_disk_create(int dir, const char *name, uint64_t size_bytes, struct err *e
 		return err_sys(e, "create disk image %s", name);
 	r = ftruncate(fd, (off_t)(size_bytes & ~4095ULL)) < 0
 		    ? err_sys(e, "size disk image %s", name)
-		    : proc_run_ok(argv, e);
+		    : run_e2fs(argv, e);
 	if (r >= 0 && fsync(fd) < 0)
 		r = err_sys(e, "flush disk image %s", name);
 	if (r < 0)
@@ -188,7 +200,7 @@ static int grow_offline(const char *path, struct err *e)
 		return err_set(e, EIO,
 			       "e2fsck found errors on %s that it does not repair by itself: %s",
 			       path, said);
-	return proc_run_ok(resize, e);
+	return run_e2fs(resize, e);
 }
 
 int st_disk_grow(int dir, const char *name, int mount, uint64_t size_bytes, struct err *e)
