@@ -213,7 +213,8 @@ static bool is_empty_group(int events)
 /* All its processes have ended: nobody misses anything. */
 static void look_at_group(struct cr_lazy *l)
 {
-	if (l->events < 0 || !l->finished || !is_empty_group(l->events))
+	/* Read in any case: it is readable until it is read. */
+	if (l->events < 0 || !is_empty_group(l->events) || !l->finished)
 		return;
 	for (size_t i = 0; i < l->task_count; i++)
 		cr_task_end(l->tasks[i]);

@@ -102,6 +102,14 @@ static int answer(struct service *s, const struct cr_pages_request *q, cr_pages_
 	return 0;
 }
 
+/* A socket whose other end was closed with something unread in it says it so. */
+static int link_broke(struct err *e)
+{
+	if (e->no == ECONNRESET)
+		e->no = EPIPE;
+	return -e->no;
+}
+
 int cr_pages_serve(int in, int out, cr_pages_read_fn read,
 		   int (*idle)(const struct cr_pages_served *so_far, void *arg, struct err *e),
 		   void *arg, struct cr_pages_served *served, struct err *e)
@@ -109,22 +117,23 @@ int cr_pages_serve(int in, int out, cr_pages_read_fn read,
 	auto_free uint8_t *data = malloc(CR_PAGES_RUN_MOST * PAGE);
 	struct service s = {.out = out, .data = data, .served = served};
 	struct cr_pages_request q;
-	int r = 0;
+	int r;
 
 	*served = (struct cr_pages_served){0};
 	if (!data)
 		return err_set(e, ENOMEM, "serve pages: out of memory");
-	while (r >= 0) {
+	for (;;) {
 		if (idle && idle(served, arg, e) < 0)
 			return -e->no;
 		if (file_read_exactly(in, &q, sizeof(q), e) < 0 || judge_request(&q, e) < 0)
-			return -e->no;
+			return link_broke(e);
 		if (q.kind == CR_PAGES_DONE)
 			return 0;
 		served->requests++;
 		r = answer(&s, &q, read, arg, e);
+		if (r < 0)
+			return link_broke(e);
 	}
-	return r;
 }
 
 int cr_pages_read_process(int32_t pid, uint64_t vaddr, uint32_t npages, void *data, struct err *e)
