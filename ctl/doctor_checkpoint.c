@@ -27,6 +27,9 @@ static const struct {
 	{0, 0, 31700, "3.17", "an older one is not supported"},
 };
 
+#define GET_CRIU \
+	"apt-get install criu; where that one does not fit, `make deps` in skep's source brings one"
+
 static bool version_fits(struct ctl_doctor *d, const char *program, int version)
 {
 	char remedy[96];
@@ -36,7 +39,8 @@ static bool version_fits(struct ctl_doctor *d, const char *program, int version)
 			continue;
 		if (version >= facts[i].criu)
 			return true;
-		snprintf(remedy, sizeof(remedy), "make deps; or put criu >= %s in PATH",
+		snprintf(remedy, sizeof(remedy),
+			 "put criu >= %s in PATH; `make deps` in skep's source brings one",
 			 facts[i].least);
 		ctl_doctor_find(d, PART, CTL_VERDICT_MISSING, "CRIU", remedy,
 				"%s is %d.%d.%d, wanted %s: %s", program, version / 10000,
@@ -74,12 +78,12 @@ void ctl_doctor_checkpoint(struct ctl_doctor *d)
 	int version, r;
 
 	if (cr_criu_find(program, &e) < 0) {
-		ctl_doctor_find_err(d, PART, CTL_VERDICT_MISSING, "CRIU", "make deps", &e);
+		ctl_doctor_find_err(d, PART, CTL_VERDICT_MISSING, "CRIU", GET_CRIU, &e);
 		return;
 	}
 	version = cr_criu_version(&e);
 	if (version < 0) {
-		ctl_doctor_find_err(d, PART, CTL_VERDICT_MISSING, "CRIU", "make deps", &e);
+		ctl_doctor_find_err(d, PART, CTL_VERDICT_MISSING, "CRIU", GET_CRIU, &e);
 		return;
 	}
 	if (!version_fits(d, program, version))
@@ -91,12 +95,12 @@ void ctl_doctor_checkpoint(struct ctl_doctor *d)
 	}
 	r = check(program, NULL, said, sizeof(said), &e);
 	if (r < 0)
-		ctl_doctor_find_err(d, PART, CTL_VERDICT_MISSING, "CRIU", "make deps", &e);
+		ctl_doctor_find_err(d, PART, CTL_VERDICT_MISSING, "CRIU", GET_CRIU, &e);
 	else if (r > 0 && strstr(said, "kerndat_tcp_repair failed"))
 		ctl_doctor_find(d, PART, CTL_VERDICT_MISSING, "CRIU", "ip link set lo up",
 				"%s cannot try connections on lo", program);
 	else if (r > 0)
-		ctl_doctor_find(d, PART, CTL_VERDICT_MISSING, "CRIU", "make deps", "%s check: %s",
+		ctl_doctor_find(d, PART, CTL_VERDICT_MISSING, "CRIU", GET_CRIU, "%s check: %s",
 				program, last_line(said));
 	else
 		ctl_doctor_find(d, PART, CTL_VERDICT_OK, "CRIU", NULL,
@@ -108,9 +112,10 @@ void ctl_doctor_checkpoint(struct ctl_doctor *d)
 	if (check(program, "nftables", said, sizeof(said), &e) == 0)
 		ctl_doctor_find(d, PART, CTL_VERDICT_OK, "network lock", NULL, "by nftables");
 	else if (!strstr(said, "Unknown feature"))
-		ctl_doctor_find(d, PART, CTL_VERDICT_MISSING, "network lock",
-				"make deps; or use a criu that is built with nftables",
-				"this criu cannot hold traffic back while connections are saved");
+		ctl_doctor_find(
+			d, PART, CTL_VERDICT_MISSING, "network lock",
+			"use a criu that is built with nftables; `make deps` in skep's source brings one",
+			"this criu cannot hold traffic back while connections are saved");
 	if (ctl_doctor_program("ip"))
 		ctl_doctor_find(d, PART, CTL_VERDICT_OK, "ip", NULL, "%s", "");
 	else

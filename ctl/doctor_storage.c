@@ -2,6 +2,7 @@
 /* The file systems of the two roots: layers tried for real, room, templates, programs that make them. */
 #include "ctl/doctor.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdlib.h>
@@ -67,6 +68,14 @@ static int try_layers(int try, struct err *e)
 	return probe < 0 ? probe : 0;
 }
 
+static const char *layers_remedy(const struct err *e)
+{
+	if (e->no == ENOSPC || e->no == EDQUOT)
+		return "make room there";
+	return e->hint[0] ? e->hint
+			  : "set a \"root\" on ext4, xfs, btrfs or tmpfs in " CT_CONF_FILE;
+}
+
 static void layers(struct ctl_doctor *d, int dir, const char *name)
 {
 	struct err e = {0}, ignored = {0};
@@ -79,11 +88,8 @@ static void layers(struct ctl_doctor *d, int dir, const char *name)
 		try_layers(try, &e);
 	file_remove_tree_at(dir, own, &ignored);
 	if (e.no)
-		ctl_doctor_find(
-			d, PART, CTL_VERDICT_MISSING, "layers",
-			e.hint[0] ? e.hint
-				  : "set a \"root\" on ext4, xfs, btrfs or tmpfs in " CT_CONF_FILE,
-			"%s: %s", name, e.text);
+		ctl_doctor_find(d, PART, CTL_VERDICT_MISSING, "layers", layers_remedy(&e), "%s: %s",
+				name, e.text);
 	else
 		ctl_doctor_find(d, PART, CTL_VERDICT_OK, "layers", NULL,
 				"(overlay over id-mapped templates)");
@@ -105,9 +111,8 @@ static void templates(struct ctl_doctor *d)
 	else if (n < 0)
 		ctl_doctor_find_err(d, PART, CTL_VERDICT_WARNING, "templates", NULL, &e);
 	else
-		ctl_doctor_find(d, PART, CTL_VERDICT_WARNING, "templates",
-				"skepctl template build busybox",
-				"there is none below %s/templates", d->conf->root);
+		ctl_doctor_find(d, PART, CTL_VERDICT_OK, "templates", NULL,
+				"(none yet: `skepctl template build busybox` makes one)");
 }
 
 static void programs(struct ctl_doctor *d)

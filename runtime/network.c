@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "net/announce.h"
 #include "net/bridge.h"
@@ -39,6 +40,10 @@ static int make_bridge(const struct ct_conf *conf, const char *name, struct err 
 		subnets[n++] = pools[i];
 	}
 	r = net_bridge_ensure(name, gateways, n, e);
+	if (r > 0 && !own)
+		log_warn(
+			"bridge %s was not there: it was made, with no address and no link of this host in it",
+			name);
 	if (r < 0 || !own || !conf->nat)
 		return r < 0 ? r : 0;
 	return net_nat_ensure(name, subnets, n, e);

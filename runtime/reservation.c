@@ -367,5 +367,23 @@ int ct_addr_busy(const struct net_if *ifc, const struct net_addr *a, struct err 
 	if (r < 0)
 		return r;
 	/* Without a wait it is this host alone that is asked. */
-	return net_addr_in_use(r ? link : "lo", a, r ? PROBE_MS : 0, e);
+	if (!net_addr_in_use("lo", a, 0, e))
+		return r && !e->no ? net_addr_in_use(link, a, PROBE_MS, e) : -e->no;
+	return e->no ? -e->no : 2;
+}
+
+int ct_addr_refuse(const struct net_if *ifc, const struct net_addr *a, int busy, struct err *e)
+{
+	char text[NET_ADDR_STR_MAX];
+
+	net_addr_to_host_str(a, text);
+	if (busy == 2) {
+		err_set(e, EADDRINUSE, "%s: this host itself has the address %s", ifc->name, text);
+		err_hint(e, "take another one; `ip addr` shows this host's");
+	} else {
+		err_set(e, EADDRINUSE, "%s: somebody on the network has the address %s", ifc->name,
+			text);
+		err_hint(e, "take another one; `ip neigh` may say whose it is");
+	}
+	return err_class(e, ERR_ADDR_IN_USE);
 }

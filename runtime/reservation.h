@@ -19,7 +19,10 @@ int ct_reserve(const struct ct_host *h, struct ct_definition *d, enum ct_reserve
 	       const struct net_addr *busy, size_t n_busy, struct err *e);
 
 /*
- * Asks on the wire (and this host itself) whether somebody has a, which would be on interface ifc. 1: yes, 0: no. Where nobody could answer it does
- * not wait.
+ * Asks on the wire (and this host itself) whether somebody has a, which would be on interface ifc. 1: yes, 2: this host
+ * has it, 0: no. Where nobody could answer it does not wait.
  */
 int ct_addr_busy(const struct net_if *ifc, const struct net_addr *a, struct err *e);
+
+/* The refusal of an address for which ct_addr_busy() returned busy. Class ADDR_IN_USE. */
+int ct_addr_refuse(const struct net_if *ifc, const struct net_addr *a, int busy, struct err *e);

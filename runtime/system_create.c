@@ -157,7 +157,6 @@ static int ask_network(const struct making *m, const struct ct_definition *given
 	for (unsigned i = 0; i < m->d->net_count; i++)
 		for (size_t k = 0; k < m->d->nets[i].addr_count; k++) {
 			const struct net_addr *a = &m->d->nets[i].addrs[k];
-			char text[NET_ADDR_STR_MAX];
 			int r = ct_addr_busy(&m->d->nets[i], a, e);
 
 			if (r < 0)
@@ -169,10 +168,7 @@ static int ask_network(const struct making *m, const struct ct_definition *given
 				busy[(*n_busy)++] = *a;
 				continue;
 			}
-			err_set(e, EADDRINUSE, "%s: somebody on the network has the address %s",
-				m->d->nets[i].name, net_addr_to_host_str(a, text));
-			err_hint(e, "take another one; `ip neigh` may say whose it is");
-			return err_class(e, ERR_ADDR_IN_USE);
+			return ct_addr_refuse(&m->d->nets[i], a, r, e);
 		}
 	return again;
 }

@@ -130,17 +130,12 @@ static int reserve(struct ct_system *s, const struct ct_definition *old, struct 
 	for (unsigned i = 0; i < s->d.net_count; i++)
 		for (size_t k = 0; k < s->d.nets[i].addr_count; k++) {
 			const struct net_addr *a = &s->d.nets[i].addrs[k];
-			char text[NET_ADDR_STR_MAX];
 			int r = is_new(old, a) ? ct_addr_busy(&s->d.nets[i], a, e) : 0;
 
 			if (r < 0)
 				return r;
-			if (!r)
-				continue;
-			err_set(e, EADDRINUSE, "%s: somebody on the network has the address %s",
-				s->d.nets[i].name, net_addr_to_host_str(a, text));
-			err_hint(e, "take another one; `ip neigh` may say whose it is");
-			return err_class(e, ERR_ADDR_IN_USE);
+			if (r > 0)
+				return ct_addr_refuse(&s->d.nets[i], a, r, e);
 		}
 	return 0;
 }

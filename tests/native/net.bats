@@ -225,6 +225,15 @@ took_in_range() {
 	in_net A ip link show br0
 }
 
+@test "this host's own address is refused as that, and a bridge that was not there is told" {
+	neighbour
+	fails_with 78 "this host itself has the address 10.77.0.1" skepctl create "$c" --template busybox --network routed --uplink wire --ip 10.77.0.1/32
+	skepctl create "$c" --template busybox --bridge br77 --ip 10.79.0.1/16 --start 2>&1 | tee "$SKEP_DIR/said"
+	grep -F "bridge br77 was not there" "$SKEP_DIR/said"
+	skepctl create "$d" --template busybox --bridge br77 --ip 10.79.0.2/16 --start 2>&1 | tee "$SKEP_DIR/said"
+	not grep -F "was not there" "$SKEP_DIR/said"
+}
+
 @test "none, host, and what does not fit together" {
 	skepctl create "$c" --template busybox --network none --start
 	[ "$(inside "$c" ls /sys/class/net)" = lo ]
