@@ -12,7 +12,8 @@ teardown() {
 @test "it is installed whole: units that systemd takes, pages, completion" {
 	[ "$(on a systemctl is-enabled skep-autostart.service)" = enabled ]
 	[ "$(on a systemctl is-active skep-autostart.service)" = active ]
-	on a systemd-analyze verify --man=no /usr/lib/systemd/system/skep-autostart.service /usr/lib/systemd/system/skep.slice
+	[ "$(on a systemctl is-active skep-containers.service)" = active ]
+	on a systemd-analyze verify --man=no /usr/lib/systemd/system/skep-autostart.service /usr/lib/systemd/system/skep-containers.service /usr/lib/systemd/system/skep.slice
 	on a dpkg -L skep | grep -qx /usr/share/man/man8/skepctl.8.gz
 	on a dpkg -L skep | grep -qx /usr/share/bash-completion/completions/skepctl
 	[ "$(on a dpkg -V skep | grep -v /usr/share/doc/)" = '' ]
