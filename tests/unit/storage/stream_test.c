@@ -22,11 +22,21 @@ static void own(int dir, const char *name, uint32_t id)
 	assert_int_equal(fchownat(dir, name, BASE + id, BASE + id, AT_SYMLINK_NOFOLLOW), 0);
 }
 
+/* user::rwx, user:ID:r-x, group::r-x, mask::r-x, other::r-x (struct posix_acl_xattr_entry) */
+static size_t acl_for(uint8_t acl[44], uint32_t id)
+{
+	const uint32_t entries[11] = {2,	  0x70001, UINT32_MAX, 0x50002, id,	   0x50004,
+				      UINT32_MAX, 0x50010, UINT32_MAX, 0x50020, UINT32_MAX};
+
+	memcpy(acl, entries, 44);
+	return 44;
+}
+
 static void fill(int d)
 {
 	auto_fd int sub = tmp_mkdir(d, "sub");
 	auto_fd int sparse = openat(d, "sparse", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	uint8_t cap[24] = {1, 0, 0, 3, 0, 4};
+	uint8_t cap[24] = {1, 0, 0, 3, 0, 4}, acl[44];
 	uint32_t root = BASE;
 
 	own(d, ".", 0);
@@ -42,6 +52,9 @@ static void fill(int d)
 
 		assert_int_equal(fsetxattr(f, "security.capability", cap, sizeof(cap), 0), 0);
 		assert_int_equal(fsetxattr(f, "user.note", "n", 1, 0), 0);
+		assert_int_equal(fsetxattr(sub, "system.posix_acl_access", acl,
+					   acl_for(acl, BASE + 1000), 0),
+				 0);
 		assert_int_equal(fsetxattr(sub, "trusted.overlay.opaque", "y", 1, 0), 0);
 		assert_int_equal(fsetxattr(sub, "trusted.overlay.origin", "zz", 2, 0), 0);
 	}
@@ -66,7 +79,7 @@ static void carries_everything(void **state)
 	auto_fd int a = tmp_mkdir(t->dir, "a"), b = tmp_mkdir(t->dir, "b");
 	struct st_stream_stats stats;
 	struct stat st;
-	uint8_t cap[24];
+	uint8_t cap[24], acl[44], want[44];
 	uint32_t id;
 	char text[32] = "";
 
@@ -89,6 +102,9 @@ static void carries_everything(void **state)
 		assert_int_equal(fgetxattr(f, "security.capability", cap, sizeof(cap)), 24);
 		memcpy(&id, cap + 20, 4);
 		assert_int_equal(id, THERE);
+		assert_int_equal(fgetxattr(s, "system.posix_acl_access", acl, sizeof(acl)), 44);
+		acl_for(want, THERE + 1000);
+		assert_memory_equal(acl, want, 44);
 		assert_int_equal(fgetxattr(f, "user.note", text, sizeof(text)), 1);
 		assert_int_equal(fgetxattr(s, "trusted.overlay.opaque", text, sizeof(text)), 1);
 		assert_int_equal(fgetxattr(s, "trusted.overlay.origin", text, sizeof(text)), -1);
