@@ -116,7 +116,7 @@ static int lost(pid_t pid, const char *what, struct err *e)
 	return err_sys(e, "%s of process %d", what, pid);
 }
 
-/* A stop of get_signal() by PTRACE_INTERRUPT or by a group stop: the only place from which the kernel restarts an interrupted call by itself. */
+/* A stop by PTRACE_INTERRUPT or by a group stop. */
 static bool is_trap(int status)
 {
 	return status >> 16 == PTRACE_EVENT_STOP;
@@ -291,9 +291,9 @@ int cr_inject_syscall(struct cr_inject *in, long nr, const uint64_t args[6], lon
 	regs.r10 = args[3];
 	regs.r8 = args[4];
 	regs.r9 = args[5];
-	in->used = true;
 	if (ptrace(PTRACE_SETREGSET, in->pid, NT_PRSTATUS, &iov) < 0)
 		return lost(in->pid, "the registers", e);
+	in->running = true;
 	for (int stop = 0; stop < 2; stop++) {
 		r = to_call_stop(in->pid, e);
 		if (r == -ETIMEDOUT)
@@ -302,25 +302,20 @@ int cr_inject_syscall(struct cr_inject *in, long nr, const uint64_t args[6], lon
 		if (r < 0)
 			return r;
 	}
+	in->running = false;
 	if (ptrace(PTRACE_GETREGSET, in->pid, NT_PRSTATUS, &iov) < 0)
 		return lost(in->pid, "the registers", e);
 	*result = (long)regs.rax;
 	return 0;
 }
 
-/*
- * The registers of an interrupted call (rax -ERESTART..., orig_rax the call) mean something to the kernel only inside get_signal(). At the stop
- * after a system call they would go to the program as they are: so one more interruption brings it to where it was caught.
- */
+/* It is under way in a call of ours that did not come to its end in time, because a freezer holds it: back to a stop, from which it can be let go. */
 static int back_to_trap(struct cr_inject *in, struct err *e)
 {
 	int status, r;
 
 	if (ptrace(PTRACE_INTERRUPT, in->pid, NULL, NULL) < 0)
 		return lost(in->pid, "the interruption", e);
-	/* Fails where it runs, because a freezer holds it: then it reports by itself once it is thawed. */
-	if (ptrace(PTRACE_CONT, in->pid, NULL, 0) < 0 && errno != ESRCH)
-		return lost(in->pid, "the going on", e);
 	for (;;) {
 		r = wait_stop(in->pid, 1000, &status, e);
 		/* However long it takes: who leaves now leaves a process with the wrong registers. */
@@ -339,7 +334,7 @@ int cr_inject_end(struct cr_inject *in, uint64_t *stop_ns, struct err *e)
 	struct iovec regs = {&in->regs, sizeof(in->regs)};
 	int r;
 
-	if (in->used) {
+	if (in->running) {
 		r = back_to_trap(in, e);
 		if (r < 0)
 			return r;
@@ -348,6 +343,10 @@ int cr_inject_end(struct cr_inject *in, uint64_t *stop_ns, struct err *e)
 		ptrace(PTRACE_POKEDATA, in->pid, in->rseq_cs_at, in->rseq_cs);
 	if (in->looked && ptrace(PTRACE_SETREGSET, in->pid, NT_PRSTATUS, &regs) < 0)
 		return lost(in->pid, "the registers", e);
+	/*
+	 * Registers of an interrupted call (rax -ERESTART..., orig_rax the call) mean something only to get_signal() and what follows it. Every detaching sends the thread
+	 * there: __ptrace_unlink() in kernel/ptrace.c sets TIF_SIGPENDING.
+	 */
 	if (in->masked)
 		ptrace(PTRACE_SETSIGMASK, in->pid, sizeof(in->mask), &in->mask);
 	if (ptrace(PTRACE_DETACH, in->pid, NULL, 0) < 0)

@@ -31,7 +31,7 @@ struct cr_inject {
 	uint64_t rseq_cs_at, rseq_cs; /* 0: not in a restartable sequence */
 	uint64_t since_ns;	      /* when it was stopped */
 	bool looked, masked;	      /* regs, mask are known */
-	bool used;		      /* it has left the stop in which it was caught */
+	bool running;		      /* not in a stop of ours: caught in the middle of a call */
 };
 
 /*

@@ -48,21 +48,11 @@ static bool known(const struct cr_hash *h)
 	return h && (h->lo || h->hi);
 }
 
-static bool is_zero(const uint8_t *page)
-{
-	return page[0] == 0 && !memcmp(page, page + 1, CR_PAGE_SIZE - 1);
-}
-
-/*
- * Whether the page has to be sent; then *now is its hash. A page of zeroes that was never sent has not: mostly nobody ever wrote to it, and if criu wants it, the
- * final sends it.
- */
+/* Whether the page is another than what was sent; *now is its hash. */
 static bool differs(struct cr_send *s, uint64_t vaddr, const uint8_t *page, struct cr_hash *now)
 {
 	const struct cr_hash *then = hash_at(&s->p->hashes, vaddr, false);
 
-	if (!known(then) && is_zero(page))
-		return false;
 	*now = hash_page(s->t, page);
 	return !known(then) || then->lo != now->lo || then->hi != now->hi;
 }

@@ -1,0 +1,656 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The tracker of a container's memory, against real processes. */
+#include "churn.h"
+#include "track_fixture.h"
+
+#include <sched.h>
+#include <sys/ptrace.h>
+
+#define PAGES  1024u
+#define MEMORY ((size_t)PAGES * CR_PAGE_SIZE)
+
+/* A process with memory that does what it is told, a byte at a time. Kept in step by two pipes. */
+struct worker {
+	int (*fn)(struct worker *w);
+	int go[2], done[2];
+	char *area; /* MEMORY bytes, page i filled with i */
+	pid_t pid;
+};
+
+struct lab {
+	struct cg cg;
+	struct cr_track *t;
+	struct target to;
+	struct cr_track_stats last; /* of the latest round */
+	struct worker w;
+};
+
+/* In the worker: says where it is and waits for the next word. */
+static char next_word(struct worker *w)
+{
+	char c = 0;
+
+	if (write(w->done[1], &w->area, sizeof(w->area)) != sizeof(w->area) ||
+	    read(w->go[0], &c, 1) != 1)
+		_exit(3);
+	return c;
+}
+
+static char *filled(void)
+{
+	char *m = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	for (unsigned i = 0; i < PAGES; i++)
+		memset(m + (size_t)i * CR_PAGE_SIZE, (int)(i % 251 + 1), CR_PAGE_SIZE);
+	return m;
+}
+
+static int run_worker(void *arg)
+{
+	struct worker *w = arg;
+
+	w->area = filled();
+	return w->fn(w);
+}
+
+static void wait_worker(struct lab *l)
+{
+	assert_int_equal(read(l->w.done[0], &l->w.area, sizeof(l->w.area)), sizeof(l->w.area));
+}
+
+static void tell(struct lab *l, char word)
+{
+	assert_int_equal(write(l->w.go[1], &word, 1), 1);
+	wait_worker(l);
+}
+
+static void begin(struct lab *l, const char *name, enum cr_track_backend b,
+		  int (*fn)(struct worker *w))
+{
+	struct err e = {0};
+
+	*l = (struct lab){.w.fn = fn};
+	test_make(name, &l->cg);
+	assert_int_equal(pipe2(l->w.go, 0), 0);
+	assert_int_equal(pipe2(l->w.done, 0), 0);
+	l->w.pid = test_spawn(&l->cg, run_worker, &l->w);
+	wait_worker(l);
+	OK(cr_track_open(&l->cg, b, &l->t, &e));
+}
+
+static void end(struct lab *l)
+{
+	struct err e = {0};
+
+	cr_track_close(&l->t);
+	target_done(&l->to);
+	OK(cg_thaw(&l->cg, 1000, &e));
+	OK(cg_kill(&l->cg, &e));
+	test_reap(l->w.pid);
+	for (int i = 0; i < 2; i++) {
+		close(l->w.go[i]);
+		close(l->w.done[i]);
+	}
+	test_end(&l->cg);
+}
+
+static void one_round(struct lab *l)
+{
+	struct err e = {0};
+
+	l->last = (struct cr_track_stats){0};
+	OK(cr_track_round(l->t, to_store, &l->to, &l->last, &e));
+}
+
+/* Writes into the page whose number is the word, times eight. 'N': makes the upper half of it inaccessible; the rest as the names say. */
+static int write_pages(struct worker *w)
+{
+	for (;;) {
+		char c = next_word(w);
+		size_t at = (size_t)(unsigned char)c * 8 % PAGES * CR_PAGE_SIZE;
+
+		w->area[at + 11] = (char)(w->area[at + 11] + 1);
+	}
+	return 0;
+}
+
+/* What the process itself dirties by running: its stack, its data. */
+#define OWN_PAGES 12
+
+static void rounds_give_what_was_written(void **state)
+{
+	const enum cr_track_backend b = (enum cr_track_backend)(uintptr_t)*state;
+	struct err e = {0};
+	uint64_t pending;
+	struct lab l;
+
+	begin(&l, "counts", b, write_pages);
+	OK(cr_track_pending(l.t, &pending, &e));
+	assert_true(pending == UINT64_MAX);
+	one_round(&l);
+	assert_true(l.last.pages >= PAGES);
+	assert_int_equal(l.last.fresh, l.last.pages);
+	assert_int_equal(l.last.bytes, l.last.pages * CR_PAGE_SIZE);
+	assert_int_equal(l.last.processes, 1);
+	assert_int_equal(l.last.untracked, 0);
+	one_round(&l);
+	assert_int_equal(l.last.pages, 0);
+	assert_in_range(final_is_exact(&l.cg, l.t, &l.to), 0, OWN_PAGES);
+	for (char c = 1; c <= 40; c++)
+		tell(&l, c);
+	OK(cr_track_pending(l.t, &pending, &e));
+	if (b == CR_TRACK_UFFD)
+		assert_in_range(pending, 40, 40 + OWN_PAGES);
+	one_round(&l);
+	assert_in_range(l.last.pages, 40, 40 + OWN_PAGES);
+	assert_in_range(l.last.dirty, 40, 40 + OWN_PAGES);
+	for (char c = 1; c <= 5; c++)
+		tell(&l, c);
+	assert_in_range(final_is_exact(&l.cg, l.t, &l.to), 5, 5 + OWN_PAGES);
+	assert_in_range(cr_track_memory(l.t), 100, 1 << 20);
+	end(&l);
+}
+
+/* Also the second half of what the header says of final and left. */
+static void left_names_what_final_gives(void **state)
+{
+	const enum cr_track_backend b = (enum cr_track_backend)(uintptr_t)*state;
+	auto_free struct cr_run *needed = NULL, *left = NULL;
+	struct cr_track_stats stats = {0};
+	struct err e = {0};
+	char page[CR_PAGE_SIZE];
+	uint64_t sum = 0;
+	struct lab l;
+	size_t n;
+	int count;
+
+	begin(&l, "left", b, write_pages);
+	one_round(&l);
+	for (char c = 1; c <= 20; c++)
+		tell(&l, c);
+	OK(cg_freeze(&l.cg, 5000, &e));
+	n = needed_of(l.w.pid, &needed);
+	OK(count = cr_track_left(l.t, (uint32_t)l.w.pid, needed, n, &left, &e));
+	for (int i = 0; i < count; i++)
+		sum += left[i].npages;
+	assert_in_range(sum, 20, 20 + OWN_PAGES);
+	OK(cr_track_read(l.t, (uint32_t)l.w.pid, (uint64_t)(uintptr_t)l.w.area + 8 * CR_PAGE_SIZE,
+			 1, page, &e));
+	assert_int_equal(page[11], 8 % 251 + 2);
+	assert_int_equal(page[12], 8 % 251 + 1);
+	OK(cr_track_final(l.t, (uint32_t)l.w.pid, needed, n, to_store, &l.to, &stats, &e));
+	assert_int_equal(stats.pages, sum);
+	same_memory(&l.to, l.w.pid, (uint32_t)l.w.pid, needed, n);
+	stats.pages = 0;
+	OK(cr_track_final(l.t, (uint32_t)l.w.pid, needed, n, to_store, &l.to, &stats, &e));
+	assert_int_equal(stats.pages, 0);
+	end(&l);
+}
+
+static void wrong_questions(void **state)
+{
+	static const struct cr_run wrong[][2] = {
+		{{4096, 0}, {8192, 1}},
+		{{4097, 1}, {8192, 1}},
+		{{4096, 2}, {8192, 1}},
+		{{8192, 1}, {4096, 1}},
+		{{1ull << 57, 1}, {1ull << 58, 1}},
+		{{4096, 1ull << 52}, {1ull << 60, 1}},
+		{{4096, UINT64_MAX}, {1ull << 60, 1}},
+		{{0xfffffffffffff000, 1}, {0, 1}},
+	};
+	struct cr_run one = {4096, 1};
+	struct cr_track_stats s = {0};
+	struct cr_run *left;
+	struct err e = {0};
+	struct lab l;
+	uint32_t id;
+	char page[CR_PAGE_SIZE];
+
+	(void)state;
+	begin(&l, "wrong", CR_TRACK_UFFD, write_pages);
+	id = (uint32_t)l.w.pid;
+	one_round(&l);
+	OK(cg_freeze(&l.cg, 5000, &e));
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		err_clear(&e);
+		assert_int_equal(cr_track_final(l.t, id, wrong[i], 2, to_store, &l.to, &s, &e),
+				 -EINVAL);
+		assert_int_equal(cr_track_left(l.t, id, wrong[i], 2, &left, &e), -EINVAL);
+	}
+	err_clear(&e);
+	assert_int_equal(cr_track_final(l.t, 1u << 30, &one, 1, to_store, &l.to, &s, &e), -ESRCH);
+	err_clear(&e);
+	assert_int_equal(cr_track_final(l.t, id, &one, 1, to_store, &l.to, &s, &e), -EFAULT);
+	err_clear(&e);
+	assert_int_equal(cr_track_read(l.t, id, 4096, 1, page, &e), -EFAULT);
+	err_clear(&e);
+	assert_int_equal(cr_track_read(l.t, id, 0, CR_TRACK_BATCH + 1, page, &e), -EINVAL);
+	end(&l);
+}
+
+/* The sink gives up in the middle of a round: what it did not take comes in the final. */
+static void a_sink_that_fails(void **state)
+{
+	const enum cr_track_backend b = (enum cr_track_backend)(uintptr_t)*state;
+	struct cr_track_stats s = {0};
+	struct err e = {0};
+	struct lab l;
+
+	begin(&l, "sink", b, write_pages);
+	l.to.fail_after = 3;
+	assert_int_equal(cr_track_round(l.t, to_store, &l.to, &s, &e), -EPIPE);
+	assert_string_equal(e.text, "the test's sink is full");
+	assert_true(s.pages > 0 && s.pages < PAGES);
+	assert_true(final_is_exact(&l.cg, l.t, &l.to) >= PAGES - s.pages);
+	end(&l);
+}
+
+static int odd_memory(struct worker *w)
+{
+	char *sparse = mmap(NULL, 1ull << 40, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (sparse == MAP_FAILED)
+		return 2;
+	for (size_t i = 0; i < 8; i++)
+		sparse[i << 37] = 1;
+	next_word(w);
+	mprotect(w->area, MEMORY / 2, PROT_NONE);
+	next_word(w);
+	/* needed_of() would look for a minute. */
+	munmap(sparse, 1ull << 40);
+	next_word(w);
+	return 0;
+}
+
+static unsigned long status_kb(pid_t pid, const char *key)
+{
+	char path[48], line[256];
+	auto_file FILE *f = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, key, strlen(key)))
+			return strtoul(line + strlen(key), NULL, 10);
+	fail_msg("%s has no %s", path, key);
+	return 0;
+}
+
+/* A terabyte with holes costs nothing, neither time nor page tables; and what may not be read is read. */
+static void holes_and_inaccessible_pages(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	begin(&l, "odd", CR_TRACK_UFFD, odd_memory);
+	one_round(&l);
+	one_round(&l);
+	assert_in_range(l.last.ns, 0, 2000000000ull);
+	assert_in_range(status_kb(l.w.pid, "VmPTE:"), 0, 1000);
+	tell(&l, 'n');
+	one_round(&l);
+	tell(&l, 'u');
+	final_is_exact(&l.cg, l.t, &l.to);
+	cr_track_close(&l.t);
+	/* From nothing: all of the inaccessible half has to be read in the final. */
+	target_done(&l.to);
+	{
+		struct err e = {0};
+
+		OK(cr_track_open(&l.cg, CR_TRACK_UFFD, &l.t, &e));
+	}
+	assert_true(final_is_exact(&l.cg, l.t, &l.to) >= PAGES);
+	end(&l);
+}
+
+static int replaces_itself(struct worker *w)
+{
+	next_word(w);
+	execl("/proc/self/exe", "quiet", "quiet", NULL);
+	return 2;
+}
+
+static int quiet_main(void)
+{
+	char *m = filled();
+
+	m[5] = 5;
+	for (;;)
+		pause();
+	return 0;
+}
+
+static void wait_exec(pid_t pid, const char *name)
+{
+	unsigned looks = 0;
+
+	for (;;) {
+		char path[48], text[64] = "";
+		auto_fd int fd = -EBADF;
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+		fd = open(path, O_RDONLY);
+		n = read(fd, text, sizeof(text) - 1);
+		if (n > 0 && !strcmp(text, name) && status_kb(pid, "VmRSS:") > MEMORY / 1024)
+			return;
+		assert_true(test_again(&looks));
+	}
+}
+
+/* Other memory at the same addresses, perhaps: nothing of the old one counts. */
+static void execve_begins_anew(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	begin(&l, "exec", CR_TRACK_UFFD, replaces_itself);
+	one_round(&l);
+	assert_int_equal(write(l.w.go[1], "x", 1), 1);
+	wait_exec(l.w.pid, "quiet");
+	assert_true(final_is_exact(&l.cg, l.t, &l.to) >= PAGES);
+	one_round(&l);
+	assert_int_equal(l.last.gone, 1);
+	one_round(&l);
+	assert_true(l.last.pages >= PAGES);
+	assert_int_equal(l.last.untracked, 0);
+	assert_in_range(final_is_exact(&l.cg, l.t, &l.to), 0, OWN_PAGES);
+	end(&l);
+}
+
+static int has_children(struct worker *w)
+{
+	pid_t pid;
+
+	next_word(w);
+	pid = fork();
+	if (pid == 0) {
+		w->area[0] = 77;
+		for (;;)
+			pause();
+	}
+	w->area[CR_PAGE_SIZE] = 78;
+	next_word(w);
+	kill(pid, SIGKILL);
+	test_reap(pid);
+	next_word(w);
+	return 0;
+}
+
+static void fork_and_exit(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	begin(&l, "fork", CR_TRACK_UFFD, has_children);
+	one_round(&l);
+	tell(&l, 'f');
+	/* Before a round saw the child, and after. */
+	assert_true(final_is_exact(&l.cg, l.t, &l.to) >= PAGES);
+	one_round(&l);
+	assert_int_equal(l.last.processes, 2);
+	assert_int_equal(l.last.untracked, 0);
+	assert_in_range(final_is_exact(&l.cg, l.t, &l.to), 0, OWN_PAGES);
+	tell(&l, 'k');
+	one_round(&l);
+	assert_int_equal(l.last.processes, 1);
+	assert_int_equal(l.last.gone, 1);
+	end(&l);
+}
+
+static int has_twin(struct worker *w)
+{
+	next_word(w);
+	if (vfork() == 0) {
+		/* Our parent stands still, and its memory is ours. */
+		for (unsigned i = 0; i < 50; i++) {
+			w->area[i * CR_PAGE_SIZE] = 99;
+			next_word(w);
+		}
+		_exit(0);
+	}
+	next_word(w);
+	return 0;
+}
+
+/* The child of a vfork(2) must not take the news of its parent's memory. */
+static void a_twin_takes_no_news(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	begin(&l, "twin", CR_TRACK_UFFD, has_twin);
+	one_round(&l);
+	for (int i = 0; i < 8; i++) {
+		tell(&l, 'v');
+		one_round(&l);
+		assert_int_equal(l.last.processes, 2);
+		assert_int_equal(l.last.untracked, 1);
+		assert_in_range(l.last.pages, 1, OWN_PAGES);
+		tell(&l, 'w');
+		final_is_exact(&l.cg, l.t, &l.to);
+	}
+	end(&l);
+}
+
+static void who_cannot_be_entered(void **state)
+{
+	struct err e = {0};
+	struct lab l;
+
+	(void)state;
+	begin(&l, "traced", CR_TRACK_UFFD, write_pages);
+	assert_int_equal(ptrace(PTRACE_SEIZE, l.w.pid, NULL, NULL), 0);
+	one_round(&l);
+	assert_int_equal(l.last.pages, 0);
+	assert_int_equal(l.last.untracked, 1);
+	assert_int_equal(ptrace(PTRACE_INTERRUPT, l.w.pid, NULL, NULL), 0);
+	test_reap(l.w.pid);
+	assert_int_equal(ptrace(PTRACE_DETACH, l.w.pid, NULL, NULL), 0);
+	OK(cg_freeze(&l.cg, 5000, &e));
+	one_round(&l);
+	assert_int_equal(l.last.untracked, 1);
+	OK(cg_thaw(&l.cg, 5000, &e));
+	assert_true(final_is_exact(&l.cg, l.t, &l.to) >= PAGES);
+	tell(&l, 1);
+	/* Twice the same answer to a final is no proof for the next one: nobody watched. */
+	assert_true(final_is_exact(&l.cg, l.t, &l.to) >= PAGES);
+	one_round(&l);
+	assert_int_equal(l.last.untracked, 0);
+	assert_in_range(final_is_exact(&l.cg, l.t, &l.to), 0, OWN_PAGES);
+	end(&l);
+}
+
+static int in_own_namespace(struct worker *w)
+{
+	pid_t pid;
+
+	if (unshare(CLONE_NEWPID))
+		return 2;
+	pid = fork();
+	if (pid == 0) {
+		next_word(w);
+		_exit(0);
+	}
+	test_reap(pid);
+	return 0;
+}
+
+static void ids_are_the_innermost(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	begin(&l, "ids", CR_TRACK_UFFD, in_own_namespace);
+	one_round(&l);
+	assert_int_equal(l.last.processes, 2);
+	assert_int_equal(l.to.count, 2);
+	assert_int_equal(l.to.stores[0].id, l.w.pid);
+	assert_int_equal(l.to.stores[1].id, 1);
+	end(&l);
+}
+
+static int count_in(pid_t pid, const char *file, const char *text)
+{
+	char path[48], line[512];
+	auto_file FILE *f = NULL;
+	int n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		n += !strncmp(line, "VmFlags:", 8) && strstr(line, text);
+	return n;
+}
+
+static int count_fds(pid_t pid)
+{
+	auto_dir DIR *d = NULL;
+	char path[48];
+	int n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	d = opendir(path);
+	while (d && readdir(d))
+		n++;
+	return n;
+}
+
+static void no_trace_remains(void **state)
+{
+	struct lab l;
+	int fds;
+
+	(void)state;
+	begin(&l, "trace", CR_TRACK_UFFD, write_pages);
+	fds = count_fds(l.w.pid);
+	one_round(&l);
+	assert_true(count_in(l.w.pid, "smaps", " uw") > 0);
+	assert_int_equal(count_fds(l.w.pid), fds);
+	cr_track_close(&l.t);
+	assert_int_equal(count_in(l.w.pid, "smaps", " uw"), 0);
+	tell(&l, 1);
+	end(&l);
+}
+
+static int direct_io(struct worker *w)
+{
+	char name[] = "/var/tmp/skep-test-XXXXXX";
+	auto_fd int made = mkstemp(name), fd = open(name, O_RDONLY | O_DIRECT);
+
+	unlink(name);
+	if (fd < 0)
+		return 2;
+	for (;;) {
+		unsigned char c = (unsigned char)next_word(w);
+
+		w->area[(size_t)c * CR_PAGE_SIZE]++;
+	}
+	return made;
+}
+
+/* What a device may still be writing into goes once more, in the next round or in the final. */
+static void direct_io_is_given_twice(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	begin(&l, "direct", CR_TRACK_UFFD, direct_io);
+	one_round(&l);
+	one_round(&l);
+	assert_true(l.last.pages >= PAGES);
+	one_round(&l);
+	assert_int_equal(l.last.pages, 0);
+	for (char c = 0; c < 30; c++)
+		tell(&l, c);
+	one_round(&l);
+	assert_in_range(l.last.pages, 30, 30 + OWN_PAGES);
+	one_round(&l);
+	assert_in_range(l.last.pages, 30, 30 + OWN_PAGES);
+	for (char c = 0; c < 30; c++)
+		tell(&l, c);
+	one_round(&l);
+	assert_in_range(final_is_exact(&l.cg, l.t, &l.to), 30, 30 + OWN_PAGES);
+	end(&l);
+}
+
+/* Everything at once, at random, while rounds go on. Every final is exact. */
+static void churned(void **state)
+{
+	const enum cr_track_backend b = (enum cr_track_backend)(uintptr_t)*state;
+	auto_track struct cr_track *t = NULL;
+	struct cr_track_stats all = {0};
+	struct target to = {0};
+	struct err e = {0};
+	uint64_t last = 0;
+	pid_t pids[4];
+	struct cg cg;
+
+	test_make("churn", &cg);
+	for (uintptr_t i = 0; i < 3; i++)
+		pids[i] = test_spawn(&cg, test_churn, (void *)(i + (uintptr_t)getpid()));
+	pids[3] = test_spawn(&cg, test_threads, (void *)99);
+	print_message("seed %d\n", getpid());
+	OK(cr_track_open(&cg, b, &t, &e));
+	for (unsigned i = 0; i < (b == CR_TRACK_UFFD ? 8 : 3); i++) {
+		for (unsigned k = 0; k < 1 + i % 3; k++) {
+			OK(cr_track_round(t, to_store, &to, &all, &e));
+			poll(NULL, 0, (int)(i * 7 % 11));
+		}
+		last += final_is_exact(&cg, t, &to);
+	}
+	print_message("rounds %lu pages (%lu dirty), finals %lu; gone %u, untracked %u of %u\n",
+		      all.pages, all.dirty, last, all.gone, all.untracked, all.processes);
+	cr_track_close(&t);
+	OK(cg_kill(&cg, &e));
+	for (int i = 0; i < 4; i++)
+		test_reap(pids[i]);
+	target_done(&to);
+	test_end(&cg);
+}
+
+static void supported_here(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	OK(cr_track_supported(&e));
+	assert_string_equal(cr_track_backend_to_str(CR_TRACK_CONTENT), "content");
+}
+
+#define BOTH(f)                                                        \
+	{#f " uffd", f, NULL, NULL, (void *)CR_TRACK_UFFD},            \
+	{                                                              \
+#f " content", f, NULL, NULL, (void *)CR_TRACK_CONTENT \
+	}
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(supported_here),
+		BOTH(rounds_give_what_was_written),
+		BOTH(left_names_what_final_gives),
+		BOTH(a_sink_that_fails),
+		cmocka_unit_test(wrong_questions),
+		cmocka_unit_test(holes_and_inaccessible_pages),
+		cmocka_unit_test(execve_begins_anew),
+		cmocka_unit_test(fork_and_exit),
+		cmocka_unit_test(a_twin_takes_no_news),
+		cmocka_unit_test(who_cannot_be_entered),
+		cmocka_unit_test(ids_are_the_innermost),
+		cmocka_unit_test(no_trace_remains),
+		cmocka_unit_test(direct_io_is_given_twice),
+		BOTH(churned),
+	};
+
+	if (argc == 3 && !strcmp(argv[1], "churn"))
+		return test_churn((void *)(uintptr_t)strtoull(argv[2], NULL, 10));
+	if (argc == 2 && !strcmp(argv[1], "quiet"))
+		return quiet_main();
+	if (getenv("FILT"))
+		cmocka_set_test_filter(getenv("FILT"));
+	return cmocka_run_group_tests_name("track", tests, NULL, test_clean);
+}
