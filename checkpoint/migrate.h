@@ -12,7 +12,7 @@
  * Two facts decide who owns the container, each one atomic, durable write:
  *   source: "committed" in ROOT/ct/NAME/migration.json. From then on it never runs here by itself.
  *   target: the file ROOT/taken/TOKEN. From then on it is the target's, whatever happens to either.
- * COMMIT is sent only after the source's processes have ended, so no instruction of a peer, a link, or a hook that dies can let two run.
+ * In the modes suspend and restart COMMIT is sent only after the source's processes have ended, so no instruction of a peer, a link, or a hook that dies can let two run.
  *
  * Who owns it when something dies, and what puts it right (abort = `migrate --abort`, continue = `migrate --continue`, on the source):
  *   stage                    source dies                     target dies               link dies
@@ -28,6 +28,27 @@
  *   running, DONE not seen   target; continue                target; continue          target; continue
  *   moved, not deleted       target; continue                target                    target
  * In mode restart "frozen", "killed" and "resumed" read "stopped" and "started".
+ *
+ * The live modes (precopy, content) send the memory while it runs, and do not kill at all before DONE: the tasks are frozen by their control group, which nobody's death thaws,
+ * before anything is decided; the links are cut by a table of nftables without an owner between "committed" and COMMIT, so that the frozen one's kernel acknowledges nothing
+ * that the running one should hear. The target's images hold no memory, so a record alone makes it not the target's: the second fact there is that the marker beside the images
+ * is gone, which happens while the restored tasks are stopped, right before they run. The memory is whole at the target before it says READY, and in place before it says DONE: after COMMIT
+ * the source is not needed for anything.
+ *   stage                    source dies                     target dies               link dies
+ *   offer, files, rounds     source, still running, its      source, still running     as target dies; the target
+ *                            tracking ends with the command                            removes what it reserved
+ *   frozen: pages, delta,    source: CRIU's hook reads the   source, thawed at once    as target dies
+ *     images, READY          journal and thaws; is the hook
+ *                            dead, too: abort, or the next
+ *                            migrate, thaws
+ *   committed, no record     source, frozen: abort thaws     source: abort thaws       source: abort thaws
+ *   record, marker there     (the target goes on) target;    source: abort thaws; the  target: goes on, runs; continue
+ *                            continue deletes                target forgets it         on the source deletes
+ *   runs, memory on the way  target; continue                target: what is lost is   target; continue
+ *                                                            lost with that host, and
+ *                                                            its keeper kills the rest
+ *   moved, not deleted       target; continue                target                    target
+ * tests/native/migrate_faults.bats walks every stage of both sides, failing and killed; migrate.bats kills command, hook and CRIU at once.
  */
 
 #include <stdbool.h>

@@ -19,6 +19,12 @@ static int go_on(struct ct_system *s, struct err *e)
 
 static int refuse(const struct ct_system *s, enum ct_system_status status, struct err *e)
 {
+	if (status == CT_SYSTEM_MIGRATING) {
+		err_set(e, EBUSY, "its migration is not finished");
+		err_hint(e, "finish it with `skepctl migrate %s --continue` or `--abort`",
+			 s->d.name);
+		return err_class(e, ERR_IN_DOUBT);
+	}
 	err_set(e, EINVAL, "it is %s: there is nothing to resume", ct_system_status_to_str(status));
 	if (status != CT_SYSTEM_RUNNING)
 		err_hint(e, "skepctl start %s boots it", s->d.name);

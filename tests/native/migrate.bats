@@ -78,6 +78,7 @@ to_and_fro() {
 	stop_spawned "$client"
 	grep -q ' lost=0 ' "$SKEP_DIR/numbers"
 }
+# bats test_tags=host
 @test "mode suspend: a client on another host keeps its connection from A to B to A" { to_and_fro suspend; }
 @test "mode precopy: a client on another host keeps its connection from A to B to A" { to_and_fro precopy; }
 @test "mode content: a client on another host keeps its connection from A to B to A" { to_and_fro content; }
@@ -249,6 +250,75 @@ longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 	fails_with 121 'B has it' on A skepctl migrate "$c" --abort
 	on A skepctl migrate "$c" --continue
 	only_on B running
+}
+
+cgroup_of() { echo "$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)/$(jq -r .cgroup "$SKEP_DIR/$1/run/$c/state.json")"; }
+is_frozen() { grep -qx 'frozen 1' "$(cgroup_of "$1")/cgroup.events"; }
+descendants() {
+	local p
+	for p in $(pgrep -P "$1"); do
+		echo "$p"
+		descendants "$p"
+	done
+}
+
+@test "given away and not confirmed: it stays frozen, its kernel is silent, and abort lets it go on" {
+	local client seen
+	make_ct --start
+	client_new client
+	wait_for 10 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
+	spawn client "$SKEP_DIR/numbers" "$PROBE" client 10.77.1.1 7000 0 10
+	client=$SPAWNED
+	wait_for 10 grep -q ready "$SKEP_DIR/numbers"
+	SKEP_FAULT=migrate.commit:kill move A B --mode precopy || true
+	[ "$(status A)" = migrating ]
+	is_frozen A
+	in_net A nft list tables | grep -q skep_lock_
+	for verb in resume start stop; do fails_with 121 'not finished' on A skepctl $verb "$c"; done
+	is_frozen A
+	seen=$(wc -l <"$SKEP_DIR/numbers")
+	on A skepctl migrate "$c" --abort
+	only_on A running
+	in_net A nft list tables | { ! grep -q skep_lock_; }
+	wait_for 20 longer_than "$seen" "$SKEP_DIR/numbers"
+	stop_spawned "$client"
+	grep -q ' lost=0 ' "$SKEP_DIR/numbers"
+}
+
+@test "command, criu and its hook killed at once: it stays frozen until the next migration or abort" {
+	local pid how
+	make_ct --start
+	# A target that is never ready.
+	# shellcheck disable=SC2016 # the fakes expand it
+	printf '#!/bin/bash\n[ "$1" != restore ] || exec tail -f /dev/null\nexec %q "$@"\n' "$(criu_path)" >"$SKEP_DIR/criu"
+	chmod +x "$SKEP_DIR/criu"
+	# shellcheck disable=SC2016
+	fake_rsh "SKEP_CRIU=$SKEP_DIR/criu exec $rsh "'"$@"'
+	for how in abort again; do
+		spawn A "$SKEP_DIR/out" skepctl migrate "$c" B --mode precopy --rsh "$SKEP_DIR/fake"
+		pid=$SPAWNED
+		wait_for 20 restoring_below "$pid"
+		# shellcheck disable=SC2046 # a list
+		kill -KILL "$pid" $(descendants "$pid")
+		stop_spawned "$pid" || true
+		[ "$(status A)" = migrating ]
+		is_frozen A
+		fails_with 121 'not finished' on A skepctl resume "$c"
+		[ $how = again ] || { on A skepctl migrate "$c" --abort && [ "$(status A)" = running ] && on A skepctl exec "$c" -- /probe true; }
+	done
+	move A B --mode precopy
+	only_on B running
+}
+restoring_below() {
+	local p
+	for p in $(descendants "$1"); do ! tr '\0' ' ' <"/proc/$p/cmdline" | grep -q '^tail -f /dev/null' || return 0; done
+	return 1
+}
+criu_path() {
+	local p
+	for p in "${SKEP_CRIU:-}" /usr/local/lib/skep/criu/bin/criu "$(command -v criu)" /usr/sbin/criu; do
+		[ ! -x "$p" ] || { echo "$p" && return; }
+	done
 }
 
 @test "a target that was killed can be put right without its source" {

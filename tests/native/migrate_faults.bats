@@ -13,10 +13,15 @@ setup() {
 }
 teardown() { skep_teardown; }
 
-# Those that the mode has.
+# Those that the mode has. migrate.kill can only kill: nothing may fail there any more.
 points() {
-	local other='migrate\.(freeze|images)|receive\.restore'
-	[ "$mode" = restart ] || other='migrate\.stop'
+	local live='migrate\.(track|round|frozen|pages|kill)|receive\.(pages|round|memory)' other
+	case $mode$how in
+	restart*) other="migrate\.(freeze|images)|receive\.restore|$live" ;;
+	suspend*) other="migrate\.stop|$live" ;;
+	*:kill) other='migrate\.stop' ;;
+	*) other='migrate\.(stop|kill)' ;;
+	esac
 	"$BUILD/fault-points" | grep -E '^(migrate|receive)\.' | grep -vxE "$other"
 }
 status() { on "$2" skepctl list -H -o name,status | awk -v c="$1" '$1 == c { print $2 }'; }
@@ -69,14 +74,15 @@ one() {
 			find /sys/fs/cgroup -type d -name "*$c*"; find "$SKEP_DIR/$h"/lib/{ct,taken} "$SKEP_DIR/$h/run" -mindepth 1 -maxdepth 1)" || return 1
 	done
 }
-# The processes that are its init, wherever they run.
+# The processes that are its init, wherever they run. One that is frozen does not run.
 inits() {
 	local p n=0
-	for p in /proc/[0-9]*/cmdline; do
-		[ "$({ tr '\0' ' ' <"$p"; } 2>/dev/null)" != "/probe idle $1 " ] || n=$((n + 1))
+	for p in /proc/[0-9]*; do
+		[ "$({ tr '\0' ' ' <"$p/cmdline"; } 2>/dev/null)" != "/probe idle $1 " ] || is_frozen "$p" || n=$((n + 1))
 	done
 	echo $n
 }
+is_frozen() { grep -qsx 'frozen 1' "$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)$(sed -n 's/^0:://p' "$1/cgroup" 2>/dev/null)/cgroup.events"; }
 gone() {
 	net_matches "$1" && [ -z "$(find /sys/fs/cgroup -type d -name "*$c*" 2>/dev/null)" ] &&
 		[ ! -e "$SKEP_DIR/$1/run/$c" ] && [ ! -e "$SKEP_DIR/$1/lib/ct/$c" ]
@@ -96,5 +102,7 @@ walk() { # MODE HOW
 
 @test "migration in mode suspend, each point fails" { walk suspend ''; }
 @test "migration in mode suspend, each point kills" { walk suspend :kill; }
+@test "migration in mode precopy, each point fails" { walk precopy ''; }
+@test "migration in mode precopy, each point kills" { walk precopy :kill; }
 @test "migration in mode restart, each point fails" { walk restart ''; }
 @test "migration in mode restart, each point kills" { walk restart :kill; }
