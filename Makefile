@@ -52,7 +52,7 @@ UNITS    := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
 MANPAGES := $(patsubst ctl/man/%.in,$(BUILD)/man/%,$(wildcard ctl/man/*.in))
 DEPS     := $(LIB_OBJS:.o=.d) $(MAINS:%.c=$(BUILD)/%.d) $(UNITS:=.d)
 
-.PHONY: all deps demo tests check check-hosts hosts lint fmt asan bench install deb clean help FORCE
+.PHONY: all deps demo tests check check-hosts hosts hosts-stop lint fmt asan bench install deb clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -76,9 +76,12 @@ check-hosts: deps ## run the tests in virtual machines of Debian 13; T=limits ru
 	@$(MAKE) --no-print-directory tests
 	@BUILD=$(BUILD) T="$(T)" TIERS=hosts tests/run
 
-hosts: deps ## two virtual machines of Debian 13 with skep, to play with until Ctrl-C
+hosts: deps ## leave two virtual machines of Debian 13 with skep running for you, and say how to reach them
 	@$(MAKE) --no-print-directory tests
-	@BUILD=$(BUILD) tests/hosts/play
+	@BUILD=$(BUILD) tests/hosts/play start
+
+hosts-stop: ## end them (they end by themselves after 4 hours)
+	@tests/hosts/play stop
 
 lint: ## check format, include arrows, headers, both compilers, clang-tidy, shellcheck
 	@tools/lint $(CHECKS)
