@@ -133,6 +133,7 @@ static int write_marker(int images, struct err *e)
 struct suspend {
 	const struct cr_suspend *how;
 	int images;
+	int *netns; /* with frames to be held: its links go with it, some ms after the last task, and with them the place where frames arrive */
 	uint64_t stopped_ns;
 	bool refused; /* by the caller's commit: the log knows nothing of that */
 };
@@ -204,6 +205,7 @@ static int clean(struct suspend *s, struct ct *ct, struct err *e)
 		r = ct_destroy_processes(ct, e);
 	if (r >= 0 && s->how->killed)
 		r = s->how->killed(s->how->arg, e);
+	own_close_fd(s->netns);
 	if (ct_delete(ct, true, &why) < 0)
 		log_warn("after a suspend: %s", why.text);
 	return r < 0 ? r : 0;
@@ -212,7 +214,8 @@ static int clean(struct suspend *s, struct ct *ct, struct err *e)
 int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 {
 	static const struct cr_suspend plain = {0};
-	struct suspend what = {.how = how ? how : &plain, .images = -EBADF};
+	auto_fd int netns = -EBADF;
+	struct suspend what = {.how = how ? how : &plain, .images = -EBADF, .netns = &netns};
 	auto_ct struct ct ct = CT_INIT;
 	auto_fd int images = -EBADF;
 	/* Until its links are gone: its network outlives the sockets for a moment, and would answer a packet for them with a reset. */
@@ -244,7 +247,10 @@ int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 	marker_path(s, decided);
 	snprintf(journal, sizeof(journal), "%s/ct/%s/" CT_JOURNAL_FILE, s->host->root, s->d.name);
 	what.images = dump.images = images;
-	r = cr_dump(&dump, e);
+	if (what.how->frames)
+		r = netns = net_netns_open(ct.s.pid, e);
+	if (r >= 0)
+		r = cr_dump(&dump, e);
 	if (r < 0 && cr_checkpoint_exists(s, &(struct err){0}) != 1) {
 		bool stay = how && how->stay && *how->stay;
 

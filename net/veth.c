@@ -406,10 +406,10 @@ static int forget_unanswered(const struct net_if *ifc, int netns, struct err *e)
 }
 
 /*
- * The inner end sends nothing before a worker of the kernel has seen that there is a carrier now (linkwatch): what is sent until then is lost without a
- * word. To ask for the link's state by ethtool does that work at once (linkwatch_sync_dev()).
+ * An end sends nothing, and a bridge takes nothing from it, before a worker of the kernel has seen that there is a carrier now (linkwatch): what is sent until then is lost
+ * without a word, and an ARP request that is lost costs a second. To ask for the link's state by ethtool does that work at once (linkwatch_sync_dev()).
  */
-static int await_carrier(const struct net_if *ifc, int netns, struct err *e)
+static int await_carrier(int netns, const char *name, struct err *e)
 {
 	auto_fd int s = net_netns_socket(netns, AF_INET, SOCK_DGRAM, 0, e);
 	struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
@@ -417,9 +417,8 @@ static int await_carrier(const struct net_if *ifc, int netns, struct err *e)
 
 	if (s < 0)
 		return s;
-	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", ifc->name);
-	return ioctl(s, SIOCETHTOOL, &r) < 0 ? err_sys(e, "ask for the carrier of %s", ifc->name)
-					     : 0;
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
+	return ioctl(s, SIOCETHTOOL, &r) < 0 ? err_sys(e, "ask for the carrier of %s", name) : 0;
 }
 
 int net_if_open(const struct net_if *ifc, int netns, struct err *e)
@@ -440,7 +439,8 @@ int net_if_open(const struct net_if *ifc, int netns, struct err *e)
 	r = net_nl_commit(&nl, e);
 	if (r < 0)
 		return r;
-	if (await_carrier(ifc, netns, &vain) < 0 || forget_unanswered(ifc, netns, &vain) < 0)
+	if (await_carrier(-1, ifc->host_name, &vain) < 0 ||
+	    await_carrier(netns, ifc->name, &vain) < 0 || forget_unanswered(ifc, netns, &vain) < 0)
 		log_info("%s: %s", ifc->host_name, vain.text);
 	return ifc->mode == NET_MODE_ROUTED ? net_routed_add(ifc, e) : 0;
 }
