@@ -6,6 +6,10 @@
 #include <sched.h>
 #include <sys/ptrace.h>
 
+#include "base/file.h"
+#include "base/proc.h"
+#include "checkpoint/criu.h"
+
 #define PAGES  1024u
 #define MEMORY ((size_t)PAGES * CR_PAGE_SIZE)
 
@@ -307,37 +311,23 @@ static void holes_and_inaccessible_pages(void **state)
 
 static int replaces_itself(struct worker *w)
 {
+	char fd[12];
+
 	next_word(w);
-	execl("/proc/self/exe", "quiet", "quiet", NULL);
+	snprintf(fd, sizeof(fd), "%d", w->done[1]);
+	execl("/proc/self/exe", "quiet", "quiet", fd, NULL);
 	return 2;
 }
 
-static int quiet_main(void)
+static int quiet_main(int done)
 {
 	char *m = filled();
 
-	m[5] = 5;
+	if (write(done, &m, sizeof(m)) != sizeof(m))
+		return 1;
 	for (;;)
 		pause();
 	return 0;
-}
-
-static void wait_exec(pid_t pid, const char *name)
-{
-	unsigned looks = 0;
-
-	for (;;) {
-		char path[48], text[64] = "";
-		auto_fd int fd = -EBADF;
-		ssize_t n;
-
-		snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
-		fd = open(path, O_RDONLY);
-		n = read(fd, text, sizeof(text) - 1);
-		if (n > 0 && !strcmp(text, name) && status_kb(pid, "VmRSS:") > MEMORY / 1024)
-			return;
-		assert_true(test_again(&looks));
-	}
 }
 
 /* Other memory at the same addresses, perhaps: nothing of the old one counts. */
@@ -348,8 +338,7 @@ static void execve_begins_anew(void **state)
 	(void)state;
 	begin(&l, "exec", CR_TRACK_UFFD, replaces_itself);
 	one_round(&l);
-	assert_int_equal(write(l.w.go[1], "x", 1), 1);
-	wait_exec(l.w.pid, "quiet");
+	tell(&l, 'x');
 	assert_true(final_is_exact(&l.cg, l.t, &l.to) >= PAGES);
 	one_round(&l);
 	assert_int_equal(l.last.gone, 1);
@@ -612,6 +601,121 @@ static void churned(void **state)
 	test_end(&cg);
 }
 
+/* A daemon in a session of its own that counts in a file, as long as its memory is what it was. */
+static int counts(void *arg)
+{
+	volatile unsigned long *count = arg;
+	char *m = filled();
+
+	setsid();
+	for (;;) {
+		for (unsigned i = 0; i < PAGES; i++)
+			if (m[(size_t)i * CR_PAGE_SIZE + 4000] != (char)(i % 251 + 1))
+				return 1;
+		count[0]++;
+		poll(NULL, 0, 1);
+	}
+	return 0;
+}
+
+/* With nothing open that leads out of it. */
+static int counts_alone(void *arg)
+{
+	/* criu restores it, and ends. */
+	prctl(PR_SET_PDEATHSIG, 0);
+	close_range(0, ~0u, 0);
+	open("/dev/null", O_RDWR);
+	dup(0);
+	dup(0);
+	return counts(arg);
+}
+
+static void wait_count(const volatile unsigned long *count)
+{
+	unsigned long then = count[0];
+	unsigned looks = 0;
+
+	while (count[0] == then)
+		assert_true(test_again(&looks));
+}
+
+static void criu(const char *dir, const char *const *words)
+{
+	char program[256], said[4096] = "";
+	const char *argv[24] = {program,
+				words[0],
+				"-D",
+				dir,
+				"-o",
+				"log",
+				"-v4",
+				"--manage-cgroups=ignore",
+				"--network-lock",
+				"skip"};
+	struct proc_run run = {.argv = argv, .said = said, .said_size = sizeof(said)};
+	struct err e = {0};
+	int n = 10, r;
+
+	OK(cr_criu_find(program, &e));
+	for (int i = 1; words[i]; i++)
+		argv[n++] = words[i];
+	r = proc_run(&run, &e);
+	if (r != 0)
+		fail_msg("criu %s gave %d, see %s/log: %s %s", words[0], r, dir, said, e.text);
+}
+
+/* criu dumps and restores a process that is being followed; what its parasite wrote is dirty, and the final after it is exact. */
+static void criu_does_not_mind(void **state)
+{
+	char dir[] = "/var/tmp/skep-test-XXXXXX", file[64], number[16];
+	const char *const dump[] = {"dump", "-t", number, "--leave-stopped", NULL};
+	const char *const restore[] = {"restore", "-d", NULL};
+	auto_free struct cr_run *needed = NULL;
+	auto_track struct cr_track *t = NULL;
+	struct cr_track_stats s = {0};
+	volatile unsigned long *count;
+	struct target to = {0};
+	struct err e = {0};
+	auto_fd int fd = -EBADF;
+	struct cg cg;
+	pid_t pid;
+	size_t n;
+
+	(void)state;
+	if (cr_criu_find((char[256]){0}, &e) < 0)
+		skip();
+	assert_non_null(mkdtemp(dir));
+	snprintf(file, sizeof(file), "%s/count", dir);
+	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(ftruncate(fd, CR_PAGE_SIZE), 0);
+	count = mmap(NULL, CR_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	test_make("criu", &cg);
+	pid = test_spawn(&cg, counts_alone, (void *)count);
+	snprintf(number, sizeof(number), "%d", pid);
+	wait_count(count);
+	OK(cr_track_open(&cg, CR_TRACK_UFFD, &t, &e));
+	OK(cr_track_round(t, to_store, &to, &s, &e));
+	criu(dir, dump);
+	assert_true(count_in(pid, "smaps", " uw") > 0);
+	n = needed_of(pid, &needed);
+	s = (struct cr_track_stats){0};
+	OK(cr_track_final(t, (uint32_t)pid, needed, n, to_store, &to, &s, &e));
+	print_message("after criu's dump the final gives %lu pages\n", s.pages);
+	assert_in_range(s.pages, 0, 3 * OWN_PAGES);
+	same_memory(&to, pid, (uint32_t)pid, needed, n);
+	kill(pid, SIGKILL);
+	test_reap(pid);
+	criu(dir, restore);
+	kill(pid, SIGCONT); /* criu brings back that it was left stopped */
+	wait_count(count);
+	kill(pid, SIGKILL);
+	cr_track_close(&t);
+	target_done(&to);
+	test_end(&cg);
+	munmap((void *)count, CR_PAGE_SIZE);
+	OK(file_remove_tree_at(AT_FDCWD, dir, &e));
+}
+
 static void supported_here(void **state)
 {
 	struct err e = {0};
@@ -643,14 +747,13 @@ int main(int argc, char **argv)
 		cmocka_unit_test(ids_are_the_innermost),
 		cmocka_unit_test(no_trace_remains),
 		cmocka_unit_test(direct_io_is_given_twice),
+		cmocka_unit_test(criu_does_not_mind),
 		BOTH(churned),
 	};
 
 	if (argc == 3 && !strcmp(argv[1], "churn"))
 		return test_churn((void *)(uintptr_t)strtoull(argv[2], NULL, 10));
-	if (argc == 2 && !strcmp(argv[1], "quiet"))
-		return quiet_main();
-	if (getenv("FILT"))
-		cmocka_set_test_filter(getenv("FILT"));
+	if (argc == 3 && !strcmp(argv[1], "quiet"))
+		return quiet_main(atoi(argv[2]));
 	return cmocka_run_group_tests_name("track", tests, NULL, test_clean);
 }
