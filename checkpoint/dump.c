@@ -26,6 +26,7 @@
 #include "checkpoint/exe_flags.h"
 #include "checkpoint/held.h"
 #include "checkpoint/hook.h"
+#include "checkpoint/preflight.h"
 #include "checkpoint/record.h"
 #include "checkpoint/watches.h"
 #include "net/lock.h"
@@ -56,145 +57,13 @@ struct dump {
 	bool killed; /* they were given away: that criu did not end well is no matter */
 };
 
-/* The parent of a process as /proc sees it, and its name; 0: gone, or none. */
-static pid_t parent_of(pid_t pid, char name[32])
+/* What criu would refuse after it has stopped all tasks is told before, and by name. What passes in a moment is left to run_again(). */
+static int refuse(const struct ct *ct, struct err *e)
 {
-	auto_free char *text = NULL;
-	struct err ignored = {0};
-	char path[48], *close_paren, *open_paren;
-	int parent = 0;
+	auto_preflight struct cr_preflight found = {0};
+	int r = cr_preflight(ct, CR_PREFLIGHT_DUMP, &found, e);
 
-	name[0] = 0;
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	if (file_try_read_at(AT_FDCWD, path, 4096, &text, &ignored) < 0)
-		return 0;
-	open_paren = strchr(text, '(');
-	close_paren = strrchr(text, ')');
-	if (!open_paren || !close_paren || sscanf(close_paren + 1, " %*c %d", &parent) != 1)
-		return 0;
-	*close_paren = 0;
-	snprintf(name, 32, "%s", open_paren + 1);
-	return parent;
-}
-
-/*
- * criu takes init and its descendants. Whoever was brought in from outside has a parent outside, would be left behind, and die with init's namespace. A
- * process that ends while we look is no matter.
- */
-static int refuse_guests(const struct ct *ct, const struct cg *cg, struct err *e)
-{
-	auto_free pid_t *pids = NULL;
-	int n = cg_pids(cg, &pids, e);
-
-	for (int i = 0; i < n; i++) {
-		char name[32], first[32];
-		pid_t up = pids[i] == ct->s.pid ? pids[i] : parent_of(pids[i], first);
-
-		for (int depth = 0; up > 1 && up != ct->s.pid && depth < 10000; depth++)
-			up = parent_of(up, name);
-		if (up == ct->s.pid || kill(pids[i], 0) < 0 || !first[0])
-			continue;
-		err_set(e, EBUSY, "process %d (%s) was brought into container %s from outside",
-			pids[i], first, ct->s.id);
-		err_hint(e, "end that `skepctl enter` or `exec` first");
-		return err_class(e, ERR_CHECKPOINT);
-	}
-	return n < 0 ? n : 0;
-}
-
-/* An address in /proc/net/tcp6 is four words in the host's byte order; this is about the first two bytes, fe80::/10. */
-static bool is_link_local(const char *hex)
-{
-	unsigned word = 0;
-	unsigned char byte[4];
-
-	if (sscanf(hex, "%8x", &word) != 1)
-		return false;
-	memcpy(byte, &word, sizeof(byte));
-	return byte[0] == 0xfe && (byte[1] & 0xc0) == 0x80;
-}
-
-/*
- * From a global address to a neighbour's link-local one: criu forgets the interface, and the restore would fail ("Can't connect inet socket back"). Between
- * two link-local ones the socket is bound to the interface, and all is well. state 0A listens, 06 only waits.
- */
-static int refuse_half_local(const struct ct *ct, const char *file, struct err *e)
-{
-	auto_free char *text = NULL;
-	char path[48], local[40], remote[40], *save = NULL;
-	unsigned state;
-
-	snprintf(path, sizeof(path), "/proc/%d/net/%s", ct->s.pid, file);
-	if (file_try_read_at(AT_FDCWD, path, 64 << 20, &text, e) < 0)
-		return e->no ? -e->no : 0; /* no IPv6 here */
-	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
-		if (sscanf(l, " %*[^:]: %39[^:]:%*x %39[^:]:%*x %x", local, remote, &state) != 3 ||
-		    state == 0x0a || state == 0x06 || is_link_local(local) ||
-		    !is_link_local(remote))
-			continue;
-		err_set(e, EOPNOTSUPP,
-			"container %s has a connection to a link-local IPv6 address (fe80::...), which "
-			"cannot be restored",
-			ct->s.id);
-		err_hint(e, "end it, or give the other side an address of its own");
-		return err_class(e, ERR_CHECKPOINT);
-	}
-	return 0;
-}
-
-/*
- * The container may freeze groups of its own (systemctl freeze). criu would wait for a task in one of them to stop, for ever and with all locks, and would not
- * freeze it again in a restore.
- */
-static int refuse_frozen(const struct ct *ct, const struct cg *cg, struct err *e)
-{
-	const struct cg_host *host = cg_host(e);
-	auto_free pid_t *pids = NULL;
-	int n = host && host->unified[0] ? cg_pids(cg, &pids, e) : 0;
-
-	for (int i = 0; i < n; i++) {
-		auto_free char *groups = NULL, *events = NULL;
-		char path[64], file[PATH_MAX];
-		struct err gone = {0};
-		const char *unified;
-
-		snprintf(path, sizeof(path), "/proc/%d/cgroup", pids[i]);
-		if (file_try_read_at(AT_FDCWD, path, 64 << 10, &groups, &gone) < 0)
-			continue;
-		unified = strstr(groups, "0::"); /* the last line: names begin with a letter */
-		if (!unified ||
-		    snprintf(file, sizeof(file), "%s%.*s/cgroup.events", host->unified,
-			     (int)strcspn(unified + 3, "\n"), unified + 3) >= (int)sizeof(file))
-			continue;
-		if (file_try_read_at(AT_FDCWD, file, 4096, &events, &gone) < 0 ||
-		    !strstr(events, "frozen 1"))
-			continue;
-		err_set(e, EBUSY, "process %d of container %s is frozen by the container itself",
-			pids[i], ct->s.id);
-		err_hint(e, "thaw it inside: systemctl thaw, or cgroup.freeze of its group");
-		return err_class(e, ERR_CHECKPOINT);
-	}
-	return n < 0 || e->no ? -e->no : 0;
-}
-
-/* With the monitor the other end of the console is gone, and criu cannot restore a terminal that was hung up. */
-static int refuse_without_console(const struct ct *ct, struct err *e)
-{
-	auto_fd int monitor = -EBADF;
-	struct pollfd ended = {.events = POLLIN};
-	struct err why = {0};
-
-	if (!ct->s.terminal[0])
-		return 0;
-	monitor = ct->s.monitor > 0 ? proc_open(ct->s.monitor, ct->s.monitor_start, &why) : -ESRCH;
-	/* One that nobody has reaped yet still has its number. */
-	ended.fd = monitor;
-	if (monitor >= 0 && poll(&ended, 1, 0) == 0)
-		return 0;
-	err_set(e, EIO, "the monitor of container %s was killed, and its console is gone",
-		ct->s.id);
-	err_hint(e, "stop and start the container");
-	return err_class(e, ERR_CHECKPOINT);
+	return r < 0 ? r : cr_preflight_judge(&found, ct->s.id, e);
 }
 
 static int engage(struct dump *d, enum net_lock_way way, struct err *e)
@@ -278,8 +147,6 @@ static void add_words(struct cr_criu *c, const struct cr_dump *how)
 					     "--ext-unix-sk",
 					     "--file-locks",
 					     "--link-remap",
-					     "--ghost-limit",
-					     "100M",
 					     "--network-lock",
 					     "skip",
 					     "--external",
@@ -295,6 +162,8 @@ static void add_words(struct cr_criu *c, const struct cr_dump *how)
 	cr_criu_add(c, "--tree");
 	cr_criu_add(c, "%d", s->pid);
 	cr_criu_add_all(c, always);
+	cr_criu_add(c, "--ghost-limit");
+	cr_criu_add(c, "%dM", CR_DUMP_GHOST_MIB);
 	if (s->terminal[0]) {
 		cr_criu_add(c, "--external");
 		cr_criu_add(c, "tty[%s]", s->terminal);
@@ -453,16 +322,8 @@ int cr_dump(const struct cr_dump *how, struct err *e)
 
 	if (r >= 0)
 		r = cg_open(how->ct->s.cgroup, &cg, e);
-	if (r >= 0)
-		r = refuse_guests(how->ct, &cg, e);
-	if (r >= 0)
-		r = refuse_frozen(how->ct, &cg, e);
-	if (r >= 0)
-		r = refuse_without_console(how->ct, e);
-	if (r >= 0)
-		r = refuse_half_local(how->ct, "tcp6", e);
-	if (r >= 0)
-		r = refuse_half_local(how->ct, "udp6", e);
+	if (r >= 0 && !how->unchecked)
+		r = refuse(how->ct, e);
 	if (r >= 0)
 		r = run_again(&d, e);
 	return r < 0 ? err_class(e, ERR_CHECKPOINT) : 0;

@@ -22,11 +22,15 @@
 struct err;
 struct net_hold;
 
+/* The largest deleted file that is still open and goes into the images, in MiB on disk (--ghost-limit). */
+#define CR_DUMP_GHOST_MIB 100
+
 struct cr_dump {
 	struct ct_system *s; /* locked */
 	struct ct *ct;	     /* locked, running */
 	int images;	     /* directory, empty but for parent images; borrowed */
 	bool leave_running;  /* after commit has said 0 */
+	bool unchecked;	     /* without the preflight: criu says itself what it cannot do */
 	int (*commit)(void *arg, struct err *e); /* in our process; NULL: 0 */
 	void *arg;
 	const char *

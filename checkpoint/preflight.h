@@ -18,13 +18,14 @@
 struct err;
 
 struct cr_blocker {
-	const char *kind; /* a word for programs: "io_uring", "packet-socket"; static */
+	const char *kind; /* a word for programs: "io_uring", "socket"; static */
 	pid_t pid;	  /* in the container's pid namespace; 0: not one process's */
 	char name[64];	  /* of the process */
 	char unit[128]; /* systemd's inside, from its control group ("nginx.service"); "" without */
 	char what[256]; /* "has an io_uring (descriptor 5)": the process is the subject */
 	char fix[200];	/* what to do about it: one clause, no dot */
 	int no;		/* errno for those who stop at it */
+	bool passing;	/* may be gone in a moment */
 };
 
 /* The container decides how much there is to name: it ends there. */
@@ -39,11 +40,17 @@ struct cr_preflight {
 void cr_preflight_done(struct cr_preflight *p);
 #define auto_preflight __attribute__((cleanup(cr_preflight_done)))
 
+enum cr_preflight_for {
+	CR_PREFLIGHT_CHECK, /* what may pass is looked at for as long as a dump would try, and then named, too: a second at most */
+	CR_PREFLIGHT_DUMP,  /* what may pass is left to the dump, which tries again */
+};
+
 /*
  * Fills p (a zeroed one). ct: open, its lock is not needed. 0, also with blockers in p->list; an error only when it could not be looked (class NOT_RUNNING when it
- * does not run). Host side, as root; some ms for a container with twenty processes.
+ * does not run). Host side, as root; some ms for a container with twenty processes, twice that when there is something to name.
  */
-int cr_preflight(const struct ct *ct, struct cr_preflight *p, struct err *e);
+int cr_preflight(const struct ct *ct, enum cr_preflight_for what_for, struct cr_preflight *p,
+		 struct err *e);
 
 /* One line: "process 212 (nginx, unit nginx.service) has an io_uring; ...". */
 void cr_blocker_to_str(const struct cr_blocker *b, char *text, size_t size);

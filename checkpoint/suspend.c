@@ -224,6 +224,7 @@ int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 	struct cr_dump dump = {.s = s,
 			       .ct = &ct,
 			       .leave_running = what.how->keep_running,
+			       .unchecked = what.how->unchecked,
 			       .commit = commit,
 			       .arg = &what,
 			       .decided = decided,

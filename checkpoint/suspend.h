@@ -17,6 +17,7 @@ struct err;
 struct net_hold;
 
 struct cr_suspend {
+	bool unchecked; /* without the preflight (preflight.h) */
 	bool keep_running; /* only the images are made; they have no marker: for an experiment or a backup */
 	uint64_t *
 		frozen_ns; /* out, may be NULL: how long the tasks were stopped, until killed or running again */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* From the inotify descriptors of a container's processes to paths in its root file system. */
+/* From the inotify and fanotify descriptors of a container's processes to paths in its root file system. */
 #include "checkpoint/watches.h"
 
 #include <dirent.h>
@@ -19,9 +19,8 @@
 #include "cgroups/kill.h"
 
 /* The container decides how much there is to look at, so it is bounded. */
-#define INODES_MOST 4096
-#define NAMES_MOST  500000
-#define DEPTH_MOST  48
+#define NAMES_MOST 500000
+#define DEPTH_MOST 48
 
 struct watches {
 	dev_t dev; /* of the root file system */
@@ -39,18 +38,20 @@ static void note_inode(struct watches *w, uint64_t inode)
 	for (size_t i = 0; i < w->count; i++)
 		if (w->inodes[i] == inode)
 			return;
-	if (w->count < INODES_MOST)
+	if (w->count < CR_WATCHES_INODES)
 		w->inodes[w->count++] = inode;
 }
 
-/* "inotify wd:1 ino:a7989a sdev:4b mask:80c ...": sdev is the kernel's number, with 20 bits of minor. */
+/*
+ * "inotify wd:1 ino:a7989a sdev:4b mask:80c ...", "fanotify ino:a7989a sdev:4b ...": sdev is the kernel's number, with 20 bits of minor.
+ */
 static void read_fdinfo(struct watches *w, const char *text)
 {
-	for (const char *p = text; (p = strstr(p, "inotify wd:")); p++) {
+	for (const char *p = text; (p = strstr(p, " ino:")); p++) {
 		uint64_t inode;
 		unsigned dev;
 
-		if (sscanf(p, "inotify wd:%*x ino:%" SCNx64 " sdev:%x", &inode, &dev) == 2 &&
+		if (sscanf(p, " ino:%" SCNx64 " sdev:%x", &inode, &dev) == 2 &&
 		    makedev(dev >> 20, dev & 0xfffff) == w->dev)
 			note_inode(w, inode);
 	}
@@ -71,7 +72,8 @@ static void read_process(struct watches *w, pid_t pid)
 		ssize_t n = readlinkat(dirfd(d), entry->d_name, link, sizeof(link) - 1);
 
 		link[n > 0 ? n : 0] = 0;
-		if (strcmp(link, "anon_inode:inotify"))
+		if (strcmp(link, "anon_inode:inotify") != 0 &&
+		    strcmp(link, "anon_inode:[fanotify]") != 0)
 			continue;
 		snprintf(path, sizeof(path), "/proc/%d/fdinfo/%.16s", pid, entry->d_name);
 		if (file_try_read_at(AT_FDCWD, path, 4 << 20, &text, &ignored) > 0)
@@ -139,7 +141,7 @@ int cr_watches_find(const struct cg *cg, pid_t init, void (*found)(const char *p
 		    void *arg, struct err *e)
 {
 	auto_free struct watches *w = calloc(1, sizeof(*w));
-	auto_free uint64_t *inodes = calloc(INODES_MOST, sizeof(*inodes));
+	auto_free uint64_t *inodes = calloc(CR_WATCHES_INODES, sizeof(*inodes));
 	auto_free pid_t *pids = NULL;
 	auto_fd int root = -EBADF;
 	char path[48];
@@ -171,4 +173,22 @@ int cr_watches_find(const struct cg *cg, pid_t init, void (*found)(const char *p
 		for (unsigned i = 0; i < w->top_count; i++)
 			found(w->tops[i], arg);
 	return 0;
+}
+
+size_t cr_watches_lost(int root, uint64_t *inodes, size_t count)
+{
+	auto_free struct watches *w = calloc(1, sizeof(*w));
+	auto_fd int top = fcntl(root, F_DUPFD_CLOEXEC, 0);
+	struct stat st;
+
+	if (!w || top < 0 || fstat(root, &st) < 0)
+		return 0;
+	w->inodes = inodes;
+	w->dev = st.st_dev;
+	w->left = w->count = count;
+	check(w, st.st_ino, "/");
+	if (w->left)
+		walk(w, &top, "", 0);
+	/* One that was not looked at may be anywhere. */
+	return w->names < NAMES_MOST ? w->left : 0;
 }

@@ -132,7 +132,8 @@ has_log() { grep -q "$1" "$(data)/console.log"; }
 	# A namespace in it.
 	daemon 'exec unshare -u sleep 301'
 	wait_for 10 runs 'sleep 301'
-	fails_with 16 'namespaces of its own' skepctl suspend "$c"
+	fails_with 16 'namespaces of its own (uts)' skepctl suspend "$c"
+	fails_with 16 'Can'"'"'t dump nested uts namespace' skepctl suspend --no-check "$c"
 	is running
 	counts
 	in_net here ping -c 1 -W 3 "$(address)"
