@@ -26,7 +26,10 @@ tell() {
 }
 pinged() { [ "$(grep -c 'bytes from' "$SKEP_DIR/ping")" -ge "$1" ]; }
 
-@test "mode suspend: what clients send meanwhile arrives late, not never" {
+@test "mode suspend: what clients send meanwhile arrives late, not never" { watched suspend; }
+@test "mode precopy: what clients send meanwhile arrives late, not never" { watched precopy; }
+
+watched() { # MODE
 	local pids=() ping seen from to i frozen
 	on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe counter 7000" --start
 	client_new client
@@ -45,7 +48,7 @@ pinged() { [ "$(grep -c 'bytes from' "$SKEP_DIR/ping")" -ge "$1" ]; }
 		wait_for 5 pinged $((seen + 30))
 		tell 5 "${pids[0]}"
 		tell 50 "${pids[1]}"
-		move $from $to --mode suspend
+		move $from $to --mode "$1"
 		seen=$(grep -c 'bytes from' "$SKEP_DIR/ping")
 		wait_for 5 pinged $((seen + 30))
 		frozen=$(jq '.frozen_ns / 1e6' "$SKEP_DIR/report")
