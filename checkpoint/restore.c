@@ -341,7 +341,7 @@ static void add_words(struct cr_criu *c, const struct restore *r, const char *ho
  */
 static int start_pages(struct restore *r, struct err *e)
 {
-	auto_fd int state = -EBADF, log = -EBADF;
+	auto_fd int log = -EBADF;
 	struct cr_pages_daemon_start how = {.store = r->how->pages,
 					    .images = r->how->images,
 					    .state_dir = r->ct->dir,
@@ -353,15 +353,12 @@ static int start_pages(struct restore *r, struct err *e)
 
 	if (!r->how->pages)
 		return 0;
-	state = open(r->ct->state_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (state < 0)
-		return err_sys(e, "open %s", r->ct->state_root);
 	log = openat(r->how->s->dir, "console.log",
 		     O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	how.log_fd = log;
 	n = cr_pages_daemon_start(&how, &r->pages, e);
 	if (n >= 0)
-		n = r->uffd = cr_uffd_allow(state, e);
+		n = r->uffd = cr_uffd_allow(e);
 	return n < 0 ? n : 0;
 }
 

@@ -17,7 +17,7 @@
 #include "base/own.h"
 
 #define SETTING	  "/proc/sys/vm/unprivileged_userfaultfd"
-#define LOCK_FILE "uffd.lock"
+#define LOCK_FILE "/run/skep-uffd.lock" /* one for the kernel, whatever --state says */
 
 /*
  * The file holds the former value while the setting may be ours, and is empty else. Two locks on two bytes of it, of the open file description (F_OFD_SETLK): the first
@@ -66,10 +66,9 @@ static int allow(int fd, struct err *e)
 	return file_write_at(AT_FDCWD, SETTING, "1", e);
 }
 
-static int open_lock(int state_root, int flags, struct err *e)
+static int open_lock(int flags, struct err *e)
 {
-	auto_fd int fd =
-		openat(state_root, LOCK_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+	auto_fd int fd = open(LOCK_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
 
 	if (fd < 0)
 		return errno == ENOENT ? -ENOENT : err_sys(e, "open " LOCK_FILE);
@@ -78,9 +77,9 @@ static int open_lock(int state_root, int flags, struct err *e)
 	return take_fd(&fd);
 }
 
-int cr_uffd_allow(int state_root, struct err *e)
+int cr_uffd_allow(struct err *e)
 {
-	auto_fd int fd = open_lock(state_root, O_CREAT, e);
+	auto_fd int fd = open_lock(O_CREAT, e);
 
 	if (fd < 0)
 		return e->no ? -e->no : err_set(e, ENOENT, "open " LOCK_FILE);
@@ -108,9 +107,9 @@ void cr_uffd_disallow(int *fd)
 	own_close_fd(fd);
 }
 
-int cr_uffd_mend(int state_root, struct err *e)
+int cr_uffd_mend(struct err *e)
 {
-	auto_fd int fd = open_lock(state_root, 0, e);
+	auto_fd int fd = open_lock(0, e);
 
 	if (fd < 0)
 		return e->no ? -e->no : 0;

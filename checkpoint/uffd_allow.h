@@ -11,10 +11,11 @@
 struct err;
 
 /*
- * state_root: STATE, where the file uffd.lock is made; it holds the former value. Returns a descriptor whose owner has it allowed: CLOEXEC, the caller's, to be given to cr_uffd_disallow(). -EPERM, class UNSUPPORTED, with a hint, where the setting cannot be written.
+ * Returns a descriptor whose owner has it allowed: CLOEXEC, the caller's, to be given to cr_uffd_disallow(). -EPERM, class UNSUPPORTED, with a hint, where the setting cannot be
+ * written. The former value is kept in /run/skep-uffd.lock: the setting is the kernel's, so all containers of all STATEs count together.
  */
-int cr_uffd_allow(int state_root, struct err *e);
+int cr_uffd_allow(struct err *e);
 /* Closes *fd (nothing when < 0) and, if nobody else needs it, puts the former value back. */
 void cr_uffd_disallow(int *fd);
-/* Puts back what a killed command has left; nothing to do is success. */
-int cr_uffd_mend(int state_root, struct err *e);
+/* Puts back what a killed command has left; nothing to do is success. For the next command and for doctor. */
+int cr_uffd_mend(struct err *e);
