@@ -43,6 +43,7 @@ static int hand_over_restart(struct cr_source *m, struct err *e)
 	if (r < 0)
 		return r;
 	m->stopped_at = log_now_ns();
+	m->pace.off = true;
 	r = ct_system_stop(m->s, -1, false, e);
 	if (r >= 0)
 		r = reopen_upper(m, e);
@@ -57,8 +58,10 @@ static int hand_over_restart(struct cr_source *m, struct err *e)
 static int when_dumped(int images, void *arg, struct err *e)
 {
 	struct cr_source *m = arg;
-	int r = cr_source_second_pass(m, e);
+	int r;
 
+	m->pace.off = true;
+	r = cr_source_second_pass(m, e);
 	if (r >= 0)
 		r = cr_source_send_images(m, images, e);
 	return r < 0 ? r : cr_source_await_ready(m, e);
@@ -104,6 +107,7 @@ static int when_frozen(int images, void *arg, struct err *e)
 	struct cr_source *m = arg;
 	int r = fault_at("migrate.frozen", e);
 
+	m->pace.off = true;
 	if (r >= 0)
 		r = cr_source_last_pages(m, images, e);
 	if (r >= 0)
@@ -131,6 +135,8 @@ static int hand_over_live(struct cr_source *m, struct err *e)
 				       .stay = &m->in_doubt};
 	int r = cr_source_rounds(m, e);
 
+	if (r >= 0)
+		r = cr_source_live_pass(m, e);
 	if (r < 0)
 		return r;
 	cr_progress_stage(&m->progress, CR_STEP_FREEZE, 0);
@@ -154,6 +160,7 @@ int cr_hand_over(struct cr_source *m, struct err *e)
 	case CR_MODE_CONTENT:
 		return hand_over_live(m, e);
 	case CR_MODE_AUTO:
+	case CR_MODE_LIVE:
 		break;
 	}
 	return err_set(e, EINVAL, "the migration has no mode");

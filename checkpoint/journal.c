@@ -54,7 +54,7 @@ int cr_mode_from_str(const char *word, enum cr_mode *mode, struct err *e)
 
 	if (i < 0) {
 		err_set(e, EINVAL, "there is no migration mode \"%s\"", word);
-		err_hint(e, "modes: auto, precopy, content, suspend, restart");
+		err_hint(e, "modes: auto, live, precopy, content, suspend, restart");
 		return err_class(e, ERR_VALUE);
 	}
 	*mode = (enum cr_mode)i;
@@ -157,7 +157,8 @@ static int journal_from_json(const json_t *o, struct cr_journal *j, struct err *
 	    json_get_str(o, "host", &host, e) < 0 || json_get_bool(o, "keep", &j->keep, e) < 0)
 		return -e->no;
 	at = find(points, ARRAY_SIZE(points), point);
-	if (version != JOURNAL_VERSION || at < 0 || !cr_token_ok(token) || !strcmp(mode, "auto"))
+	if (version != JOURNAL_VERSION || at < 0 || !cr_token_ok(token) || !strcmp(mode, "auto") ||
+	    !strcmp(mode, "live"))
 		return err_set(e, EINVAL, "not a migration's journal of this version of skep");
 	j->point = (enum cr_point)at;
 	memcpy(j->token, token, CR_TOKEN_SIZE);

@@ -60,11 +60,12 @@
 
 struct err;
 
-/* X(name, word). AUTO is a wish, and never what a journal or an offer says. */
+/* X(name, word). AUTO and LIVE (the best of the live ones, or none) are wishes, and never what a journal or an offer says. */
 #define CR_MODES(X)           \
 	X(RESTART, "restart") \
 	X(SUSPEND, "suspend") \
 	X(AUTO, "auto")       \
+	X(LIVE, "live")       \
 	X(PRECOPY, "precopy") \
 	X(CONTENT, "content")
 

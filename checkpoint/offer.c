@@ -154,9 +154,9 @@ int cr_offer_from_json(const json_t *j, struct cr_offer *o, struct err *e)
 	    json_get_object(j, "definition", &definition, e) < 0 ||
 	    cr_mode_from_str(mode, &o->mode, e) < 0 || cr_life_from_str(was, &o->was, e) < 0)
 		return -e->no;
-	if (!cr_token_ok(token) || o->mode == CR_MODE_AUTO || memory < 0 || bytes < 0 ||
-	    inodes < 0 || criu < 0 || criu > INT32_MAX || strlen(id) >= sizeof(o->template_id) ||
-	    !definition)
+	if (!cr_token_ok(token) || o->mode == CR_MODE_AUTO || o->mode == CR_MODE_LIVE ||
+	    memory < 0 || bytes < 0 || inodes < 0 || criu < 0 || criu > INT32_MAX ||
+	    strlen(id) >= sizeof(o->template_id) || !definition)
 		return err_set(e, EPROTO, "the source offered something that is no container");
 	memcpy(o->token, token, sizeof(o->token));
 	snprintf(o->template_id, sizeof(o->template_id), "%s", id);

@@ -12,23 +12,39 @@
 #include "storage/manifest.h"
 #include "storage/stream.h"
 
-static int send_tree(struct cr_source *m, enum cr_frame frame, struct st_manifest *since,
-		     struct st_manifest *made, struct err *e)
-{
-	struct st_stream_stats stats = {0};
-	int r = cr_link_send(&m->peer.link, frame, NULL, e);
+/* While it runs one pass follows the other until the next would find little, or not less than this one. */
+#define PASSES_MOST    5
+#define LITTLE_ENTRIES 64
+#define LITTLE_BYTES   (1u << 20)
 
+/* last: nothing changes the tree any more. */
+static int send_pass(struct cr_source *m, enum cr_frame frame, bool last,
+		     struct st_stream_stats *stats, struct err *e)
+{
+	const struct st_stream_pass pass = {.dir = m->upper.dir,
+					    .fd = m->peer.link.out,
+					    .id_base = m->s->d.id_base,
+					    .sent = m->sent,
+					    .last = last,
+					    .pace = cr_pace_stream,
+					    .pace_arg = &m->pace};
+	auto_json json_t *j = json_pack("{s:b}", "last", last);
+	int r;
+
+	if (!j)
+		return err_set(e, ENOMEM, "send the files: out of memory");
+	r = cr_link_send(&m->peer.link, frame, j, e);
 	if (r >= 0)
-		r = cr_link_judge(&m->peer.link,
-				  st_stream_send(m->upper.dir, m->s->d.id_base, since,
-						 m->peer.link.out, made, &stats, e),
-				  e);
-	cr_progress_bytes(&m->progress, stats.bytes);
+		r = cr_link_judge(&m->peer.link, st_stream_send_pass(&pass, stats, e), e);
+	m->peer.link.sent += stats->bytes;
 	return r;
 }
 
 int cr_source_first_pass(struct cr_source *m, struct err *e)
 {
+	struct st_stream_stats stats = {0}, last = {0};
+	bool runs = m->offer.was == CR_LIFE_RUNNING;
+	uint64_t before = m->peer.link.sent;
 	int r = fault_at("migrate.rootfs", e);
 
 	cr_progress_stage(&m->progress, CR_STEP_ROOTFS, m->offer.bytes);
@@ -37,17 +53,42 @@ int cr_source_first_pass(struct cr_source *m, struct err *e)
 	m->sent = st_manifest_new();
 	if (!m->sent)
 		return err_set(e, ENOMEM, "send the files: out of memory");
-	return send_tree(m, CR_FRAME_ROOTFS, NULL, m->sent, e);
+	r = send_pass(m, CR_FRAME_ROOTFS, !runs, &stats, e);
+	for (int i = 1; runs && r >= 0 && i < PASSES_MOST; i++) {
+		if (stats.entries < LITTLE_ENTRIES && stats.bytes < LITTLE_BYTES)
+			break;
+		if (i > 2 && stats.bytes > last.bytes / 2 && stats.entries > last.entries / 2)
+			break;
+		last = stats;
+		stats = (struct st_stream_stats){0};
+		r = send_pass(m, CR_FRAME_DELTA, false, &stats, e);
+	}
+	m->pass_bytes = stats.bytes;
+	cr_progress_bytes(&m->progress, m->peer.link.sent - before);
+	return r;
+}
+
+int cr_source_live_pass(struct cr_source *m, struct err *e)
+{
+	struct st_stream_stats stats = {0};
+	int r = send_pass(m, CR_FRAME_DELTA, false, &stats, e);
+
+	m->pass_bytes = stats.bytes;
+	return r;
 }
 
 /* --- it does not run: until the target has everything --- */
 
 int cr_source_second_pass(struct cr_source *m, struct err *e)
 {
+	struct st_stream_stats stats = {0};
+	int r = fault_at("migrate.delta", e);
+
 	cr_progress_stage(&m->progress, CR_STEP_DELTA, 0);
-	if (fault_at("migrate.delta", e) < 0)
-		return -e->no;
-	return send_tree(m, CR_FRAME_DELTA, m->sent, NULL, e);
+	if (r >= 0)
+		r = send_pass(m, CR_FRAME_DELTA, true, &stats, e);
+	cr_progress_bytes(&m->progress, stats.bytes);
+	return r;
 }
 
 int cr_source_send_images(struct cr_source *m, int images, struct err *e)

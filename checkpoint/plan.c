@@ -21,6 +21,8 @@ static const struct need {
 	[CR_MODE_CONTENT] = {BIT(LEND), BIT(LAZY)},
 	[CR_MODE_RESTART] = {0, 0},
 	[CR_MODE_SUSPEND] = {0, 0},
+	[CR_MODE_AUTO] = {0, 0},
+	[CR_MODE_LIVE] = {0, 0},
 };
 
 unsigned cr_can_here(void)
@@ -53,22 +55,25 @@ static const char *missing(enum cr_mode mode, unsigned here, unsigned there)
 	return NULL;
 }
 
+static int cannot(enum cr_mode mode, const char *host, const char *lacks, struct err *e)
+{
+	err_set(e, EOPNOTSUPP, "mode %s to %s cannot be: %s", cr_mode_to_str(mode), host, lacks);
+	err_hint(e, "take --mode auto, or --mode suspend");
+	return err_class(e, ERR_UNSUPPORTED);
+}
+
 int cr_plan(enum cr_mode wanted, unsigned here, unsigned there, const char *host,
 	    enum cr_mode *mode, char why[256], struct err *e)
 {
+	/* The last one needs nothing, and is not for who wants a live one. */
 	static const enum cr_mode best[] = {CR_MODE_PRECOPY, CR_MODE_CONTENT, CR_MODE_SUSPEND};
 	const char *lacks = NULL;
 
 	why[0] = 0;
-	if (wanted != CR_MODE_AUTO) {
+	if (wanted != CR_MODE_AUTO && wanted != CR_MODE_LIVE) {
 		lacks = missing(wanted, here, there);
 		*mode = wanted;
-		if (!lacks)
-			return 0;
-		err_set(e, EOPNOTSUPP, "mode %s to %s cannot be: %s", cr_mode_to_str(wanted), host,
-			lacks);
-		err_hint(e, "take --mode auto, or --mode suspend");
-		return err_class(e, ERR_UNSUPPORTED);
+		return lacks ? cannot(wanted, host, lacks, e) : 0;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(best); i++) {
 		const char *now = missing(best[i], here, there);
@@ -79,6 +84,8 @@ int cr_plan(enum cr_mode wanted, unsigned here, unsigned there, const char *host
 		if (!lacks)
 			lacks = now;
 	}
+	if (wanted == CR_MODE_LIVE && !cr_mode_is_live(*mode))
+		return cannot(wanted, host, lacks, e);
 	if (lacks)
 		snprintf(why, 256, "mode %s, since %s", cr_mode_to_str(*mode), lacks);
 	else

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -138,10 +139,41 @@ static void start_painter(struct cr_progress *p)
 		paint(p->canvas, p->kind, p->fd, us);
 }
 
-void cr_progress_init(struct cr_progress *p, enum cr_progress_kind kind, int fd,
+static void forget(const struct cr_progress *p)
+{
+	if (p->dir && *p->dir >= 0 && unlinkat(*p->dir, CR_PROGRESS_FILE, 0) < 0 && errno != ENOENT)
+		log_info("remove " CR_PROGRESS_FILE ": %s", strerror(errno));
+}
+
+/* For `migrate --status`. Not flushed: it dies with the migration. */
+static void note(const struct cr_progress *p, uint64_t total_bytes)
+{
+	auto_json json_t *j = NULL;
+	auto_free char *text = NULL;
+	struct err ignored = {0};
+	json_int_t now = (json_int_t)time(NULL);
+	json_int_t began = now - (json_int_t)((log_now_ns() - p->start) / 1000000000);
+
+	if (!p->dir || *p->dir < 0 || p->stage < 0)
+		return;
+	if (p->stage == CR_STEP_CLEANUP) {
+		forget(p);
+		return;
+	}
+	j = json_pack("{s:i, s:i, s:I, s:I, s:s, s:I, s:o*}", "version", 1, "pid", (int)getpid(),
+		      "began", began, "since", now, "stage", steps[p->stage], "total",
+		      (json_int_t)total_bytes, "report", cr_report_to_json(p->report));
+	text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+	if (!text || file_replace_volatile_at(*p->dir, CR_PROGRESS_FILE, text, strlen(text), 0600,
+					      &ignored) < 0)
+		log_info("the progress cannot be noted: %s", ignored.text);
+}
+
+void cr_progress_init(struct cr_progress *p, enum cr_progress_kind kind, int fd, const int *dir,
 		      struct cr_report *report)
 {
-	*p = (struct cr_progress){.kind = kind, .fd = fd, .report = report, .stage = -1};
+	*p = (struct cr_progress){
+		.kind = kind, .fd = fd, .report = report, .stage = -1, .dir = dir};
 	*report = (struct cr_report){0};
 	p->start = log_now_ns();
 	if (kind != CR_PROGRESS_NONE && fd >= 0)
@@ -172,6 +204,7 @@ void cr_progress_stage(struct cr_progress *p, enum cr_step step, uint64_t total_
 	if (p->kind == CR_PROGRESS_JSON)
 		say(p->fd, "{\"event\": \"stage\", \"stage\": \"%s\", \"total\": %" PRIu64 "}\n",
 		    steps[step], total_bytes);
+	note(p, total_bytes);
 	if (!p->canvas)
 		return;
 	p->canvas->total = total_bytes;
@@ -197,6 +230,7 @@ void cr_progress_round(struct cr_progress *p, unsigned number, const struct cr_r
 		    ", \"predicted_ns\": %" PRIu64 "}\n",
 		    number, round->pages, round->bytes, round->ns, round->pending,
 		    round->predicted_ns);
+	note(p, 0);
 }
 
 void cr_progress_done(struct cr_progress *p)
@@ -205,6 +239,8 @@ void cr_progress_done(struct cr_progress *p)
 		p->report->total_ns = log_now_ns() - p->start;
 	end_stage(p);
 	p->start = 0;
+	forget(p);
+	p->dir = NULL;
 	if (p->painter > 0) {
 		kill(p->painter, SIGKILL);
 		while (waitpid(p->painter, NULL, 0) < 0 && errno == EINTR)

@@ -73,6 +73,7 @@ struct cr_report {
 	struct cr_round round[CR_ROUNDS_MOST];
 	unsigned rounds;
 	char mode[16], why[256]; /* what was done, and why if the operator did not choose */
+	bool other_mode;	 /* it failed for a reason that another mode may not meet */
 	uint64_t memory_bytes;	 /* of different pages that the target got */
 	uint64_t frozen_ns;	 /* from freeze (or stop) until the target said that it runs */
 	uint64_t total_ns;
@@ -93,9 +94,18 @@ struct cr_progress {
 	uint64_t start;
 	struct cr_canvas *canvas; /* shared with the painter; NULL: nothing is drawn */
 	pid_t painter;
+	const int *
+		dir; /* where CR_PROGRESS_FILE is kept up to date for `migrate --status`; NULL, or closed by now: nowhere */
 };
 
-void cr_progress_init(struct cr_progress *p, enum cr_progress_kind kind, int fd,
+/*
+ * ROOT/ct/NAME/progress.json, while a migration works on it: {"version": 1, "pid": 4711, "began": SECONDS, "since": SECONDS, "stage": "memory", "total": BYTES, "report": {as at the end}}.
+ * The times are seconds since the epoch. It means something only while the container is locked.
+ */
+#define CR_PROGRESS_FILE "progress.json"
+
+/* dir: of the container; who closes it sets it to -EBADF. */
+void cr_progress_init(struct cr_progress *p, enum cr_progress_kind kind, int fd, const int *dir,
 		      struct cr_report *report);
 
 /* Ends the present stage and begins the next; total_bytes 0: unknown. */

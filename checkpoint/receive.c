@@ -28,11 +28,22 @@ static int receive_pass(struct cr_target *t, const char *point, struct err *e)
 	return cr_link_judge(&t->link, r, e);
 }
 
-static int receive_tree(struct cr_target *t, enum cr_frame frame, const char *point, struct err *e)
+/* Passes while it runs there, as many as the source likes, and one when it does not any more. */
+static int receive_passes(struct cr_target *t, struct err *e)
 {
-	int r = cr_link_expect(&t->link, frame, NULL, -1, e);
+	bool last = false;
+	int r = 0;
 
-	return r < 0 ? r : receive_pass(t, point, e);
+	while (r >= 0 && !last) {
+		auto_json json_t *payload = NULL;
+
+		r = cr_link_expect(&t->link, CR_FRAME_DELTA, &payload, -1, e);
+		if (r >= 0)
+			r = json_get_bool(payload, "last", &last, e);
+		if (r >= 0)
+			r = receive_pass(t, "receive.delta", e);
+	}
+	return r;
 }
 
 /* images: the payload of IMAGES, or NULL: that frame comes next. */
@@ -121,14 +132,16 @@ int cr_target_receive(struct cr_target *t, struct err *e)
 	int r = cr_upper_open(&t->s, false, &t->upper, e);
 
 	if (r >= 0)
-		r = receive_tree(t, CR_FRAME_ROOTFS, "receive.rootfs", e);
+		r = cr_link_expect(&t->link, CR_FRAME_ROOTFS, NULL, -1, e);
+	if (r >= 0)
+		r = receive_pass(t, "receive.rootfs", e);
 	if (r >= 0 && cr_offer_is_live(&t->offer)) {
 		r = receive_live(t, e);
 		cr_upper_close(&t->upper);
 		return r < 0 ? r : check_memory(t, e);
 	}
 	if (r >= 0 && t->offer.was == CR_LIFE_RUNNING)
-		r = receive_tree(t, CR_FRAME_DELTA, "receive.delta", e);
+		r = receive_passes(t, e);
 	/* A start or a restore mounts the disk image itself. */
 	cr_upper_close(&t->upper);
 	return r < 0 ? r : receive_images(t, NULL, e);

@@ -57,7 +57,7 @@ static int look_ahead(struct cr_source *m, struct cr_round *now, struct err *e)
 	if (r < 0)
 		return r;
 	now->pending = pages == UINT64_MAX ? now->bytes : pages * CR_PAGE_SIZE;
-	now->predicted_ns = FIXED_NS + time_for(m, now->pending);
+	now->predicted_ns = FIXED_NS + time_for(m, now->pending + m->pass_bytes);
 	return 0;
 }
 
@@ -98,7 +98,7 @@ static bool enough(const struct cr_source *m)
 	return report->rounds > 1 && now->pending >= last->pending / 100 * GAIN_PERCENT;
 }
 
-static int judge(const struct cr_source *m, struct err *e)
+static int judge(struct cr_source *m, struct err *e)
 {
 	const struct cr_round *now = &m->report->round[m->report->rounds - 1];
 	uint64_t goal = m->how->max_downtime_ms ? m->how->max_downtime_ms : DEFAULT_GOAL_MS;
@@ -112,9 +112,10 @@ static int judge(const struct cr_source *m, struct err *e)
 	}
 	err_set(e, EBUSY,
 		"it would be frozen for about %" PRIu64 " ms, and --max-downtime is %" PRIu64
-		": it writes its memory faster than the link takes it",
+		": what it writes meanwhile is too much for the link",
 		now->predicted_ns / 1000000, goal);
 	err_hint(e, "raise --max-downtime, or migrate when it is less busy; it runs on");
+	m->report->other_mode = true;
 	return err_class(e, ERR_MIGRATE);
 }
 
@@ -168,7 +169,6 @@ int cr_source_last_pages(struct cr_source *m, int images, struct err *e)
 	int r = fault_at("migrate.pages", e);
 
 	cr_progress_stage(&m->progress, CR_STEP_PAGES, 0);
-	m->pace.off = true;
 	if (r >= 0)
 		r = cr_pagemap_each(images, send_left, m, e);
 	if (r >= 0)

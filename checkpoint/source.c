@@ -102,10 +102,13 @@ static int choose(struct cr_source *m, struct err *e)
 	struct cr_offer *o = &m->offer;
 	int r = 0;
 
-	if (o->was == CR_LIFE_RUNNING)
+	if (o->mode == CR_MODE_AUTO && m->how->keep) {
+		o->mode = CR_MODE_SUSPEND; /* its memory stays here, too */
+		snprintf(report->why, sizeof(report->why), "mode suspend, since --keep is given");
+	} else if (o->was == CR_LIFE_RUNNING)
 		r = cr_plan(m->how->mode, cr_can_here(), m->peer.link.can, m->how->remote.host,
 			    &o->mode, report->why, e);
-	else if (o->mode == CR_MODE_AUTO)
+	else if (o->mode == CR_MODE_AUTO || o->mode == CR_MODE_LIVE)
 		o->mode = CR_MODE_SUSPEND;
 	m->j.mode = o->mode;
 	m->live = cr_offer_is_live(o);
@@ -174,6 +177,8 @@ static int take_back(struct cr_source *m, struct err *e)
 	blame(m, e);
 	died = (e->no == EPIPE || e->no == EINTR) && m->peer.fd >= 0 && !m->peer.link.refused;
 	cr_interrupt_hold();
+	if (e->class == ERR_CHECKPOINT || e->class == ERR_RESTORE || e->class == ERR_UNSUPPORTED)
+		m->report->other_mode = true;
 	/* What failed there: the container is here, and runs. */
 	if (e->class == ERR_RESTORE || (m->peer.link.refused && e->class == ERR_CHECKPOINT))
 		e->class = ERR_MIGRATE;
@@ -233,7 +238,8 @@ int cr_migrate(struct ct_system *s, const struct cr_migrate *how, struct cr_repo
 			      .pace = {.bytes_per_s = how->bytes_per_s}};
 	int r;
 
-	cr_progress_init(&m.progress, how->remote.progress, how->remote.progress_fd, report);
+	cr_progress_init(&m.progress, how->remote.progress, how->remote.progress_fd, &s->dir,
+			 report);
 	cr_interrupt_begin();
 	r = talk(&m, e);
 	if (r < 0)

@@ -36,7 +36,8 @@ struct cr_source {
 	struct st_manifest *sent; /* what the first pass sent */
 	struct cr_progress progress;
 	struct net_hold frames; /* that come for it while it is stopped; closed: none are held */
-	struct cr_pace pace;
+	uint64_t pass_bytes;	/* of files, in the last pass: what the next may be */
+	struct cr_pace pace;	/* also of the files */
 	/* The live modes: */
 	struct cg cg;
 	struct cr_track *track;
@@ -54,6 +55,8 @@ struct cr_source {
 
 /* The files, while it runs; what was sent is remembered in m->sent. */
 int cr_source_first_pass(struct cr_source *m, struct err *e);
+/* The files that differ by now, while it runs: right before the freeze. */
+int cr_source_live_pass(struct cr_source *m, struct err *e);
 /* The files that differ from what was sent: nothing of it runs, or may run. */
 int cr_source_second_pass(struct cr_source *m, struct err *e);
 /* A directory of images. */

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/own.h"
+#include "base/size.h"
 #include "checkpoint/migrate.h"
 #include "checkpoint/settle.h"
 #include "ctl/report.h"
@@ -16,6 +18,7 @@
 #include "ctl/words.h"
 
 #define MOST_WORDS 32
+#define MOST_TRIES 8
 
 /* The command that reaches the other host, and the one it runs there: as words. */
 struct commands {
@@ -127,19 +130,92 @@ static int settle(struct ctl_line *line, const struct ct_host *h, struct err *e)
 	return 0;
 }
 
+/* What is tried one after the other. */
+struct tries {
+	enum cr_mode mode[MOST_TRIES];
+	size_t count;
+};
+
+static int add_try(struct tries *t, const char *option, const char *word, struct err *e)
+{
+	enum cr_mode mode;
+
+	if (cr_mode_from_str(word, &mode, e) < 0)
+		return err_wrap(e, "--%s", option);
+	if (t->count == MOST_TRIES) {
+		err_set(e, E2BIG, "--%s: more than %d modes", option, MOST_TRIES);
+		return err_class(e, ERR_VALUE);
+	}
+	t->mode[t->count++] = mode;
+	return 0;
+}
+
+static int read_tries(const struct ctl_line *line, struct tries *t, struct err *e)
+{
+	const char *mode = ctl_value(line, "mode"), *list = ctl_value(line, "fallback");
+	char words[128], *save = NULL;
+
+	if (mode || !list) {
+		if (add_try(t, "mode", mode ? mode : "auto", e) < 0 || !list)
+			return e->no ? -e->no : 0;
+	}
+	if ((size_t)snprintf(words, sizeof(words), "%s", list) >= sizeof(words)) {
+		err_set(e, EINVAL, "--fallback: '%.64s...' is too long", list);
+		return err_class(e, ERR_VALUE);
+	}
+	for (char *w = strtok_r(words, ",", &save); w; w = strtok_r(NULL, ",", &save))
+		if (add_try(t, "fallback", w, e) < 0)
+			return -e->no;
+	if (t->count)
+		return 0;
+	err_set(e, EINVAL, "--fallback: '%s' names no mode", list);
+	return err_class(e, ERR_VALUE);
+}
+
+static int read_bounds(const struct ctl_line *line, struct cr_migrate *how, struct err *e)
+{
+	const char *downtime = ctl_value(line, "max-downtime"), *rate = ctl_value(line, "bwlimit");
+	uint64_t bits = 0;
+	int64_t ms = 0;
+
+	if (downtime && size_parse_number("--max-downtime", downtime, 1, 3600000, &ms, e) < 0)
+		return -e->no;
+	if (rate && size_parse_rate("--bwlimit", rate, &bits, e) < 0)
+		return -e->no;
+	how->max_downtime_ms = (uint64_t)ms;
+	how->bound = downtime != NULL;
+	how->bytes_per_s = bits / 8;
+	return 0;
+}
+
+/* Until one succeeds, or fails in a way that another mode would, too. */
+static int try_all(const struct ctl_line *line, struct ct_system *s, struct cr_migrate *how,
+		   const struct tries *t, struct cr_report *report, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < t->count; i++) {
+		how->mode = t->mode[i];
+		r = cr_migrate(s, how, report, e);
+		if (r >= 0 || i + 1 == t->count || !report->other_mode)
+			break;
+		log_warn("CT %s: %s; now in mode %s", line->words[0], e->text,
+			 cr_mode_to_str(t->mode[i + 1]));
+		err_clear(e);
+	}
+	return r;
+}
+
 static int move(struct ctl_line *line, struct ct_system *s, const struct cr_remote *r,
 		struct err *e)
 {
-	struct cr_migrate how = {.remote = *r,
-				 .mode = CR_MODE_SUSPEND,
-				 .dry_run = ctl_flag(line, "dry-run"),
-				 .keep = ctl_flag(line, "keep")};
-	const char *mode = ctl_value(line, "mode");
+	struct cr_migrate how = {
+		.remote = *r, .dry_run = ctl_flag(line, "dry-run"), .keep = ctl_flag(line, "keep")};
+	struct tries tries = {.count = 0};
 	struct cr_report report = {0};
 
-	if (mode && cr_mode_from_str(mode, &how.mode, e) < 0)
-		return -e->no;
-	if (cr_migrate(s, &how, &report, e) < 0)
+	if (read_tries(line, &tries, e) < 0 || read_bounds(line, &how, e) < 0 ||
+	    try_all(line, s, &how, &tries, &report, e) < 0)
 		return -e->no;
 	if (how.dry_run) {
 		done(line, "could be migrated to %s: nothing stands against it", r->host);
@@ -185,7 +261,17 @@ static int run(struct ctl_line *line, struct err *e)
 static const struct ctl_option options[] = {
 	{.name = "mode",
 	 .arg = "MODE",
-	 .help = "suspend (its processes and connections go along), restart (it reboots there)"},
+	 .help = "auto (what both hosts can), precopy (its memory goes while it runs), content (the same without help of "
+		 "the kernel), suspend (it stands still meanwhile), restart (it reboots there)"},
+	{.name = "fallback",
+	 .arg = "MODES",
+	 .help = "what is tried when a mode cannot be: a list like live,suspend,restart"},
+	{.name = "max-downtime",
+	 .arg = "MS",
+	 .help = "give up, and let it run here, when it would stand still for longer (300 is the aim without it)"},
+	{.name = "bwlimit",
+	 .arg = "RATE",
+	 .help = "of all that is sent while it runs, as 500mbit: files and memory together"},
 	{.name = "rsh",
 	 .arg = "COMMAND",
 	 .help = "what reaches the other host, called as ssh is: COMMAND HOST skepctl ... (ssh)"},

@@ -298,8 +298,9 @@ descendants() {
 		spawn A "$SKEP_DIR/out" skepctl migrate "$c" B --mode precopy --rsh "$SKEP_DIR/fake"
 		pid=$SPAWNED
 		wait_for 20 restoring_below "$pid"
+		# The hook, deepest, first: it would thaw for a command that is dead.
 		# shellcheck disable=SC2046 # a list
-		kill -KILL "$pid" $(descendants "$pid")
+		kill -KILL $(descendants "$pid" | tac) "$pid"
 		stop_spawned "$pid" || true
 		[ "$(status A)" = migrating ]
 		is_frozen A
