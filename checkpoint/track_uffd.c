@@ -157,21 +157,6 @@ static int round_mapping(struct cr_send *s, int pagemap, const struct cr_run *m,
 	return 1;
 }
 
-/* What lies between the mappings was unmapped or is none of ours: nothing there counts as sent. */
-static void forget_gaps(struct cr_proc *p, const struct cr_run *maps, int count)
-{
-	uint64_t at = 0, most = 1ull << 63;
-
-	for (int i = 0; i <= count; i++) {
-		uint64_t to = i < count ? maps[i].vaddr : most;
-
-		if (to > at)
-			cr_set_remove(&p->sent, at, (to - at) / CR_PAGE_SIZE);
-		if (i < count)
-			at = maps[i].vaddr + maps[i].npages * CR_PAGE_SIZE;
-	}
-}
-
 /* Gives once more what the last round gave and this one did not. */
 static int give_echo(struct cr_send *s, struct cr_leaves *old, struct err *e)
 {
@@ -198,7 +183,6 @@ static int round_mappings(struct cr_send *s, int pagemap, const struct cr_run *m
 	int followed = 0, r = 0;
 
 	p->partial = false;
-	forget_gaps(p, maps, count);
 	for (int i = 0; i < count && r >= 0; i++) {
 		r = round_mapping(s, pagemap, &maps[i], e);
 		followed += r > 0;
@@ -246,6 +230,21 @@ int cr_track_uffd_round(struct cr_send *s, struct err *e)
 		return 0;
 	}
 	return r;
+}
+
+/* What lies between the mappings was unmapped or is none of ours: nothing there counts as sent. */
+static void forget_gaps(struct cr_proc *p, const struct cr_run *maps, int count)
+{
+	uint64_t at = 0, most = 1ull << 63;
+
+	for (int i = 0; i <= count; i++) {
+		uint64_t to = i < count ? maps[i].vaddr : most;
+
+		if (to > at)
+			cr_set_remove(&p->sent, at, (to - at) / CR_PAGE_SIZE);
+		if (i < count)
+			at = maps[i].vaddr + maps[i].npages * CR_PAGE_SIZE;
+	}
 }
 
 int cr_track_uffd_settle(struct cr_track *t, struct cr_proc *p, struct err *e)

@@ -52,8 +52,8 @@ struct scan_arg {
 
 #define PAGEMAP_SCAN_CALL _IOWR('f', 16, struct scan_arg)
 
-/* A stop takes microseconds; longer only in an uninterruptible sleep, whose end nobody knows. */
-#define STOP_WAIT_MS 50
+/* A stop takes microseconds, on a busy host as long as it takes to get a processor; for ever in an uninterruptible sleep. */
+#define STOP_WAIT_MS 300
 
 static const uint64_t uffd_flags = O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY;
 

@@ -25,7 +25,7 @@ struct cr_uffd_ask {
 
 /*
  * Makes them, in a child of ours that is waited for: -errno of one process is in its `fd` and no failure. A process that does not stop costs
- * 50 ms. 0, or -errno when there can be no child.
+ * 300 ms. 0, or -errno when there can be no child.
  */
 int cr_uffd_take(struct cr_uffd_ask *asks, size_t count, struct err *e);
 

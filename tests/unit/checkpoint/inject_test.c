@@ -526,6 +526,35 @@ static void the_parent_of_a_vfork_is_left(void **state)
 	comes_out(&c);
 }
 
+/* A freezer catches it between two stops: the call fails, and nothing of it remains. */
+static void one_that_is_frozen(void **state)
+{
+	struct cr_inject in;
+	struct err e = {0};
+	struct child c;
+	struct cg cg;
+	long result;
+
+	(void)state;
+	test_make("inject", &cg);
+	if (cg.v2 < 0) {
+		test_end(&cg);
+		skip();
+	}
+	c = child_of(in_nanosleep);
+	OK(cg_add(&cg, c.pid, true, &e));
+	wait_for(c.pid, 'S', SYS_clock_nanosleep);
+	OK(cr_inject_begin(&in, c.pid, c.ticks, 2000, &e));
+	OK(cg_freeze(&cg, 2000, &e));
+	assert_int_equal(cr_inject_syscall(&in, SYS_dup2, (uint64_t[6]){3, 7}, &result, &e),
+			 -ETIMEDOUT);
+	err_clear(&e);
+	OK(cr_inject_end(&in, NULL, &e));
+	OK(cg_thaw(&cg, 2000, &e));
+	comes_out(&c);
+	test_end(&cg);
+}
+
 static int in_traced(void)
 {
 	char c;
@@ -596,7 +625,8 @@ int main(void)
 		cmocka_unit_test(a_traced_one_is_refused),
 		cmocka_unit_test(a_dead_or_other_one_is_refused),
 		cmocka_unit_test(one_that_is_killed),
+		cmocka_unit_test(one_that_is_frozen),
 	};
 
-	return cmocka_run_group_tests_name("inject", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("inject", tests, NULL, test_clean);
 }

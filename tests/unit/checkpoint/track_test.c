@@ -247,6 +247,14 @@ static void a_sink_that_fails(void **state)
 	assert_string_equal(e.text, "the test's sink is full");
 	assert_true(s.pages > 0 && s.pages < PAGES);
 	assert_true(final_is_exact(&l.cg, l.t, &l.to) >= PAGES - s.pages);
+	/* And in a later one: these pages are protected again, and had been sent before. */
+	one_round(&l);
+	for (char c = 1; c <= 20; c++)
+		tell(&l, c);
+	l.to.fail_after = 1;
+	err_clear(&e);
+	assert_int_equal(cr_track_round(l.t, to_store, &l.to, &s, &e), -EPIPE);
+	assert_in_range(final_is_exact(&l.cg, l.t, &l.to), 20, 20 + OWN_PAGES);
 	end(&l);
 }
 
@@ -306,6 +314,41 @@ static void holes_and_inaccessible_pages(void **state)
 		OK(cr_track_open(&l.cg, CR_TRACK_UFFD, &l.t, &e));
 	}
 	assert_true(final_is_exact(&l.cg, l.t, &l.to) >= PAGES);
+	end(&l);
+}
+
+static int maps_a_file(struct worker *w)
+{
+	char name[] = "/var/tmp/skep-test-XXXXXX";
+	auto_fd int fd = mkstemp(name);
+
+	unlink(name);
+	next_word(w);
+	if (ftruncate(fd, CR_PAGE_SIZE) || mmap(w->area, CR_PAGE_SIZE, PROT_READ | PROT_WRITE,
+						MAP_PRIVATE | MAP_FIXED, fd, 0) != w->area)
+		return 2;
+	w->area[0] = 55;
+	next_word(w);
+	return 0;
+}
+
+/* Where memory was that had been sent, there is a mapping that is not followed: its page is none of those that were sent. */
+static void another_kind_of_mapping(void **state)
+{
+	struct cr_track_stats s = {0};
+	struct err e = {0};
+	struct cr_run one;
+	struct lab l;
+
+	(void)state;
+	begin(&l, "file", CR_TRACK_UFFD, maps_a_file);
+	one_round(&l);
+	tell(&l, 'm');
+	OK(cg_freeze(&l.cg, 5000, &e));
+	one = (struct cr_run){(uint64_t)(uintptr_t)l.w.area, 1};
+	OK(cr_track_final(l.t, (uint32_t)l.w.pid, &one, 1, to_store, &l.to, &s, &e));
+	assert_int_equal(s.pages, 1);
+	same_memory(&l.to, l.w.pid, (uint32_t)l.w.pid, &one, 1);
 	end(&l);
 }
 
@@ -417,6 +460,7 @@ static void a_twin_takes_no_news(void **state)
 		one_round(&l);
 		assert_int_equal(l.last.processes, 2);
 		assert_int_equal(l.last.untracked, 1);
+		assert_int_equal(l.last.stop_ns, 0);
 		assert_in_range(l.last.pages, 1, OWN_PAGES);
 		tell(&l, 'w');
 		final_is_exact(&l.cg, l.t, &l.to);
@@ -441,6 +485,7 @@ static void who_cannot_be_entered(void **state)
 	OK(cg_freeze(&l.cg, 5000, &e));
 	one_round(&l);
 	assert_int_equal(l.last.untracked, 1);
+	assert_int_equal(l.last.stop_ns, 0);
 	OK(cg_thaw(&l.cg, 5000, &e));
 	assert_true(final_is_exact(&l.cg, l.t, &l.to) >= PAGES);
 	tell(&l, 1);
@@ -705,10 +750,13 @@ static void criu_does_not_mind(void **state)
 	same_memory(&to, pid, (uint32_t)pid, needed, n);
 	kill(pid, SIGKILL);
 	test_reap(pid);
+	prctl(PR_SET_CHILD_SUBREAPER, 1); /* what criu leaves behind is ours to reap */
 	criu(dir, restore);
 	kill(pid, SIGCONT); /* criu brings back that it was left stopped */
 	wait_count(count);
 	kill(pid, SIGKILL);
+	test_reap(pid);
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
 	cr_track_close(&t);
 	target_done(&to);
 	test_end(&cg);
@@ -740,6 +788,7 @@ int main(int argc, char **argv)
 		BOTH(a_sink_that_fails),
 		cmocka_unit_test(wrong_questions),
 		cmocka_unit_test(holes_and_inaccessible_pages),
+		cmocka_unit_test(another_kind_of_mapping),
 		cmocka_unit_test(execve_begins_anew),
 		cmocka_unit_test(fork_and_exit),
 		cmocka_unit_test(a_twin_takes_no_news),
