@@ -124,6 +124,7 @@ init_of() { skepctl list -H -o pid "$1"; }
 	[[ $out == */dev/pts/* && $out == *'33 99'* ]]
 }
 
+# bats test_tags=host
 @test "exec gets nothing of the host: descriptors, environment, ids" {
 	c=$(ct_name)
 	skepctl create "$c" --template probe --network none --start
@@ -160,6 +161,7 @@ init_of() { skepctl list -H -o pid "$1"; }
 	is "$c" stopped
 }
 
+# bats test_tags=host
 @test "a container that ends by itself is cleaned up by its monitor" {
 	c=$(ct_name)
 	skepctl create "$c" --template probe --init "/probe hog-cpu 0.5" --ip auto --start
@@ -186,6 +188,7 @@ no_cgroup_of() { [ -z "$(find /sys/fs/cgroup -type d -name "*$1*" 2>/dev/null)" 
 	is "$c" stopped
 }
 
+# bats test_tags=host
 @test "killing init from outside ends the container and nothing else" {
 	c=$(ct_name) d=$(ct_name)
 	skepctl create "$c" --template probe --ip auto --start
@@ -198,6 +201,7 @@ no_cgroup_of() { [ -z "$(find /sys/fs/cgroup -type d -name "*$1*" 2>/dev/null)" 
 	is "$c" running
 }
 
+# bats test_tags=host
 @test "the monitor's death harms neither the container nor its end" {
 	c=$(ct_name)
 	skepctl create "$c" --template probe --ip auto --start
@@ -232,6 +236,7 @@ no_cgroup_of() { [ -z "$(find /sys/fs/cgroup -type d -name "*$1*" 2>/dev/null)" 
 	skepctl destroy "$c"
 }
 
+# bats test_tags=host
 @test "stop --kill and destroy --force end a stop that waits" {
 	c=$(ct_name)
 	template_busybox here

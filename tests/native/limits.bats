@@ -28,6 +28,7 @@ share() { skepctl exec "$1" -- /probe hog-cpu "$2" | awk -F'[= ]' '{ print $2 / 
 	fails_with 137 "" skepctl exec "$c" -- /probe hog-mem 256
 }
 
+# bats test_tags=host
 @test "memory: the hog's failures are counted" {
 	skepctl create "$c" --template probe --network none --memory 64M --swap 0 --start
 	fails_with 137 "" skepctl exec "$c" -- /probe hog-mem 256
@@ -72,6 +73,7 @@ both() { # ONE THREE SECONDS: sets ratio, of what THREE got to what ONE got
 	rm "$SKEP_DIR/hog-$1" "$SKEP_DIR/hog-$2"
 }
 
+# bats test_tags=host
 @test "pids: no more processes than allowed, and the host does not feel it" {
 	skepctl create "$c" --template probe --network none --pids 20 --start
 	made=$(skepctl exec "$c" -- /probe fork 200)
@@ -116,6 +118,7 @@ both() { # ONE THREE SECONDS: sets ratio, of what THREE got to what ONE got
 	[ "$status" != 0 ]
 }
 
+# bats test_tags=host
 @test "a limit that cannot be is refused, and nothing of the change stays" {
 	skepctl create "$c" --template probe --network none --memory 64M --pids 30 --start
 	fails_with 21 "cpuset" skepctl set "$c" --cpuset 9999 || fails_with 6 "cpuset" skepctl set "$c" --cpuset 9999

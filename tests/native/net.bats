@@ -52,6 +52,7 @@ host_link() { in_net here ip -o link show type veth | sed 's/^[0-9]*: //; s/@.*/
 	answers here fd00:5ce9::10
 }
 
+# bats test_tags=host
 @test "with the last container go bridge, links, rules and forwarding" {
 	skepctl create "$c" --template busybox --ip auto --start
 	skepctl create "$d" --template busybox --ip auto --start
@@ -167,6 +168,7 @@ took_in_range() {
 	answers here 10.209.0.11
 }
 
+# bats test_tags=host
 @test "addresses and rate change while it runs" {
 	neighbour
 	skepctl create "$c" --template busybox --ip 10.209.0.10 --start

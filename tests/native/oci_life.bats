@@ -106,6 +106,7 @@ teardown() { oci_teardown; }
 	[ "$(oci run --bundle "$BUNDLE" "$ID")" = /tmp ]
 }
 
+# bats test_tags=host
 @test "in a user namespace" {
 	bundle '.process.args = ["sh", "-c", "id -u; cat /proc/self/uid_map"]'
 	with_userns
@@ -115,6 +116,7 @@ teardown() { oci_teardown; }
 	oci_gone "$ID"
 }
 
+# bats test_tags=host
 @test "pause and resume" {
 	bundle '.process.args = ["sleep", "1000"]'
 	oci create --bundle "$BUNDLE" "$ID"
