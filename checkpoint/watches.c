@@ -185,7 +185,10 @@ size_t cr_watches_lost(int root, uint64_t *inodes, size_t count)
 		return 0;
 	w->inodes = inodes;
 	w->dev = st.st_dev;
-	w->left = w->count = count;
+	/* One that is watched twice is looked for once. */
+	for (size_t i = 0; i < count; i++)
+		note_inode(w, inodes[i]);
+	w->left = w->count;
 	check(w, st.st_ino, "/");
 	if (w->left)
 		walk(w, &top, "", 0);
