@@ -163,7 +163,7 @@ KERNEL_HEADERS = $(if $(findstring musl,$(STATIC_CC)),-idirafter /usr/include -i
 STATIC_BUILD   = $(STATIC_CC) -std=gnu11 -static -Os -g $(WARN) -D_GNU_SOURCE -I. $(KERNEL_HEADERS) -MMD -MP -MF $@.d -o $@ $(filter %.c,$^)
 $(BUILD)/skep-monitor: runtime/skep_monitor_main.c
 $(BUILD)/skep-criu-hook: checkpoint/skep_criu_hook_main.c
-$(BUILD)/skep-pages: checkpoint/skep_pages_main.c $(patsubst %,checkpoint/%.c,pages pages_lazy pages_task pages_source pages_ranges pagemap image) base/err.c base/file.c \
+$(BUILD)/skep-pages: checkpoint/skep_pages_main.c $(patsubst %,checkpoint/%.c,pages pages_index pages_lazy pages_task pages_source pages_ranges pagemap image) base/err.c base/file.c \
                      $(wildcard checkpoint/pages*.h) checkpoint/pagemap.h checkpoint/image.h base/err.h base/file.h base/own.h
 $(BUILD)/probe: tests/probe.c
 $(BUILD)/floor $(BUILD)/gap $(BUILD)/pair: $(BUILD)/%: tests/bench/%.c

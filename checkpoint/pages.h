@@ -9,8 +9,8 @@
  * the process that puts the pages, not to the container's.
  *
  * Peak of memory at the target: the daemon frees each 2 MiB of the store when they have been copied into a process, so that store and container together are never more
- * than all pages plus 2 MiB; only after a fork before everything was resident are the pages of that family kept to the end. Kernel overhead of the store: 1/64 for memory without
- * gaps; up to as much again for pages that are far from each other.
+ * than all pages plus 2 MiB; only after a fork before everything was resident are the pages of that family kept to the end. Kernel overhead of the store: 1/50 for memory without
+ * gaps; for single pages that are far from each other, which a hostile source may send, up to three times as much as the pages themselves.
  *
  * Not for threads. Pages are keyed by (id, vaddr), see pagemap.h.
  */
@@ -54,7 +54,7 @@ int cr_pages_put(struct cr_pages *p, uint32_t id, uint64_t vaddr, uint64_t npage
 int cr_pages_put_from(struct cr_pages *p, uint32_t id, uint64_t vaddr, uint64_t npages, int fd,
 		      uint64_t *sum, struct err *e);
 
-/* Pages of zeroes: nothing of them crosses the wire; in the store each one costs a page. */
+/* Pages of zeroes: nothing of them crosses the wire, and they cost no memory here; but each counts as a page, as it will be one in the container. */
 int cr_pages_put_zero(struct cr_pages *p, uint32_t id, uint64_t vaddr, uint64_t npages,
 		      struct err *e);
 

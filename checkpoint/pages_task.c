@@ -61,19 +61,15 @@ static uint32_t slot_of(const struct cr_lazy *l, uint32_t id)
 static int add_run(struct cr_lazy *l, struct cr_task *t, const struct cr_page_run *run,
 		   struct err *e)
 {
-	uint64_t at = run->vaddr, end = at + run->npages * PAGE, base = cr_pages_at(t->slot, 0);
+	uint64_t end = run->vaddr + run->npages * PAGE, n = run->npages;
 	bool stored = false;
 
-	for (uint64_t to; at < end; at = to, stored = !stored) {
-		off_t off = t->slot ? lseek(l->store, (off_t)(base + at),
-					    stored ? SEEK_HOLE : SEEK_DATA)
-				    : -1;
-
-		if (off < 0 && t->slot && errno != ENXIO)
-			return err_sys(e, "look into the store of pages");
-		to = off < 0 || (uint64_t)off - base > end ? end : (uint64_t)off - base;
-		if (to > at && cr_ranges_add(stored ? &t->left : &t->absent,
-					     (struct cr_range){at, to, at}, e) < 0)
+	for (uint64_t at = run->vaddr; at < end; at += n * PAGE) {
+		if (t->slot && cr_pages_index_run(l->store, t->slot, at, (end - at) / PAGE, &stored,
+						  &n, e) < 0)
+			return -e->no;
+		if (cr_ranges_add(stored ? &t->left : &t->absent,
+				  (struct cr_range){at, at + n * PAGE, at}, e) < 0)
 			return -e->no;
 	}
 	return 0;
@@ -154,8 +150,8 @@ static void wake(const struct cr_task *t, uint64_t start, uint64_t len)
  * What an ioctl that puts pages said: done (bytes, if it did some of them), else errno. Returns pages that need no more care; 0: not now; -errno with e.
  * ENOENT: nothing is mapped there that is registered, or the range goes over the end of a mapping (then a shorter one tells which).
  */
-static int judge(struct cr_lazy *l, struct cr_task *t, const char *what, uint64_t addr, uint32_t *npages, int64_t done,
-		 int error, struct err *e)
+static int judge(struct cr_lazy *l, struct cr_task *t, const char *what, uint64_t addr,
+		 uint32_t *npages, int64_t done, int error, struct err *e)
 {
 	if (done > 0)
 		return (int)((uint64_t)done / PAGE);
