@@ -43,7 +43,7 @@ PROGRAMS    := $(patsubst ctl/%.c,$(BUILD)/%,$(wildcard $(MAINS)))
 LIBEXEC     := $(if $(wildcard runtime/skep_monitor_main.c),$(BUILD)/skep-monitor) \
                $(if $(wildcard checkpoint/skep_criu_hook_main.c),$(BUILD)/skep-criu-hook) \
                $(if $(wildcard checkpoint/skep_pages_main.c),$(BUILD)/skep-pages)
-TEST_STATIC := $(if $(wildcard tests/probe.c),$(BUILD)/probe) $(patsubst tests/bench/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+TEST_STATIC := $(if $(wildcard tests/probe.c),$(BUILD)/probe $(BUILD)/plant) $(patsubst tests/bench/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 
 LIB      := $(BUILD)/libskep.a
 LIB_SRCS := $(filter-out $(MAINS) $(STATIC_MAINS),$(wildcard $(FOLDERS:%=%/*.c)))
@@ -166,7 +166,8 @@ $(BUILD)/skep-criu-hook: checkpoint/skep_criu_hook_main.c
 $(BUILD)/skep-pages: checkpoint/skep_pages_main.c $(patsubst %,checkpoint/%.c,pages pages_index pages_lazy pages_task pages_source pages_ranges pagemap image) base/err.c base/file.c \
                      $(wildcard checkpoint/pages*.h) checkpoint/pagemap.h checkpoint/image.h base/err.h base/file.h base/own.h
 $(BUILD)/probe: tests/probe.c
-$(BUILD)/floor $(BUILD)/gap $(BUILD)/pair: $(BUILD)/%: tests/bench/%.c
+$(BUILD)/plant: tests/plant.c
+$(BUILD)/floor $(BUILD)/gap $(BUILD)/pair $(BUILD)/wire: $(BUILD)/%: tests/bench/%.c
 $(LIBEXEC) $(TEST_STATIC): $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)

@@ -133,12 +133,23 @@ static int counter_listen(int port)
 	return fd;
 }
 
+static int cmd_touch(char **arg);
+
+/* With memory: another process has it, and writes to it. */
 static int cmd_counter(char **arg)
 {
 	struct pollfd fds[CONNECTIONS + 1];
 	uint64_t counts[CONNECTIONS + 1] = {0};
 	nfds_t used = 1;
 
+	if (arg[1]) {
+		pid_t writer = fork();
+
+		if (writer < 0)
+			return fail("fork");
+		if (writer == 0)
+			return cmd_touch(arg + 1);
+	}
 	fds[0] = (struct pollfd){.fd = counter_listen(atoi(arg[0])), .events = POLLIN};
 	if (fds[0].fd < 0)
 		return fail("listen");
@@ -423,7 +434,7 @@ static const struct command {
 	int (*run)(char **arg);
 	const char *use;
 } commands[] = {
-	{"counter", 1, cmd_counter, "PORT"},
+	{"counter", 1, cmd_counter, "PORT [MB [DIRTY_MB_PER_SECOND]]"},
 	{"client", 4, cmd_client, "ADDRESS PORT SECONDS INTERVAL_MS"},
 	{"touch", 1, cmd_touch, "MB [DIRTY_MB_PER_SECOND]"},
 	{"idle", 0, cmd_idle, ""},
