@@ -14,7 +14,6 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "checkpoint/pages_index.h"
-#include "checkpoint/pages_ranges.h"
 
 /* Of a put: small enough to be in the processor's cache when it is written after it was read. */
 #define BOUNCE_PAGES 64
@@ -26,8 +25,6 @@ struct cr_pages {
 	struct cr_pages_index *index; /* in the memfd, mapped */
 	uint32_t *by_id;	      /* slots, sorted by their ids */
 	uint8_t *bounce;
-	/* What is there, by places of the store. The file knows, too, but tells it a page at a time: 64 ms for 180 MB. */
-	struct cr_ranges have;
 };
 
 int cr_pages_new(uint64_t limit_bytes, struct cr_pages **out, struct err *e)
@@ -59,7 +56,6 @@ void cr_pages_free(struct cr_pages *p)
 		munmap(p->index, sizeof(*p->index));
 	if (p->fd >= 0)
 		close(p->fd);
-	cr_ranges_done(&p->have);
 	free(p->by_id);
 	free(p->bounce);
 	free(p);
@@ -241,7 +237,7 @@ static int drop(struct cr_pages *p, uint32_t slot, uint64_t vaddr, uint64_t npag
 	    punch(p, cr_pages_at(slot, vaddr), npages, e) < 0)
 		return -e->no;
 	p->stored -= there;
-	return cr_ranges_cut(&p->have, at, at + npages * CR_PAGE_BYTES, e);
+	return 0;
 }
 
 int cr_pages_drop(struct cr_pages *p, uint32_t id, uint64_t vaddr, uint64_t npages, struct err *e)
@@ -268,7 +264,7 @@ uint64_t cr_pages_bytes(const struct cr_pages *p)
 int cr_pages_get(const struct cr_pages *p, uint32_t id, uint64_t vaddr, void *page, struct err *e)
 {
 	uint32_t slot = slot_of(p, id);
-	uint64_t at = cr_pages_at(slot, vaddr);
+	uint64_t at = cr_pages_at(slot, vaddr), there = 0;
 
 	if (check_run(id, vaddr, 1, 1, e) < 0)
 		return -e->no;
