@@ -8,8 +8,8 @@
  * end with cr_pages_free(). It is one memfd: whoever holds a descriptor has all of it, and it is gone with the last one. Its memory is charged to the control group of
  * the process that puts the pages, not to the container's.
  *
- * Peak of memory at the target: the daemon frees each 2 MiB of the store when they have been copied into a process, so that store and container together are never more
- * than all pages plus 2 MiB; only after a fork before everything was resident are the pages of that family kept to the end. Kernel overhead of the store: 1/50 for memory without
+ * Peak of memory at the target: the daemon frees pages of the store (256 KiB at a time) when they have been copied into a process, so that store and container together are never more
+ * than all pages plus 256 KiB; only after a fork before everything was resident are the pages of that family kept to the end. Kernel overhead of the store: 1/50 for memory without
  * gaps; for single pages that are far from each other, which a hostile source may send, up to three times as much as the pages themselves.
  *
  * Not for threads. Pages are keyed by (id, vaddr), see pagemap.h.

@@ -51,13 +51,14 @@ static int set_up(struct cr_lazy *l, struct err *e)
 
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->index = mmap(NULL, sizeof(*l->index), PROT_READ | PROT_WRITE, MAP_SHARED, l->store, 0);
-	l->buffer = mmap(NULL, CR_LAZY_PUSH_PAGES * PAGE, PROT_READ | PROT_WRITE,
+	l->buffer = mmap(NULL, CR_LAZY_BUFFER * PAGE, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (l->epoll < 0 || l->index == MAP_FAILED || l->buffer == MAP_FAILED)
 		return err_sys(e, "set up the store of pages");
 	if (l->index->magic != CR_PAGES_INDEX_MAGIC || l->index->count > CR_PAGES_PROCESSES_MOST)
 		return err_set(e, EINVAL, "this is no store of pages");
 	l->report.magic = CR_PAGES_REPORT_MAGIC;
+	l->push_pages = CR_LAZY_PUSH_LEAST;
 	r = watch(l, l->criu_listener, &l->criu_listener, EPOLLIN, e);
 	if (r >= 0)
 		r = watch(l, l->ask_listener, &l->ask_listener, EPOLLIN, e);
@@ -276,11 +277,13 @@ static int push(struct cr_lazy *l, struct err *e)
 		if (!may_push(l, t))
 			continue;
 		l->turn = (l->turn + i) % l->task_count;
-		n = cr_task_push(l, t, cr_ranges_first(&t->left)->start, CR_LAZY_PUSH_PAGES, e);
+		n = cr_task_push(l, t, cr_ranges_first(&t->left)->start, l->push_pages, e);
 		if (n == 0) /* not now, or it has ended */
 			continue;
 		if (n > 0) {
 			l->report.pushed += (uint64_t)n;
+			if (l->push_pages < CR_LAZY_PUSH_MOST)
+				l->push_pages *= 2;
 			l->progress_ns = now_ns();
 			l->starved = false;
 		}
@@ -363,7 +366,7 @@ static void tear_down(struct cr_lazy *l)
 	if (l->index != MAP_FAILED)
 		munmap(l->index, sizeof(*l->index));
 	if (l->buffer != MAP_FAILED)
-		munmap(l->buffer, CR_LAZY_PUSH_PAGES * PAGE);
+		munmap(l->buffer, CR_LAZY_BUFFER * PAGE);
 	own_close_fd(&l->epoll);
 }
 

@@ -24,8 +24,12 @@
 
 struct err;
 
-#define CR_LAZY_PUSH_PAGES  256 /* 1 MiB a copy: faults wait for one at most */
-#define CR_LAZY_FAULT_PAGES 16	/* of 64 KiB around a fault those that follow it are put in, too */
+#define CR_LAZY_PUSH_LEAST \
+	16 /* pages pushed in one copy while tasks fault: they wait for one at most */
+#define CR_LAZY_PUSH_MOST 64 /* doubled up to this as long as none does */
+#define CR_LAZY_AHEAD_MOST \
+	64 /* pages put in behind a fault that goes on where the last one ended */
+#define CR_LAZY_BUFFER 64
 
 /* Pages of processes that are one by fork are kept in the store. */
 struct cr_family {
@@ -40,7 +44,9 @@ struct cr_task {
 	struct cr_family *family;
 	uint64_t *waiting; /* addresses of faults that could not be served yet */
 	size_t waiting_count, waiting_room;
-	bool again; /* the kernel said EAGAIN or ENOMEM: the others first */
+	bool again;	   /* the kernel said EAGAIN or ENOMEM: the others first */
+	uint64_t ahead_at; /* where the last fault ended, with what was put in behind it */
+	uint32_t ahead;	   /* how much that was */
 };
 
 /* Asked from the source, in this order. */
@@ -75,7 +81,8 @@ struct cr_lazy {
 	size_t turn; /* whose pages are pushed now */
 	struct cr_source source;
 	struct cr_pages_report report;
-	uint8_t *buffer; /* CR_LAZY_PUSH_PAGES pages */
+	uint8_t *buffer; /* CR_LAZY_BUFFER pages */
+	uint32_t push_pages;
 	uint8_t head[4]; /* of criu's next word */
 	size_t head_have;
 	bool finished;	     /* criu has said so: the tasks are whole, and may run at any time */

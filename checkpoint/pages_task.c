@@ -183,24 +183,35 @@ static int judge(struct cr_lazy *l, struct cr_task *t, const char *what, uint64_
 	}
 }
 
+/*
+ * Pages of the store at `at`, which are contiguous. Through a buffer that stays in the processor's cache: 46 ms of it for 180 MB; to map the store and let the kernel copy
+ * from there takes 54, with larger pieces more.
+ */
+static int put(struct cr_lazy *l, struct cr_task *t, uint64_t addr, uint64_t at, uint32_t npages,
+	       struct err *e)
+{
+	int done, n;
+
+	if (pread(l->store, l->buffer, npages * PAGE, (off_t)at) != (ssize_t)(npages * PAGE))
+		return err_sys(e, "read the store of pages");
+	do {
+		struct uffdio_copy c = {
+			.dst = addr, .src = (uint64_t)(uintptr_t)l->buffer, .len = npages * PAGE};
+
+		n = ioctl(t->uffd, UFFDIO_COPY, &c);
+		done = judge(l, t, "copy", addr, &npages, n < 0 ? c.copy : (int64_t)c.len,
+			     n < 0 ? errno : 0, e);
+	} while (done == -EAGAIN && !e->no);
+	return done;
+}
+
 /* npages of one range of `left`. */
 static int copy(struct cr_lazy *l, struct cr_task *t, const struct cr_range *r, uint64_t addr,
 		uint32_t npages, struct err *e)
 {
 	uint64_t at = cr_pages_at(t->slot, r->img + (addr - r->start));
-	ssize_t n = pread(l->store, l->buffer, npages * PAGE, (off_t)at);
-	struct uffdio_copy c;
-	int done;
+	int done = put(l, t, addr, at, npages, e);
 
-	if (n != (ssize_t)(npages * PAGE))
-		return err_sys(e, "read the store of pages");
-	do {
-		c = (struct uffdio_copy){
-			.dst = addr, .src = (uint64_t)(uintptr_t)l->buffer, .len = npages * PAGE};
-		n = ioctl(t->uffd, UFFDIO_COPY, &c);
-		done = judge(l, t, "copy", addr, &npages, n < 0 ? c.copy : (int64_t)c.len,
-			     n < 0 ? errno : 0, e);
-	} while (done == -EAGAIN && !e->no);
 	if (done <= 0)
 		return done;
 	if (!t->family->forked && fallocate(l->store, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
@@ -253,18 +264,24 @@ static int put_zero(struct cr_lazy *l, struct cr_task *t, uint64_t addr, struct 
 	return n;
 }
 
-/* The task that waits gets its page first; those that follow are likely to be next. */
+/* The task that waits gets its page first; of one that goes on from page to page those that follow are put in, too, more each time. */
 static int put_fault(struct cr_lazy *l, struct cr_task *t, uint64_t addr, struct err *e)
 {
-	uint64_t block = addr & ~(CR_LAZY_FAULT_PAGES * PAGE - 1);
-	uint32_t behind = (uint32_t)((block + CR_LAZY_FAULT_PAGES * PAGE - addr) / PAGE) - 1;
 	int n = cr_task_push(l, t, addr, 1, e), m = 0;
 
-	if (n > 0 && behind && t->uffd >= 0 && cr_ranges_find(&t->left, addr + PAGE))
-		m = cr_task_push(l, t, addr + PAGE, behind, e);
-	if (n > 0)
-		l->report.faulted += (uint64_t)n + (m > 0 ? (uint64_t)m : 0);
-	return m < 0 ? m : n;
+	if (n <= 0)
+		return n;
+	t->ahead = addr != t->ahead_at		       ? 0
+		   : !t->ahead			       ? 4
+		   : t->ahead < CR_LAZY_AHEAD_MOST / 2 ? 2 * t->ahead
+						       : CR_LAZY_AHEAD_MOST;
+	if (t->ahead && cr_ranges_find(&t->left, addr + PAGE))
+		m = cr_task_push(l, t, addr + PAGE, t->ahead, e);
+	if (m < 0)
+		return m;
+	t->ahead_at = addr + (uint64_t)(n + m) * PAGE;
+	l->report.faulted += (uint64_t)(n + m);
+	return n;
 }
 
 /* Serves one fault, or lets it wait. */
@@ -344,6 +361,7 @@ static int follow(struct cr_lazy *l, struct cr_task *t, const struct uffd_msg *m
 	switch (m->event) {
 	case UFFD_EVENT_PAGEFAULT:
 		l->report.faults++;
+		l->push_pages = CR_LAZY_PUSH_LEAST;
 		return serve(l, t, m->arg.pagefault.address & ~(PAGE - 1), e);
 	case UFFD_EVENT_FORK:
 		return follow_fork(l, t, (int)m->arg.fork.ufd, e);
