@@ -61,6 +61,11 @@ int cr_mode_from_str(const char *word, enum cr_mode *mode, struct err *e)
 	return 0;
 }
 
+const char *cr_point_to_str(enum cr_point point)
+{
+	return points[point];
+}
+
 const char *cr_life_to_str(enum cr_life life)
 {
 	return lives[life];

@@ -45,6 +45,7 @@ enum cr_life {
 #undef X
 };
 
+const char *cr_point_to_str(enum cr_point point);
 const char *cr_life_to_str(enum cr_life life);
 int cr_life_from_str(const char *word, enum cr_life *life, struct err *e);
 

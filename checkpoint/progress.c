@@ -169,6 +169,19 @@ static void note(const struct cr_progress *p, uint64_t total_bytes)
 		log_info("the progress cannot be noted: %s", ignored.text);
 }
 
+int cr_progress_read(int dir, json_t **out, struct err *e)
+{
+	if (faccessat(dir, CR_PROGRESS_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "look for " CR_PROGRESS_FILE);
+	if (json_load_at(dir, CR_PROGRESS_FILE, out, e) >= 0)
+		return 1;
+	/* It ended in this moment. */
+	if (e->no != ENOENT)
+		return -e->no;
+	err_clear(e);
+	return 0;
+}
+
 void cr_progress_init(struct cr_progress *p, enum cr_progress_kind kind, int fd, const int *dir,
 		      struct cr_report *report)
 {

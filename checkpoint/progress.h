@@ -18,6 +18,8 @@
 
 #include "base/json.h"
 
+struct err;
+
 /* X(name, word) */
 #define CR_PROGRESS_KINDS(X) \
 	X(NONE, "none")      \
@@ -107,6 +109,9 @@ struct cr_progress {
 /* dir: of the container; who closes it sets it to -EBADF. */
 void cr_progress_init(struct cr_progress *p, enum cr_progress_kind kind, int fd, const int *dir,
 		      struct cr_report *report);
+
+/* What the migration of another command has noted: 1, and *out is the caller's; 0: there is none. */
+int cr_progress_read(int dir, json_t **out, struct err *e);
 
 /* Ends the present stage and begins the next; total_bytes 0: unknown. */
 void cr_progress_stage(struct cr_progress *p, enum cr_step step, uint64_t total_bytes);

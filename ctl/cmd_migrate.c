@@ -4,12 +4,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/size.h"
+#include "checkpoint/journal.h"
 #include "checkpoint/migrate.h"
 #include "checkpoint/settle.h"
 #include "ctl/report.h"
@@ -227,13 +229,84 @@ static int move(struct ctl_line *line, struct ct_system *s, const struct cr_remo
 	return 0;
 }
 
+static void tell_round(const json_t *round, size_t number)
+{
+	json_int_t pages = 0, pending = 0, predicted = 0;
+
+	(void)json_unpack((json_t *)round, "{s:I, s:I, s:I}", "pages", &pages, "pending", &pending,
+			  "predicted_ns", &predicted);
+	printf("  round %zu: %lld pages sent, %lld KiB written since, predicted to be frozen for %lld ms\n",
+	       number, (long long)pages, (long long)pending / 1024, (long long)predicted / 1000000);
+}
+
+/* Of a migration that is under way in another command. */
+static int tell_progress(const struct ctl_line *line, const struct cr_journal *j,
+			 const json_t *progress)
+{
+	const json_t *rounds = json_object_get(json_object_get(progress, "report"), "rounds");
+	const char *stage = json_string_value(json_object_get(progress, "stage"));
+	time_t now = time(NULL);
+	json_int_t began = json_integer_value(json_object_get(progress, "began"));
+	json_int_t since = json_integer_value(json_object_get(progress, "since"));
+	const json_t *round;
+	size_t i;
+
+	printf("CT %s: to %s, mode %s, for %lld s; %s for %lld s\n", line->words[0], j->host,
+	       cr_mode_to_str(j->mode), (long long)(now - began), stage ? stage : "?",
+	       (long long)(now - since));
+	json_array_foreach (rounds, i, round)
+		tell_round(round, i + 1);
+	return 0;
+}
+
+static int status(struct ctl_line *line, const struct ct_system *s, struct err *e)
+{
+	auto_json json_t *progress = NULL;
+	enum ct_system_status now;
+	struct cr_journal j;
+	int r = cr_journal_load(s->dir, &j, e);
+
+	if (r >= 0 && ct_system_status(s, &now, e) < 0)
+		return -e->no;
+	/* One that runs, and nobody works on it: it died in its first passes, and the next migration clears it. */
+	if (r == 0 || (r > 0 && now != CT_SYSTEM_MIGRATING)) {
+		err_set(e, ENOENT, "no migration of it is under way");
+		return err_class(e, ERR_MIGRATE);
+	}
+	if (r > 0 && j.point == CR_POINT_STARTED)
+		r = cr_progress_read(s->dir, &progress, e);
+	if (r < 0)
+		return r;
+	if (ctl_flag(line, "json")) {
+		auto_json json_t *all = json_pack("{s:i, s:s, s:s, s:s, s:O?}", "version", 1,
+						  "host", j.host, "mode", cr_mode_to_str(j.mode),
+						  "point", cr_point_to_str(j.point), "progress",
+						  progress);
+
+		if (!all)
+			return err_set(e, ENOMEM, "out of memory for JSON");
+		json_dumpf(all, stdout, JSON_INDENT(2));
+		putchar('\n');
+		return 0;
+	}
+	if (progress)
+		return tell_progress(line, &j, progress);
+	printf("CT %s: to %s, mode %s, %s\n", line->words[0], j.host, cr_mode_to_str(j.mode),
+	       cr_point_to_str(j.point));
+	return 0;
+}
+
 static int check_words(const struct ctl_line *line, bool finishing, struct err *e)
 {
+	if (ctl_flag(line, "status") && (finishing || line->nwords != 1)) {
+		err_set(e, EINVAL, "--status goes with the name alone");
+		return err_class(e, ERR_USAGE);
+	}
 	if (ctl_flag(line, "abort") && ctl_flag(line, "continue")) {
 		err_set(e, EINVAL, "--continue and --abort at once: which is it?");
 		return err_class(e, ERR_USAGE);
 	}
-	if (finishing || line->nwords == 2)
+	if (finishing || line->nwords == 2 || ctl_flag(line, "status"))
 		return 0;
 	err_set(e, EINVAL, "migrate needs the host to go to");
 	err_hint(e, "skepctl migrate %s HOST", line->words[0]);
@@ -253,6 +326,9 @@ static int run(struct ctl_line *line, struct err *e)
 	if (check_words(line, finishing, e) < 0 || remote(line, &commands, &r, e) < 0 ||
 	    ctl_host(line, &h, e) < 0)
 		return -e->no;
+	if (ctl_flag(line, "status"))
+		return ctl_system(&h, line->words[0], NULL, &s, e) < 0 ? -e->no
+								       : status(line, &s, e);
 	if (ctl_system(&h, line->words[0], "migrate", &s, e) < 0)
 		return finishing && e->class == ERR_IN_DOUBT ? settle(line, &h, e) : -e->no;
 	return finishing ? finish(line, &s, &r, e) : move(line, &s, &r, e);
@@ -282,6 +358,7 @@ static const struct ctl_option options[] = {
 	{.name = "keep", .help = "do not delete it here; it cannot start here, either"},
 	{.name = "continue", .help = "finish an interrupted migration: the other host gets it"},
 	{.name = "abort", .help = "undo an interrupted migration: this host keeps it"},
+	{.name = "status", .help = "how far the migration is that another command is at"},
 	{.name = "progress", .arg = "KIND", .help = "none, bar or json, on standard error"},
 	{.name = "json", .letter = 'j', .help = "print stages and times as JSON"},
 	{.name = "online", .help = NULL}, /* vzmigrate's word for what is our default */

@@ -131,6 +131,40 @@ longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 	move B A 2>&1 | grep -E '^frozen [0-9.]+ ms$'
 }
 
+@test "--status tells from another shell how far it is; --bwlimit holds back files and memory together" {
+	local pid rc=0
+	on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe touch 24 1" --start
+	fails_with 120 'no migration' on A skepctl migrate "$c" --status
+	big_file 8M
+	spawn A "$SKEP_DIR/out" skepctl migrate "$c" B --mode precopy --bwlimit 64mbit --progress json --json --rsh "$rsh"
+	pid=$SPAWNED
+	wait_for 10 said_by_status 'to B, mode precopy'
+	on A skepctl migrate "$c" --status --json | jq -e '.point == "started" and .mode == "precopy" and .progress.pid > 0'
+	wait_for 20 said_by_status memory
+	wait_for 30 grep -q '"event": "round", "round": 1' "$SKEP_DIR/out"
+	wait "$pid" || rc=$?
+	[ $rc = 0 ]
+	fails_with 14 '' on A skepctl migrate "$c" --status
+	# 32 MB at 8 MB/s, a tenth of a second's worth of them at once.
+	grep -v '"event"' "$SKEP_DIR/out" | jq -e '[.stages[] | select(.stage == "rootfs" or .stage == "memory") | .ns] | add > 3.0e9'
+	grep -v '"event"' "$SKEP_DIR/out" | jq -e '.rounds | length > 0 and .[0].bytes > 24000000'
+	only_on B running
+}
+said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
+
+@test "a bound that cannot be kept leaves it running; a fallback is tried for what another mode may do" {
+	on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe touch 8 1" --start
+	fails_with 120 'frozen for about' move A B --mode precopy --max-downtime 1
+	unharmed
+	run move A B --mode precopy --max-downtime 1 --fallback content,suspend
+	[ "$status" = 0 ]
+	[[ $output == *'now in mode content'*'now in mode suspend'* ]]
+	unset status
+	status() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
+	only_on B running
+	fails_with 21 'no migration mode' move B A --fallback live,never
+}
+
 @test "wrong words are refused before anything happens" {
 	make_ct --start
 	fails_with 21 'no migration mode "warp"' move A B --mode warp
