@@ -17,6 +17,7 @@
 #include "ctl/target.h"
 #include "storage/build_busybox.h"
 #include "storage/build_debian.h"
+#include "storage/export.h"
 #include "storage/import.h"
 #include "storage/template.h"
 
@@ -145,6 +146,19 @@ static int import(struct ctl_line *line, const struct ct_host *h, int templates,
 	return 0;
 }
 
+static int export(struct ctl_line *line, const struct ct_host *h, int templates, struct err *e)
+{
+	const char *name = line->words[1], *path = line->words[2];
+
+	if (path_name_check("template", name, e) < 0)
+		return -e->no;
+	if (st_export_template(templates, name, path, e) < 0)
+		return e->class == ERR_NO_TEMPLATE ? ctl_template_hint(h, name, e) : -e->no;
+	if (!ctl_flag(line, "quiet") && strcmp(path, "-"))
+		printf("template %s: exported to %s\n", name, path);
+	return 0;
+}
+
 static int remove_one(struct ctl_line *line, const struct ct_host *h, int templates, struct err *e)
 {
 	struct ct_host host = *h;
@@ -168,6 +182,7 @@ static const struct deed deeds[] = {
 	{"list", "", 0, 0, list_all},
 	{"build", "busybox|debian-12|debian-13 [NAME]", 1, 2, build},
 	{"import", "NAME FILE-OR-DIRECTORY", 2, 2, import},
+	{"export", "NAME FILE", 2, 2, export},
 	{"remove", "NAME", 1, 1, remove_one},
 };
 
@@ -185,7 +200,7 @@ static const struct deed *find(const char *word, struct err *e)
 	err_class(e, ERR_USAGE);
 	if (best)
 		err_hint(e, "did you mean skepctl template %s?", best);
-	err_hint(e, "there are: template list, build, import, remove");
+	err_hint(e, "there are: template list, build, import, export, remove");
 	return NULL;
 }
 
@@ -222,11 +237,13 @@ static const struct ctl_option *const tables[] = {options, NULL};
 
 const struct ctl_command ctl_cmd_template = {
 	.name = "template",
-	.words = "list | build KIND [NAME] | import NAME FILE-OR-DIRECTORY | remove NAME",
+	.words =
+		"list | build KIND [NAME] | import NAME FILE-OR-DIRECTORY | export NAME FILE | remove NAME",
 	.summary = "the root file systems that containers are made of",
-	.examples = {"skepctl template build busybox",
-		     "skepctl template build debian-12 web-base --systemd --include nginx,curl",
-		     "skepctl template import alpine alpine-minirootfs.tar.gz"},
+	.examples =
+		{"skepctl template build debian-12 web-base --systemd --include nginx,curl",
+		 "skepctl template import alpine alpine-minirootfs.tar.gz",
+		 "skepctl template export web-base - | ssh HOST skepctl template import web-base -"},
 	.tables = tables,
 	.least = 1,
 	.most = 3,

@@ -19,7 +19,7 @@
 #include "base/path.h"
 #include "storage/beneath.h"
 #include "storage/relative_id.h"
-#include "storage/template.h"
+#include "storage/template_json.h"
 #include "storage/tree.h"
 
 #define BYTES_DEFAULT	(64ULL << 30)
@@ -376,15 +376,41 @@ static int import_done(struct import *im, int r, struct st_import_stats *stats, 
 	return r < 0 ? r : 0;
 }
 
+/* Only the first entry can be it: a file of that name further down is a file. */
+static int read_meta(struct import *im, struct archive_entry *ae, struct err *e)
+{
+	auto_free char *text = calloc(1, ST_TEMPLATE_ENTRY_MAX + 1);
+	auto_json json_t *j = NULL;
+	la_ssize_t n;
+
+	if (!text)
+		return err_sys(e, "read the archive");
+	if (archive_entry_size(ae) > ST_TEMPLATE_ENTRY_MAX)
+		return err_set(e, EBADMSG, "the archive says too much of its template");
+	n = archive_read_data(im->from, text, ST_TEMPLATE_ENTRY_MAX);
+	if (n < 0)
+		return archive_failed(im, e);
+	j = json_loadb(text, (size_t)n, JSON_REJECT_DUPLICATES, NULL);
+	if (!json_is_object(j))
+		return err_set(e, EBADMSG, "the archive's " ST_TEMPLATE_ENTRY " is no JSON object");
+	return st_template_from_json(j, im->how.meta, e);
+}
+
 static int unpack_all(struct import *im, struct err *e)
 {
 	struct archive_entry *ae;
+	bool first = im->how.meta != NULL;
 	int r;
 
 	while ((r = archive_read_next_header(im->from, &ae)) == ARCHIVE_OK || r == ARCHIVE_WARN) {
 		const char *raw = archive_entry_pathname(ae) ?: archive_entry_pathname_utf8(ae);
 
-		r = unpack_one(im, ae, raw, e);
+		if (first && raw && !strcmp(raw, ST_TEMPLATE_ENTRY) &&
+		    archive_entry_filetype(ae) == AE_IFREG)
+			r = read_meta(im, ae, e);
+		else
+			r = unpack_one(im, ae, raw, e);
+		first = false;
 		if (r < 0)
 			return r;
 	}
@@ -476,49 +502,4 @@ int st_import_directory(int root, int from, const struct st_import *how,
 	else
 		r = copy_all(&im, top, e);
 	return import_done(&im, r, stats, e);
-}
-
-static void find_init(int root, struct st_template *t)
-{
-	static const char *const inits[] = {"sbin/init", "usr/sbin/init", "lib/systemd/systemd",
-					    "bin/sh"};
-	struct err e = {0};
-
-	for (size_t i = 0; i < ARRAY_SIZE(inits); i++) {
-		auto_fd int fd = path_try_open_in(root, inits[i], O_PATH, &e);
-
-		if (fd < 0)
-			continue;
-		snprintf(t->init_path, sizeof(t->init_path), "/%s", inits[i]);
-		break;
-	}
-	{
-		auto_fd int fd = path_try_open_in(root, "lib/systemd/systemd", O_PATH, &e);
-
-		snprintf(t->stop_signal, sizeof(t->stop_signal), "%s",
-			 fd >= 0 ? "SIGRTMIN+3" : "SIGTERM");
-	}
-}
-
-int st_import_template(int templates, const char *name, const char *path,
-		       const struct st_import *how, struct err *e)
-{
-	struct st_template_build b = ST_TEMPLATE_BUILD_INIT;
-	struct st_template t = {.distribution = "imported"};
-	auto_fd int from = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	int r;
-
-	if (from < 0 || fstat(from, &st) < 0)
-		return err_sys(e, "open %s", path);
-	r = st_template_begin(templates, name, &b, e);
-	if (r >= 0)
-		r = S_ISDIR(st.st_mode) ? st_import_directory(b.root, from, how, NULL, e)
-					: st_import_archive(b.root, from, how, NULL, e);
-	if (r >= 0) {
-		find_init(b.root, &t);
-		r = st_template_commit(&b, &t, e);
-	}
-	st_template_abandon(&b);
-	return r < 0 ? err_wrap(e, "import %s", path) : 0;
 }

@@ -11,11 +11,14 @@
 #include <stdint.h>
 
 struct err;
+struct st_template;
 
 struct st_import {
 	bool keep_devices; /* else device nodes are left out (a container gets its /dev from skep) */
 	uint64_t max_bytes;   /* 0: 64 GiB */
 	uint64_t max_entries; /* 0: 4 million */
+	/* Gets what an archive of st_export_template() says of its template; others leave it alone. NULL: that is a file as any other. */
+	struct st_template *meta;
 };
 
 struct st_import_stats {
@@ -30,6 +33,9 @@ int st_import_archive(int root, int archive, const struct st_import *how,
 int st_import_directory(int root, int from, const struct st_import *how,
 			struct st_import_stats *stats, struct err *e);
 
-/* Makes template `name` of a tar archive or a directory at path, whichever it is. The init is found in it. */
+/*
+ * Makes template `name` of a tar archive or a directory at path, whichever it is; "-": of an archive from standard input. The init is found in
+ * it. One of st_export_template() becomes the same template: a content with another digest than it was exported with is -EBADMSG.
+ */
 int st_import_template(int templates, const char *name, const char *path,
 		       const struct st_import *how, struct err *e);

@@ -126,3 +126,58 @@ has_half() { [ -n "$(kept '.half*')" ]; }
 	[ "$(inside "$c" redis-cli get key)" = value ]
 }
 greets() { in_net here bash -c "exec 3<>/dev/tcp/$1/22; read -rt 2 line <&3; [[ \$line == SSH-2* ]]"; }
+
+# What is exported on one host is the same template on the other: a container moves between them that could not before.
+@test "exported and imported: the same template, byte for byte the same archive, and a container moves" {
+	host_new A
+	host_new B
+	src=$SKEP_DIR/src
+	mkdir -p "$src"/{sbin,etc,dev,proc,sys,tmp,run,odd}
+	cp "$PROBE" "$src/sbin/init"
+	cp "$PROBE" "$src/probe"
+	echo text >"$src/odd/hard" && ln "$src/odd/hard" "$src/odd/linked"
+	truncate -s 1M "$src/odd/hole" && echo end >>"$src/odd/hole"
+	truncate -s 3M "$src/odd/nothing"
+	touch "$src/odd/"$'umlaut-\xc3\xa4' "$src/odd/"$'latin-\xe4' "$src/odd/new
+line"
+	ln -s ../../etc/shadow "$src/odd/out"
+	mkfifo "$src/odd/fifo"
+	chown 33:44 "$src/odd/linked" && chmod 2750 "$src/odd/linked"
+	python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.note", b"kept")' "$src/odd/hole"
+	setcap cap_net_raw+ep "$src/probe"
+	head -c 200 /dev/zero | tr '\0' n >"$SKEP_DIR/long"
+	mkdir -p "$src/$(cat "$SKEP_DIR/long")/$(cat "$SKEP_DIR/long")"
+	on A skepctl template import odd "$src"
+	for f in tar.zst tar.gz tar; do on A skepctl template export odd "$SKEP_DIR/odd.$f"; done
+	fails_with 44 'there already' on A skepctl template export odd "$SKEP_DIR/odd.tar"
+	fails_with 21 'does not say how' on A skepctl template export odd "$SKEP_DIR/odd.zip"
+	fails_with 91 'no template' on A skepctl template export other "$SKEP_DIR/other.tar"
+	for f in tar.zst tar.gz tar; do
+		on B skepctl template import odd "$SKEP_DIR/odd.$f"
+		[ "$(on A skepctl template list --json | jq '.templates[0] | del(.created, .size)')" = "$(on B skepctl template list --json | jq '.templates[0] | del(.created, .size)')" ]
+		on B skepctl template remove odd
+	done
+	on A skepctl template export odd - | on B skepctl template import odd -
+	on B skepctl template export odd "$SKEP_DIR/again.tar"
+	zstd -q -d <"$SKEP_DIR/odd.tar.zst" | cmp - "$SKEP_DIR/odd.tar"
+	[ "$(tar -tf "$SKEP_DIR/again.tar" | md5sum)" = "$(tar -tf "$SKEP_DIR/odd.tar" | md5sum)" ]
+	[ "$(stat -c %b "$SKEP_DIR/B/lib/templates/odd/rootfs/odd/nothing")" = 0 ]
+	on A skepctl create "$c" --template odd --network none --init "/probe counter 7000" --start
+	on A skepctl migrate "$c" B --rsh "$(host_rsh)"
+	[ "$(on B skepctl list -H -o status "$c" | tr -d ' ')" = running ]
+}
+
+@test "an exported archive that was changed is no template" {
+	skepctl template build busybox bb
+	skepctl template export bb "$SKEP_DIR/bb.tar"
+	mkdir "$SKEP_DIR/x"
+	tar -C "$SKEP_DIR/x" -xf "$SKEP_DIR/bb.tar"
+	[ "$(tar -tf "$SKEP_DIR/bb.tar" | head -n 1)" = .skep-template.json ]
+	echo more >>"$SKEP_DIR/x/etc/passwd"
+	tar -C "$SKEP_DIR/x" --exclude ./.skep-template.json -cf "$SKEP_DIR/changed.tar" .skep-template.json .
+	fails_with 3 'not what was exported' skepctl template import changed "$SKEP_DIR/changed.tar"
+	echo '{"init_path": 3}' >"$SKEP_DIR/x/.skep-template.json"
+	tar -C "$SKEP_DIR/x" --exclude ./.skep-template.json -cf "$SKEP_DIR/broken.tar" .skep-template.json .
+	run ! skepctl template import broken "$SKEP_DIR/broken.tar"
+	[ "$(names)" = bb ]
+}
