@@ -104,7 +104,7 @@ told() {
 		# The source may still wait for an answer.
 		wait_for 90 settled
 		# A target does not learn that its source has no power: nothing comes, and sshd asks nobody. Its operator ends what waits.
-		on b sh -c 'skepctl migrate --abort m || { pkill -f "skepctl migrate-receive" && skepctl migrate --abort m; } || true'
+		on b sh -c 'skepctl migrate --abort m || { pkill -f "[s]kepctl migrate-receive" && skepctl migrate --abort m; } || true'
 		on a skepctl start m || true
 		[ "$(status a m)" = running ] && [ -z "$(status b m)" ]
 		on a test -s /var/lib/skep/ct/m/upper/big

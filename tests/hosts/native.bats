@@ -11,7 +11,7 @@ load hosts
 	for file in "${all[@]}"; do
 		grep -q '^# bats test_tags=.*host' "$file" || continue
 		case ${file##*/} in # by how long they take
-		suspend.bats | migrate.bats | limits.bats | oci_life.bats) host=a ;;
+		suspend.bats | migrate.bats | limits.bats | net.bats | oci_life.bats) host=a ;;
 		*) host=b ;;
 		esac
 		of[$host]+=" tests/native/${file##*/}"

@@ -28,7 +28,6 @@ share() { skepctl exec "$1" -- /probe hog-cpu "$2" | awk -F'[= ]' '{ print $2 / 
 	fails_with 137 "" skepctl exec "$c" -- /probe hog-mem 256
 }
 
-# bats test_tags=host
 @test "memory: the hog's failures are counted" {
 	skepctl create "$c" --template probe --network none --memory 64M --swap 0 --start
 	fails_with 137 "" skepctl exec "$c" -- /probe hog-mem 256
@@ -73,7 +72,6 @@ both() { # ONE THREE SECONDS: sets ratio, of what THREE got to what ONE got
 	rm "$SKEP_DIR/hog-$1" "$SKEP_DIR/hog-$2"
 }
 
-# bats test_tags=host
 @test "pids: no more processes than allowed, and the host does not feel it" {
 	skepctl create "$c" --template probe --network none --pids 20 --start
 	made=$(skepctl exec "$c" -- /probe fork 200)

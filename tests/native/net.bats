@@ -168,7 +168,6 @@ took_in_range() {
 	answers here 10.209.0.11
 }
 
-# bats test_tags=host
 @test "addresses and rate change while it runs" {
 	neighbour
 	skepctl create "$c" --template busybox --ip 10.209.0.10 --start

@@ -31,9 +31,10 @@ counts() { # the daemon's number grows
 }
 more() { [ "$(inside cat /root/n)" -gt "$1" ]; }
 # Overlayfs says uuid=on only to the first who mounts a layer. The number of the console's terminal is the host's affair, and the order of mounts nobody's.
+# A file system that is mounted anew (devpts, mqueue) has a new time.
 what_it_sees() {
 	inside sh -c 'ip -o addr; ip route; ip -6 route; hostname; cat /proc/1/cgroup /proc/self/uid_map; mount; ls -l /dev' |
-		sed 's/eth0@if[0-9]*/eth0/; s/,uuid=on//; s/136, *[0-9]* .*console/console/' | sort
+		sed 's/eth0@if[0-9]*/eth0/; s/,uuid=on//; s/136, *[0-9]* .*console/console/; /^d/s/ [A-Z][a-z][a-z] [ 0-9][0-9] [0-9:]\{5\} / /' | sort
 }
 runs() { inside ps -o args | grep -qxF "$1"; }
 not() { ! "$@"; }
