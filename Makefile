@@ -52,7 +52,7 @@ UNITS    := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
 MANPAGES := $(patsubst ctl/man/%.in,$(BUILD)/man/%,$(wildcard ctl/man/*.in))
 DEPS     := $(LIB_OBJS:.o=.d) $(MAINS:%.c=$(BUILD)/%.d) $(UNITS:=.d)
 
-.PHONY: all deps demo tests check check-hosts hosts hosts-stop lint fmt asan bench install deb clean help FORCE
+.PHONY: all deps demo tests check check-hosts hosts hosts-stop lint fmt asan bench bench-migrate install deb clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -97,6 +97,10 @@ bench: ## measure against runc, lxc-start and the bare floor; JSON=1 prints JSON
 	@$(MAKE) --no-print-directory tests >&2
 	@BUILD=$(BUILD) JSON="$(JSON)" RUNS="$(RUNS)" tests/bench/run
 
+bench-migrate: deps ## measure live migration against criu by hand, seen by an outside client; RUNS MODES MTUS MB DIRTY, JSON=1
+	@$(MAKE) --no-print-directory tests >&2
+	@BUILD=$(BUILD) JSON="$(JSON)" RUNS="$(RUNS)" MODES="$(MODES)" MTUS="$(MTUS)" MB="$(MB)" DIRTY="$(DIRTY)" tests/bench/migrate
+
 install: all ## install below $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR) $(DESTDIR)$(UNITDIR)
 	$(if $(PROGRAMS),install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin)
@@ -112,8 +116,8 @@ clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
-	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror V=1 PREFIX DESTDIR T MUST_RUN JSON RUNS JOBS CHECKS'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
+	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror V=1 PREFIX DESTDIR T MUST_RUN JSON RUNS MODES MTUS JOBS CHECKS'
 
 # A change of compiler or flags rebuilds everything: the file changes only when they do.
 $(BUILD)/flags: FORCE

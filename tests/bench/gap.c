@@ -86,13 +86,19 @@ static int connect_to(struct client *c)
 	return 0;
 }
 
-/* The silence goes on: `last` stays. */
+/* The silence goes on: `last` stays. It is tried again at the next question. */
 static int reconnect(struct client *c)
 {
-	close(c->fd);
-	c->told.reconnects++;
+	if (c->fd >= 0) {
+		c->told.reconnects++;
+		close(c->fd);
+	}
 	c->bad = true;
-	return connect_to(c);
+	if (connect_to(c)) {
+		close(c->fd);
+		c->fd = -1;
+	}
+	return 0;
 }
 
 static void note(struct client *c, uint64_t number)
@@ -143,6 +149,8 @@ static int ask(struct client *c)
 {
 	if (c->next - c->first >= ASKED_MAX)
 		return 0; /* it will not become better by asking */
+	if (c->fd < 0)
+		return reconnect(c);
 	if (send(c->fd, "n\n", 2, MSG_NOSIGNAL | MSG_DONTWAIT) != 2)
 		return errno == EAGAIN ? 0 : reconnect(c);
 	c->asked[c->next++ % ASKED_MAX] = now_ns(CLOCK_MONOTONIC);
