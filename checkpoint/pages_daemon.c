@@ -287,7 +287,7 @@ int cr_pages_resident(int state_dir, struct err *e)
 
 static int too_late(int state_dir, struct err *e)
 {
-	struct cr_pages_report report;
+	struct cr_pages_report report = {0};
 	struct err ignored = {0};
 
 	if (cr_pages_daemon_ask(state_dir, &report, &ignored) < 0)

@@ -97,7 +97,7 @@ static int enlist(struct cr_lazy *l, struct cr_task *t, struct err *e)
 
 	if (l->task_count == l->task_room) {
 		size_t room = 2 * l->task_room + 16;
-		struct cr_task **more = reallocarray(l->tasks, room, sizeof(*more));
+		struct cr_task **more = reallocarray(l->tasks, room, sizeof(void *));
 
 		if (!more)
 			return err_set(e, ENOMEM, "remember a process: out of memory");

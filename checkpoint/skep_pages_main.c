@@ -86,7 +86,7 @@ static _Noreturn void keep(int daemon, const volatile struct shared *shared, cha
 
 	/* Another name: who kills by name is not to kill both at once. */
 	(void)prctl(PR_SET_NAME, "skep-keeper");
-	memcpy(name_place, "skep-keep ", strlen("skep-pages"));
+	snprintf(name_place, sizeof("skep-pages"), "skep-keep");
 	while (poll(&p, 1, -1) < 0 && errno == EINTR)
 		;
 	if (!shared->done && is_populated()) {
