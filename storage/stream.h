@@ -53,10 +53,6 @@ struct st_stream_pass {
 int st_stream_send_pass(const struct st_stream_pass *p, struct st_stream_stats *stats,
 			struct err *e);
 
-/* The same in two passes: since NULL and made a new manifest; then since that one and made NULL. */
-int st_stream_send(int dir, uint32_t id_base, struct st_manifest *since, int fd,
-		   struct st_manifest *made, struct st_stream_stats *stats, struct err *e);
-
 /*
  * Receives one pass into dir (an existing directory: its own owner, mode, times are set as well). A stream that ends
  * early is -EPIPE; no room is class NO_SPACE; a record that no sender makes is -EBADMSG.

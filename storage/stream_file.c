@@ -134,8 +134,10 @@ int st_put_difference(struct st_sender *s, struct st_noted *n, int fd, uint64_t 
 
 	st_noted_blocks_lend(s->sent, n);
 	now = st_noted_blocks(s->sent, n, size);
-	if (!now)
-		now = spare = calloc(st_blocks_count(size) + 1, sizeof(*now));
+	if (!now) {
+		spare = calloc(st_blocks_count(size) + 1, sizeof(*spare));
+		now = spare;
+	}
 	if (!now)
 		return err_sys(e, "read /%s", s->path);
 	if (s->keep)

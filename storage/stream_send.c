@@ -258,15 +258,3 @@ int st_stream_send_pass(const struct st_stream_pass *p, struct st_stream_stats *
 		*stats = s->stats;
 	return r;
 }
-
-int st_stream_send(int dir, uint32_t id_base, struct st_manifest *since, int fd,
-		   struct st_manifest *made, struct st_stream_stats *stats, struct err *e)
-{
-	const struct st_stream_pass p = {.dir = dir,
-					 .fd = fd,
-					 .id_base = id_base,
-					 .sent = since ? since : made,
-					 .last = !made};
-
-	return st_stream_send_pass(&p, stats, e);
-}
