@@ -380,9 +380,8 @@ void cr_look_processes(struct cr_look *l)
 		if (!p->session)
 			cr_look_add(
 				l, p, "session", false,
-				"start it with setsid, or from a service of the container",
-				"belongs to a session outside, as what `skepctl exec` or `enter` "
-				"left behind does");
+				"end it, or start it with setsid, or by skepctl exec",
+				"belongs to a session outside, as what nsenter(1) left behind does");
 		if (host && host->unified[0] && is_frozen(p, host->unified))
 			cr_look_add(l, p, "frozen", false,
 				    "thaw it inside: systemctl thaw, or cgroup.freeze of its group",

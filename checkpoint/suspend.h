@@ -66,6 +66,7 @@ struct cr_resume_last {
 	size_t n_keep;
 	const struct cr_pages *
 		pages; /* what the images do not hold (live migration): brought by a daemon while it runs already; NULL: they are whole */
+	int (*hungry)(void *arg, struct err *e); /* as cr_restore's */
 };
 int cr_resume_when(struct ct_system *s, const struct cr_resume_last *last, struct err *e);
 

@@ -24,6 +24,7 @@
 #include <linux/userfaultfd.h>
 #include <linux/vm_sockets.h>
 #include <net/ethernet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -376,6 +377,22 @@ static int plant_tls(void)
 	return setsockopt(c, IPPROTO_TCP, TCP_ULP, "tls", 3);
 }
 
+/* From the global address that is the word to a neighbour's link-local one. */
+static int plant_link_local(void)
+{
+	struct sockaddr_in6 from = {.sin6_family = AF_INET6},
+			    to = {.sin6_family = AF_INET6, .sin6_port = htons(9)};
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+
+	to.sin6_scope_id = if_nametoindex("eth0");
+	if (inet_pton(AF_INET6, word, &from.sin6_addr) != 1 ||
+	    inet_pton(AF_INET6, "fe80::1234", &to.sin6_addr) != 1)
+		return -1;
+	return fd < 0 || bind(fd, (struct sockaddr *)&from, sizeof(from)) < 0
+		       ? -1
+		       : connect(fd, (struct sockaddr *)&to, sizeof(to));
+}
+
 /* A socket of a network namespace in which no process is. */
 static int plant_socket_elsewhere(void)
 {
@@ -394,7 +411,7 @@ static int plant_deleted(void)
 	long mb = 1;
 	int fd;
 
-	sscanf(word, "%ld,%63s", &mb, place);
+	sscanf(word, "%ld,%63[^,]", &mb, place);
 	snprintf(path, sizeof(path), "%s/plant.deleted", place);
 	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0 || ftruncate(fd, mb << 20) < 0)
@@ -675,14 +692,25 @@ static int plant_thread_files(void)
 	return pthread_create(&t, NULL, idle, NULL) != 0 ? -1 : unshare(CLONE_FILES);
 }
 
-static int plant_shared_vm(void)
+/* clone(2) without a thread: in a child with some of our things. */
+static int share(int flags)
 {
 	static char stack[65536] __attribute__((aligned(16)));
 
-	return clone((int (*)(void *))(void (*)(void))idle, stack + sizeof(stack),
-		     CLONE_VM | SIGCHLD, NULL) < 0
+	return clone((int (*)(void *))(void (*)(void))idle, stack + sizeof(stack), flags | SIGCHLD,
+		     NULL) < 0
 		       ? -1
 		       : 0;
+}
+
+static int plant_shared_vm(void)
+{
+	return share(CLONE_VM);
+}
+
+static int plant_shared_fs(void)
+{
+	return share(CLONE_FS);
 }
 
 static int plant_sem_undo(void)
@@ -769,6 +797,8 @@ static const struct {
 	{"leader", plant_leader},
 	{"thread-files", plant_thread_files},
 	{"shared-vm", plant_shared_vm},
+	{"shared-fs", plant_shared_fs},
+	{"link-local", plant_link_local},
 	{"sem-undo", plant_sem_undo},
 	{"tty", plant_tty},
 };
