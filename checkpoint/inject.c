@@ -33,8 +33,8 @@
 #define CS_USER64  0x33 /* __USER_CS; 0x23 is 32-bit code */
 #define CODE_MOST  (8u << 20)
 #define CODE_PIECE (64u << 10)
-/* How long an injected call may take before we look at what is wrong: it should take microseconds. */
-#define CALL_WAIT_MS 500
+/* An injected call takes microseconds, unless a freezer caught the process, or the host is very busy. */
+#define CALL_WAIT_MS 2000
 
 /* Any two bytes 0f 05 will do, the middle of another instruction too: the processor decodes from where it is set. */
 static uint64_t code_in(pid_t pid, uint64_t from, uint64_t to, size_t *budget)

@@ -487,6 +487,31 @@ static void without_vdso(void **state)
 	comes_out(&c);
 }
 
+static int in_dispatch(void)
+{
+	static char selector = SYSCALL_DISPATCH_FILTER_ALLOW;
+	char c;
+
+	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, &selector))
+		return 1;
+	return write(4, "r", 1) == 1 && read(3, &c, 1) == 1 ? ANSWER : 1;
+}
+
+/* Its calls may end in SIGSYS, which would kill it. */
+static void who_catches_its_calls_is_refused(void **state)
+{
+	struct child c = child_of(in_dispatch);
+	struct err e = {0};
+	char r;
+
+	(void)state;
+	assert_int_equal(read(c.out, &r, 1), 1);
+	wait_for(c.pid, 'S', SYS_read);
+	assert_int_equal(visit(&c, &e), -EOPNOTSUPP);
+	say(&c);
+	comes_out(&c);
+}
+
 static int in_vfork(void)
 {
 	char c;
@@ -621,6 +646,7 @@ int main(void)
 		cmocka_unit_test(a_stopped_process_stays_so),
 		cmocka_unit_test(seccomp_does_not_matter),
 		cmocka_unit_test(without_vdso),
+		cmocka_unit_test(who_catches_its_calls_is_refused),
 		cmocka_unit_test(the_parent_of_a_vfork_is_left),
 		cmocka_unit_test(a_traced_one_is_refused),
 		cmocka_unit_test(a_dead_or_other_one_is_refused),

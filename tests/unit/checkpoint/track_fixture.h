@@ -77,7 +77,8 @@ static inline void target_done(struct target *to)
 }
 
 /*
- * What criu would ask for, found in another way than the tracker's: by the words of /proc/PID/pagemap. The page of zeroes is in it, too.
+ * What criu would ask for, found in another way than the tracker's: by the words of /proc/PID/pagemap. The page of zeroes is in it, too. Not mappings over
+ * a GiB (a sanitizer's): that would take hours.
  */
 static inline size_t needed_of(pid_t pid, struct cr_run **out)
 {
@@ -98,7 +99,7 @@ static inline size_t needed_of(pid_t pid, struct cr_run **out)
 
 		assert_true(sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*x %*s %lu %60s", &from, &to,
 				   perms, &inode, name) >= 4);
-		if (perms[3] != 'p' || inode || !strncmp(name, "[v", 2))
+		if (perms[3] != 'p' || inode || (to - from) >> 30 || !strncmp(name, "[v", 2))
 			continue;
 		for (; from < to; from += CR_PAGE_SIZE) {
 			uint64_t word = 0;
