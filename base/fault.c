@@ -27,10 +27,10 @@ const char *const fault_list[] = {
 	"resume.ground", "resume.network", "resume.criu", "resume.restored", "resume.ready", "resume.marker", "resume.running", "resume.drop",
 	"destroy.end", "destroy.hide", "destroy.remove",
 	"migrate.connect", "migrate.offer", "migrate.rootfs", "migrate.stop", "migrate.track", "migrate.round", "migrate.freeze",
-	"migrate.frozen", "migrate.pages", "migrate.delta", "migrate.images", "migrate.ready", "migrate.journal", "migrate.commit",
+	"migrate.frozen", "migrate.pages", "migrate.stale", "migrate.delta", "migrate.images", "migrate.feed", "migrate.lend", "migrate.ready", "migrate.journal", "migrate.commit",
 	"migrate.done", "migrate.kill", "migrate.moved", "migrate.cleanup",
-	"receive.offer", "receive.reserve", "receive.rootfs", "receive.pages", "receive.round", "receive.delta", "receive.images",
-	"receive.restore", "receive.ready", "receive.record", "receive.run", "receive.commit", "receive.memory", "receive.done",
+	"receive.offer", "receive.reserve", "receive.rootfs", "receive.pages", "receive.round", "receive.stale", "receive.delta", "receive.images",
+	"receive.restore", "receive.feed", "receive.ready", "receive.record", "receive.run", "receive.commit", "receive.memory", "receive.done",
 	NULL};
 /* clang-format on */
 

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "checkpoint/lend.h"
 #include "checkpoint/life.h"
 #include "checkpoint/migrate.h"
 #include "checkpoint/settle.h"
@@ -18,7 +19,8 @@
 struct answer {
 	bool taken;
 	bool runs;
-	bool gone; /* taken, and no longer there */
+	bool gone;   /* taken, and no longer there */
+	bool hungry; /* it runs there, and some of its memory is here */
 	char moved_to[256];
 };
 
@@ -89,6 +91,7 @@ static int read_answer(const json_t *j, struct answer *a, struct err *e)
 	if (json_get_bool(j, "taken", &a->taken, e) < 0 ||
 	    json_get_bool(j, "runs", &a->runs, e) < 0 ||
 	    json_get_bool(j, "gone", &a->gone, e) < 0 ||
+	    json_get_bool(j, "hungry", &a->hungry, e) < 0 ||
 	    json_get_str(j, "moved_to", &moved_to, e) < 0)
 		return -e->no;
 	snprintf(a->moved_to, sizeof(a->moved_to), "%s", moved_to);
@@ -152,6 +155,17 @@ static int not_answered(const struct ct_system *s, const struct cr_journal *j, s
 			j->host, s->d.name);
 }
 
+/* It runs there, and what is frozen here has the rest of its memory. */
+static int still_hungry(const struct ct_system *s, const struct cr_journal *j, struct err *e)
+{
+	if (!e->no)
+		err_set(e, EPIPE, "it still waits for memory");
+	e->class = ERR_IN_DOUBT;
+	err_wrap(e, "it runs on %s, and not all of its memory is there", j->host);
+	e->hint[0] = 0;
+	return err_hint(e, "try again: skepctl migrate %s --continue", s->d.name);
+}
+
 static int never_taken(const struct ct_system *s, const struct cr_journal *j, struct err *e)
 {
 	err_set(e, ENOENT, "%s never took it", j->host);
@@ -205,6 +219,14 @@ int cr_migrate_continue(struct ct_system *s, const struct cr_remote *remote,
 		return not_answered(s, &j, e);
 	if (a.gone)
 		return lost(s, &j, e);
+	if (a.taken && a.hungry) {
+		cr_peer_close(&peer);
+		if (cr_lend_again(s, &j, &way.remote, e) < 0)
+			return still_hungry(s, &j, e);
+		r = ask(&peer, &way, s, &j, CR_FRAME_FINISH, &a, e);
+		if (r < 0 || a.hungry)
+			return r < 0 ? not_answered(s, &j, e) : still_hungry(s, &j, e);
+	}
 	return a.taken ? cr_finish_moved(s, &j, &peer, e) : never_taken(s, &j, e);
 }
 

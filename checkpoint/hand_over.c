@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "checkpoint/held.h"
+#include "checkpoint/interrupt.h"
 #include "checkpoint/source.h"
 #include "checkpoint/suspend.h"
 
@@ -101,6 +102,16 @@ static int hand_over_suspend(struct cr_source *m, struct err *e)
 	return given_away(m, r, e);
 }
 
+/* Its restore needs pages already: the daemon there asks for them from its start on. */
+static int feed(struct cr_source *m, struct err *e)
+{
+	int r = fault_at("migrate.feed", e);
+
+	if (r >= 0)
+		r = cr_link_expect(&m->peer.link, CR_FRAME_FEED, NULL, CR_RESTORE_MS, e);
+	return r < 0 ? r : cr_lend_start(&m->lend, m->s, &m->j, m->track, e);
+}
+
 /* Its tasks are frozen, and stay so whatever happens to us: the rest of its memory, of its files, the images, and then it is the target's. */
 static int when_frozen(int images, void *arg, struct err *e)
 {
@@ -109,11 +120,14 @@ static int when_frozen(int images, void *arg, struct err *e)
 
 	m->pace.off = true;
 	if (r >= 0)
-		r = cr_source_last_pages(m, images, e);
+		r = cr_mode_is_lazy(m->j.mode) ? cr_source_stale_pages(m, images, e)
+					       : cr_source_last_pages(m, images, e);
 	if (r >= 0)
 		r = cr_source_second_pass(m, e);
 	if (r >= 0)
 		r = cr_source_send_images(m, images, e);
+	if (r >= 0 && cr_mode_is_lazy(m->j.mode))
+		r = feed(m, e);
 	if (r >= 0)
 		r = cr_source_await_ready(m, e);
 	if (r >= 0)
@@ -133,10 +147,15 @@ static int hand_over_live(struct cr_source *m, struct err *e)
 				       .arg = m,
 				       .live = true,
 				       .stay = &m->in_doubt};
-	int r = cr_source_rounds(m, e);
+	int r = m->j.mode == CR_MODE_POSTCOPY ? cr_source_open_memory(m, e)
+					      : cr_source_rounds(m, e);
 
 	if (r >= 0)
 		r = cr_source_live_pass(m, e);
+	if (r >= 0 && cr_mode_is_lazy(m->j.mode))
+		r = cr_lend_open(&m->lend, &m->how->remote, e);
+	/* A signal ends this talk by the end of its shell. */
+	cr_interrupt_shell(m->peer.pid);
 	if (r < 0)
 		return r;
 	cr_progress_stage(&m->progress, CR_STEP_FREEZE, 0);
@@ -158,6 +177,8 @@ int cr_hand_over(struct cr_source *m, struct err *e)
 		return hand_over_suspend(m, e);
 	case CR_MODE_PRECOPY:
 	case CR_MODE_CONTENT:
+	case CR_MODE_POSTCOPY:
+	case CR_MODE_HYBRID:
 		return hand_over_live(m, e);
 	case CR_MODE_AUTO:
 	case CR_MODE_LIVE:

@@ -54,7 +54,8 @@ int cr_mode_from_str(const char *word, enum cr_mode *mode, struct err *e)
 
 	if (i < 0) {
 		err_set(e, EINVAL, "there is no migration mode \"%s\"", word);
-		err_hint(e, "modes: auto, live, precopy, content, suspend, restart");
+		err_hint(e,
+			 "modes: auto, live, precopy, content, hybrid, postcopy, suspend, restart");
 		return err_class(e, ERR_VALUE);
 	}
 	*mode = (enum cr_mode)i;

@@ -61,13 +61,15 @@
 struct err;
 
 /* X(name, word). AUTO and LIVE (the best of the live ones, or none) are wishes, and never what a journal or an offer says. */
-#define CR_MODES(X)           \
-	X(RESTART, "restart") \
-	X(SUSPEND, "suspend") \
-	X(AUTO, "auto")       \
-	X(LIVE, "live")       \
-	X(PRECOPY, "precopy") \
-	X(CONTENT, "content")
+#define CR_MODES(X)             \
+	X(RESTART, "restart")   \
+	X(SUSPEND, "suspend")   \
+	X(AUTO, "auto")         \
+	X(LIVE, "live")         \
+	X(PRECOPY, "precopy")   \
+	X(CONTENT, "content")   \
+	X(POSTCOPY, "postcopy") \
+	X(HYBRID, "hybrid")
 
 enum cr_mode {
 #define X(name, word) CR_MODE_##name,
@@ -78,7 +80,14 @@ enum cr_mode {
 /* Whether its memory goes while it runs, so that it stays frozen here, and is not killed, until the target has it. */
 static inline bool cr_mode_is_live(enum cr_mode mode)
 {
-	return mode == CR_MODE_PRECOPY || mode == CR_MODE_CONTENT;
+	return mode == CR_MODE_PRECOPY || mode == CR_MODE_CONTENT || mode == CR_MODE_POSTCOPY ||
+	       mode == CR_MODE_HYBRID;
+}
+
+/* Whether it runs at the target before its memory is there: the rest of it is asked from the frozen one. */
+static inline bool cr_mode_is_lazy(enum cr_mode mode)
+{
+	return mode == CR_MODE_POSTCOPY || mode == CR_MODE_HYBRID;
 }
 
 const char *cr_mode_to_str(enum cr_mode mode);

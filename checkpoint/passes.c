@@ -110,6 +110,9 @@ int cr_source_await_ready(struct cr_source *m, struct err *e)
 	cr_progress_stage(&m->progress, CR_STEP_RESTORE, 0);
 	if (fault_at("migrate.ready", e) < 0)
 		return -e->no;
+	/* Its restore may need pages: who gives them must live. */
+	if (cr_mode_is_lazy(m->j.mode) && m->live)
+		return cr_lend_expect(&m->lend, &m->peer.link, CR_FRAME_READY, CR_RESTORE_MS, e);
 	return cr_link_expect(&m->peer.link, CR_FRAME_READY, NULL, CR_RESTORE_MS, e);
 }
 
@@ -133,7 +136,16 @@ static int hear_done(struct cr_source *m, struct err *e)
 	/* Its addresses have been announced there: what comes here from now on was under way. */
 	if (r >= 0 && is_awaited(m))
 		r = cr_held_send(&m->peer.link, &m->frames, e);
-	return r < 0 ? r : cr_link_expect(&m->peer.link, CR_FRAME_DONE, NULL, CR_RESTORE_MS, e);
+	if (r < 0)
+		return r;
+	/* When all its memory is there, however long that takes. */
+	if (cr_mode_is_lazy(m->j.mode) && m->live)
+		r = cr_lend_expect(&m->lend, &m->peer.link, CR_FRAME_DONE, -1, e);
+	else
+		r = cr_link_expect(&m->peer.link, CR_FRAME_DONE, NULL, CR_RESTORE_MS, e);
+	if (r >= 0 && m->lend.served)
+		m->report->memory_bytes += m->lend.served->pages * CR_PAGE_SIZE;
+	return r;
 }
 
 int cr_source_commit(struct cr_source *m, struct err *e)

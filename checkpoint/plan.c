@@ -18,6 +18,8 @@ static const struct need {
 	unsigned here, there;
 } needs[] = {
 	[CR_MODE_PRECOPY] = {BIT(LEND) | BIT(TRACK), BIT(LAZY)},
+	[CR_MODE_HYBRID] = {BIT(LEND) | BIT(TRACK), BIT(LAZY)},
+	[CR_MODE_POSTCOPY] = {BIT(LEND), BIT(LAZY)},
 	[CR_MODE_CONTENT] = {BIT(LEND), BIT(LAZY)},
 	[CR_MODE_RESTART] = {0, 0},
 	[CR_MODE_SUSPEND] = {0, 0},

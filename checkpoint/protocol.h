@@ -15,6 +15,7 @@
  *   IMAGES, FILE bytes, FILE bytes, ... ->    <- READY
  *   COMMIT       ->                           <- RUNS (only if it is to run), then, all on disk, DONE
  *   BYE          ->   the source remembers that it moved: the record may go
+ *   in the lazy ones: STALE pages -> that the target must not use; FEED <- its daemon is up; and on a second connection FEED -> <- FEED, and then it is the daemon's (pages_wire.h)
  * or, after an interruption: FINISH -> <- STATE, then BYE; FORGET -> <- STATE.
  *
  * ERROR may come instead of any answer; it ends the talk. After COMMIT it means: the target does not have it, and will not. The
@@ -56,7 +57,9 @@
 	X(ERROR)     \
 	X(PAGES)     \
 	X(ROUND)     \
-	X(HELD)
+	X(HELD)      \
+	X(STALE)     \
+	X(FEED)
 
 enum cr_frame {
 	CR_FRAME_NONE,

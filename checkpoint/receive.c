@@ -78,6 +78,33 @@ static int answer_round(struct cr_target *t, const json_t *payload, struct err *
 	return r < 0 ? r : cr_link_send(&t->link, CR_FRAME_ROUND, payload, e);
 }
 
+/* Pages that came in a round and are others at the source by now: they are asked for. */
+static int drop_stale(struct cr_target *t, const json_t *payload, struct err *e)
+{
+	int64_t id = 0;
+	json_t *runs = NULL, *run;
+	size_t at;
+	int r = fault_at("receive.stale", e);
+
+	if (r >= 0)
+		r = json_get_int(payload, "id", &id, e);
+	if (r >= 0)
+		r = json_get_array(payload, "runs", &runs, e);
+	if (r < 0)
+		return r;
+	json_array_foreach (runs, at, run) {
+		json_int_t vaddr = json_integer_value(json_array_get(run, 0));
+		json_int_t npages = json_integer_value(json_array_get(run, 1));
+
+		if (id <= 0 || id > UINT32_MAX || vaddr < 0 || npages <= 0)
+			return err_set(e, EPROTO, "the source names pages that cannot be");
+		r = cr_pages_drop(t->pages, (uint32_t)id, (uint64_t)vaddr, (uint64_t)npages, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* While it runs there: rounds of memory and passes of files in any order. Its images come when it is frozen, as the last. */
 static int receive_live(struct cr_target *t, struct err *e)
 {
@@ -98,6 +125,9 @@ static int receive_live(struct cr_target *t, struct err *e)
 			continue;
 		case CR_FRAME_DELTA:
 			r = receive_pass(t, "receive.delta", e);
+			continue;
+		case CR_FRAME_STALE:
+			r = drop_stale(t, payload, e);
 			continue;
 		case CR_FRAME_IMAGES:
 			cr_upper_close(&t->upper);
@@ -121,7 +151,7 @@ static int check_memory(struct cr_target *t, struct err *e)
 		return err_sys(e, "open the images");
 	if (cr_pages_check(t->pages, images, &need, e) < 0)
 		return -e->no;
-	if (!need.missing)
+	if (!need.missing || cr_mode_is_lazy(t->offer.mode))
 		return 0;
 	return err_set(e, EPROTO, "the source sent %" PRIu64 " of %" PRIu64 " pages of memory",
 		       need.stored, need.lazy);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -336,12 +337,23 @@ static void add_words(struct cr_criu *c, const struct restore *r, const char *ho
 	cr_criu_add_all(c, r->how->words);
 }
 
+static int broken_stream(int *fd, struct err *e)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, "make a socket pair");
+	close(pair[1]);
+	*fd = pair[0];
+	return 0;
+}
+
 /*
  * Who brings the memory: criu connects to it before it makes the first task. And criu may make userfaultfds inside, from now until its tasks are restored.
  */
 static int start_pages(struct restore *r, struct err *e)
 {
-	auto_fd int log = -EBADF;
+	auto_fd int log = -EBADF, source = -EBADF;
 	struct cr_pages_daemon_start how = {.store = r->how->pages,
 					    .images = r->how->images,
 					    .state_dir = r->ct->dir,
@@ -356,7 +368,16 @@ static int start_pages(struct restore *r, struct err *e)
 	log = openat(r->how->s->dir, "console.log",
 		     O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	how.log_fd = log;
+	if (r->how->hungry) {
+		/* A stream that has broken already: it waits for a better one. */
+		n = broken_stream(&source, e);
+		if (n < 0)
+			return n;
+		how.source_in = how.source_out = source;
+	}
 	n = cr_pages_daemon_start(&how, &r->pages, e);
+	if (n >= 0 && r->how->hungry)
+		n = r->how->hungry(r->how->hungry_arg, e);
 	if (n >= 0)
 		n = r->uffd = cr_uffd_allow(e);
 	return n < 0 ? n : 0;

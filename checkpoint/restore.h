@@ -30,6 +30,9 @@ struct cr_restore {
 	int held_sock; /* of net_hold_socket(); borrowed */
 	const struct cr_pages *
 		pages; /* the memory that is not in the images (pages.h): criu makes the tasks without it, and a daemon brings it, also while they run; NULL: all is in the images */
+	/* Not all of it is in pages: called when the daemon is up and waits for cr_pages_daemon_feed(). NULL: all is. */
+	int (*hungry)(void *arg, struct err *e);
+	void *hungry_arg;
 	const char *const *words; /* further words for criu, NULL-terminated; or NULL */
 };
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "checkpoint/pagemap.h"
+#include "checkpoint/pages_daemon.h"
 #include "checkpoint/source.h"
 #include "runtime/container.h"
 
@@ -20,6 +21,12 @@
 #define LITTLE_BYTES	(64 * 4096u)
 #define GAIN_PERCENT	90
 #define DEFAULT_GOAL_MS 300
+/* Before a lazy freeze: what is written in the second one is little against what has to be asked for anyway. */
+#define LAZY_ROUNDS 2
+/* Of one frame STALE: some 300 KB. */
+#define STALE_RUNS 10000
+/* It came here lately, and its memory is still on the way: that is a matter of a second. */
+#define RESIDENT_MS 60000
 /* What is not memory in a freeze, until it was measured: criu's dump and restore of a few processes. */
 #define FIXED_NS 120000000ull
 /* A round must be at least so large that its time says something about the link. */
@@ -27,7 +34,14 @@
 /* Before any round was: a memory copy through two processes and a loopback link. */
 #define FIRST_BYTES_PER_S 500000000ull
 
-static int open_track(struct cr_source *m, struct err *e)
+/* Which tells what was written, if that is needed. */
+static enum cr_track_backend backend(enum cr_mode mode)
+{
+	return mode == CR_MODE_CONTENT || mode == CR_MODE_POSTCOPY ? CR_TRACK_CONTENT
+								   : CR_TRACK_UFFD;
+}
+
+int cr_source_open_memory(struct cr_source *m, struct err *e)
 {
 	auto_ct struct ct ct = CT_INIT;
 	int r = ct_open(m->s->host->state, m->s->d.name, NULL, &ct, e);
@@ -35,9 +49,9 @@ static int open_track(struct cr_source *m, struct err *e)
 	if (r >= 0)
 		r = cg_open(ct.s.cgroup, &m->cg, e);
 	if (r >= 0)
-		r = cr_track_open(&m->cg,
-				  m->j.mode == CR_MODE_CONTENT ? CR_TRACK_CONTENT : CR_TRACK_UFFD,
-				  &m->track, e);
+		r = cr_pages_wait(ct.dir, RESIDENT_MS, e);
+	if (r >= 0)
+		r = cr_track_open(&m->cg, backend(m->j.mode), &m->track, e);
 	return r < 0 ? r : cr_memory_out_init(&m->memory, &m->peer.link, &m->pace, e);
 }
 
@@ -90,7 +104,8 @@ static bool enough(const struct cr_source *m)
 	const struct cr_report *report = m->report;
 	const struct cr_round *now = &report->round[report->rounds - 1], *last = now - 1;
 
-	if (now->pending <= LITTLE_BYTES || report->rounds == ROUNDS_MOST)
+	if (now->pending <= LITTLE_BYTES || report->rounds == ROUNDS_MOST ||
+	    (cr_mode_is_lazy(m->j.mode) && report->rounds == LAZY_ROUNDS))
 		return true;
 	/* A tenth of what the freeze takes anyway. */
 	if (time_for(m, now->pending) <= FIXED_NS / 10)
@@ -126,7 +141,7 @@ int cr_source_rounds(struct cr_source *m, struct err *e)
 
 	cr_progress_stage(&m->progress, CR_STEP_MEMORY, m->offer.memory);
 	if (r >= 0)
-		r = open_track(m, e);
+		r = cr_source_open_memory(m, e);
 	while (r >= 0) {
 		struct cr_round *now = &m->report->round[m->report->rounds];
 
@@ -139,7 +154,67 @@ int cr_source_rounds(struct cr_source *m, struct err *e)
 			break;
 	}
 	cr_progress_bytes(&m->progress, m->peer.link.sent - before);
-	return r < 0 ? r : judge(m, e);
+	/* What is left crosses while it runs there. */
+	return r < 0 || cr_mode_is_lazy(m->j.mode) ? r : judge(m, e);
+}
+
+static int lazy_runs(const struct cr_pagemap *map, struct cr_run **needed, size_t *count,
+		     struct err *e)
+{
+	struct cr_run *runs = calloc(map->count ? map->count : 1, sizeof(*runs));
+	size_t n = 0;
+
+	if (!runs)
+		return err_set(e, ENOMEM, "send the memory: out of memory");
+	for (size_t i = 0; i < map->count; i++)
+		if (map->runs[i].flags & CR_PAGE_LAZY)
+			runs[n++] = (struct cr_run){map->runs[i].vaddr, map->runs[i].npages};
+	*needed = runs;
+	*count = n;
+	return 0;
+}
+
+static int send_stale(struct cr_source *m, uint32_t id, const struct cr_run *left, int count,
+		      struct err *e)
+{
+	int r = 0;
+
+	for (int at = 0; r >= 0 && at < count;) {
+		auto_json json_t *runs = json_array();
+		auto_json json_t *j = NULL;
+
+		for (int i = 0; runs && i < STALE_RUNS && at < count; i++, at++)
+			json_array_append_new(runs, json_pack("[I, I]", (json_int_t)left[at].vaddr,
+							      (json_int_t)left[at].npages));
+		j = json_pack("{s:I, s:O?}", "id", (json_int_t)id, "runs", runs);
+		if (!j)
+			return err_set(e, ENOMEM, "send the memory: out of memory");
+		r = cr_link_send(&m->peer.link, CR_FRAME_STALE, j, e);
+	}
+	return r;
+}
+
+static int name_stale(const struct cr_pagemap *map, void *arg, struct err *e)
+{
+	struct cr_source *m = arg;
+	auto_free struct cr_run *needed = NULL, *left = NULL;
+	size_t count;
+	int r = lazy_runs(map, &needed, &count, e);
+
+	if (r >= 0 && count)
+		r = cr_track_left(m->track, map->id, needed, count, &left, e);
+	return r <= 0 ? r : send_stale(m, map->id, left, r, e);
+}
+
+int cr_source_stale_pages(struct cr_source *m, int images, struct err *e)
+{
+	int r = fault_at("migrate.stale", e);
+
+	cr_progress_stage(&m->progress, CR_STEP_PAGES, 0);
+	/* Without rounds there is nothing there that could be stale. */
+	if (r >= 0 && m->report->rounds)
+		r = cr_pagemap_each(images, name_stale, m, e);
+	return r < 0 ? r : 0;
 }
 
 /* Of one process: what criu left out of its images, and no round has sent as it is now. */
@@ -147,17 +222,12 @@ static int send_left(const struct cr_pagemap *map, void *arg, struct err *e)
 {
 	struct cr_source *m = arg;
 	struct cr_track_stats stats = {0};
-	auto_free struct cr_run *needed = calloc(map->count ? map->count : 1, sizeof(*needed));
-	size_t n = 0;
-	int r;
+	auto_free struct cr_run *needed = NULL;
+	size_t n;
+	int r = lazy_runs(map, &needed, &n, e);
 
-	if (!needed)
-		return err_set(e, ENOMEM, "send the memory: out of memory");
-	for (size_t i = 0; i < map->count; i++)
-		if (map->runs[i].flags & CR_PAGE_LAZY)
-			needed[n++] = (struct cr_run){map->runs[i].vaddr, map->runs[i].npages};
-	if (n == 0)
-		return 0;
+	if (r < 0 || n == 0)
+		return r;
 	r = cr_track_final(m->track, map->id, needed, n, cr_memory_out_run, &m->memory, &stats, e);
 	m->report->memory_bytes += stats.fresh * CR_PAGE_SIZE;
 	return r;

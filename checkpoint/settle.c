@@ -11,13 +11,16 @@
 #include "base/path.h"
 #include "checkpoint/journal.h"
 #include "checkpoint/life.h"
+#include "checkpoint/pages_daemon.h"
 #include "checkpoint/suspend.h"
+#include "checkpoint/uffd_allow.h"
+#include "runtime/container.h"
 
 static int answer(json_t **state, bool taken, bool runs, bool gone, const char *moved_to,
 		  struct err *e)
 {
-	*state = json_pack("{s:b, s:b, s:b, s:s}", "taken", taken, "runs", runs, "gone", gone,
-			   "moved_to", moved_to);
+	*state = json_pack("{s:b, s:b, s:b, s:b, s:s}", "taken", taken, "runs", runs, "gone", gone,
+			   "hungry", false, "moved_to", moved_to);
 	return *state ? 0 : err_set(e, ENOMEM, "answer: out of memory");
 }
 
@@ -73,6 +76,16 @@ static bool runs(const struct ct_system *s)
 	return cr_life_now(s, &life, &ignored) >= 0 && life == CR_LIFE_RUNNING;
 }
 
+/* Whether it still waits for memory. */
+static bool is_hungry(const struct ct_system *s)
+{
+	auto_ct struct ct ct = CT_INIT;
+	struct err ignored = {0};
+
+	return ct_open(s->host->state, s->d.name, NULL, &ct, &ignored) >= 0 &&
+	       cr_pages_resident(ct.dir, &ignored) == 0;
+}
+
 int cr_settle_started(const struct ct_host *h, const char *token, struct err *e)
 {
 	struct cr_taken t;
@@ -100,6 +113,10 @@ static int start(struct ct_system *s, const char *token, const struct cr_taken *
 static int remove_received(struct ct_system *s, struct err *e)
 {
 	int r = cr_life_clean(s, e);
+
+	/* What a restore that was killed has left of the host's settings. */
+	if (r >= 0)
+		r = cr_uffd_mend(e);
 
 	return r < 0 ? r : ct_system_receive_abort(s, e);
 }
@@ -135,7 +152,10 @@ int cr_settle_finish(const struct ct_host *h, const char *token, json_t **state,
 	/* It is here, complete, and its memory with it: that it does not run now takes nothing back. */
 	if (finish(&s, &why) < 0 || start(&s, token, &t, &why) < 0)
 		log_warn("%s: %s", t.name, why.text);
-	return answer(state, true, runs(&s), false, t.moved_to, e);
+	r = answer(state, true, runs(&s), false, t.moved_to, e);
+	if (r >= 0 && is_hungry(&s))
+		json_object_set_new(*state, "hungry", json_true());
+	return r;
 }
 
 int cr_settle_forget(const struct ct_host *h, const char *token, const char *name, json_t **state,

@@ -8,7 +8,7 @@
 struct err;
 
 /*
- * Each answers as the STATE frame: {"taken", "runs", "gone", "moved_to"}; *state is the caller's. Whoever still works on the container has its lock: then class
+ * Each answers as the STATE frame: {"taken", "runs", "gone", "hungry" (it runs, and some of its memory is still with the source), "moved_to"}; *state is the caller's. Whoever still works on the container has its lock: then class
  * LOCKED, and nobody knows yet. finish: what was taken is made a container, and runs if it ran. forget: what was not taken is removed; a record whose
  * container is gone, too.
  */

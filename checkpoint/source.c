@@ -25,6 +25,7 @@ static void source_done(struct cr_source *m)
 	cr_peer_close(&m->peer);
 	cr_upper_close(&m->upper);
 	net_hold_close(&m->frames);
+	cr_lend_close(&m->lend);
 	cr_track_close(&m->track);
 	cr_memory_out_done(&m->memory);
 	cg_close(&m->cg);
@@ -182,6 +183,7 @@ static int take_back(struct cr_source *m, struct err *e)
 	/* What failed there: the container is here, and runs. */
 	if (e->class == ERR_RESTORE || (m->peer.link.refused && e->class == ERR_CHECKPOINT))
 		e->class = ERR_MIGRATE;
+	cr_lend_close(&m->lend);
 	cr_peer_close(&m->peer);
 	cr_upper_close(&m->upper);
 	cr_track_close(&m->track);
@@ -235,6 +237,7 @@ int cr_migrate(struct ct_system *s, const struct cr_migrate *how, struct cr_repo
 			      .upper = CR_UPPER_INIT,
 			      .frames = NET_HOLD_INIT,
 			      .cg = CG_INIT,
+			      .lend = CR_LEND_INIT,
 			      .pace = {.bytes_per_s = how->bytes_per_s}};
 	int r;
 

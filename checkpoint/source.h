@@ -12,6 +12,7 @@
 
 #include "cgroups/group.h"
 #include "checkpoint/journal.h"
+#include "checkpoint/lend.h"
 #include "checkpoint/memory.h"
 #include "checkpoint/migrate.h"
 #include "checkpoint/offer.h"
@@ -42,6 +43,7 @@ struct cr_source {
 	struct cg cg;
 	struct cr_track *track;
 	struct cr_memory_out memory;
+	struct cr_lend lend;	   /* postcopy, hybrid */
 	uint64_t link_bytes_per_s; /* as the last telling round found it; 0: none was */
 	uint64_t
 		stopped_at; /* log_now_ns() when nothing of it ran any more; 0: it runs, or never did */
@@ -74,6 +76,10 @@ int cr_source_commit(struct cr_source *m, struct err *e);
 
 /* Its memory, while it runs, until little is left; what that took is in the account. Class MIGRATE when it cannot become little enough. */
 int cr_source_rounds(struct cr_source *m, struct err *e);
+/* For who reads its memory without rounds. */
+int cr_source_open_memory(struct cr_source *m, struct err *e);
+/* Postcopy, hybrid: which of the pages that were sent are others by now. */
+int cr_source_stale_pages(struct cr_source *m, int images, struct err *e);
 /* What is left when it is frozen and the images are complete. */
 int cr_source_last_pages(struct cr_source *m, int images, struct err *e);
 

@@ -19,12 +19,15 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "checkpoint/dump.h"
+#include "checkpoint/pages_daemon.h"
 #include "checkpoint/held.h"
 #include "checkpoint/restore.h"
 #include "net/netns.h"
 #include "ns/fds.h"
 #include "runtime/container.h"
 #include "runtime/guardian.h"
+
+#define RESIDENT_MS 60000
 
 /* Images of a resumed one, on their way out. */
 #define GONE_DIR CT_CHECKPOINT_DIR ".gone"
@@ -241,6 +244,9 @@ int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 	}
 	if (r >= 0)
 		r = ct_may(&ct, CT_EVENT_CHECKPOINT, NULL, e);
+	/* It came by a migration lately: a page that is still on its way would be lost. */
+	if (r >= 0)
+		r = cr_pages_wait(ct.dir, RESIDENT_MS, e);
 	if (r >= 0)
 		r = images = make_images(s, e);
 	if (r < 0)
@@ -310,6 +316,8 @@ static int make_container(struct ct_system *s, void *arg, struct ct *ct, struct 
 				       .held = what->last ? what->last->held : NULL,
 				       .held_sock = what->last ? what->last->held_sock : -EBADF,
 				       .pages = what->last ? what->last->pages : NULL,
+				       .hungry = what->last ? what->last->hungry : NULL,
+				       .hungry_arg = what->last ? what->last->arg : NULL,
 				       .undecided = undecided};
 
 	marker_path(s, undecided);

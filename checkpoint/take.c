@@ -10,7 +10,9 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "checkpoint/held.h"
+#include "checkpoint/journal.h"
 #include "checkpoint/pages.h"
 #include "checkpoint/pages_daemon.h"
 #include "checkpoint/settle.h"
@@ -85,6 +87,15 @@ static void say_runs(void *arg)
 		give_late(t);
 }
 
+/* In the process that restores: its daemon is to be fed on another connection. */
+static int say_hungry(void *arg, struct err *e)
+{
+	struct cr_target *t = arg;
+	int r = fault_at("receive.feed", e);
+
+	return r < 0 ? r : cr_link_send(&t->link, CR_FRAME_FEED, NULL, e);
+}
+
 static int become_container(struct cr_target *t, struct err *e)
 {
 	int r = fault_at("receive.commit", e);
@@ -107,7 +118,8 @@ int cr_target_run_restored(struct cr_target *t, struct err *e)
 				      .held = &t->held,
 				      .held_sock = t->held_sock,
 				      .keep = keep,
-				      .pages = t->pages};
+				      .pages = t->pages,
+				      .hungry = cr_mode_is_lazy(t->offer.mode) ? say_hungry : NULL};
 	int r = fault_at("receive.restore", e);
 
 	if (sock >= 0)
@@ -140,16 +152,70 @@ int cr_target_run_started(struct cr_target *t, struct err *e)
 	return cr_settle_started(t->h, t->offer.token, e);
 }
 
+/* STATE/NAME. */
+static int open_state(const struct ct_host *h, const char *name, struct err *e)
+{
+	auto_fd int root = open(h->state, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int dir = root < 0 ? -1
+			   : openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return dir < 0 ? err_sys(e, "open the state of %s", name) : dir;
+}
+
+/* Whether the container of that name is the one that the token stands for: it is being received, or was taken. */
+static int check_token(const struct ct_host *h, const char *token, const char *name, struct err *e)
+{
+	auto_fd int all = ct_host_containers(h, e), dir = -EBADF;
+	struct cr_journal j = {0};
+	struct cr_taken taken;
+	int r = all < 0 ? all : cr_taken_load(h->root, token, &taken, e);
+
+	if (r > 0 && !strcmp(taken.name, name))
+		return 0;
+	if (r >= 0)
+		dir = openat(all, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir >= 0)
+		r = cr_journal_load(dir, &j, e);
+	if (r < 0 || (r > 0 && j.point == CR_POINT_RECEIVING && !strcmp(j.token, token)))
+		return r < 0 ? r : 0;
+	return err_set(e, ENOENT, "no container of this migration is here");
+}
+
+int cr_target_feed(struct cr_target *t, const json_t *who, struct err *e)
+{
+	const char *token = "", *name = "";
+	auto_fd int dir = -EBADF;
+	int r = json_get_str(who, "token", &token, e);
+
+	if (r >= 0)
+		r = json_get_str(who, "name", &name, e);
+	if (r >= 0)
+		r = path_name_check("container", name, e);
+	if (r >= 0 && !cr_token_ok(token))
+		return err_set(e, EPROTO, "the source asked for something that is no migration");
+	if (r >= 0)
+		r = check_token(t->h, token, name, e);
+	if (r >= 0)
+		r = dir = open_state(t->h, name, e);
+	/* Behind this word the link is the daemon's. */
+	if (r >= 0)
+		r = cr_link_send(&t->link, CR_FRAME_FEED, NULL, e);
+	if (r < 0)
+		return r;
+	t->lost = true; /* no ERROR into the pages */
+	r = cr_pages_daemon_feed(dir, t->link.in, t->link.out, e);
+	if (r == -ENOENT && !e->no)
+		return 0; /* nothing is missing */
+	return r < 0 ? r : cr_pages_wait(dir, -1, e);
+}
+
 int cr_target_await_memory(struct cr_target *t, struct err *e)
 {
-	auto_fd int root = -EBADF, dir = -EBADF;
+	auto_fd int dir = -EBADF;
 	int r = t->pages ? fault_at("receive.memory", e) : 0;
 
 	if (r < 0 || !t->pages)
 		return r;
-	root = open(t->h->state, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	dir = root < 0 ? -1 : openat(root, t->s.d.name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return err_sys(e, "open the state of %s", t->s.d.name);
-	return cr_pages_wait(dir, -1, e);
+	dir = open_state(t->h, t->offer.d.name, e);
+	return dir < 0 ? dir : cr_pages_wait(dir, -1, e);
 }

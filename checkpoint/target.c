@@ -65,12 +65,14 @@ static int reserve(struct cr_target *t, struct err *e)
 
 static int say_done(struct cr_target *t, struct err *e)
 {
-	int r = cr_target_await_memory(t, e);
+	int r = syncfs(t->s.dir) < 0 ? err_sys(e, "flush the container's files") : 0;
 
+	/* It is a container as any other, and who asks for it after a broken link may do so while its memory still comes. */
+	ct_system_close(&t->s);
+	if (r >= 0)
+		r = cr_target_await_memory(t, e);
 	if (r >= 0)
 		r = fault_at("receive.done", e);
-	if (r >= 0 && syncfs(t->s.dir) < 0)
-		return err_sys(e, "flush the container's files");
 	return r < 0 ? r : cr_link_send(&t->link, CR_FRAME_DONE, NULL, e);
 }
 
@@ -164,7 +166,6 @@ static int serve_offer(struct cr_target *t, const json_t *offer, struct err *e)
 		return r;
 	/* It is ours and runs: a failure from here on takes nothing back. */
 	r = say_done(t, e);
-	ct_system_close(&t->s);
 	if (r < 0) {
 		t->lost = true;
 		return r;
@@ -207,6 +208,8 @@ static int converse(struct cr_target *t, struct err *e)
 		return serve_offer(t, first, e);
 	if (r == CR_FRAME_FINISH || r == CR_FRAME_FORGET)
 		return serve_question(t, (enum cr_frame)r, first, e);
+	if (r == CR_FRAME_FEED)
+		return cr_target_feed(t, first, e);
 	return err_set(e, EPROTO, "the source sent %s as its first word",
 		       cr_frame_to_str((unsigned)r));
 }

@@ -41,5 +41,7 @@ int cr_target_receive(struct cr_target *t, struct err *e);
 int cr_target_run_restored(struct cr_target *t, struct err *e);
 /* Of a container without memory, or one that reboots here. */
 int cr_target_run_started(struct cr_target *t, struct err *e);
+/* This is a connection of its own, for the daemon of a container that another one brought: it is the daemon's until all is there. */
+int cr_target_feed(struct cr_target *t, const json_t *who, struct err *e);
 /* When all memory is in place. Not live: at once. */
 int cr_target_await_memory(struct cr_target *t, struct err *e);

@@ -81,6 +81,8 @@ to_and_fro() {
 # bats test_tags=host
 @test "mode suspend: a client on another host keeps its connection from A to B to A" { to_and_fro suspend; }
 @test "mode precopy: a client on another host keeps its connection from A to B to A" { to_and_fro precopy; }
+@test "mode hybrid: a client on another host keeps its connection from A to B to A" { to_and_fro hybrid; }
+@test "mode postcopy: a client on another host keeps its connection from A to B to A" { to_and_fro postcopy; }
 @test "mode content: a client on another host keeps its connection from A to B to A" { to_and_fro content; }
 longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 
@@ -314,6 +316,27 @@ descendants() {
 	on A skepctl migrate "$c" --abort
 	only_on A running
 	in_net A nft list tables | { ! grep -q skep_lock_; }
+	wait_for 20 longer_than "$seen" "$SKEP_DIR/numbers"
+	stop_spawned "$client"
+	grep -q ' lost=0 ' "$SKEP_DIR/numbers"
+}
+
+@test "postcopy: the source's command dies when it runs there, and --continue brings the rest of its memory" {
+	make_ct --start
+	client_new client
+	wait_for 10 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
+	spawn client "$SKEP_DIR/numbers" "$PROBE" client 10.77.1.1 7000 0 10
+	client=$SPAWNED
+	wait_for 10 grep -q ready "$SKEP_DIR/numbers"
+	SKEP_FAULT=migrate.done:kill move A B --mode postcopy || true
+	wait_for 10 runs_on B
+	[ "$(status A)" = migrating ]
+	is_frozen A
+	fails_with 121 'B has it' on A skepctl migrate "$c" --abort
+	is_frozen A
+	on A skepctl migrate "$c" --continue
+	only_on B running
+	seen=$(wc -l <"$SKEP_DIR/numbers")
 	wait_for 20 longer_than "$seen" "$SKEP_DIR/numbers"
 	stop_spawned "$client"
 	grep -q ' lost=0 ' "$SKEP_DIR/numbers"

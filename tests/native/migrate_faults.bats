@@ -15,13 +15,15 @@ teardown() { skep_teardown; }
 
 # Those that the mode has. migrate.kill can only kill: nothing may fail there any more.
 points() {
-	local live='migrate\.(track|round|frozen|pages|kill)|receive\.(pages|round|memory)' other
-	case $mode$how in
-	restart*) other="migrate\.(freeze|images)|receive\.restore|$live" ;;
-	suspend*) other="migrate\.stop|$live" ;;
-	*:kill) other='migrate\.stop' ;;
-	*) other='migrate\.(stop|kill)' ;;
+	local lazy='migrate\.(stale|feed|lend)|receive\.(stale|feed)' rounds='migrate\.(track|round|pages)|receive\.(pages|round|stale)' other
+	local live="migrate\\.(frozen|kill)|receive\\.memory|$lazy|$rounds"
+	case $mode in
+	restart) other="migrate\\.(freeze|images)|receive\\.restore|$live" ;;
+	suspend) other="migrate\\.stop|$live" ;;
+	postcopy) other="migrate\\.stop|$rounds" ;;
+	*) other="migrate\\.stop|$lazy" ;;
 	esac
+	[ -n "$how" ] || other+='|migrate\.kill'
 	"$BUILD/fault-points" | grep -E '^(migrate|receive)\.' | grep -vxE "$other"
 }
 status() { on "$2" skepctl list -H -o name,status | awk -v c="$1" '$1 == c { print $2 }'; }
@@ -104,5 +106,7 @@ walk() { # MODE HOW
 @test "migration in mode suspend, each point kills" { walk suspend :kill; }
 @test "migration in mode precopy, each point fails" { walk precopy ''; }
 @test "migration in mode precopy, each point kills" { walk precopy :kill; }
+@test "migration in mode postcopy, each point fails" { walk postcopy ''; }
+@test "migration in mode postcopy, each point kills" { walk postcopy :kill; }
 @test "migration in mode restart, each point fails" { walk restart ''; }
 @test "migration in mode restart, each point kills" { walk restart :kill; }
