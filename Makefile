@@ -97,9 +97,10 @@ bench: ## measure against runc, lxc-start and the bare floor; JSON=1 prints JSON
 	@$(MAKE) --no-print-directory tests >&2
 	@BUILD=$(BUILD) JSON="$(JSON)" RUNS="$(RUNS)" tests/bench/run
 
-bench-migrate: deps ## measure live migration against criu by hand, seen by an outside client; RUNS MODES MTUS MB DIRTY, JSON=1
+bench-migrate: ## measure live migration against criu by hand, seen by an outside client; RUNS MODES MTUS MB DIRTY SIZES, JSON=1
 	@$(MAKE) --no-print-directory tests >&2
-	@BUILD=$(BUILD) JSON="$(JSON)" RUNS="$(RUNS)" MODES="$(MODES)" MTUS="$(MTUS)" MB="$(MB)" DIRTY="$(DIRTY)" tests/bench/migrate
+	@BUILD=$(BUILD) JSON="$(JSON)" RUNS="$(RUNS)" MODES="$(MODES)" MTUS="$(MTUS)" MB="$(MB)" DIRTY="$(DIRTY)" \
+		$(if $(filter undefined,$(origin SIZES)),,SIZES="$(SIZES)") tests/bench/migrate
 
 install: all ## install below $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR) $(DESTDIR)$(UNITDIR)
