@@ -57,7 +57,6 @@ bool ct_preset_ok(const char *name)
 static int is_there(int dir, const char *text)
 {
 	auto_free char *now = NULL;
-	auto_fd int fd = -EBADF;
 	struct err quiet = {0};
 	struct stat st;
 
