@@ -63,7 +63,7 @@ init_of() { skepctl list -H -o pid "$1"; }
 	dir=$(findmnt -n -o TARGET -t cgroup2 | head -1)/$(skepctl info "$c" | awk '$1 == "cgroup" { print $2 }')
 	skepctl stop "$c"
 	mkdir -p "$dir"
-	sleep 300 3>&- &
+	tail -f /dev/null 3>&- &
 	pid=$!
 	echo "$pid" >"$dir/cgroup.procs"
 	fails_with 44 "has processes" skepctl start "$c"

@@ -26,7 +26,7 @@ static int root = -EBADF;
 static int make(void **state)
 {
 	(void)state;
-	strcpy(where + sizeof(where) - 7, "XXXXXX");
+	memcpy(where + sizeof(where) - 7, "XXXXXX", 7);
 	assert_non_null(mkdtemp(where));
 	root = open(where, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return root < 0;
@@ -122,7 +122,7 @@ static void test_links_do_not_lead_out(void **state)
 	with_systemd();
 	assert_int_equal(symlinkat(outside, root, "etc/systemd/system/service.d"), 0);
 	ct_definition_init(&d, "web");
-	strcpy(d.preset, "checkpointable");
+	snprintf(d.preset, sizeof(d.preset), "checkpointable");
 	(void)ct_preset_apply(&d, root, &e);
 	assert_int_equal(rmdir(outside), 0); /* still empty */
 }
