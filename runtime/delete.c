@@ -17,6 +17,7 @@
 #include "base/own.h"
 #include "base/proc.h"
 #include "runtime/monitor.h"
+#include "runtime/monitor_group.h"
 #include "runtime/remains.h"
 
 /* How long a monitor has for the console's last words and its note of the end: some writes to files. */
@@ -74,6 +75,8 @@ int ct_delete(struct ct *ct, bool force, struct err *e)
 		return -e->no;
 	if (ct_remains_clean(ct, e) < 0 || end_monitor(ct, e) < 0)
 		return err_wrap(e, "delete container %s", ct->s.id);
+	if (ct_state_is_system(ct))
+		ct_monitor_group_remove(ct->s.id, ct->state_root);
 	if (fault_at("delete.state", e) < 0)
 		return -e->no;
 	return ct_state_remove(ct, e);

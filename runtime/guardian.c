@@ -19,9 +19,11 @@
 #include "base/own.h"
 #include "base/proc.h"
 #include "base/sync.h"
+#include "cgroups/leaf.h"
 #include "ns/fds.h"
 #include "ns/self.h"
 #include "runtime/monitor.h"
+#include "runtime/monitor_group.h"
 
 /* X(NAME, "name"): what the guardian tells the command, in this order. */
 #define TELLS(X)                                              \
@@ -116,15 +118,17 @@ static int record_monitor(struct ct *ct, struct err *e)
 
 /* I am a child of the command and will be the parent of init. */
 static _Noreturn void guard(struct ct_system *s, const struct ct_guardian_task *task,
-			    struct sync *sync, pid_t parent)
+			    const struct cg_leaf *group, struct sync *sync, pid_t parent)
 {
 	struct ct ct = CT_INIT;
 	struct ct_created made = {.pidfd = -EBADF, .console = -EBADF, .netns = -EBADF};
 	struct err e = {0}, ignored = {0};
 	enum tell tell = TELL_MADE;
 	bool keep = false;
-	int r = detach(s, task, sync->fd, parent, &e);
+	int r = cg_leaf_enter(group, &e);
 
+	if (r >= 0)
+		r = detach(s, task, sync->fd, parent, &e);
 	if (r >= 0)
 		r = task->make(s, task->arg, &ct, &made, &e);
 	keep = r >= 0 && task->no_way_back;
@@ -193,32 +197,33 @@ int ct_guardian_run(struct ct_system *s, const struct ct_guardian_task *task, pi
 	struct sync sync = {.fd = -EBADF, .peer = "the guardian", .step_to_str = tell_to_str};
 	auto_fd int ours = -EBADF;
 	auto_fd int theirs = -EBADF;
+	auto_leaf struct cg_leaf group = CG_LEAF_INIT;
 	struct err ignored = {0};
 	pid_t parent = getpid(), pid;
 	int r = clear_half_made(s, task->name, e);
 
 	if (r >= 0)
 		r = sync_pair(&ours, &theirs, e);
+	if (r >= 0)
+		r = ct_monitor_group_open(s->d.name, s->host->state, &group, e);
 	if (r < 0)
 		return r;
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		return err_sys(e, "fork");
+	pid = cg_leaf_fork(&group, e);
 	if (pid == 0) {
 		close(ours);
 		sync.fd = theirs;
 		sync.peer = "the command";
-		guard(s, task, &sync, parent);
+		guard(s, task, &group, &sync, parent);
 	}
 	own_close_fd(&theirs);
 	sync.fd = ours;
-	r = hear(&sync, init, e);
+	r = pid < 0 ? pid : hear(&sync, init, e);
 	if (r < 0) {
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;
 		if (clear_half_made(s, task->name, &ignored) < 0)
 			log_warn("clean up after a failed %s: %s", task->name, ignored.text);
+		ct_monitor_group_remove(s->d.name, s->host->state);
 		return r;
 	}
 	return 0;

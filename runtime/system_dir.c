@@ -18,6 +18,7 @@
 #include "base/own.h"
 #include "base/path.h"
 #include "runtime/container.h"
+#include "runtime/monitor_group.h"
 #include "storage/tree.h"
 
 #define GONE ".gone-"
@@ -165,6 +166,8 @@ int ct_dir_end(const struct ct_host *h, const char *name, bool force, struct err
 		if (e->class != ERR_NO_SUCH_CT)
 			return -e->no;
 		err_clear(e);
+		/* Of a start that was killed before the engine knew of it. */
+		ct_monitor_group_remove(name, h->state);
 		return 0;
 	}
 	return ct_state_is_system(&ct) ? ct_delete(&ct, force, e) : 0;

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "runtime/container.h"
+#include "runtime/monitor_group.h"
 #include "runtime/reboot.h"
 #include "runtime/state.h"
 #include "runtime/system.h"
@@ -147,7 +148,8 @@ static void tell_console(const struct ct_system *s, const struct err *why)
 		log_warn("container %s: console.log: %s", s->d.name, strerror(errno));
 }
 
-int ct_system_reap(struct ct_system *s, struct err *e)
+/* runs, out: it is there, and has a monitor of its own. */
+static int reap(struct ct_system *s, bool *runs, struct err *e)
 {
 	auto_ct struct ct ct = CT_INIT;
 	enum ct_status status;
@@ -159,7 +161,8 @@ int ct_system_reap(struct ct_system *s, struct err *e)
 	if (ct_status(&ct, &status, e) < 0)
 		return -e->no;
 	/* Another run of it than the one whose monitor called us. */
-	if (status != CT_STOPPED)
+	*runs = status != CT_STOPPED;
+	if (*runs)
 		return 0;
 	again = rebooted(&ct);
 	if (ct_delete(&ct, true, e) < 0)
@@ -171,7 +174,19 @@ int ct_system_reap(struct ct_system *s, struct err *e)
 	r = ct_reboot_allowed(s->dir, e);
 	if (r >= 0)
 		r = ct_system_start(s, e);
+	*runs = r >= 0;
 	if (r < 0)
 		tell_console(s, e);
+	return r;
+}
+
+int ct_system_reap(struct ct_system *s, struct err *e)
+{
+	bool runs = false;
+	int r = reap(s, &runs, e);
+
+	/* Under the lock: nobody is about to be born into it. */
+	if (!runs)
+		ct_monitor_group_end(s->d.name, s->host->state);
 	return r;
 }
