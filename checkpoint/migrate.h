@@ -48,6 +48,12 @@
  *                                                            lost with that host, and
  *                                                            its keeper kills the rest
  *   moved, not deleted       target; continue                target                    target
+ * In the lazy ones (postcopy, hybrid) the source is needed until DONE: while memory is on the way the container runs at the target, its processes that need a missing page
+ * wait, and the source's frozen tasks are the only ones that have it. Then
+ *   runs, memory on the way  target, which waits; continue   lost with that host       target, which waits;
+ *                            lends the rest (the host dead:                            continue lends the rest
+ *                            lost with it)
+ * That is the price of those modes, and why auto does not choose them.
  * tests/native/migrate_faults.bats walks every stage of both sides, failing and killed; migrate.bats kills command, hook and CRIU at once.
  */
 

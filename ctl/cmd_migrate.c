@@ -14,6 +14,7 @@
 #include "checkpoint/journal.h"
 #include "checkpoint/migrate.h"
 #include "checkpoint/settle.h"
+#include "ctl/preflight.h"
 #include "ctl/report.h"
 #include "ctl/skepctl.h"
 #include "ctl/target.h"
@@ -174,6 +175,15 @@ static int read_tries(const struct ctl_line *line, struct tries *t, struct err *
 	return err_class(e, ERR_VALUE);
 }
 
+/* Then nothing of the container itself stands in the way. */
+static bool has_restart(const struct tries *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (t->mode[i] == CR_MODE_RESTART)
+			return true;
+	return false;
+}
+
 static int read_bounds(const struct ctl_line *line, struct cr_migrate *how, struct err *e)
 {
 	const char *downtime = ctl_value(line, "max-downtime"), *rate = ctl_value(line, "bwlimit");
@@ -215,9 +225,15 @@ static int move(struct ctl_line *line, struct ct_system *s, const struct cr_remo
 		.remote = *r, .dry_run = ctl_flag(line, "dry-run"), .keep = ctl_flag(line, "keep")};
 	struct tries tries = {.count = 0};
 	struct cr_report report = {0};
+	int blockers = 0;
 
-	if (read_tries(line, &tries, e) < 0 || read_bounds(line, &how, e) < 0 ||
-	    try_all(line, s, &how, &tries, &report, e) < 0)
+	if (read_tries(line, &tries, e) < 0 || read_bounds(line, &how, e) < 0)
+		return -e->no;
+	if (how.dry_run && !has_restart(&tries))
+		blockers = ctl_preflight_dry(line, s, e);
+	if (blockers < 0 || try_all(line, s, &how, &tries, &report, e) < 0)
+		return -e->no;
+	if (how.dry_run && ctl_preflight_judge(blockers, e) < 0)
 		return -e->no;
 	if (how.dry_run) {
 		done(line, "could be migrated to %s: nothing stands against it", r->host);
@@ -337,8 +353,7 @@ static int run(struct ctl_line *line, struct err *e)
 static const struct ctl_option options[] = {
 	{.name = "mode",
 	 .arg = "MODE",
-	 .help = "auto (what both hosts can), precopy (its memory goes while it runs), content (the same without help of "
-		 "the kernel), suspend (it stands still meanwhile), restart (it reboots there)"},
+	 .help = "auto, precopy, content, hybrid, postcopy, suspend or restart: how its memory goes, if it goes (auto)"},
 	{.name = "fallback",
 	 .arg = "MODES",
 	 .help = "what is tried when a mode cannot be: a list like live,suspend,restart"},
@@ -371,7 +386,7 @@ const struct ctl_command ctl_cmd_migrate = {
 	.words = "NAME [HOST]",
 	.summary = "move a container to another host, running",
 	.examples = {"skepctl migrate 101 host2", "skepctl migrate --dry-run web host2",
-		     "skepctl migrate --rsh 'ssh -p 2222' --mode restart web host2"},
+		     "skepctl migrate --max-downtime 200 --fallback hybrid,suspend web host2"},
 	.tables = tables,
 	.least = 1,
 	.most = 2,
