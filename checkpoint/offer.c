@@ -87,7 +87,7 @@ int cr_offer_describe(const struct ct_system *s, int upper, struct cr_offer *o, 
 	if (!cr_offer_has_images(o))
 		return 0;
 	o->criu_version = cr_criu_version(e);
-	return o->criu_version < 0 ? o->criu_version : 0;
+	return o->criu_version < 0 ? o->criu_version : cr_cpu_flags(o->cpu, e);
 }
 
 /* Resident pages of one process; 0: it is gone. Shared ones are counted in each that shares them: it is a guess from above. */
@@ -129,18 +129,18 @@ int cr_offer_to_json(const struct cr_offer *o, json_t **out, struct err *e)
 
 	if (r < 0)
 		return r;
-	*out = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:s, s:i, s:i, s:o}", "token",
+	*out = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:s, s:i, s:s, s:i, s:o}", "token",
 			 o->token, "mode", cr_mode_to_str(o->mode), "was", cr_life_to_str(o->was),
 			 "dry_run", o->dry_run, "memory", (json_int_t)o->memory, "bytes",
 			 (json_int_t)o->bytes, "inodes", (json_int_t)o->inodes, "template_id",
-			 o->template_id, "criu", o->criu_version, "foreign", (int)o->foreign,
-			 "definition", definition);
+			 o->template_id, "criu", o->criu_version, "cpu", o->cpu, "foreign",
+			 (int)o->foreign, "definition", definition);
 	return *out ? 0 : err_set(e, ENOMEM, "describe the container: out of memory");
 }
 
 int cr_offer_from_json(const json_t *j, struct cr_offer *o, struct err *e)
 {
-	const char *token = "", *mode = "", *was = "", *id = "";
+	const char *token = "", *mode = "", *was = "", *id = "", *cpu = "";
 	int64_t memory = -1, bytes = -1, inodes = -1, criu = -1, foreign = 0;
 	json_t *definition = NULL;
 
@@ -150,16 +150,17 @@ int cr_offer_from_json(const json_t *j, struct cr_offer *o, struct err *e)
 	    json_get_bool(j, "dry_run", &o->dry_run, e) < 0 ||
 	    json_get_int(j, "memory", &memory, e) < 0 || json_get_int(j, "bytes", &bytes, e) < 0 ||
 	    json_get_int(j, "inodes", &inodes, e) < 0 || json_get_int(j, "criu", &criu, e) < 0 ||
-	    json_get_int(j, "foreign", &foreign, e) < 0 ||
+	    json_get_str(j, "cpu", &cpu, e) < 0 || json_get_int(j, "foreign", &foreign, e) < 0 ||
 	    json_get_object(j, "definition", &definition, e) < 0 ||
 	    cr_mode_from_str(mode, &o->mode, e) < 0 || cr_life_from_str(was, &o->was, e) < 0)
 		return -e->no;
 	if (!cr_token_ok(token) || o->mode == CR_MODE_AUTO || o->mode == CR_MODE_LIVE ||
 	    memory < 0 || bytes < 0 || inodes < 0 || criu < 0 || criu > INT32_MAX ||
-	    strlen(id) >= sizeof(o->template_id) || !definition)
+	    strlen(id) >= sizeof(o->template_id) || strlen(cpu) >= sizeof(o->cpu) || !definition)
 		return err_set(e, EPROTO, "the source offered something that is no container");
 	memcpy(o->token, token, sizeof(o->token));
 	snprintf(o->template_id, sizeof(o->template_id), "%s", id);
+	snprintf(o->cpu, sizeof(o->cpu), "%s", cpu);
 	o->memory = (uint64_t)memory;
 	o->bytes = (uint64_t)bytes;
 	o->inodes = (uint64_t)inodes;
@@ -225,6 +226,24 @@ static int check_criu(const struct cr_offer *o, struct err *e)
 	return err_class(e, ERR_UNSUPPORTED);
 }
 
+static int check_cpu(const struct cr_offer *o, struct err *e)
+{
+	char ours[CR_CPU_FLAGS_SIZE], missing[128];
+	size_t n;
+
+	if (!cr_offer_has_images(o) || !o->cpu[0])
+		return 0;
+	if (cr_cpu_flags(ours, e) < 0)
+		return -e->no;
+	n = cr_cpu_missing(o->cpu, ours, missing, sizeof(missing));
+	if (!n)
+		return 0;
+	err_set(e, EOPNOTSUPP, "the processor lacks what the container's programs may use: %s",
+		missing);
+	err_hint(e, "go to a host with the same or a newer one, or migrate with --mode restart");
+	return err_class(e, ERR_UNSUPPORTED);
+}
+
 static int check_link(const struct net_if *n, const char *name, const char *what, struct err *e)
 {
 	struct net_link_info info;
@@ -260,5 +279,7 @@ int cr_offer_check(const struct ct_host *h, const struct cr_offer *o, struct err
 		r = check_room(h, o, e);
 	if (r >= 0)
 		r = check_links(o, e);
-	return r < 0 ? r : check_criu(o, e);
+	if (r >= 0)
+		r = check_criu(o, e);
+	return r < 0 ? r : check_cpu(o, e);
 }

@@ -13,6 +13,7 @@
 #include "checkpoint/interrupt.h"
 #include "checkpoint/life.h"
 #include "checkpoint/plan.h"
+#include "checkpoint/preflight.h"
 #include "checkpoint/source.h"
 #include "storage/manifest.h"
 
@@ -121,6 +122,21 @@ static int choose(struct cr_source *m, struct err *e)
 	return r;
 }
 
+/* What criu would refuse, before anything is sent. Of a dry run the command prints all of it. */
+static int look(struct cr_source *m, struct err *e)
+{
+	auto_preflight struct cr_preflight found = {0};
+	auto_ct struct ct ct = CT_INIT;
+	int r;
+
+	if (m->offer.was != CR_LIFE_RUNNING || m->offer.mode == CR_MODE_RESTART || m->how->dry_run)
+		return 0;
+	r = ct_open(m->s->host->state, m->s->d.name, NULL, &ct, e);
+	if (r >= 0)
+		r = cr_preflight(&ct, CR_PREFLIGHT_DUMP, &found, e);
+	return r < 0 ? r : cr_preflight_judge(&found, m->s->d.name, e);
+}
+
 static int offer(struct cr_source *m, struct err *e)
 {
 	auto_json json_t *j = NULL;
@@ -128,6 +144,8 @@ static int offer(struct cr_source *m, struct err *e)
 
 	cr_progress_stage(&m->progress, CR_STEP_CHECK, 0);
 	r = choose(m, e);
+	if (r >= 0)
+		r = look(m, e);
 	if (r >= 0)
 		r = fault_at("migrate.offer", e);
 	if (r >= 0)

@@ -2,7 +2,6 @@
 /* skepctl suspend: a container to disk, with all its processes and connections. */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "base/err.h"
 #include "base/json.h"
@@ -36,7 +35,6 @@ static int suspend(struct ctl_line *line, const struct ct_host *h, const char *n
 static int check(struct ctl_line *line, const struct ct_host *h, const char *name, struct err *e)
 {
 	auto_system struct ct_system s = CT_SYSTEM_INIT;
-	auto_json json_t *j = NULL;
 	json_t *list = NULL;
 	int n;
 
@@ -46,13 +44,9 @@ static int check(struct ctl_line *line, const struct ct_host *h, const char *nam
 	n = ctl_preflight(line, &s, &list, e);
 	if (n < 0)
 		return n;
-	if (list) {
-		j = json_pack("{s:s, s:o}", "name", name, "blockers", list);
-		if (!j)
-			return err_set(e, ENOMEM, "out of memory for JSON");
-		json_dumpf(j, stdout, JSON_INDENT(2));
-		putchar('\n');
-	} else if (!n)
+	if (list && ctl_preflight_print(name, list, e) < 0)
+		return -e->no;
+	if (!list && !n)
 		ctl_done(line, name, "nothing stands in the way of a checkpoint");
 	return ctl_preflight_judge(n, e);
 }

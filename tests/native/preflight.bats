@@ -7,6 +7,7 @@
 load ../lib/skep
 load ../lib/debian
 
+setup_file() { debian_build systemd debian-12 --systemd --include openssh-server; }
 setup() {
 	skep_setup
 	c=$(ct_name)
@@ -292,4 +293,68 @@ not() { ! "$@"; }
 	[ "$(skepctl suspend --check "$c" "$d" | grep -c 'nothing stands in the way')" = 2 ]
 	skepctl suspend "$c"
 	fails_with 31 'suspended' skepctl suspend --check "$c"
+}
+
+apart() { [ "$(inside sh -c 'cat /proc/$(systemctl show -P MainPID apart)/comm')" = sleep ]; }
+@test "a Debian with systemd: a unit that stands in the way is named with what to set; without one nothing is" {
+	host_new A
+	debian_template A systemd
+	on A skepctl create "$c" --ostemplate systemd --bridge br0 --ip 10.77.1.9/16 --memory 512M --start
+	inside() { on A skepctl exec "$c" -- "$@"; }
+	wait_for 20 inside test -S /run/systemd/private
+	inside systemctl is-system-running --wait || true
+	# Whatever Debian's own units do: a drop-in for all services, as the check says.
+	inside sh -c 'mkdir -p /run/systemd/system/service.d &&
+		printf "[Service]\n%s\n" ProtectHostname=no PrivateIPC=no PrivateUsers=no ProtectControlGroups=no >/run/systemd/system/service.d/90-checkpoint.conf &&
+		systemctl daemon-reload && systemctl try-restart systemd-logind.service'
+	inside systemctl is-system-running --wait || true
+	on A skepctl suspend --check "$c"
+	inside systemd-run --quiet --unit apart unshare -u sleep 300
+	wait_for 10 apart
+	on A skepctl suspend --check "$c" >"$SKEP_DIR/out" || [ $? = 16 ]
+	cat "$SKEP_DIR/out"
+	[ "$(wc -l <"$SKEP_DIR/out")" = 1 ]
+	grep -q '(sleep, unit apart.service) has namespaces of its own (uts).*ProtectHostname=no into a drop-in' "$SKEP_DIR/out"
+	inside systemctl stop apart
+	for round in 1 2; do
+		echo "round $round"
+		on A skepctl suspend --check "$c"
+		on A skepctl suspend "$c"
+		on A skepctl resume "$c"
+	done
+	on A skepctl suspend --check "$c"
+}
+
+@test "migrate --dry-run names what stands in the way here, and what the other host's processor lacks" {
+	local rsh host
+	host_new A
+	host_new B
+	rsh=$(host_rsh)
+	mkdir -p "$SKEP_DIR"/root/{dev,proc,sys,tmp,run}
+	cp "$BUILD/plant" "$SKEP_DIR/root/plant"
+	for host in A B; do on $host skepctl template import plant "$SKEP_DIR/root"; done
+	on A skepctl create "$c" --template plant --bridge br0 --ip 10.77.1.1/16 --init '/plant seccomp-notify' --start
+	wait_for 10 [ -e "/proc/$(on A skepctl list -H -o pid "$c")/root/run/plant.ready" ]
+	dry() { on A skepctl migrate --dry-run "$c" B --rsh "$rsh" "$@"; }
+	fails_with 16 'process 1 (plant) has the listener of a seccomp filter' dry
+	fails_with 16 'one thing stands in the way' dry --fallback live,suspend
+	{ dry --json 2>/dev/null || [ $? = 16 ]; } | jq -e '.blockers[0].kind == "seccomp" and .blockers[0].pid == 1'
+	dry --mode restart
+	# The move itself looks before it sends anything.
+	fails_with 16 'has the listener of a seccomp filter' on A skepctl migrate "$c" B --rsh "$rsh"
+	[ -z "$(ls "$SKEP_DIR/B/lib/ct")" ]
+	[ "$(on A skepctl list -H -o status "$c")" = running ]
+	on A skepctl destroy --force "$c"
+
+	on A skepctl create "$c" --template plant --bridge br0 --ip 10.77.1.1/16 --init '/plant nothing' --start
+	dry
+	grep -q '^flags.* sse2 ' /proc/cpuinfo || skip 'no x86'
+	sed 's/ sse2 / /' /proc/cpuinfo >"$SKEP_DIR/cpuinfo"
+	printf '#!/bin/sh\nexec unshare -m sh -c "mount --bind %q /proc/cpuinfo; exec skepctl \\"\\$@\\"" - "$@"\n' "$SKEP_DIR/cpuinfo" >"$SKEP_DIR/B/bin/old"
+	chmod +x "$SKEP_DIR/B/bin/old"
+	fails_with 5 "the processor lacks what the container's programs may use: sse2" dry --remote old
+	fails_with 5 'sse2' on A skepctl migrate "$c" B --rsh "$rsh" --remote old
+	dry --remote old --mode restart
+	[ -z "$(ls "$SKEP_DIR/B/lib/ct")" ]
+	[ "$(on A skepctl list -H -o status "$c")" = running ]
 }
