@@ -11,6 +11,8 @@
 #include "checkpoint/track_set.h"
 
 #define STORES 4096
+#define CHUNKS 1024
+#define CHUNK  (4u << 20)
 
 struct store {
 	uint32_t id;
@@ -20,7 +22,10 @@ struct store {
 struct target {
 	struct store stores[STORES];
 	unsigned count;
-	uint64_t calls;
+	/* Where the pages are: not in the heap, which our children inherit and which would come back as theirs. */
+	char *chunks[CHUNKS];
+	unsigned chunk_count;
+	size_t used;	/* of the last one */
 	int fail_after; /* the sink fails at that call; 0: never */
 };
 
@@ -42,6 +47,21 @@ static inline void **stored(struct store *s, uint64_t vaddr, bool make)
 	return leaf ? leaf + vaddr / CR_PAGE_SIZE % CR_LEAF_PAGES : NULL;
 }
 
+static inline void *new_page(struct target *to)
+{
+	if (to->chunk_count == 0 || to->used == CHUNK) {
+		char *m = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			       0);
+
+		assert_true(m != MAP_FAILED && to->chunk_count < CHUNKS);
+		assert_int_equal(madvise(m, CHUNK, MADV_DONTFORK), 0);
+		to->chunks[to->chunk_count++] = m;
+		to->used = 0;
+	}
+	to->used += CR_PAGE_SIZE;
+	return to->chunks[to->chunk_count - 1] + to->used - CR_PAGE_SIZE;
+}
+
 static inline int to_store(void *arg, uint32_t id, uint64_t vaddr, uint32_t npages,
 			   const void *data, struct err *e)
 {
@@ -50,14 +70,13 @@ static inline int to_store(void *arg, uint32_t id, uint64_t vaddr, uint32_t npag
 
 	assert_in_range(npages, 1, CR_TRACK_BATCH);
 	assert_int_equal(vaddr % CR_PAGE_SIZE, 0);
-	to->calls++;
 	if (to->fail_after && --to->fail_after == 0)
 		return err_set(e, EPIPE, "the test's sink is full");
 	for (uint32_t i = 0; i < npages; i++) {
 		void **page = stored(s, vaddr + (uint64_t)i * CR_PAGE_SIZE, true);
 
 		if (!*page)
-			*page = malloc(CR_PAGE_SIZE);
+			*page = new_page(to);
 		memcpy(*page, (const char *)data + (size_t)i * CR_PAGE_SIZE, CR_PAGE_SIZE);
 	}
 	return 0;
@@ -65,15 +84,11 @@ static inline int to_store(void *arg, uint32_t id, uint64_t vaddr, uint32_t npag
 
 static inline void target_done(struct target *to)
 {
-	for (unsigned i = 0; i < to->count; i++) {
-		struct cr_leaves *l = &to->stores[i].pages;
-
-		for (size_t k = 0; k < l->count; k++)
-			for (unsigned n = 0; n < CR_LEAF_PAGES; n++)
-				free(((void **)l->v[k].data)[n]);
-		cr_leaves_done(l);
-	}
-	to->count = 0;
+	for (unsigned i = 0; i < to->count; i++)
+		cr_leaves_done(&to->stores[i].pages);
+	for (unsigned i = 0; i < to->chunk_count; i++)
+		munmap(to->chunks[i], CHUNK);
+	to->count = to->chunk_count = 0;
 }
 
 /*
