@@ -13,7 +13,7 @@
 
 /* --- a process that is restored: it says each of its steps to the test --- */
 
-static int to_criu, steps; /* in the process */
+static int to_criu, steps, held_uffd; /* in the process */
 
 #define want(condition)                                                         \
 	do {                                                                    \
@@ -56,8 +56,8 @@ static inline void send_fd(int fd)
 	want(sendmsg(to_criu, &m, 0) == 1);
 }
 
-/* As criu's restorer: npages of new memory at BASE under a userfaultfd that only the daemon has. */
-static inline uint8_t *be_restored(const struct lab *l, uint64_t npages)
+/* As criu's restorer: npages of new memory at BASE under a userfaultfd that the daemon has, too. */
+static inline uint8_t *be_held(const struct lab *l, uint64_t npages)
 {
 	struct uffdio_api api = {.api = UFFD_API,
 				 .features = UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP |
@@ -79,8 +79,17 @@ static inline uint8_t *be_restored(const struct lab *l, uint64_t npages)
 	tell_criu(&(int32_t){-3}, 4); /* a zombie */
 	tell_criu(&id, sizeof(id));
 	send_fd(uffd);
-	close(uffd);
+	held_uffd = uffd;
 	return (uint8_t *)BASE;
+}
+
+/* The same; only the daemon has it. */
+static inline uint8_t *be_restored(const struct lab *l, uint64_t npages)
+{
+	uint8_t *m = be_held(l, npages);
+
+	close(held_uffd);
+	return m;
 }
 
 static inline void finish(void)
