@@ -12,7 +12,7 @@ static int stop(struct ctl_line *line, const struct ct_host *h, const char *name
 	auto_system struct ct_system s = CT_SYSTEM_INIT;
 	bool killed = ctl_flag(line, "kill") && ct_system_hasten(h, name);
 
-	if (ctl_system(h, name, "stop", &s, e) < 0)
+	if (ctl_system_to_end(h, name, "stop", &s, e) < 0)
 		return -e->no;
 	if (ctl_stop(line, &s, e) < 0 && !(killed && e->class == ERR_NOT_RUNNING))
 		return -e->no;

@@ -58,6 +58,15 @@ static int no_such_container(const struct ct_host *h, const char *name, struct e
 	return err_hint(e, "skepctl list shows what there is");
 }
 
+int ctl_system_to_end(const struct ct_host *h, const char *name, const char *verb,
+		      struct ct_system *s, struct err *e)
+{
+	if (path_name_check("container", name, e) < 0 ||
+	    ct_system_open_to_end(h, name, verb, s, e) >= 0)
+		return -e->no;
+	return e->class == ERR_NO_SUCH_CT ? no_such_container(h, name, e) : -e->no;
+}
+
 int ctl_system(const struct ct_host *h, const char *name, const char *verb, struct ct_system *s,
 	       struct err *e)
 {

@@ -14,6 +14,10 @@ int ctl_host(const struct ctl_line *line, struct ct_host *h, struct err *e);
 int ctl_system(const struct ct_host *h, const char *name, const char *verb, struct ct_system *s,
 	       struct err *e);
 
+/* ct_system_open_to_end() with the nearest name as a hint. */
+int ctl_system_to_end(const struct ct_host *h, const char *name, const char *verb,
+		      struct ct_system *s, struct err *e);
+
 /* Refuses a name that is no container's (class VALUE) or that there is none of (class NO_SUCH_CT), without opening it: for destroy, which also removes remnants. */
 int ctl_system_missing(const struct ct_host *h, const char *name, struct err *e);
 

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "runtime/compile.h"
@@ -69,8 +70,18 @@ static int load(struct ct_system *s, const char *name, struct err *e)
 	return 0;
 }
 
-int ct_system_open(const struct ct_host *h, const char *name, const char *verb, struct ct_system *s,
-		   struct err *e)
+static void load_to_end(struct ct_system *s, const char *name, struct err *e)
+{
+	if (load(s, name, e) >= 0 || e->class != ERR_CONFIG)
+		return;
+	log_warn("%s; it is ended without", e->text);
+	err_clear(e);
+	s->d = (struct ct_definition){.stop_timeout_s = -1};
+	snprintf(s->d.name, sizeof(s->d.name), "%s", name);
+}
+
+static int open_system(const struct ct_host *h, const char *name, const char *verb, bool to_end,
+		       struct ct_system *s, struct err *e)
 {
 	auto_fd int containers = -EBADF;
 
@@ -89,11 +100,25 @@ int ct_system_open(const struct ct_host *h, const char *name, const char *verb, 
 	}
 	if (s->dir < 0 && !e->no)
 		no_such(name, h, e);
-	if (!e->no)
+	if (!e->no && to_end)
+		load_to_end(s, name, e);
+	else if (!e->no)
 		load(s, name, e);
 	if (e->no)
 		ct_system_close(s);
 	return -e->no;
+}
+
+int ct_system_open(const struct ct_host *h, const char *name, const char *verb, struct ct_system *s,
+		   struct err *e)
+{
+	return open_system(h, name, verb, false, s, e);
+}
+
+int ct_system_open_to_end(const struct ct_host *h, const char *name, const char *verb,
+			  struct ct_system *s, struct err *e)
+{
+	return open_system(h, name, verb, true, s, e);
 }
 
 static char **layer_paths(const struct ct_system *s)

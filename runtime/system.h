@@ -59,6 +59,10 @@ struct ct_system {
  */
 int ct_system_open(const struct ct_host *h, const char *name, const char *verb, struct ct_system *s,
 		   struct err *e);
+
+/* The same for an end, which needs no definition: of a damaged one s->d has the name alone, and a stop takes the time that its start has noted. */
+int ct_system_open_to_end(const struct ct_host *h, const char *name, const char *verb,
+			  struct ct_system *s, struct err *e);
 void ct_system_close(struct ct_system *s);
 
 /*

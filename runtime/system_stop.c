@@ -120,7 +120,7 @@ bool ct_system_hasten(const struct ct_host *h, const char *name)
 	struct err none = {0};
 
 	/* When that stop has ended meanwhile, whom we kill is whom we were to kill anyway. */
-	if (ct_system_open(h, name, NULL, &s, &none) < 0 || !ct_dir_is_stopping(s.dir))
+	if (ct_system_open_to_end(h, name, NULL, &s, &none) < 0 || !ct_dir_is_stopping(s.dir))
 		return false;
 	if (ct_open(h->state, name, NULL, &ct, &none) < 0 || !ct.s.system)
 		return false;
