@@ -290,7 +290,8 @@ static size_t put_round(char *text, size_t size, size_t at, unsigned number,
 	char bytes[24], left[24], rate[24];
 
 	return put(text, size, at,
-		   "  round %-2u %10.3f %10s  left %s, %s/s written, predicted %" PRIu64 " ms\n",
+		   "  round %-2u %10.3f %10s   %s written since, %s a second: %" PRIu64
+		   " ms frozen now\n",
 		   number, seconds, size_to_str(round->bytes, bytes, sizeof(bytes)),
 		   size_to_str(round->pending, left, sizeof(left)),
 		   size_to_str(seconds > 0 ? (uint64_t)((double)round->pending / seconds) : 0, rate,
@@ -303,19 +304,21 @@ size_t cr_report_to_text(const struct cr_report *r, char *text, size_t size)
 	char bytes[24];
 	size_t at = put(text, size, 0, "%-10s %10s %10s\n", "STAGE", "SECONDS", "SENT");
 
-	for (int i = 0; i < CR_STEP_COUNT; i++)
-		if (r->stage[i].done)
-			at = put(text, size, at, "%-10s %10.3f %10s\n", steps[i],
-				 (double)r->stage[i].ns / 1e9,
-				 r->stage[i].bytes
-					 ? size_to_str(r->stage[i].bytes, bytes, sizeof(bytes))
-					 : "-");
-	for (unsigned i = 0; i < r->rounds; i++)
-		at = put_round(text, size, at, i + 1, &r->round[i]);
+	for (int i = 0; i < CR_STEP_COUNT; i++) {
+		if (!r->stage[i].done)
+			continue;
+		at = put(text, size, at, "%-10s %10.3f %10s\n", steps[i],
+			 (double)r->stage[i].ns / 1e9,
+			 r->stage[i].bytes ? size_to_str(r->stage[i].bytes, bytes, sizeof(bytes))
+					   : "-");
+		for (unsigned n = 0; i == CR_STEP_MEMORY && n < r->rounds; n++)
+			at = put_round(text, size, at, n + 1, &r->round[n]);
+	}
 	at = put(text, size, at, "%-10s %10.3f %10s\n", "total", (double)r->total_ns / 1e9,
 		 size_to_str(r->bytes, bytes, sizeof(bytes)));
 	if (r->frozen_ns)
-		at = put(text, size, at, "frozen %.1f ms\n", (double)r->frozen_ns / 1e6);
+		at = put(text, size, at, "frozen %.1f ms, mode %s\n", (double)r->frozen_ns / 1e6,
+			 r->mode);
 	return at;
 }
 

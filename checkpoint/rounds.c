@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The rounds of a live migration: the memory of a running container, again and again until little is left, and what is left when it is frozen. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "checkpoint/pagemap.h"
@@ -20,6 +24,7 @@
 #define ROUNDS_MOST	CR_ROUNDS_MOST
 #define LITTLE_BYTES	(64 * 4096u)
 #define GAIN_PERCENT	90
+#define FIXED_MOST_NS	60000000000ll
 #define DEFAULT_GOAL_MS 300
 /* Before a lazy freeze: what is written in the second one is little against what has to be asked for anyway. */
 #define LAZY_ROUNDS 2
@@ -28,7 +33,8 @@
 /* It came here lately, and its memory is still on the way: that is a matter of a second. */
 #define RESIDENT_MS 60000
 /* What is not memory in a freeze, until it was measured: criu's dump and restore of a few processes. */
-#define FIXED_NS 120000000ull
+#define FIXED_NS   120000000ull
+#define FIXED_FILE "frozen.json" /* {"fixed_ns": N} in the host's cache, which a reboot empties */
 /* A round must be at least so large that its time says something about the link. */
 #define TELLING_BYTES (1u << 20)
 /* Before any round was: a memory copy through two processes and a loopback link. */
@@ -71,7 +77,7 @@ static int look_ahead(struct cr_source *m, struct cr_round *now, struct err *e)
 	if (r < 0)
 		return r;
 	now->pending = pages == UINT64_MAX ? now->bytes : pages * CR_PAGE_SIZE;
-	now->predicted_ns = FIXED_NS + time_for(m, now->pending + m->pass_bytes);
+	now->predicted_ns = m->fixed_ns + time_for(m, now->pending + m->pass_bytes);
 	return 0;
 }
 
@@ -108,7 +114,7 @@ static bool enough(const struct cr_source *m)
 	    (cr_mode_is_lazy(m->j.mode) && report->rounds == LAZY_ROUNDS))
 		return true;
 	/* A tenth of what the freeze takes anyway. */
-	if (time_for(m, now->pending) <= FIXED_NS / 10)
+	if (time_for(m, now->pending) <= m->fixed_ns / 10)
 		return true;
 	return report->rounds > 1 && now->pending >= last->pending / 100 * GAIN_PERCENT;
 }
@@ -134,12 +140,48 @@ static int judge(struct cr_source *m, struct err *e)
 	return err_class(e, ERR_MIGRATE);
 }
 
+static uint64_t learned(const struct ct_host *h)
+{
+	struct err ignored = {0};
+	auto_fd int cache = ct_host_cache(h, &ignored);
+	auto_json json_t *j = NULL;
+	int64_t ns = 0;
+
+	if (cache < 0 || faccessat(cache, FIXED_FILE, F_OK, 0) < 0 ||
+	    json_load_at(cache, FIXED_FILE, &j, &ignored) < 0 ||
+	    json_get_int(j, "fixed_ns", &ns, &ignored) <= 0 || ns <= 0 || ns > FIXED_MOST_NS)
+		return FIXED_NS;
+	return (uint64_t)ns;
+}
+
+/* Half of it is the newest: a host that was busy once is not slow for long. */
+void cr_source_learn(const struct cr_source *m)
+{
+	const struct cr_report *r = m->report;
+	uint64_t memory = r->stage[CR_STEP_PAGES].ns + r->stage[CR_STEP_DELTA].ns;
+	uint64_t fixed = r->frozen_ns > memory ? r->frozen_ns - memory : 0;
+	auto_json json_t *j = NULL;
+	auto_free char *text = NULL;
+	struct err ignored = {0};
+	auto_fd int cache = fixed ? ct_host_cache(m->s->host, &ignored) : -EBADF;
+
+	if (cache < 0)
+		return;
+	fixed = (fixed + learned(m->s->host)) / 2;
+	j = json_pack("{s:I}", "fixed_ns", (json_int_t)fixed);
+	text = j ? json_dumps(j, 0) : NULL;
+	if (!text ||
+	    file_replace_volatile_at(cache, FIXED_FILE, text, strlen(text), 0600, &ignored) < 0)
+		log_info("what a freeze takes cannot be noted: %s", ignored.text);
+}
+
 int cr_source_rounds(struct cr_source *m, struct err *e)
 {
 	uint64_t before = m->peer.link.sent;
 	int r = fault_at("migrate.track", e);
 
 	cr_progress_stage(&m->progress, CR_STEP_MEMORY, m->offer.memory);
+	m->fixed_ns = learned(m->s->host);
 	if (r >= 0)
 		r = cr_source_open_memory(m, e);
 	while (r >= 0) {

@@ -268,6 +268,8 @@ int cr_migrate(struct ct_system *s, const struct cr_migrate *how, struct cr_repo
 	else if (!how->dry_run) {
 		cr_upper_close(&m.upper);
 		cr_progress_stage(&m.progress, CR_STEP_CLEANUP, 0);
+		if (m.live)
+			cr_source_learn(&m);
 		r = cr_finish_moved(s, &m.j, &m.peer, e);
 	}
 	source_done(&m);

@@ -44,6 +44,7 @@ struct cr_source {
 	struct cr_track *track;
 	struct cr_memory_out memory;
 	struct cr_lend lend;	   /* postcopy, hybrid */
+	uint64_t fixed_ns;	   /* what a freeze takes here without memory, by the last ones */
 	uint64_t link_bytes_per_s; /* as the last telling round found it; 0: none was */
 	uint64_t
 		stopped_at; /* log_now_ns() when nothing of it ran any more; 0: it runs, or never did */
@@ -76,6 +77,8 @@ int cr_source_commit(struct cr_source *m, struct err *e);
 
 /* Its memory, while it runs, until little is left; what that took is in the account. Class MIGRATE when it cannot become little enough. */
 int cr_source_rounds(struct cr_source *m, struct err *e);
+/* After one that went well: what its freeze took without memory, for the next one's prediction. */
+void cr_source_learn(const struct cr_source *m);
 /* For who reads its memory without rounds. */
 int cr_source_open_memory(struct cr_source *m, struct err *e);
 /* Postcopy, hybrid: which of the pages that were sent are others by now. */

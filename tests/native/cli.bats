@@ -133,7 +133,7 @@ all_wrong() {
 		20|--continue and --abort at once||migrate --continue --abort web
 		20|migrate needs the host to go to|skepctl migrate web HOST|migrate web
 		21|--progress: 'loud'||migrate --progress loud web host
-		21|liev|restart, suspend|migrate --mode liev web host
+		21|liev|suspend, restart|migrate --mode liev web host
 		21|--rsh||migrate --rsh '' web host
 		31|nothing to resume|skepctl start web|resume web
 		31|web||suspend web
