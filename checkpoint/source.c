@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "checkpoint/finish.h"
+#include "checkpoint/home.h"
 #include "checkpoint/interrupt.h"
 #include "checkpoint/life.h"
 #include "checkpoint/plan.h"
@@ -150,6 +151,8 @@ static int offer(struct cr_source *m, struct err *e)
 		r = fault_at("migrate.offer", e);
 	if (r >= 0)
 		r = cr_offer_to_json(&m->offer, &j, e);
+	if (r >= 0)
+		r = cr_home_offer(m->s->host->root, j, e);
 	/* Before the target reserves anything: whoever finds us dead can ask it to forget. */
 	if (r >= 0 && !m->how->dry_run) {
 		m->journaled = true;

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "checkpoint/held.h"
+#include "checkpoint/home.h"
 #include "checkpoint/journal.h"
 #include "checkpoint/life.h"
 #include "checkpoint/migrate.h"
@@ -131,6 +132,8 @@ static int receive(struct cr_target *t, const json_t *offer, struct err *e)
 
 	if (r >= 0)
 		r = fault_at("receive.offer", e);
+	if (r >= 0)
+		r = cr_home_check(t->h->root, offer, e);
 	if (r >= 0)
 		r = cr_offer_check(t->h, &t->offer, e);
 	if (r >= 0)

@@ -167,6 +167,18 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 	fails_with 21 'no migration mode' move B A --fallback live,never
 }
 
+@test "a host is told that it is the one, whatever it was called" {
+	local began=$SECONDS
+	make_ct --start
+	fails_with 120 'A: this is the very host that it is on' move A A
+	fails_with 120 'A: this is the very host that it is on' move A A --dry-run
+	[ $((SECONDS - began)) -lt 5 ] # not after the time that a lock is waited for, twice
+	unharmed
+	on A skepctl stop --kill "$c"
+	fails_with 120 'A: this is the very host' move A A
+	[ "$(status A)" = stopped ]
+}
+
 @test "wrong words are refused before anything happens" {
 	make_ct --start
 	fails_with 21 'no migration mode "warp"' move A B --mode warp
