@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "cgroups/group.h"
+#include "cgroups/room.h"
 #include "net/addr.h"
 #include "net/announce.h"
 #include "net/guard.h"
@@ -116,6 +117,24 @@ void ct_live_limits_diff(const struct cg_limits *from, const struct cg_limits *t
 			diff_io(from, to, diff, &from->io[i]);
 }
 
+/* First of all: a limit that would kill is refused while nothing has changed. The kernel's own refusal (v1) is told in the same words. */
+static int apply(const struct cg *cg, struct cg_limits *diff, bool best_effort, struct err *e)
+{
+	bool *memory = &diff->set[CG_LIMIT_MEM_MAX];
+	uint64_t bytes = diff->value[CG_LIMIT_MEM_MAX];
+
+	if (*memory && cg_room_make(cg, bytes, e) < 0) {
+		if (!best_effort)
+			return -e->no;
+		log_warn("%s; left as it is", e->text);
+		err_clear(e);
+		*memory = false;
+	}
+	if (cg_limits_apply(cg, diff, best_effort, e) == -EBUSY && *memory)
+		return cg_room_refuse(cg, bytes, e);
+	return -e->no;
+}
+
 int ct_live_limits(const struct ct *ct, const struct cg_limits *from, const struct cg_limits *to,
 		   bool best_effort, struct err *e)
 {
@@ -130,7 +149,7 @@ int ct_live_limits(const struct ct *ct, const struct cg_limits *from, const stru
 		return err_sys(e, "open %s", ct->s.bundle);
 	if (ct_own_disk(files, &diff, e) < 0 || cg_open(ct->s.cgroup, &cg, e) < 0)
 		return -e->no;
-	return cg_limits_apply(&cg, &diff, best_effort, e);
+	return apply(&cg, &diff, best_effort, e);
 }
 
 /* An interface that changes, and where it is. */
