@@ -223,7 +223,9 @@ static int stopped_proc(struct cr_track *t, uint32_t id, struct cr_proc **p, str
 		return -e->no;
 	t->stopped = true;
 	*p = find_id(t, id);
-	return *p ? 0 : err_set(e, ESRCH, "the container has no process %" PRIu32, id);
+	if (!*p)
+		return err_set(e, ESRCH, "the container has no process %" PRIu32, id);
+	return 0;
 }
 
 static int check_needed(const struct cr_run *needed, size_t count, struct err *e)
@@ -259,7 +261,7 @@ int cr_track_left(struct cr_track *t, uint32_t id, const struct cr_run *needed, 
 		  struct cr_run **left, struct err *e)
 {
 	auto_free struct cr_run *v = NULL;
-	struct cr_proc *p;
+	struct cr_proc *p = NULL;
 	size_t n = 0, room = 0;
 	int r;
 
@@ -327,7 +329,7 @@ int cr_track_read(struct cr_track *t, uint32_t id, uint64_t vaddr, uint32_t npag
 		  struct err *e)
 {
 	struct cr_run run = {vaddr, npages};
-	struct cr_proc *p;
+	struct cr_proc *p = NULL;
 	int r = check_needed(&run, 1, e);
 
 	if (r == 0 && npages > CR_TRACK_BATCH)

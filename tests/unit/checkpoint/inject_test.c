@@ -1,131 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* System calls in other processes, which must not notice: whatever they were doing comes out as if nobody had been there. */
-#include "tests/unit/cgroups/fixture.h"
+#include "visited.h"
 
 #include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
 #include <sys/rseq.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <time.h>
-
-#include "base/proc.h"
-#include "checkpoint/inject.h"
-
-#define ANSWER 42 /* exit status of a child that saw nothing strange */
-
-struct child {
-	pid_t pid;
-	uint64_t ticks;
-	int in, out; /* its ends of pipes to and from us are 3 and 4 */
-};
-
-/* Runs fn in a child that answers with its exit status. */
-static struct child child_of(int (*fn)(void))
-{
-	struct child c;
-	struct err e = {0};
-	int in[2], out[2];
-
-	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
-	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-	c.pid = fork();
-	if (c.pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		dup2(in[0], 60);
-		dup2(out[1], 61);
-		dup2(60, 3);
-		dup2(61, 4);
-		close_range(5, ~0u, 0);
-		_exit(fn());
-	}
-	assert_true(c.pid > 0);
-	close(in[0]);
-	close(out[1]);
-	c.in = in[1];
-	c.out = out[0];
-	OK(proc_start_time(c.pid, &c.ticks, &e));
-	return c;
-}
-
-static char state_of(pid_t pid)
-{
-	char path[48], text[512], *p;
-	auto_fd int fd = -EBADF;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY);
-	n = read(fd, text, sizeof(text) - 1);
-	text[n > 0 ? n : 0] = 0;
-	p = strrchr(text, ')');
-	return p ? p[2] : '?';
-}
-
-/* Until it is in that state, and in that system call (-1: any). */
-static void wait_for(pid_t pid, char state, long nr)
-{
-	unsigned looks = 0;
-
-	for (;;) {
-		char path[48], text[200];
-		auto_fd int fd = -EBADF;
-		ssize_t n;
-
-		snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
-		fd = open(path, O_RDONLY);
-		n = read(fd, text, sizeof(text) - 1);
-		text[n > 0 ? n : 0] = 0;
-		if (state_of(pid) == state && (nr < 0 || strtol(text, NULL, 10) == nr))
-			return;
-		assert_true(test_again(&looks));
-	}
-}
-
-/* One visit: a call whose answer proves that it was made there. Returns the failure of begin, if any. */
-static int visit(const struct child *c, struct err *e)
-{
-	struct cr_inject in;
-	long pid = 0, fd = 0;
-	int r = cr_inject_begin(&in, c->pid, c->ticks, 2000, e);
-
-	if (r < 0)
-		return r;
-	assert_int_equal(cr_inject_syscall(&in, SYS_getpid, (uint64_t[6]){0}, &pid, e), 0);
-	assert_int_equal(pid, c->pid);
-	assert_int_equal(cr_inject_syscall(&in, SYS_dup2, (uint64_t[6]){3, 7}, &fd, e), 0);
-	assert_int_equal(fd, 7);
-	assert_int_equal(cr_inject_syscall(&in, SYS_close, (uint64_t[6]){7}, &fd, e), 0);
-	assert_int_equal(fd, 0);
-	return cr_inject_end(&in, NULL, e);
-}
-
-static void visit_ok(const struct child *c)
-{
-	struct err e = {0};
-
-	OK(visit(c, &e));
-}
-
-static void say(const struct child *c)
-{
-	assert_int_equal(write(c->in, "x", 1), 1);
-}
-
-static void comes_out(struct child *c)
-{
-	int status = test_reap(c->pid);
-
-	close(c->in);
-	close(c->out);
-	if (WIFSIGNALED(status))
-		fail_msg("killed by %d", WTERMSIG(status));
-	assert_int_equal(WEXITSTATUS(status), ANSWER);
-}
 
 /* Each blocks until we write, or until its time is up, and answers 1 when the call gave anything else than it should. */
 static int in_read(void)
@@ -487,154 +371,6 @@ static void without_vdso(void **state)
 	comes_out(&c);
 }
 
-static int in_dispatch(void)
-{
-	static char selector = SYSCALL_DISPATCH_FILTER_ALLOW;
-	char c;
-
-	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, &selector))
-		return 1;
-	return write(4, "r", 1) == 1 && read(3, &c, 1) == 1 ? ANSWER : 1;
-}
-
-/* Its calls may end in SIGSYS, which would kill it. */
-static void who_catches_its_calls_is_refused(void **state)
-{
-	struct child c = child_of(in_dispatch);
-	struct err e = {0};
-	char r;
-
-	(void)state;
-	assert_int_equal(read(c.out, &r, 1), 1);
-	wait_for(c.pid, 'S', SYS_read);
-	assert_int_equal(visit(&c, &e), -EOPNOTSUPP);
-	say(&c);
-	comes_out(&c);
-}
-
-static int in_vfork(void)
-{
-	char c;
-	pid_t pid = vfork();
-
-	if (pid == 0)
-		_exit(read(3, &c, 1) == 1 ? ANSWER : 1);
-	return WEXITSTATUS(test_reap(pid));
-}
-
-/* In a child, as the header says: its end withdraws the request. Answers 0 when begin gave that error. */
-static int begin_in_child(const struct child *c, int wanted)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		struct cr_inject in;
-		struct err e = {0};
-		int r = cr_inject_begin(&in, c->pid, c->ticks, 50, &e);
-
-		if (r != -wanted)
-			fprintf(stderr, "begin gave %d: %s\n", r, e.text);
-		_exit(r != -wanted);
-	}
-	return WEXITSTATUS(test_reap(pid));
-}
-
-static void the_parent_of_a_vfork_is_left(void **state)
-{
-	struct child c = child_of(in_vfork);
-
-	(void)state;
-	wait_for(c.pid, 'D', -1);
-	assert_int_equal(begin_in_child(&c, ETIMEDOUT), 0);
-	assert_int_equal(state_of(c.pid), 'D');
-	say(&c);
-	comes_out(&c);
-}
-
-/* A freezer catches it between two stops: the call fails, and nothing of it remains. */
-static void one_that_is_frozen(void **state)
-{
-	struct cr_inject in;
-	struct err e = {0};
-	struct child c;
-	struct cg cg;
-	long result;
-
-	(void)state;
-	test_make("inject", &cg);
-	if (cg.v2 < 0) {
-		test_end(&cg);
-		skip();
-	}
-	c = child_of(in_nanosleep);
-	OK(cg_add(&cg, c.pid, true, &e));
-	wait_for(c.pid, 'S', SYS_clock_nanosleep);
-	OK(cr_inject_begin(&in, c.pid, c.ticks, 2000, &e));
-	OK(cg_freeze(&cg, 2000, &e));
-	assert_int_equal(cr_inject_syscall(&in, SYS_dup2, (uint64_t[6]){3, 7}, &result, &e),
-			 -ETIMEDOUT);
-	err_clear(&e);
-	OK(cr_inject_end(&in, NULL, &e));
-	OK(cg_thaw(&cg, 2000, &e));
-	comes_out(&c);
-	test_end(&cg);
-}
-
-static int in_traced(void)
-{
-	char c;
-
-	return read(3, &c, 1) == 1 ? ANSWER : 1;
-}
-
-static void a_traced_one_is_refused(void **state)
-{
-	struct child c = child_of(in_traced);
-
-	(void)state;
-	assert_int_equal(ptrace(PTRACE_SEIZE, c.pid, NULL, NULL), 0);
-	assert_int_equal(begin_in_child(&c, EPERM), 0);
-	assert_int_equal(ptrace(PTRACE_INTERRUPT, c.pid, NULL, NULL), 0);
-	test_reap(c.pid);
-	assert_int_equal(ptrace(PTRACE_DETACH, c.pid, NULL, NULL), 0);
-	say(&c);
-	comes_out(&c);
-}
-
-static void a_dead_or_other_one_is_refused(void **state)
-{
-	struct child c = child_of(in_read), other;
-
-	(void)state;
-	other = c;
-	other.ticks++;
-	assert_int_equal(begin_in_child(&other, ESRCH), 0);
-	say(&c);
-	waitid(P_PID, (id_t)c.pid, &(siginfo_t){0}, WEXITED | WNOWAIT);
-	assert_int_equal(begin_in_child(&c, EPERM), 0); /* a zombie */
-	comes_out(&c);
-	assert_int_equal(begin_in_child(&c, ESRCH), 0);
-}
-
-/* Killed in the middle: an error, and nothing hangs. */
-static void one_that_is_killed(void **state)
-{
-	struct child c = child_of(in_read);
-	struct err e = {0};
-	struct cr_inject in;
-	long result;
-
-	(void)state;
-	wait_for(c.pid, 'S', SYS_read);
-	OK(cr_inject_begin(&in, c.pid, c.ticks, 2000, &e));
-	kill(c.pid, SIGKILL);
-	assert_int_equal(cr_inject_syscall(&in, SYS_getpid, (uint64_t[6]){0}, &result, &e), -ESRCH);
-	assert_int_equal(cr_inject_end(&in, NULL, &e), -ESRCH);
-	waitpid(c.pid, NULL, 0);
-	close(c.in);
-	close(c.out);
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -646,13 +382,7 @@ int main(void)
 		cmocka_unit_test(a_stopped_process_stays_so),
 		cmocka_unit_test(seccomp_does_not_matter),
 		cmocka_unit_test(without_vdso),
-		cmocka_unit_test(who_catches_its_calls_is_refused),
-		cmocka_unit_test(the_parent_of_a_vfork_is_left),
-		cmocka_unit_test(a_traced_one_is_refused),
-		cmocka_unit_test(a_dead_or_other_one_is_refused),
-		cmocka_unit_test(one_that_is_killed),
-		cmocka_unit_test(one_that_is_frozen),
 	};
 
-	return cmocka_run_group_tests_name("inject", tests, NULL, test_clean);
+	return cmocka_run_group_tests_name("inject", tests, NULL, NULL);
 }
