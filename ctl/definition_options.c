@@ -505,7 +505,7 @@ static int set_network(struct apply *a, const char *value, struct err *e)
 	X("io-weight", 0, "N", NULL, set_io_weight,                                                \
 	  "share of a busy disk against other containers: 1 to 10000, usually 100")                \
 	X("io-limit", 0, "SIZE", NULL, set_io_limit,                                               \
-	  "what it may read in a second, and write: 10M, unlimited")                               \
+	  "what it may read in a second, and write: 10M; 0 or unlimited")                          \
 	X("iolimit", 0, "SIZE", "io-limit", set_iolimit, "OpenVZ's: MiB when there is no unit")    \
 	X("iops", 0, "N", NULL, set_iops, "so many reads in a second, and writes, or unlimited")   \
 	X("iopslimit", 0, "N", "iops", set_iops, "OpenVZ's word for it")                           \

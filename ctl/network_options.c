@@ -145,8 +145,10 @@ int ctl_network_ip_add(struct ct_definition *d, const struct ct_conf *conf, cons
 	}
 	if (strcmp(value, "auto6") == 0)
 		return add_of_pool(eth, what, &conf->pool6, e);
-	if (net_addr_parse(value, &a, e) < 0)
+	if (net_addr_parse(value, &a, e) < 0) {
+		err_hint(e, "write 10.0.0.5/24 or fd00::5/64, or auto for one of the pool");
 		return err_wrap(e, "%s", what);
+	}
 	if (complete_prefix(eth, conf, what, value, &a, e) < 0)
 		return -e->no;
 	return add(eth, what, &a, e);

@@ -222,6 +222,14 @@ static void an_address_outside_the_pool_needs_its_prefix(void **state)
 	assert_non_null(strstr(e.hint, "192.0.2.7/24"));
 }
 
+static void what_is_no_address_is_told_what_one_looks_like(void **state)
+{
+	(void)state;
+	assert_true(apply(true, "--ip=300.1.1.1/16", NULL, NULL, NULL) < 0);
+	assert_int_equal(e.class, ERR_VALUE);
+	assert_non_null(strstr(e.hint, "10.0.0.5/24"));
+}
+
 static void interface_options_need_their_mode(void **state)
 {
 	(void)state;
@@ -301,6 +309,7 @@ int main(void)
 		TEST(network_comes_first_whatever_the_order),
 		TEST(addresses_come_and_go),
 		TEST(an_address_outside_the_pool_needs_its_prefix),
+what_is_no_address_is_told_what_one_looks_like),
 		TEST(interface_options_need_their_mode),
 		TEST(init_is_split_into_words),
 		TEST(variables_replace_each_other),
