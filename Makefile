@@ -171,7 +171,7 @@ $(BUILD)/skep-criu-hook: checkpoint/skep_criu_hook_main.c
 $(BUILD)/skep-pages: checkpoint/skep_pages_main.c $(patsubst %,checkpoint/%.c,pages pages_index pages_lazy pages_task pages_source pages_ranges pagemap image) base/err.c base/file.c \
                      $(wildcard checkpoint/pages*.h) checkpoint/pagemap.h checkpoint/image.h base/err.h base/file.h base/own.h
 $(BUILD)/probe: tests/probe.c
-$(BUILD)/plant: tests/plant.c
+$(BUILD)/plant: tests/plant.c tests/plant_files.c tests/plant_sockets.c
 $(BUILD)/floor $(BUILD)/gap $(BUILD)/pair $(BUILD)/wire: $(BUILD)/%: tests/bench/%.c
 $(LIBEXEC) $(TEST_STATIC): $(BUILD)/flags
 	@mkdir -p $(@D)
