@@ -27,6 +27,8 @@ tell() {
 pinged() { [ "$(grep -c 'bytes from' "$SKEP_DIR/ping")" -ge "$1" ]; }
 
 @test "mode suspend: what clients send meanwhile arrives late, not never" { watched suspend; }
+@test "mode postcopy: what clients send meanwhile arrives late, not never" { watched postcopy; }
+@test "mode hybrid: what clients send meanwhile arrives late, not never" { watched hybrid; }
 @test "mode precopy: what clients send meanwhile arrives late, not never" { watched precopy; }
 
 watched() { # MODE
