@@ -218,9 +218,10 @@ static struct cr_proc *find_id(struct cr_track *t, uint32_t id)
 static int stopped_proc(struct cr_track *t, uint32_t id, struct cr_proc **p, struct err *e)
 {
 	struct cr_track_stats ignored = {0};
+	int r = t->stopped ? 0 : cr_procs_list(t, &ignored, e);
 
-	if (!t->stopped && cr_procs_list(t, &ignored, e) < 0)
-		return -e->no;
+	if (r < 0)
+		return r;
 	t->stopped = true;
 	*p = find_id(t, id);
 	if (!*p)

@@ -9,7 +9,7 @@
  *
  * An id is the process's pid in its innermost pid namespace, which is the number in criu's pagemap-<id>.img. A page is CR_PAGE_SIZE
  * bytes at a virtual address. Followed is what criu leaves out of its images with --lazy-pages: private anonymous memory that is present or swapped
- * out. The rest (shared memory, private file mappings, locked and huge pages, the vdso) is criu's business and is never handed out by a round;
+ * out. The rest (shared memory, private file mappings, huge pages, the vdso; locked pages, too, which a round gives all the same) is criu's business, and not in the rounds;
  * what of it is named in `needed` is read all the same by a final. So is all that a round could not follow: a process that is traced by another,
  * frozen, 32-bit, or in an uninterruptible sleep, one that was born since, a mapping that moved. Not being able to follow is never an error, it
  * only makes the final dearer (cr_track_stats.untracked).
@@ -18,13 +18,13 @@
  * the kernel drops a page's protection at its first write without telling anybody, and PAGEMAP_SCAN lists such pages and protects them again in one
  * step. Pages are always protected first and read later: a write between the two is sent, and is dirty again in the next round, too. A container that
  * uses userfaultfd in write-protect mode itself makes that process untracked. The registration ("uw" in smaps) stays until cr_track_close(), so that the final
- * is exact. criu does not mind it (proof in track_uffd.c). The target pays 1.4 us for the first write to a page after each round; a transparent huge page
+ * is exact. criu does not mind it (track_test.c has it dump and restore such a process). It costs a descriptor for each process: past RLIMIT_NOFILE they are untracked. The target pays 1.4 us for the first write to a page after each round; a transparent huge page
  * is split by the first write to it.
  *
  * Backend content: no trace in the container and nothing needed from the kernel; every round reads all memory and sends the pages whose 128-bit hash
  * differs from what was sent. For kernels before 6.7, and for memory that devices write (below).
  *
- * What neither soft-dirty nor uffd sees: a device that writes into a page pinned before the page was protected (a read with O_DIRECT that is under way during a
+ * What write protection does not see: a device that writes into a page pinned before the page was protected (a read with O_DIRECT that is under way during a
  * round and ends after it). A process with a descriptor opened O_DIRECT, or with an aio ring, therefore gets each dirty page sent once more one round later, and in the final once
  * more what the last round sent: only a transfer that lasts longer than a whole round would be missed.
  *
