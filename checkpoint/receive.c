@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/fault.h"
@@ -12,10 +14,6 @@
 #include "checkpoint/pages.h"
 #include "checkpoint/target.h"
 #include "storage/stream.h"
-
-/* What the store may grow to: the source's guess, again for what is new until the freeze, and something for a small container that is busy. */
-#define GRANT_FACTOR 2
-#define GRANT_BYTES  (256ull << 20)
 
 /* The tree that a frame has announced. */
 static int receive_pass(struct cr_target *t, const char *point, struct err *e)
@@ -78,6 +76,25 @@ static int answer_round(struct cr_target *t, const json_t *payload, struct err *
 	return r < 0 ? r : cr_link_send(&t->link, CR_FRAME_ROUND, payload, e);
 }
 
+static int find_room(const struct cr_target *t, uint64_t *room, struct err *e)
+{
+	auto_free char *text = NULL;
+	const char *line;
+	unsigned long long kib = 0;
+
+	if (file_try_read_at(AT_FDCWD, "/proc/meminfo", 64 << 10, &text, e) < 0)
+		return e->no ? -e->no : err_set(e, ENOENT, "/proc is not mounted");
+	line = strstr(text, "MemAvailable:");
+	if (!line || sscanf(line, "MemAvailable: %llu kB", &kib) != 1)
+		return err_set(e, EPROTO, "/proc/meminfo does not say what is available");
+	*room = kib << 10;
+	if (t->offer.memory <= *room)
+		return 0;
+	err_set(e, ENOMEM, "it has %" PRIu64 " MiB in memory, and %" PRIu64 " MiB are free here",
+		t->offer.memory >> 20, *room >> 20);
+	return err_class(e, ERR_NO_SPACE);
+}
+
 /* Pages that came in a round and are others at the source by now: they are asked for. */
 static int drop_stale(struct cr_target *t, const json_t *payload, struct err *e)
 {
@@ -108,8 +125,12 @@ static int drop_stale(struct cr_target *t, const json_t *payload, struct err *e)
 /* While it runs there: rounds of memory and passes of files in any order. Its images come when it is frozen, as the last. */
 static int receive_live(struct cr_target *t, struct err *e)
 {
-	int r = cr_pages_new(t->offer.memory * GRANT_FACTOR + GRANT_BYTES, &t->pages, e);
+	uint64_t room = 0;
+	int r = find_room(t, &room, e);
 
+	/* It grows while it is being sent, by nobody knows how much: the host's own room is what bounds it. */
+	if (r >= 0)
+		r = cr_pages_new(room, &t->pages, e);
 	while (r >= 0) {
 		auto_json json_t *payload = NULL;
 

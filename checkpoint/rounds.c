@@ -221,7 +221,7 @@ static int send_stale(struct cr_source *m, uint32_t id, const struct cr_run *lef
 {
 	int r = 0;
 
-	for (int at = 0; r >= 0 && at < count;) {
+	for (int at = 0; left && r >= 0 && at < count;) {
 		auto_json json_t *runs = json_array();
 		auto_json json_t *j = NULL;
 

@@ -58,10 +58,10 @@ only_on() {
 	wait_for 10 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
 }
 
-# to_and_fro MODE: A -> B -> A -> B -> A under a client that counts, and misses no number.
+# to_and_fro MODE: A -> B -> A -> B -> A under a client that counts, and misses no number; another process of it writes 5 MB/s into 24 MB.
 to_and_fro() {
 	local client from to seen
-	make_ct --start
+	on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe counter 7000 24 5" --start
 	client_new client
 	wait_for 10 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
 	spawn client "$SKEP_DIR/numbers" "$PROBE" client 10.77.1.1 7000 0 10
@@ -130,7 +130,7 @@ longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 	move A B --json --progress json >"$SKEP_DIR/report" 2>"$SKEP_DIR/events"
 	jq -e '.frozen_ns > 0 and .total_ns > .frozen_ns and ([.stages[].stage] | index("images") != null)' "$SKEP_DIR/report"
 	jq -es 'map(.event) | index("stage") != null and index("stage done") != null' "$SKEP_DIR/events"
-	move B A 2>&1 | grep -E '^frozen [0-9.]+ ms$'
+	move B A 2>&1 | grep -E '^frozen [0-9.]+ ms, mode precopy$'
 }
 
 @test "--status tells from another shell how far it is; --bwlimit holds back files and memory together" {
@@ -153,6 +153,13 @@ longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 	only_on B running
 }
 said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
+
+@test "a container whose memory grows while it is sent" {
+	on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe counter 7000 600" --start
+	move A B --mode precopy --json | jq -e '.memory_bytes > 0'
+	only_on B running
+	on B skepctl exec "$c" -- /probe true
+}
 
 @test "a bound that cannot be kept leaves it running; a fallback is tried for what another mode may do" {
 	on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe touch 8 1" --start
