@@ -126,7 +126,7 @@ static int receive_one(struct cr_link *l, int dir, uint64_t *left, struct err *e
 	auto_fd int file = -EBADF;
 	const char *name = "";
 	int64_t size = -1;
-	int r = cr_link_expect(l, CR_FRAME_FILE, &j, -1, e);
+	int r = cr_link_expect(l, CR_FRAME_FILE, &j, CR_SILENCE_MS, e);
 
 	if (r >= 0)
 		r = json_get_str(j, "name", &name, e);

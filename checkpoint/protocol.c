@@ -8,6 +8,8 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/utsname.h>
 
 #include "base/file.h"
@@ -316,6 +318,16 @@ int cr_link_greet(struct cr_link *l, bool first, unsigned can, int ms, struct er
 	if (r >= 0 && !first)
 		r = cr_link_send(l, CR_FRAME_HELLO, ours, e);
 	return r;
+}
+
+int cr_link_bound(const struct cr_link *l, int ms, struct err *e)
+{
+	const struct timeval limit = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+	if (setsockopt(l->in, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0 &&
+	    errno != ENOTSOCK)
+		return err_sys(e, "set the time limit of the link");
+	return 0;
 }
 
 int cr_link_blame(struct cr_link *l, struct err *e)

@@ -37,6 +37,16 @@
 #define CR_ANSWER_MS  60000
 #define CR_RESTORE_MS 300000
 
+/*
+ * How long the target hears nothing from a source before it takes it for dead, gives back what it received and lets go of its lock: a host without power
+ * ends no connection. The first pass of the files sends all the time. Behind it there are silences: a walk over files that are the same, memory that is
+ * hashed, criu's dump. What may last longer - a container that is given time to end, much memory on a slow disk, a small --bwlimit - the source announces with its
+ * offer, as "patience", in seconds.
+ */
+#define CR_SENDING_MS	60000
+#define CR_SILENCE_MS	CR_RESTORE_MS
+#define CR_PATIENCE_MAX (2 * 86400) /* s */
+
 /* X(name): their numbers are the protocol's, so new ones come last. */
 #define CR_FRAMES(X) \
 	X(HELLO)     \
@@ -115,6 +125,12 @@ int cr_link_blame(struct cr_link *l, struct err *e);
 
 /* r and e of somebody who wrote to or read from the link by its descriptor: a broken link is told as ours are. Returns r. */
 int cr_link_judge(const struct cr_link *l, int r, struct err *e);
+
+/*
+ * Bulk data, until the next call of this: a read that gets no byte for ms fails with -EAGAIN, or as cr_link_judge() has it, -ETIMEDOUT. Of sockets, as sshd and the
+ * source's own end are; a pipe has no such limit.
+ */
+int cr_link_bound(const struct cr_link *l, int ms, struct err *e);
 
 /* Bulk data: exactly size bytes of file (from its start) to the peer, from the peer. A shorter file is -EIO. */
 int cr_link_send_file(struct cr_link *l, int file, uint64_t size, struct err *e);

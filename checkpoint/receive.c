@@ -35,7 +35,8 @@ static int receive_passes(struct cr_target *t, struct err *e)
 	while (r >= 0 && !last) {
 		auto_json json_t *payload = NULL;
 
-		r = cr_link_expect(&t->link, CR_FRAME_DELTA, &payload, -1, e);
+		r = cr_link_expect(&t->link, CR_FRAME_DELTA, &payload,
+				   CR_SILENCE_MS + t->patience_ms, e);
 		if (r >= 0)
 			r = json_get_bool(payload, "last", &last, e);
 		if (r >= 0)
@@ -47,13 +48,20 @@ static int receive_passes(struct cr_target *t, struct err *e)
 /* images: the payload of IMAGES, or NULL: that frame comes next. */
 static int receive_images(struct cr_target *t, const json_t *announced, struct err *e)
 {
+	auto_json json_t *payload = NULL;
 	auto_fd int images = -EBADF;
 	int r = fault_at("receive.images", e);
 
 	if (r < 0 || !cr_offer_has_images(&t->offer))
 		return r;
+	if (!announced)
+		r = cr_link_expect(&t->link, CR_FRAME_IMAGES, &payload,
+				   CR_SILENCE_MS + t->patience_ms, e);
+	if (r < 0)
+		return r;
 	images = file_mkdirs_at(t->s.dir, CT_CHECKPOINT_DIR, 0700, e);
-	r = images < 0 ? images : cr_images_receive(&t->link, images, announced, e);
+	r = images < 0 ? images
+		       : cr_images_receive(&t->link, images, announced ? announced : payload, e);
 	/*
 	 * It makes them a checkpoint. Whose it is, is still open: nothing resumes a container that is only incoming. Not flushed: it would be frozen for
 	 * longer, and a power failure takes the memory of a running container as well.
@@ -134,7 +142,7 @@ static int receive_live(struct cr_target *t, struct err *e)
 	while (r >= 0) {
 		auto_json json_t *payload = NULL;
 
-		r = cr_link_receive(&t->link, &payload, -1, e);
+		r = cr_link_receive(&t->link, &payload, CR_SILENCE_MS + t->patience_ms, e);
 		if (r < 0)
 			break;
 		switch ((enum cr_frame)r) {
@@ -183,9 +191,14 @@ int cr_target_receive(struct cr_target *t, struct err *e)
 	int r = cr_upper_open(&t->s, false, &t->upper, e);
 
 	if (r >= 0)
-		r = cr_link_expect(&t->link, CR_FRAME_ROOTFS, NULL, -1, e);
+		r = cr_link_expect(&t->link, CR_FRAME_ROOTFS, NULL, CR_SENDING_MS + t->patience_ms,
+				   e);
+	if (r >= 0)
+		r = cr_link_bound(&t->link, CR_SENDING_MS + t->patience_ms, e);
 	if (r >= 0)
 		r = receive_pass(t, "receive.rootfs", e);
+	if (r >= 0)
+		r = cr_link_bound(&t->link, CR_SILENCE_MS + t->patience_ms, e);
 	if (r >= 0 && cr_offer_is_live(&t->offer)) {
 		r = receive_live(t, e);
 		cr_upper_close(&t->upper);

@@ -115,7 +115,7 @@ static int choose(struct cr_source *m, struct err *e)
 		o->mode = CR_MODE_SUSPEND;
 	m->j.mode = o->mode;
 	m->live = cr_offer_is_live(o);
-	if (m->live && r >= 0)
+	if (r >= 0 && o->was == CR_LIFE_RUNNING && o->mode != CR_MODE_RESTART)
 		r = cr_offer_measure_memory(m->s, o, e);
 	snprintf(report->mode, sizeof(report->mode), "%s", cr_mode_to_str(o->mode));
 	if (report->why[0])
@@ -138,6 +138,23 @@ static int look(struct cr_source *m, struct err *e)
 	return r < 0 ? r : cr_preflight_judge(&found, m->s->d.name, e);
 }
 
+/* What we may be silent for beyond what protocol.h grants, in seconds. */
+static int64_t patience(const struct cr_source *m)
+{
+	/* criu writes the memory to our disk; the tree stream waits for its turn with a whole frame. */
+	enum { SLOW_DISK = 32 << 20, FRAME = 1 << 20 };
+	const struct cr_offer *o = &m->offer;
+	int64_t s = m->pace.bytes_per_s ? FRAME / (int64_t)m->pace.bytes_per_s : 0;
+
+	if (o->was != CR_LIFE_RUNNING)
+		return s;
+	if (o->mode == CR_MODE_RESTART)
+		s += m->s->d.stop_timeout_s;
+	else if (o->mode == CR_MODE_SUSPEND)
+		s += (int64_t)(o->memory / SLOW_DISK);
+	return s < CR_PATIENCE_MAX ? s : CR_PATIENCE_MAX;
+}
+
 static int offer(struct cr_source *m, struct err *e)
 {
 	auto_json json_t *j = NULL;
@@ -153,6 +170,8 @@ static int offer(struct cr_source *m, struct err *e)
 		r = cr_offer_to_json(&m->offer, &j, e);
 	if (r >= 0)
 		r = cr_home_offer(m->s->host->root, j, e);
+	if (r >= 0 && json_object_set_new(j, "patience", json_integer(patience(m))) < 0)
+		r = err_set(e, ENOMEM, "describe the container: out of memory");
 	/* Before the target reserves anything: whoever finds us dead can ask it to forget. */
 	if (r >= 0 && !m->how->dry_run) {
 		m->journaled = true;

@@ -126,6 +126,17 @@ static void give_back(struct cr_target *t)
 	log_warn("clean up after a failed migration: %s", why.text);
 }
 
+static int read_patience(struct cr_target *t, const json_t *offer, struct err *e)
+{
+	int64_t seconds = 0;
+	int r = json_get_int(offer, "patience", &seconds, e);
+
+	if (r >= 0 && (seconds < 0 || seconds > CR_PATIENCE_MAX))
+		return err_set(e, EPROTO, "the source asks for a patience that nobody has");
+	t->patience_ms = (int)seconds * 1000;
+	return r < 0 ? r : 0;
+}
+
 static int receive(struct cr_target *t, const json_t *offer, struct err *e)
 {
 	int r = cr_offer_from_json(offer, &t->offer, e);
@@ -134,6 +145,8 @@ static int receive(struct cr_target *t, const json_t *offer, struct err *e)
 		r = fault_at("receive.offer", e);
 	if (r >= 0)
 		r = cr_home_check(t->h->root, offer, e);
+	if (r >= 0)
+		r = read_patience(t, offer, e);
 	if (r >= 0)
 		r = cr_offer_check(t->h, &t->offer, e);
 	if (r >= 0)

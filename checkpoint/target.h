@@ -24,10 +24,11 @@ struct cr_target {
 	struct ct_system s; /* what is being received; open as long as it is not a container yet */
 	struct cr_upper upper;
 	struct cr_pages *pages; /* live modes: the memory that came */
-	int held;      /* frames that came for it until COMMIT (held.h); -EBADF: none yet */
-	int held_sock; /* to give them through; borrowed */
-	bool ran;      /* here: it cannot be given back */
-	bool lost;     /* it was not given back: the source must not hear ERROR */
+	int held;	 /* frames that came for it until COMMIT (held.h); -EBADF: none yet */
+	int held_sock;	 /* to give them through; borrowed */
+	int patience_ms; /* that the source has asked for, beside what protocol.h grants it */
+	bool ran;	 /* here: it cannot be given back */
+	bool lost;	 /* it was not given back: the source must not hear ERROR */
 };
 
 /* --- receive.c --- */

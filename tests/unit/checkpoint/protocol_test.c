@@ -68,6 +68,28 @@ static void sends_frame(struct pair *p, uint32_t magic, uint32_t type, uint32_t 
 	sends(p, body, strlen(body));
 }
 
+/* A host without power ends no connection. */
+static void test_silence_in_the_middle(void **state)
+{
+	struct pair *p = *state;
+	auto_fd int file = memfd_create("received", MFD_CLOEXEC);
+	char data[8];
+	struct err e = {0};
+
+	assert_int_equal(cr_link_bound(&p->link, 100, &e), 0);
+	sends(p, "half", 4);
+	assert_int_equal(cr_link_receive_bytes(&p->link, data, sizeof(data), &e), -ETIMEDOUT);
+	assert_non_null(strstr(e.text, "host-b took or sent nothing for too long"));
+	err_clear(&e);
+	sends(p, "half", 4);
+	assert_int_equal(cr_link_receive_file(&p->link, file, 8, &e), -ETIMEDOUT);
+	assert_int_equal(e.class, ERR_MIGRATE);
+	err_clear(&e);
+	/* In the middle of a frame, too. */
+	sends(p, "skm1", 4);
+	assert_int_equal(cr_link_receive(&p->link, NULL, 1000, &e), -ETIMEDOUT);
+}
+
 static void test_round_trip(void **state)
 {
 	struct pair *p = *state;
@@ -338,6 +360,7 @@ static void test_hostile_images(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_silence_in_the_middle, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test_setup_teardown(test_out_of_order, set_up, tear_down),
