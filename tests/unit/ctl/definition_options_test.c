@@ -309,7 +309,7 @@ int main(void)
 		TEST(network_comes_first_whatever_the_order),
 		TEST(addresses_come_and_go),
 		TEST(an_address_outside_the_pool_needs_its_prefix),
-		cmocka_unit_test(what_is_no_address_is_told_what_one_looks_like),
+		TEST(what_is_no_address_is_told_what_one_looks_like),
 		TEST(interface_options_need_their_mode),
 		TEST(init_is_split_into_words),
 		TEST(variables_replace_each_other),
