@@ -42,7 +42,7 @@ session_is_empty() {
 	session_is_empty
 	[ "$(lives_in "$(monitor_of)")" = "/skep.slice/.monitors/$(group_of)" ]
 	# Not within the container's limits.
-	! grep -q "/$(group_of)/ct" "/proc/$(monitor_of)/cgroup"
+	if grep "/$(group_of)/ct" "/proc/$(monitor_of)/cgroup"; then false; fi
 	skepctl stop "$c"
 	nothing_is_left
 	skepctl start "$c"
@@ -70,9 +70,9 @@ session_is_empty() {
 }
 
 @test "a start that fails, or that is killed, leaves none behind a destroy" {
-	! SKEP_FAULT=start.monitor skepctl start "$c"
+	if SKEP_FAULT=start.monitor skepctl start "$c"; then false; fi
 	nothing_is_left
-	! SKEP_FAULT=start.cgroup:kill skepctl start "$c"
+	if SKEP_FAULT=start.cgroup:kill skepctl start "$c"; then false; fi
 	skepctl destroy --force "$c"
 	nothing_is_left
 }
