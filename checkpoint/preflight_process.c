@@ -290,20 +290,38 @@ static int order(pid_t a, pid_t b, int what)
 	return (int)syscall(SYS_kcmp, a, b, what, 0, 0);
 }
 
+static int by_order(const void *a, const void *b, int what)
+{
+	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+	int o = order(x, y, what);
+
+	return o == 1 ? -1 : o == 2 ? 1 : o == 0 ? 0 : x < y ? -1 : 1;
+}
+
 static int by_memory(const void *a, const void *b)
 {
-	const struct cr_look_process *const *x = a, *const *y = b;
-	int o = order((*x)->pid, (*y)->pid, KCMP_VM);
-
-	return o == 1 ? -1 : o == 2 ? 1 : o == 0 ? 0 : (*x)->pid < (*y)->pid ? -1 : 1;
+	return by_order(a, b, KCMP_VM);
 }
 
 static int by_directory(const void *a, const void *b)
 {
-	const struct cr_look_process *const *x = a, *const *y = b;
-	int o = order((*x)->pid, (*y)->pid, KCMP_FS);
+	return by_order(a, b, KCMP_FS);
+}
 
-	return o == 1 ? -1 : o == 2 ? 1 : o == 0 ? 0 : (*x)->pid < (*y)->pid ? -1 : 1;
+static void say_shared(struct cr_look *l, pid_t pid, pid_t other, const char *what)
+{
+	const struct cr_look_process *p = cr_look_process(l, pid), *o = cr_look_process(l, other);
+
+	/* The later one has it from the earlier one, most of all. */
+	if (p->inner < o->inner) {
+		const struct cr_look_process *first = p;
+
+		p = o;
+		o = first;
+	}
+	cr_look_add(l, p, "shared", true, "stop it first",
+		    "shares its %s with process %d (%s), which cannot be taken along", what,
+		    o->inner, o->name);
 }
 
 /* Two processes with one memory (clone(2), CLONE_VM without CLONE_THREAD) or one working directory: vfork(2) has the first for a moment, so it may pass. */
@@ -314,23 +332,20 @@ static void look_at_sharing(struct cr_look *l)
 		int what;
 		const char *words;
 	} kinds[] = {{by_memory, KCMP_VM, "memory"}, {by_directory, KCMP_FS, "working directory"}};
-	auto_free const struct cr_look_process **live = calloc(l->process_count + 1, sizeof(*live));
+	auto_free pid_t *live = calloc(l->process_count + 1, sizeof(*live));
 	size_t n = 0;
 
 	for (size_t i = 0; live && i < l->process_count; i++)
 		if (l->processes[i].state != 'Z' && l->processes[i].state != 'X')
-			live[n++] = &l->processes[i];
+			live[n++] = l->processes[i].pid;
 	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
 		size_t found = l->found->count;
 
 		if (n > 1)
 			qsort(live, n, sizeof(*live), kinds[k].by);
 		for (size_t i = 1; i < n && found == l->found->count; i++)
-			if (order(live[i - 1]->pid, live[i]->pid, kinds[k].what) == 0)
-				cr_look_add(l, live[i], "shared", true, "stop it first",
-					    "shares its %s with process %d (%s), which cannot be "
-					    "taken along",
-					    kinds[k].words, live[i - 1]->inner, live[i - 1]->name);
+			if (order(live[i - 1], live[i], kinds[k].what) == 0)
+				say_shared(l, live[i], live[i - 1], kinds[k].words);
 		/* One memory tells it all: such processes often share the rest, too. */
 		if (found != l->found->count)
 			return;

@@ -41,10 +41,10 @@ join() {
 	local group dir
 	group=$(jq -r .cgroup "$SKEP_DIR/here/run/$c/state.json")
 	(
-		for dir in $(find /sys/fs/cgroup -type d -path "*/$group"); do
+		while read -r dir; do
 			[ ! -d "$dir/ct" ] || dir=$dir/ct
 			echo "$BASHPID" >"$dir/cgroup.procs"
-		done
+		done < <(find /sys/fs/cgroup -type d -path "*/$group")
 		exec ${JOIN_BY:-} nsenter -t "$1" -m -u -i -n -C -T -p "${@:2}" </dev/null >/dev/null 2>&1 3>&-
 	)
 }
