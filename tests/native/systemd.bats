@@ -58,3 +58,42 @@ works() {
 	((SECONDS - began < 45))
 	[ "$(on A skepctl list -H -o status "$c")" = stopped ]
 }
+
+# A line through the session that was opened before the first migration.
+session_answers() {
+	local answer
+	echo "$1" >&"${session[1]}"
+	read -rt 20 -u "${session[0]}" answer && [ "$answer" = "$1" ]
+}
+
+@test "systemd migrates live from A to B to A, with a logged-in session, and its services can be restarted" {
+	local host=A to
+	host_new B
+	debian_template B systemd
+	ssh-keygen -q -t ed25519 -N '' -f "$SKEP_DIR/key"
+	on A skepctl create "$c" --ostemplate systemd --bridge br0 --ip "$address/16" --memory 512M --preset checkpointable --start
+	wait_for 20 inside test -S /run/systemd/private
+	[ "$(inside systemctl is-system-running --wait)" = running ]
+	inside sh -c 'mkdir -p -m 700 /root/.ssh && cat >/root/.ssh/authorized_keys' <"$SKEP_DIR/key.pub"
+	units=$(inside systemctl list-units --state=active --plain --no-legend --type=service | awk '{ print $1 }' | grep -v '^run-' | sort)
+	coproc session { over_ssh cat 3>&-; }
+	session_answers before
+	for mode in precopy precopy hybrid postcopy; do
+		to=B
+		[ $host = A ] || to=A
+		echo "$mode from $host to $to"
+		on $host skepctl migrate "$c" $to --mode $mode --rsh "$(host_rsh)"
+		host=$to
+		inside() { on "$host" skepctl exec "$c" -- "$@"; }
+		session_answers "$mode on $host"
+		works
+		[ "$units" = "$(inside systemctl list-units --state=active --plain --no-legend --type=service | awk '{ print $1 }' | grep -v '^run-' | sort)" ]
+	done
+	pid=$(on "$host" skepctl list -H -o pid "$c")
+	before=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
+	inside sleep 3
+	after=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
+	((after - before < 100))
+	eval "exec ${session[1]}>&-"
+	on "$host" skepctl stop -t 60 "$c"
+}
