@@ -144,6 +144,8 @@ static void test_stream(void **state)
 	if (pid == 0) {
 		struct err w = {0};
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(in[0]);
 		_exit(file_write_all(in[1], data, 200 * PAGE + 5, &w) < 0);
 	}
 	close(in[1]);
