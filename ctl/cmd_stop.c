@@ -23,7 +23,7 @@ static int stop(struct ctl_line *line, const struct ct_host *h, const char *name
 
 static int run(struct ctl_line *line, struct err *e)
 {
-	return ctl_each_name(line, stop, ERR_NOT_RUNNING, e);
+	return ctl_each_name_down(line, stop, ERR_NOT_RUNNING, e);
 }
 
 static const struct ctl_option options[] = {CTL_OPTION_ALL, {0}};

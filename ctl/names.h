@@ -18,6 +18,10 @@ typedef int (*ctl_for_one)(struct ctl_line *line, const struct ct_host *h, const
  */
 int ctl_each_name(struct ctl_line *line, ctl_for_one fn, enum err_class pointless, struct err *e);
 
+/* The same for a verb that ends them: --all takes them in the opposite of their order, those of one order at the same time, each in a process of its own. */
+int ctl_each_name_down(struct ctl_line *line, ctl_for_one fn, enum err_class pointless,
+		       struct err *e);
+
 /* For the option tables of such verbs. */
 #define CTL_OPTION_ALL                                                 \
 	{                                                              \

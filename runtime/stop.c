@@ -15,6 +15,9 @@
 #include "cgroups/freezer.h"
 #include "runtime/remains.h"
 
+#define NS	 1000000000ull
+#define SILENT_S 2 /* a stop that is done by then needs no words */
+
 static int not_running(const struct ct *ct, struct err *e)
 {
 	err_set(e, ESRCH, "container %s is not running", ct->s.id);
@@ -31,9 +34,8 @@ static int thaw(const struct ct *ct, struct err *e)
 }
 
 /* 1: it has ended; 0: the time is over. */
-static int wait_end(int pidfd, int timeout_s, struct err *e)
+static int wait_until(int pidfd, uint64_t until, struct err *e)
 {
-	uint64_t until = log_now_ns() + (uint64_t)timeout_s * 1000000000u;
 	struct pollfd p = {.fd = pidfd, .events = POLLIN};
 
 	for (;;) {
@@ -48,6 +50,22 @@ static int wait_end(int pidfd, int timeout_s, struct err *e)
 		if (r == 0 && left_ms <= 60000)
 			return 0;
 	}
+}
+
+/* Whoever waits with us is told for how long that may be. */
+static int wait_end(const struct ct *ct, int pidfd, int timeout_s, struct err *e)
+{
+	uint64_t began = log_now_ns();
+	int ended;
+
+	if (timeout_s > SILENT_S) {
+		ended = wait_until(pidfd, began + SILENT_S * NS, e);
+		if (ended)
+			return ended;
+		log_warn("container %s: waits up to %d s for it to end, then it is killed",
+			 ct->s.id, timeout_s);
+	}
+	return wait_until(pidfd, began + (uint64_t)timeout_s * NS, e);
 }
 
 int ct_stop(struct ct *ct, int timeout_s, struct err *e)
@@ -73,7 +91,7 @@ int ct_stop(struct ct *ct, int timeout_s, struct err *e)
 		return err_sys(e, "container %s: send stop signal %d", ct->s.id, sig);
 	if (status == CT_PAUSED && thaw(ct, e) < 0)
 		return err_wrap(e, "container %s", ct->s.id);
-	ended = wait_end(pidfd, timeout_s, e);
+	ended = wait_end(ct, pidfd, timeout_s, e);
 	if (ended < 0)
 		return ended;
 	/* Also after a good end: without a pid namespace of its own, init's end leaves its children. */

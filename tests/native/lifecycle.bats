@@ -237,6 +237,28 @@ no_cgroup_of() { [ -z "$(find /sys/fs/cgroup -type d -name "*$1*" 2>/dev/null)" 
 }
 
 # bats test_tags=host
+@test "stop --all: those of the highest order first, those of one order side by side, and whoever waits is told" {
+	local began n
+	c=$(ct_name)
+	template_probe here
+	template_busybox here
+	for n in 1 2 3 4; do skepctl -q create "$c-$n" --template busybox --network none --order $((n > 1)) --init '/bin/sleep 1000' --stop-timeout 4 --start; done
+	began=$SECONDS
+	skepctl stop --all >"$SKEP_DIR/out" 2>&1
+	[ $((SECONDS - began)) -lt 14 ] # 8 and some, not 16
+	[ "$(sed -n 's/^CT .*-\(.\): stopped$/\1/p' "$SKEP_DIR/out" | tail -n 1)" = 1 ]
+	[ "$(grep -c ': stopped$' "$SKEP_DIR/out")" = 4 ]
+	for n in 1 2 3 4; do grep -q "container $c-$n: waits up to 4 s for it to end, then it is killed" "$SKEP_DIR/out"; done
+	for n in 1 2 3 4; do skepctl -q destroy "$c-$n"; done
+	# One that fails is told, takes nothing from the others, and is the exit code.
+	for n in 1 2; do skepctl -q create "$c-$n" --template probe --network none --start; done
+	SKEP_FAULT=stop.signal run skepctl stop --all
+	[ "$status" != 0 ]
+	[ "$(grep -c "$c-" <<<"$output")" -ge 2 ]
+	skepctl stop --all
+	is "$c-1" stopped && is "$c-2" stopped
+}
+
 @test "stop --kill and destroy --force end a stop that waits" {
 	c=$(ct_name)
 	template_busybox here
