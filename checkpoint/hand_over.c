@@ -43,9 +43,10 @@ static int hand_over_restart(struct cr_source *m, struct err *e)
 	r = fault_at("migrate.stop", e);
 	if (r < 0)
 		return r;
-	m->stopped_at = log_now_ns();
 	m->pace.off = true;
-	r = ct_system_stop(m->s, -1, false, e);
+	r = ct_system_stop(m->s, m->how->stop_timeout_s, false, e);
+	/* Until then it ran, however long it took to end. */
+	m->stopped_at = log_now_ns();
 	if (r >= 0)
 		r = reopen_upper(m, e);
 	if (r >= 0)

@@ -117,6 +117,7 @@ struct cr_migrate {
 	bool bound; /* it is a bound: when it cannot be kept the container stays here, running */
 	uint64_t bytes_per_s; /* of files and memory together, while it runs; 0: no limit */
 	bool dry_run;	      /* the target checks all it can and lets go; nothing is sent */
+	int stop_timeout_s; /* mode restart: as ct_system_stop() has it; < 0: the container's own */
 	bool keep; /* leave it on the source, stopped and unable to start (status "migrating") until abort finds that the target has it no more */
 };
 

@@ -317,8 +317,9 @@ size_t cr_report_to_text(const struct cr_report *r, char *text, size_t size)
 	at = put(text, size, at, "%-10s %10.3f %10s\n", "total", (double)r->total_ns / 1e9,
 		 size_to_str(r->bytes, bytes, sizeof(bytes)));
 	if (r->frozen_ns)
-		at = put(text, size, at, "frozen %.1f ms, mode %s\n", (double)r->frozen_ns / 1e6,
-			 r->mode);
+		at = put(text, size, at, "%s %.1f ms, mode %s\n",
+			 strcmp(r->mode, "restart") != 0 ? "frozen" : "not running",
+			 (double)r->frozen_ns / 1e6, r->mode);
 	return at;
 }
 

@@ -149,7 +149,7 @@ static int64_t patience(const struct cr_source *m)
 	if (o->was != CR_LIFE_RUNNING)
 		return s;
 	if (o->mode == CR_MODE_RESTART)
-		s += m->s->d.stop_timeout_s;
+		s += m->how->stop_timeout_s < 0 ? m->s->d.stop_timeout_s : m->how->stop_timeout_s;
 	else if (o->mode == CR_MODE_SUSPEND)
 		s += (int64_t)(o->memory / SLOW_DISK);
 	return s < CR_PATIENCE_MAX ? s : CR_PATIENCE_MAX;

@@ -187,13 +187,17 @@ static bool has_restart(const struct tries *t)
 static int read_bounds(const struct ctl_line *line, struct cr_migrate *how, struct err *e)
 {
 	const char *downtime = ctl_value(line, "max-downtime"), *rate = ctl_value(line, "bwlimit");
+	const char *timeout = ctl_value(line, "timeout");
 	uint64_t bits = 0;
-	int64_t ms = 0;
+	int64_t ms = 0, seconds = -1;
 
 	if (downtime && size_parse_number("--max-downtime", downtime, 1, 3600000, &ms, e) < 0)
 		return -e->no;
 	if (rate && size_parse_rate("--bwlimit", rate, &bits, e) < 0)
 		return -e->no;
+	if (timeout && size_parse_number("--timeout", timeout, 0, 86400, &seconds, e) < 0)
+		return -e->no;
+	how->stop_timeout_s = (int)seconds;
 	how->max_downtime_ms = (uint64_t)ms;
 	how->bound = downtime != NULL;
 	how->bytes_per_s = bits / 8;
@@ -363,6 +367,10 @@ static const struct ctl_option options[] = {
 	{.name = "bwlimit",
 	 .arg = "RATE",
 	 .help = "of all that is sent while it runs, as 500mbit: files and memory together"},
+	{.name = "timeout",
+	 .letter = 't',
+	 .arg = "SECONDS",
+	 .help = "how long it may take to end by itself, in mode restart"},
 	{.name = "rsh",
 	 .arg = "COMMAND",
 	 .help = "what reaches the other host, called as ssh is: COMMAND HOST skepctl ... (ssh)"},

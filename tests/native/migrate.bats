@@ -174,6 +174,19 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 	fails_with 21 'no migration mode' move B A --fallback live,never
 }
 
+@test "mode restart: --timeout is for how long it may take to end, and while it does it runs" {
+	local began=$SECONDS
+	template_busybox A
+	template_busybox B
+	on A skepctl -q create "$c" --template busybox --network none --init '/bin/sleep 1000' --stop-timeout 50 --start
+	move A B --mode restart --timeout 3 >"$SKEP_DIR/out" 2>&1
+	only_on B running
+	[ $((SECONDS - began)) -lt 20 ]
+	grep -q "container $c: waits up to 3 s for it to end" "$SKEP_DIR/out"
+	grep -E '^not running [0-9]{1,4}\.[0-9] ms, mode restart$' "$SKEP_DIR/out"
+	awk '/^not running/ { ms = $3 } END { exit ms > 2500 }' "$SKEP_DIR/out"
+}
+
 @test "a host is told that it is the one, whatever it was called" {
 	local began=$SECONDS
 	make_ct --start
