@@ -4,12 +4,19 @@
 load ../lib/skep
 
 setup() {
+	# On a disk: in a tmpfs, as Debian 13 has it at /tmp, a file is memory that nobody can reclaim.
+	SKEP_DIR=$(mktemp -d /var/tmp/skep-shrink.XXXXXX)
 	skep_setup
 	template_busybox here
 	c=$(ct_name)
 	skepctl create "$c" --template busybox --network none --memory 200M --swap 0 --start
 }
-teardown() { skep_teardown; }
+teardown() {
+	local rc=0
+	skep_teardown || rc=1
+	rm -rf --one-file-system "$SKEP_DIR"
+	return $rc
+}
 
 limit() { skepctl list --json "$c" -o memory | jq -c '.containers[0].memory'; }
 
