@@ -21,7 +21,7 @@
 #define AGAIN_MS      1
 #define STARVED_S     60
 
-static uint64_t now_ns(void)
+uint64_t cr_lazy_now_ns(void)
 {
 	struct timespec t;
 
@@ -121,7 +121,7 @@ static int hear_word(struct cr_lazy *l, struct err *e)
 	l->head_have = 0;
 	if ((uint32_t)word == RESTORED_WORD) {
 		l->finished = true;
-		l->report.finished_ns = l->progress_ns = now_ns();
+		l->report.finished_ns = cr_lazy_now_ns();
 		return 0;
 	}
 	if (word == 0)
@@ -284,8 +284,6 @@ static int push(struct cr_lazy *l, struct err *e)
 			l->report.pushed += (uint64_t)n;
 			if (l->push_pages < CR_LAZY_PUSH_MOST)
 				l->push_pages *= 2;
-			l->progress_ns = now_ns();
-			l->starved = false;
 		}
 		return n < 0 ? n : 1;
 	}
@@ -320,7 +318,7 @@ static bool any_again(const struct cr_lazy *l)
 
 static int check_starved(const struct cr_lazy *l, struct err *e)
 {
-	if (!l->starved || now_ns() - l->progress_ns < STARVED_S * UINT64_C(1000000000))
+	if (!l->starved_ns || cr_lazy_now_ns() - l->starved_ns < STARVED_S * UINT64_C(1000000000))
 		return 0;
 	return err_set(e, ENOMEM, "its memory limit has no room for its pages");
 }
@@ -384,9 +382,9 @@ int cr_lazy_run(struct cr_lazy *l, struct err *e)
 		return e->no == ECANCELED ? (err_clear(e), 1) : r;
 	}
 	l->report.resident = 1;
-	l->report.resident_ns = now_ns();
-	cr_source_close(l, true);
+	l->report.resident_ns = cr_lazy_now_ns();
 	report(l, l->control);
+	cr_source_close(l, true);
 	tear_down(l);
 	return 0;
 }

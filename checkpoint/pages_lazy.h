@@ -87,8 +87,8 @@ struct cr_lazy {
 	size_t head_have;
 	bool finished;	     /* criu has said so: the tasks are whole, and may run at any time */
 	int32_t expected_id; /* whose userfaultfd comes next; 0: none */
-	bool starved; /* the kernel said ENOMEM, which is a matter of the container's limits: it may kill one of its processes, and then there is room */
-	uint64_t progress_ns; /* CLOCK_MONOTONIC of the last page that was put in */
+	/* CLOCK_MONOTONIC since when the kernel says ENOMEM; 0: it does not. That is a matter of the container's limits: it may kill one of its processes, and then there is room. */
+	uint64_t starved_ns;
 };
 
 /* To its end: 0: all processes are complete (or dead). 1: cancelled, criu never came. -errno: pages are missing that will never come. */
@@ -119,7 +119,10 @@ int cr_source_want(struct cr_lazy *l, uint32_t id, uint64_t img, struct err *e);
 int cr_source_fill(struct cr_lazy *l, struct err *e);
 /* Something came. 1: an answer is complete, in the store, and the tasks have its ranges. 0: not yet, or the link broke. */
 int cr_source_read(struct cr_lazy *l, struct err *e);
+/* CLOCK_MONOTONIC. */
+uint64_t cr_lazy_now_ns(void);
+
 /* Another link; both descriptors are taken. */
 int cr_source_set(struct cr_lazy *l, int in, int out, struct err *e);
-/* The link is broken, or not needed any more (done: the source is told). */
+/* The link is broken, or not needed any more (done: the source is told, and what it sends still is read first, for 2 s at most: so it can tell an end from a break). */
 void cr_source_close(struct cr_lazy *l, bool done);

@@ -17,27 +17,9 @@
 /* As long as tasks wait for pages the requests between theirs are short, then they grow. */
 #define FILL_LEAST 16
 #define FILL_MOST  256
+#define DRAIN_NS   UINT64_C(2000000000)
 
 _Static_assert(FILL_MOST <= CR_PAGES_RUN_MOST, "of the protocol");
-
-void cr_source_close(struct cr_lazy *l, bool done)
-{
-	struct cr_source *s = &l->source;
-	const struct cr_pages_request last = {.magic = CR_PAGES_WIRE_MAGIC, .kind = CR_PAGES_DONE};
-	struct err ignored = {0};
-
-	/* To a source that is gone it does not matter: it finds out by `migrate --continue`. */
-	if (done && s->out >= 0)
-		(void)file_write_all(s->out, &last, sizeof(last), &ignored);
-	if (s->in >= 0)
-		(void)epoll_ctl(l->epoll, EPOLL_CTL_DEL, s->in, NULL);
-	if (s->out != s->in)
-		own_close_fd(&s->out);
-	own_close_fd(&s->in);
-	s->out = -EBADF;
-	s->asked_count = 0;
-	s->head_have = s->data_have = 0;
-}
 
 int cr_source_set(struct cr_lazy *l, int in, int out, struct err *e)
 {
@@ -179,7 +161,17 @@ static uint32_t slot_make(struct cr_lazy *l, uint32_t id)
 	return i + 1;
 }
 
-/* The answer is whole: into the store, and every process of that id can have it. */
+/* The answer is whole. */
+static void note_answer(struct cr_source *s)
+{
+	s->head_have = s->data_have = 0;
+	s->asked[0].img += s->head.npages * PAGE;
+	s->asked[0].npages -= s->head.npages;
+	if (!s->asked[0].npages)
+		memmove(s->asked, s->asked + 1, --s->asked_count * sizeof(*s->asked));
+}
+
+/* It is whole: into the store, and every process of that id can have it. */
 static int take_answer(struct cr_lazy *l, struct err *e)
 {
 	struct cr_source *s = &l->source;
@@ -197,11 +189,7 @@ static int take_answer(struct cr_lazy *l, struct err *e)
 	if (pwrite(l->store, s->data, len, (off_t)cr_pages_at(slot, a.vaddr)) != (ssize_t)len)
 		return err_sys(e, "keep pages of memory");
 	l->report.fetched += a.npages;
-	s->head_have = s->data_have = 0;
-	s->asked[0].img += len;
-	s->asked[0].npages -= a.npages;
-	if (!s->asked[0].npages)
-		memmove(s->asked, s->asked + 1, --s->asked_count * sizeof(*s->asked));
+	note_answer(s);
 	for (size_t i = 0; i < l->task_count; i++) {
 		struct cr_task *t = l->tasks[i];
 
@@ -253,4 +241,45 @@ int cr_source_read(struct cr_lazy *l, struct err *e)
 		return 0;
 	}
 	return r;
+}
+
+/* What was asked and is needed no more. */
+static void drain(struct cr_source *s)
+{
+	uint64_t until = cr_lazy_now_ns() + DRAIN_NS, now;
+	struct pollfd p = {.fd = s->in, .events = POLLIN};
+	struct err ignored = {0};
+
+	while (s->asked_count && (now = cr_lazy_now_ns()) < until &&
+	       poll(&p, 1, (int)((until - now) / 1000000) + 1) > 0) {
+		int r = read_on(s, &s->head, sizeof(s->head), &s->head_have);
+
+		if (r > 0 && check_answer(s, &ignored) < 0)
+			return;
+		if (r > 0)
+			r = read_on(s, s->data, data_len(&s->head), &s->data_have);
+		if (r > 0)
+			note_answer(s);
+		if (r < 0)
+			return;
+	}
+}
+
+void cr_source_close(struct cr_lazy *l, bool done)
+{
+	struct cr_source *s = &l->source;
+	const struct cr_pages_request last = {.magic = CR_PAGES_WIRE_MAGIC, .kind = CR_PAGES_DONE};
+	struct err ignored = {0};
+
+	/* To a source that is gone it does not matter: it finds out by `migrate --continue`. */
+	if (done && s->out >= 0 && file_write_all(s->out, &last, sizeof(last), &ignored) >= 0)
+		drain(s);
+	if (s->in >= 0)
+		(void)epoll_ctl(l->epoll, EPOLL_CTL_DEL, s->in, NULL);
+	if (s->out != s->in)
+		own_close_fd(&s->out);
+	own_close_fd(&s->in);
+	s->out = -EBADF;
+	s->asked_count = 0;
+	s->head_have = s->data_have = 0;
 }

@@ -153,11 +153,14 @@ static void wake(const struct cr_task *t, uint64_t start, uint64_t len)
 static int judge(struct cr_lazy *l, struct cr_task *t, const char *what, uint64_t addr,
 		 uint32_t *npages, int64_t done, int error, struct err *e)
 {
-	if (done > 0)
+	if (done > 0) {
+		l->starved_ns = 0;
 		return (int)((uint64_t)done / PAGE);
+	}
 	switch (error) {
 	case ENOMEM:
-		l->starved = true;
+		if (!l->starved_ns)
+			l->starved_ns = cr_lazy_now_ns();
 		t->again = true;
 		return 0;
 	case EAGAIN:

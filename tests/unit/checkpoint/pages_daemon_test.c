@@ -28,6 +28,14 @@ static void body_pushed(const struct lab *l)
 	want(lab_same(ID, m + 2001 * PAGE, BASE + 2001 * PAGE, PUSHED - 2001));
 }
 
+static uint64_t store_pages(int store)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(store, &st), 0);
+	return (uint64_t)st.st_blocks * 512 / PAGE;
+}
+
 static void test_pushed(void **state)
 {
 	static const struct cr_page_run runs[] = {
@@ -40,6 +48,7 @@ static void test_pushed(void **state)
 	struct cr_pages_need need;
 	struct err e = {0};
 	struct process p;
+	int store;
 
 	lab_pagemap(l, ID, runs, ARRAY_SIZE(runs));
 	lab_store(l, ID, BASE, 2000);
@@ -48,6 +57,8 @@ static void test_pushed(void **state)
 	assert_int_equal(need.lazy, PUSHED - 1);
 	assert_int_equal(need.missing, 0);
 	assert_int_equal(cr_pages_resident(l->state, &e), 1);
+	store = fcntl(cr_pages_fd(l->store), F_DUPFD_CLOEXEC, 3);
+	assert_true(store_pages(store) >= PUSHED - 1);
 	lab_start(l);
 	assert_int_equal(cr_pages_resident(l->state, &e), 0);
 	p = spawn(l, body_pushed);
@@ -67,6 +78,9 @@ static void test_pushed(void **state)
 	assert_int_equal(report.pushed + report.faulted, PUSHED - 1);
 	assert_int_equal(report.zeroed, 1);
 	assert_int_equal(report.left, 0);
+	/* Its memory was given back on the way: only index and bitmap are there. */
+	assert_true(store_pages(store) < 5);
+	close(store);
 	assert_true(report.resident_ns >= report.finished_ns && report.finished_ns);
 	let(&p, 'r');
 	end_well(l, &p);

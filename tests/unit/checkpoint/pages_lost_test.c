@@ -10,7 +10,7 @@
 
 struct source {
 	pthread_t thread;
-	int fd, r;
+	int fd, gate, r;
 	struct cr_pages_served served;
 	struct err e;
 };
@@ -188,6 +188,59 @@ static void test_ended(void **state)
 	close(pair[1]);
 }
 
+static int read_late(uint32_t id, uint64_t vaddr, uint32_t npages, void *data, void *arg,
+		     struct err *e)
+{
+	const struct source *s = arg;
+	char c;
+
+	(void)e;
+	if (read(s->gate, &c, 1) < 0)
+		return 0;
+	for (uint32_t i = 0; i < npages; i++)
+		lab_fill(id, vaddr + i * PAGE, (uint8_t *)data + i * PAGE);
+	return (int)npages;
+}
+
+static void *serve_late(void *arg)
+{
+	struct source *s = arg;
+
+	s->r = cr_pages_serve(s->fd, s->fd, read_late, NULL, s, &s->served, &s->e);
+	close(s->fd);
+	return NULL;
+}
+
+/* The source is about to answer when the process ends: it learns that this was the end, and no break. */
+static void test_late(void **state)
+{
+	static const struct cr_page_run runs[] = {{BASE, 100, CR_PAGE_LAZY}};
+	struct lab *l = *state;
+	struct source s = {0};
+	struct process p;
+	int pair[2], gate[2];
+
+	lab_pagemap(l, ID, runs, 1);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
+	s.fd = pair[0];
+	s.gate = gate[0];
+	l->source[0] = l->source[1] = pair[1];
+	assert_int_equal(pthread_create(&s.thread, NULL, serve_late, &s), 0);
+	lab_start(l);
+	close(pair[1]);
+	p = spawn(l, body_ends);
+	let(&p, 'b');
+	let(&p, 'f');
+	assert_int_equal(lab_report(l).resident, 1);
+	close(gate[1]);
+	pthread_join(s.thread, NULL);
+	assert_int_equal(s.r, 0);
+	assert_true(s.served.requests > 0);
+	close(gate[0]);
+	end_well(l, &p);
+}
+
 /* The restore did not come that far. */
 static void test_cancelled(void **state)
 {
@@ -223,6 +276,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_gone, lab_set_up, lab_tear_down),
 		cmocka_unit_test_setup_teardown(test_abandoned, lab_set_up, lab_tear_down),
 		cmocka_unit_test_setup_teardown(test_ended, lab_set_up, lab_tear_down),
+		cmocka_unit_test_setup_teardown(test_late, lab_set_up, lab_tear_down),
 		cmocka_unit_test_setup_teardown(test_cancelled, lab_set_up, lab_tear_down),
 		cmocka_unit_test_setup_teardown(test_second, lab_set_up, lab_tear_down),
 	};
