@@ -61,6 +61,7 @@ static char *quoted(const char *word)
 struct words {
 	char *argv[2 * CR_REMOTE_WORDS + 3];
 	size_t n;
+	size_t ours; /* so many behind the first are options of our own */
 };
 
 static void words_free(struct words *w)
@@ -87,6 +88,8 @@ static int make_words(struct words *w, const struct cr_remote *remote, struct er
 	const char *const *b = remote->skepctl ? remote->skepctl : skepctl;
 	size_t want = 2;
 
+	w->ours = remote->rsh ? 0 : ARRAY_SIZE(ssh) - 2;
+
 	/* "-oProxyCommand=..." as a host would be an option that runs a program here. */
 	if (!remote->host || !remote->host[0] || remote->host[0] == '-') {
 		err_set(e, EINVAL, "\"%s\" is not the name of a host",
@@ -104,20 +107,44 @@ static int make_words(struct words *w, const struct cr_remote *remote, struct er
 				      "start the remote shell: too many words, or out of memory");
 }
 
-/* I am the child that becomes the remote shell. */
-static _Noreturn void become_shell(const struct words *w, int sock, int said)
+/* I am the child that becomes the remote shell. errno goes back through report when it cannot be executed. */
+static _Noreturn void become_shell(const struct words *w, int sock, int said, int report)
 {
+	enum { REPORT = 3 };
 	sigset_t none;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	if (dup2(sock, 0) < 0 || dup2(sock, 1) < 0 || dup2(said, 2) < 0)
+	if (dup2(sock, 0) < 0 || dup2(sock, 1) < 0 || dup2(said, 2) < 0 ||
+	    (report != REPORT && dup3(report, REPORT, O_CLOEXEC) < 0))
 		_exit(127);
-	syscall(SYS_close_range, 3, ~0U, 0);
+	syscall(SYS_close_range, REPORT + 1, ~0U, 0);
 	execvp(w->argv[0], w->argv);
-	dprintf(2, "%s: %s\n", w->argv[0], strerror(errno));
+	report = errno;
+	(void)!write(REPORT, &report, sizeof(report));
 	_exit(127);
+}
+
+/* 0: it is executed, or died before it could say that it is not. */
+static int hear_report(int report, const char *program, struct err *e)
+{
+	int no = 0;
+	ssize_t n;
+
+	do
+		n = read(report, &no, sizeof(no));
+	while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)sizeof(no) || !no)
+		return 0;
+	if (no != ENOENT)
+		return err_set(e, no, "start %s: %s", program, strerror(no));
+	err_set(e, no, "the program %s is not installed", program);
+	if (!strcmp(program, "ssh"))
+		return err_hint(
+			e,
+			"apt-get install openssh-client, or name what reaches the other host with --rsh");
+	return err_hint(e, "it is what --rsh names");
 }
 
 static int open_socket(int pair[2], struct err *e)
@@ -148,30 +175,46 @@ static int open_said(struct err *e)
 
 static int start(struct cr_peer *p, const struct words *w, struct err *e)
 {
-	int pair[2], r = open_socket(pair, e);
+	int pair[2], report[2], r = open_socket(pair, e);
 
 	if (r < 0)
 		return r;
+	if (pipe2(report, O_CLOEXEC) < 0) {
+		err_sys(e, "make a pipe");
+		close(pair[0]);
+		close(pair[1]);
+		return -e->no;
+	}
 	p->fd = pair[0];
 	p->said = open_said(e);
 	fflush(NULL);
 	p->pid = p->said < 0 ? -1 : fork();
 	if (p->pid == 0)
-		become_shell(w, pair[1], p->said);
+		become_shell(w, pair[1], p->said, report[1]);
 	close(pair[1]);
+	close(report[1]);
+	if (p->pid < 0 && p->said >= 0)
+		err_sys(e, "start the remote shell");
+	else if (p->pid >= 0)
+		hear_report(report[0], w->argv[0], e);
+	close(report[0]);
 	if (p->pid < 0)
-		return err_sys(e, "start the remote shell");
+		return -e->no;
 	cr_interrupt_shell(p->pid);
 	p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
-	return p->pidfd < 0 ? err_sys(e, "watch the remote shell") : 0;
+	if (p->pidfd < 0 && !e->no)
+		return err_sys(e, "watch the remote shell");
+	return -e->no;
 }
 
-/* What the operator may try: the words without the last, which only we can talk to. */
+/* What the operator may try: the words without our own options, and without the last, which only we can talk to. */
 static void note_call(struct cr_peer *p, const struct words *w)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i + 1 < w->n && n < sizeof(p->call); i++) {
+		if (w->ours && i > 0 && i <= w->ours)
+			continue;
 		bool bare = w->argv[i][0] == '\'' || (w->argv[i][0] && plain(w->argv[i]));
 		auto_free char *word = bare ? strdup(w->argv[i]) : quoted(w->argv[i]);
 
@@ -221,31 +264,41 @@ static void last_words(int said, char *out, size_t size)
 		out[len - 1] = 0;
 }
 
-static void reap(struct cr_peer *p)
+/* Returns its wait status, or < 0. */
+static int reap(struct cr_peer *p)
 {
 	struct err ignored = {0};
+	int status;
 
 	if (p->pidfd < 0 || p->pid <= 0)
-		return;
+		return -ECHILD;
 	cr_interrupt_shell(0);
-	if (proc_wait(p->pidfd, ENDING_MS, &ignored) < 0) {
+	status = proc_wait(p->pidfd, ENDING_MS, &ignored);
+	if (status < 0) {
 		kill(p->pid, SIGKILL);
 		waitpid(p->pid, NULL, 0);
 	}
 	p->pid = 0;
 	own_close_fd(&p->pidfd);
+	return status;
 }
 
 int cr_peer_explain(struct cr_peer *p, struct err *e)
 {
 	char last[200];
 	size_t n;
+	int status;
 
 	if (e->no != EPIPE || p->link.refused || p->pidfd < 0)
 		return err_class(e, ERR_MIGRATE);
 	shutdown(p->fd, SHUT_RDWR);
-	reap(p);
+	status = reap(p);
 	last_words(p->said, last, sizeof(last));
+	/* ssh's own failures (ssh(1), EXIT STATUS): nobody there has ended anything. */
+	if (!p->link.received && status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 255) {
+		err_clear(e);
+		err_set(e, EPIPE, "cannot reach %s", p->link.peer);
+	}
 	n = strlen(e->text);
 	if (last[0])
 		snprintf(e->text + n, sizeof(e->text) - n, " (%s)", last);

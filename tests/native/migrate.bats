@@ -211,10 +211,20 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 
 @test "a host that cannot be reached, or is no skep, is told with what the shell said" {
 	make_ct --start
-	fails_with 120 'no test host is named nowhere' on A skepctl migrate "$c" nowhere --rsh "$rsh"
-	fails_with 120 'No such file' on A skepctl migrate "$c" B --rsh /nonexistent
+	fails_with 120 'cannot reach nowhere (rsh: no test host is named nowhere)' on A skepctl migrate "$c" nowhere --rsh "$rsh"
+	fails_with 120 'the program /nonexistent is not installed' on A skepctl migrate "$c" B --rsh /nonexistent
+	mkdir "$SKEP_DIR/no-ssh"
+	fails_with 120 'the program ssh is not installed' on A env PATH="$SKEP_DIR/no-ssh" "$BUILD/skepctl" --root "$SKEP_DIR/A/lib" --state "$SKEP_DIR/A/run" migrate "$c" B
+	# What the operator is to try has no options of ours.
+	printf '#!/bin/sh\necho "ssh: Could not resolve hostname B" >&2; exit 255\n' >"$SKEP_DIR/no-ssh/ssh"
+	chmod +x "$SKEP_DIR/no-ssh/ssh"
+	run on A env PATH="$SKEP_DIR/no-ssh:$PATH" "$BUILD/skepctl" --root "$SKEP_DIR/A/lib" --state "$SKEP_DIR/A/run" migrate "$c" B
+	[ "$status" = 120 ]
+	[[ $output == *'cannot reach B (ssh: Could not resolve hostname B)'*'does `ssh B skepctl doctor` work?'* ]]
+	unset status
+	status() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
 	fake_rsh 'echo "sh: skepctl: not found" >&2; exit 127'
-	fails_with 120 'skepctl: not found' fake_migrate
+	fails_with 120 'ended the connection (sh: skepctl: not found)' fake_migrate
 	fake_rsh 'echo Welcome to this host; cat >/dev/null'
 	fails_with 120 "that is not skep's" fake_migrate
 	unharmed
