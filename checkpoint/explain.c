@@ -57,6 +57,8 @@ static const struct {
 	{{"Can't make VM id"}, EAGAIN, 0, true, "two of its processes share their memory", "try again; if they do for long, stop them first"},
 	{{"Can't make FS id"}, EAGAIN, 0, true, "two of its processes share their working directory", "try again; if they do for long, stop them first"},
 	{{"session leader of", "outside of its pid namespace"}, EBUSY, 0, true, "a program in it belongs to a session outside", "end it, or start it with setsid, or by `skepctl exec`"},
+	{{"Unsupported link", "kind"}, EOPNOTSUPP, 0, true, "it has a network link of a kind that cannot be taken along", "remove it: ip link delete"},
+	{{"a macvlan parent for"}, EOPNOTSUPP, 0, true, "it had a macvlan link, which cannot be made again", "it cannot be resumed: `skepctl stop` drops its memory"},
 	{{"mqueue isn't empty"}, EOPNOTSUPP, 0, false, "it has POSIX message queues", "remove them, or end the program whose they are"},
 	{{"FS mnt", "unsupported"}, EOPNOTSUPP, 0, true, "it has a file system mounted whose kind cannot be taken along", "unmount it first"},
 	{{"Can't link remap to"}, EOPNOTSUPP, 0, true, "a program in it has a file open that a mount hides", "restart that program"},

@@ -191,6 +191,7 @@ static int look_once(const struct ct *ct, const struct cg *cg, bool quickly, str
 		cr_look_mounts(&l);
 		cr_look_fds(&l);
 		cr_look_maps(&l);
+		cr_look_links(&l);
 		log_debug("preflight: %zu processes, %zu mounts, %zu blockers in %llu us",
 			  l.process_count, l.mount_count, p->count,
 			  (unsigned long long)(log_now_ns() - began) / 1000);

@@ -111,5 +111,8 @@ void cr_look_watch(struct cr_look *l, struct cr_look_watches *w, const struct cr
 		   int fd);
 void cr_look_watches(struct cr_look *l, const struct cr_look_watches *w);
 
+/* preflight_links.c */
+void cr_look_links(struct cr_look *l);
+
 /* preflight_maps.c: the memory of all processes. */
 void cr_look_maps(struct cr_look *l);

@@ -225,6 +225,20 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); os.chmod(sys.argv[1], 0o
 	plant link-local fd00:77::5
 	[[ $(blockers) == *'(plant) has a connection to a link-local IPv6 address'* ]]
 	weed
+	# A link that is not of the usual kinds.
+	in_net_of() { nsenter -t "$(pid)" -n -- "$@"; }
+	in_net_of ip link add apart type vxlan id 5 dstport 4789 dev eth0
+	[[ $(blockers) == "CT $c: has a network link apart of a kind that cannot be taken along (vxlan)"* ]]
+	fails_with 16 'network link of a kind' skepctl suspend --no-check "$c"
+	in_net_of ip link delete apart
+	in_net_of ip link add link eth0 name apart type macvlan
+	[[ $(blockers) == *'network link apart'*'(macvlan)'* ]]
+	in_net_of ip link delete apart
+	in_net_of ip link add apart type bridge
+	in_net_of ip link add apart2 type veth peer name apart3
+	clean
+	skepctl suspend "$c"
+	skepctl resume "$c"
 	clean
 }
 not() { ! "$@"; }
