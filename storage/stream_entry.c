@@ -62,10 +62,14 @@ int st_put_entry(struct st_sender *s, const char *path, const struct stat *st, i
 	if (st_is_whiteout(st->st_mode, st->st_rdev))
 		uid = gid = s->base;
 	if (!st_id_translate(&uid, s->base, ST_ID_TO_RELATIVE) ||
-	    !st_id_translate(&gid, s->base, ST_ID_TO_RELATIVE))
-		return err_set(e, EOVERFLOW,
-			       "/%s belongs to %u:%u, which is not an id of the container", path,
-			       st->st_uid, st->st_gid);
+	    !st_id_translate(&gid, s->base, ST_ID_TO_RELATIVE)) {
+		err_set(e, EOVERFLOW, "/%s belongs to %u:%u, which is not an id of the container",
+			path, st->st_uid, st->st_gid);
+		return err_hint(
+			e,
+			"somebody put it into the container's directory upper/ from outside: `chown -h %u:%u` there gives it to the container's root",
+			s->base, s->base);
+	}
 	if (S_ISLNK(st->st_mode) && !hard) {
 		link = readlinkat(fd, "", target, sizeof(target));
 		if (link < 0)

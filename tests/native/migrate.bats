@@ -301,6 +301,22 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 	unharmed
 }
 
+@test "a file that came from outside, and is nobody's in there: the way out is named" {
+	local id
+	make_ct --start
+	id=$(stat -c %u "$(upper A)")
+	echo x >"$(upper A)/foreign"
+	fails_with 120 '/foreign belongs to 0:0, which is not an id of the container' move A B
+	run move A B
+	[[ $output == *"\`chown -h $id:$id\` there"* ]]
+	unset status
+	status() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
+	unharmed
+	chown -h "$id:$id" "$(upper A)/foreign"
+	move A B
+	only_on B running
+}
+
 @test "a signal in the middle undoes it" {
 	local pid rc
 	make_ct --start
