@@ -66,7 +66,7 @@ static int add_mount(struct cr_look *l, const struct cr_look_mount *m)
 	return 0;
 }
 
-static int read_namespace(struct cr_look *l, const struct cr_look_process *p, struct err *e)
+static int read_list(struct cr_look *l, const struct cr_look_process *p, struct err *e)
 {
 	char *text = cr_look_read(p, "mountinfo", MOUNTINFO_MOST), *save = NULL;
 	char **more = realloc(l->texts, (l->text_count + 1) * sizeof(*more));
@@ -96,22 +96,21 @@ static bool is_below(const char *path, const char *top)
 	return !strncmp(path, top, n) && (path[n] == 0 || path[n] == '/');
 }
 
-/* As criu's mnt_is_overmounted(): something is mounted over it, over what it is in, or beside it at a place above. */
-static bool is_hidden(const struct cr_look *l, const struct cr_look_mount *m)
+/* As criu's mnt_is_overmounted(): something is mounted over it, over what it is in, or beside it at a place above. list: of its namespace. */
+static bool is_hidden(const struct cr_look_mount *list, size_t n, const struct cr_look_mount *m)
 {
 	const struct cr_look_mount *up = m;
 
-	for (size_t i = 0; i < l->mount_count; i++)
-		if (l->mounts[i].parent == m->id && l->mounts[i].id != m->id &&
-		    l->mounts[i].ns == m->ns && !strcmp(l->mounts[i].at, m->at))
+	for (size_t i = 0; i < n; i++)
+		if (list[i].parent == m->id && &list[i] != m && !strcmp(list[i].at, m->at))
 			return true;
 	for (int depth = 0; up && depth < 100; depth++) {
 		const struct cr_look_mount *parent = NULL;
 
-		for (size_t i = 0; i < l->mount_count; i++) {
-			const struct cr_look_mount *o = &l->mounts[i];
+		for (size_t i = 0; i < n; i++) {
+			const struct cr_look_mount *o = &list[i];
 
-			if (o->ns != up->ns || o == up)
+			if (o == up)
 				continue;
 			if (o->id == up->parent)
 				parent = o;
@@ -121,6 +120,17 @@ static bool is_hidden(const struct cr_look *l, const struct cr_look_mount *m)
 		up = parent;
 	}
 	return false;
+}
+
+static int read_namespace(struct cr_look *l, const struct cr_look_process *p, struct err *e)
+{
+	size_t from = l->mount_count;
+	int r = read_list(l, p, e);
+
+	for (size_t i = from; r >= 0 && i < l->mount_count; i++)
+		l->mounts[i].hidden =
+			is_hidden(l->mounts + from, l->mount_count - from, &l->mounts[i]);
+	return r;
 }
 
 int cr_look_read_mounts(struct cr_look *l, struct err *e)
@@ -137,8 +147,6 @@ int cr_look_read_mounts(struct cr_look *l, struct err *e)
 		if (!have && p->ns[CR_LOOK_NS_MNT] != init->ns[CR_LOOK_NS_MNT])
 			r = read_namespace(l, p, e);
 	}
-	for (size_t i = 0; r >= 0 && i < l->mount_count; i++)
-		l->mounts[i].hidden = is_hidden(l, &l->mounts[i]);
 	return r;
 }
 
