@@ -15,6 +15,7 @@
  *   IMAGES, FILE bytes, FILE bytes, ... ->    <- READY
  *   COMMIT       ->                           <- RUNS (only if it is to run), then, all on disk, DONE
  *   BYE          ->   the source remembers that it moved: the record may go
+ *   if it goes on there where it was stopped here: HELD bytes -> right before COMMIT and right after RUNS, the frames that came for it meanwhile (held.h)
  *   in the lazy ones: STALE pages -> that the target must not use; FEED <- its daemon is up; and on a second connection FEED -> <- FEED, and then it is the daemon's (pages_wire.h)
  * or, after an interruption: FINISH -> <- STATE, then BYE; FORGET -> <- STATE.
  *
