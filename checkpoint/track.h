@@ -21,6 +21,9 @@
  * is exact. criu does not mind it (track_test.c has it dump and restore such a process). It costs a descriptor for each process: past RLIMIT_NOFILE they are untracked. The target pays 1.4 us for the first write to a page after each round; a transparent huge page
  * is split by the first write to it.
  *
+ * What the container may notice: before Linux 6.17 mremap(2) of a range that is several mappings fails with EFAULT, and a mapping that was made behind a followed one, and would have been
+ * joined with it, stays one of its own; the same counts against vm.max_map_count.
+ *
  * Backend content: no trace in the container and nothing needed from the kernel; every round reads all memory and sends the pages whose 128-bit hash
  * differs from what was sent. For kernels before 6.7, and for memory that devices write (below).
  *

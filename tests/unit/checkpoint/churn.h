@@ -64,14 +64,16 @@ static inline void churn_remap(struct churn *c, struct churn_area *a)
 
 	if (over != a && over->size >= size && churn_random(c, 2)) {
 		m = mremap(a->at, a->size, size, MREMAP_MAYMOVE | MREMAP_FIXED, over->at);
-		/* Before Linux 6.17 it may fail, after it has made room: with EFAULT, where the old place is two mappings. */
+		/* Before Linux 6.17 it may fail with EFAULT, where the old place is two mappings, and after it has unmapped what is too much of both. */
 		if (m == MAP_FAILED)
 			munmap(over->at, over->size);
 		else if (over->size > size)
 			munmap(over->at + size, over->size - size);
 		over->size = 0;
-		if (m == MAP_FAILED)
+		if (m == MAP_FAILED) {
+			a->size = a->size < size ? a->size : size;
 			return;
+		}
 	} else {
 		m = mremap(a->at, a->size, size, churn_random(c, 4) ? MREMAP_MAYMOVE : 0);
 		if (m == MAP_FAILED)
@@ -189,6 +191,7 @@ static inline int test_churn(void *arg)
 	signal(SIGBUS, SIG_DFL);
 	signal(SIGILL, SIG_DFL);
 	signal(SIGCHLD, SIG_IGN);
+	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
 	for (unsigned long n = 0;; n++) {
 		churn_step(&c);
 		if (n % 64 == 0)

@@ -426,5 +426,5 @@ int main(void)
 		cmocka_unit_test(criu_does_not_mind),
 	};
 
-	return cmocka_run_group_tests_name("track", tests, NULL, test_clean);
+	return cmocka_run_group_tests_name("track", tests, small_pages, test_clean);
 }

@@ -43,6 +43,13 @@ static inline char *filled(void)
 	return m;
 }
 
+/* A huge page may count as written as a whole: these tests count small ones, also those that a worker inherits. churn.h has both. */
+static inline int small_pages(void **state)
+{
+	(void)state;
+	return prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+}
+
 static inline int run_worker(void *arg)
 {
 	struct worker *w = arg;
