@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Pages over a link into a store; what a hostile source could send instead; the limit of bytes a second. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "checkpoint/memory.h"
+#include "checkpoint/pace.h"
+#include "checkpoint/pages.h"
+
+#define BASE UINT64_C(0x7f0000000000)
+
+struct lab {
+	struct cr_link source, target;
+	struct cr_pages *store;
+};
+
+static int set_up(void **state)
+{
+	struct lab *l = calloc(1, sizeof(*l));
+	const int size = 4 << 20;
+	struct err e = {0};
+	int fd[2];
+
+	if (!l || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
+		return -1;
+	for (int i = 0; i < 2; i++)
+		setsockopt(fd[i], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	l->source = (struct cr_link){.in = fd[0], .out = fd[0], .peer = "the target"};
+	l->target = (struct cr_link){.in = fd[1], .out = fd[1], .peer = "the source"};
+	*state = l;
+	return cr_pages_new(64 << 20, &l->store, &e);
+}
+
+static int tear_down(void **state)
+{
+	struct lab *l = *state;
+
+	close(l->source.in);
+	close(l->target.in);
+	cr_pages_free(l->store);
+	free(l);
+	return 0;
+}
+
+/* All that was sent, up to and without the next frame that is not PAGES; its type. */
+static int take_all(struct lab *l, struct err *e)
+{
+	for (;;) {
+		auto_json json_t *payload = NULL;
+		int r = cr_link_receive(&l->target, &payload, 1000, e);
+
+		if (r != CR_FRAME_PAGES)
+			return r;
+		if (cr_memory_in(&l->target, payload, l->store, e) < 0)
+			return -e->no;
+	}
+}
+
+static void has(const struct lab *l, uint32_t id, uint64_t vaddr, unsigned char first)
+{
+	unsigned char page[CR_PAGE_BYTES];
+	struct err e = {0};
+
+	assert_int_equal(cr_pages_get(l->store, id, vaddr, page, &e), 1);
+	assert_int_equal(page[0], first);
+	assert_int_equal(page[CR_PAGE_BYTES - 1], first);
+}
+
+/* I am the source, a child: two processes, zeroes among the pages, more than one frame. */
+static _Noreturn void send_pages(struct lab *l)
+{
+	unsigned char *data = calloc(300, CR_PAGE_BYTES);
+	struct cr_memory_out out;
+	struct err e = {0};
+
+	for (int i = 0; i < 300; i++)
+		memset(data + (size_t)i * CR_PAGE_BYTES, i % 7, CR_PAGE_BYTES);
+	if (cr_memory_out_init(&out, &l->source, NULL, &e) < 0 ||
+	    cr_memory_out_run(&out, 1, BASE, 300, data, &e) < 0 ||
+	    cr_memory_out_run(&out, 2, BASE, 1, data + 3 * CR_PAGE_BYTES, &e) < 0 ||
+	    cr_memory_out_run(&out, 1, BASE, 1, data + 5 * CR_PAGE_BYTES, &e) < 0 ||
+	    cr_memory_out_round(&out, 1, &e) < 0)
+		_exit(1);
+	_exit(out.bytes == 302 * CR_PAGE_BYTES && out.zeroes == 43 * CR_PAGE_BYTES ? 0 : 2);
+}
+
+static void test_round_trip(void **state)
+{
+	struct lab *l = *state;
+	struct err e = {0};
+	pid_t source = fork();
+	int status;
+
+	if (source == 0)
+		send_pages(l);
+	assert_int_equal(take_all(l, &e), CR_FRAME_ROUND);
+	assert_int_equal(cr_link_send(&l->target, CR_FRAME_ROUND, NULL, &e), 0);
+	assert_int_equal(waitpid(source, &status, 0), source);
+	assert_int_equal(status, 0);
+	for (uint64_t i = 1; i < 300; i++)
+		has(l, 1, BASE + i * CR_PAGE_BYTES, (unsigned char)(i % 7));
+	has(l, 2, BASE, 3);
+	has(l, 1, BASE, 5); /* the later one */
+	/* 43 of 302 are numbers only. */
+	assert_true(l->target.received < 265 * CR_PAGE_BYTES);
+}
+
+/* One frame PAGES of `size`, and what follows. */
+static int hostile(struct lab *l, int64_t size, const struct cr_memory_run *run, size_t data,
+		   struct err *e)
+{
+	auto_json json_t *j = json_pack("{s:I}", "size", (json_int_t)size);
+	auto_free unsigned char *pages = calloc(1, data + 1);
+
+	memset(pages, 0xaa, data);
+	*e = (struct err){0};
+	assert_int_equal(cr_link_send(&l->source, CR_FRAME_PAGES, j, e), 0);
+	assert_int_equal(cr_link_send_bytes(&l->source, run, sizeof(*run), e), 0);
+	assert_int_equal(cr_link_send_bytes(&l->source, pages, data, e), 0);
+	return take_all(l, e);
+}
+
+static void test_hostile(void **state)
+{
+	const size_t head = sizeof(struct cr_memory_run);
+	static const struct {
+		int64_t size;
+		struct cr_memory_run run;
+		size_t data;
+		int no;
+	} bad[] = {
+		{0, {1, 1, BASE, 1, 0, 0}, 0, EPROTO},
+		{-1, {1, 1, BASE, 1, 0, 0}, 0, EPROTO},
+		{CR_MEMORY_BYTES_MOST + 1, {1, 1, BASE, 1, 0, 0}, 0, EPROTO},
+		{INT64_MAX, {1, 1, BASE, 1, 0, 0}, 0, EPROTO},
+		{head - 1, {1, 1, BASE, 1, 0, 0}, 0, EPROTO},
+		{head, {1, 1, BASE, 0, 0, 0}, 0, EPROTO},		 /* no pages behind it */
+		{head, {1, 0, BASE, 1, 0, 0}, 0, EPROTO},		 /* of nothing */
+		{head, {1, UINT32_MAX, BASE, 1, 0, 0}, 0, EPROTO},	 /* of too much */
+		{head, {0, 1, BASE, 1, 0, 0}, 0, EPROTO},		 /* of nobody */
+		{head, {1, 1, BASE + 1, 1, 0, 0}, 0, EPROTO},		 /* no page */
+		{head, {1, 1, UINT64_MAX - 4095, 1, 0, 0}, 0, EPROTO},	 /* nowhere */
+		{head + 4096, {1, 1, BASE, 0, 0, 12345}, 4096, EBADMSG}, /* damaged */
+		{head + 4096, {1, 2, BASE, 0, 0, 12345}, 4096, EPROTO},	 /* cut */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		void *fresh = NULL;
+		struct err e;
+
+		assert_int_equal(set_up(&fresh), 0);
+		if (hostile(fresh, bad[i].size, &bad[i].run, bad[i].data, &e) != -bad[i].no)
+			fail_msg("case %zu: %d, %s", i, e.no, e.text);
+		assert_int_equal(cr_pages_bytes(((struct lab *)fresh)->store), 0);
+		tear_down(&fresh);
+	}
+	(void)state;
+}
+
+static void test_pace(void **state)
+{
+	struct cr_pace p = {.bytes_per_s = 10 << 20};
+	uint64_t began = log_now_ns(), ns;
+	struct err e = {0};
+
+	(void)state;
+	for (int i = 0; i < 32; i++)
+		assert_int_equal(cr_pace_take(&p, 128 << 10, &e), 0);
+	ns = log_now_ns() - began;
+	/* 4 MB at 10 MB/s, the first tenth of a second's worth at once. */
+	assert_in_range(ns, 290000000, 3000000000);
+	p.off = true;
+	began = log_now_ns();
+	assert_int_equal(cr_pace_take(&p, 1 << 30, &e), 0);
+	assert_true(log_now_ns() - began < 1000000000);
+	assert_int_equal(cr_pace_take(NULL, 1 << 30, &e), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_pace),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
