@@ -5,7 +5,7 @@
 load hosts
 
 teardown() {
-	on a sh -c 'dpkg -s skep >/dev/null 2>&1 || dpkg -i /root/skep.deb >/dev/null'
+	on a sh -c '[ "$(dpkg-query -f "\${db:Status-Status}" -W skep)" = installed ] || dpkg -i /root/skep.deb >/dev/null'
 	empty a
 }
 
@@ -47,4 +47,60 @@ teardown() {
 	on a test -d /var/lib/skep/ct/r
 	on a dpkg -i /root/skep.deb
 	[ "$(on a skepctl list -H -o status r)" = stopped ]
+}
+
+@test "removed while its units are off, it stops its containers all the same" {
+	on a skepctl create r --template debian-13 --network none --start
+	on a skepctl create q --template debian-13 --bridge br0 --ip 10.77.1.9/16 --start
+	on a systemctl disable --now --quiet skep-autostart.service skep-containers.service
+	on a nft add table netdev skep_guard_skgone # of one that was lost
+	[ "$(on a skepctl list -H -o status r)" = stopped ] && on a skepctl start r q # the unit's own end
+	on a dpkg -r skep
+	[ -z "$(on a pgrep skep)" ]
+	[ ! -e "$(on a ls -d /sys/fs/cgroup/skep.slice/r 2>/dev/null)" ]
+	on a test ! -e /run/skep
+	left=$(on a nft list tables | grep skep || true)
+	[ -z "$left" ] || { echo "$left"; return 1; }
+	left=$(on a find /etc/systemd /var/lib/systemd -name '*skep*' -not -path '*/deb-systemd-helper-enabled/*')
+	[ -z "$left" ] || { echo "$left"; return 1; }
+	run on a dpkg -i /root/skep.deb
+	[ "$status" = 0 ]
+	[[ $output != *'skep.slice is a disabled'* ]]
+	[ "$(on a systemctl is-enabled skep-autostart.service)" = disabled ] # as the operator had it
+	on a systemctl enable --now --quiet skep-autostart.service skep-containers.service
+	on a skepctl start r
+	[ "$(on a skepctl list -H -o status r)" = running ]
+	on a dpkg -r skep
+	left=$(on a find /etc/systemd -name '*skep*')
+	[ -z "$left" ] || { echo "$left"; return 1; }
+	on a dpkg -i /root/skep.deb
+	[ "$(on a systemctl is-enabled skep-autostart.service)" = enabled ]
+}
+
+@test "what cannot be stopped keeps the package; a removal by force keeps what is known of it" {
+	on a sh -c 'mkdir -p /run/skep/alien; sleep 1000 </dev/null >/dev/null 2>&1 &
+		printf "{\n  \"id\": \"alien\",\n  \"pid\": $!,\n  \"pidStart\": 7\n}" >/run/skep/alien/state.json'
+	pid=$(on a cat /run/skep/alien/state.json | jq .pid)
+	run on a dpkg -r skep
+	[ "$status" != 0 ]
+	[[ $output == *'skep: still running: alien; the package stays'* ]]
+	[ "$(on a dpkg-query -f '${db:Status-Status}' -W skep)" = installed ]
+	run on a sh -c 'rm /var/lib/dpkg/info/skep.prerm; dpkg -r skep'
+	[[ $output == *'still running: alien'* ]]
+	on a test -s /run/skep/alien/state.json
+	on a kill "$pid"
+	on a rm -r /run/skep/alien
+}
+
+@test "purged without containers and templates, nothing of it is left" {
+	template_probe a
+	on a skepctl create p --template probe --network none
+	on a skepctl destroy p
+	on a skepctl template remove probe
+	on a sh -c 'cd /var/lib/skep && mkdir /root/kept && mv templates/* /root/kept && [ -n "$(ls -A templates)" ]'
+	on a dpkg -P skep
+	left=$(on a find /var/lib/skep /etc/skep 2>/dev/null || true)
+	on a dpkg -i /root/skep.deb
+	on a sh -c 'mkdir -p -m 755 /var/lib/skep/templates && mv /root/kept/* /var/lib/skep/templates && rmdir /root/kept'
+	[ -z "$left" ] || { echo "$left"; return 1; }
 }
