@@ -220,6 +220,7 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 	chmod +x "$SKEP_DIR/no-ssh/ssh"
 	run on A env PATH="$SKEP_DIR/no-ssh:$PATH" "$BUILD/skepctl" --root "$SKEP_DIR/A/lib" --state "$SKEP_DIR/A/run" migrate "$c" B
 	[ "$status" = 120 ]
+	# shellcheck disable=SC2016 # these are the message's own
 	[[ $output == *'cannot reach B (ssh: Could not resolve hostname B)'*'does `ssh B skepctl doctor` work?'* ]]
 	unset status
 	status() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
