@@ -84,7 +84,6 @@ each() {
 	clean
 }
 
-# bats test_tags=host
 @test "namespaces and processes that cannot be taken along are named" {
 	container
 	clean
@@ -106,7 +105,6 @@ seccomp-notify | has the listener of a seccomp filter | seccomp filter
 '
 }
 
-# bats test_tags=host
 @test "files, mounts and watches that cannot be taken along are named" {
 	container
 	each '
@@ -129,7 +127,6 @@ epoll child | watches by epoll .* a file that it has closed | by epoll
 '
 }
 
-# bats test_tags=host
 @test "sockets that cannot be taken along are named" {
 	container
 	each '
@@ -241,7 +238,6 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); os.chmod(sys.argv[1], 0o
 }
 not() { ! "$@"; }
 
-# bats test_tags=host
 @test "what criu takes along is not named" {
 	local row
 	container
@@ -303,7 +299,6 @@ not() { ! "$@"; }
 	EOF
 }
 
-# bats test_tags=host
 @test "the check as a command: words, JSON, several containers, exit codes" {
 	container
 	d=$(ct_name)
