@@ -6,8 +6,8 @@ load ../lib/skep
 load ../lib/debian
 
 setup_file() {
-	debian_build rounds12 debian-12 --systemd --include openssh-server,nginx-light,cron
-	debian_build rounds13 debian-13 --systemd --include openssh-server,nginx-light,cron
+	debian_build login12 debian-12 --systemd --include openssh-server,nginx-light,cron,dbus,libpam-systemd
+	debian_build login13 debian-13 --systemd --include openssh-server,nginx-light,cron,dbus,libpam-systemd
 }
 setup() {
 	skep_setup
@@ -27,7 +27,7 @@ active() {
 longer() { [ "$(wc -l <"$1")" -gt "$2" ]; }
 wchar() { awk '/^wchar:/ { print $2 }' "/proc/$1/io"; }
 more_than() { (($(wchar "$2") > $1 + 100)); }
-# The shell inside counts; each number got a time here. The longest pause between two is what the user at the keyboard saw.
+# The shell inside counts; each number got a time here. The longest pause between two is what the user at the keyboard saw. >&3
 pause_ms() { awk '{ if (NR > 1 && $1 - t > m) m = $1 - t; t = $1 } END { printf "%d", m * 1000 }' "$1"; }
 counts_on() {
 	local n
@@ -72,19 +72,20 @@ rounds() {
 	wait_for 10 grep -q connected "$SKEP_DIR/http"
 	active >"$SKEP_DIR/units"
 	for n in ssh nginx cron; do grep -qx "$n.service" "$SKEP_DIR/units"; done
+	grep -q '^session-.*scope$' "$SKEP_DIR/units"
 	for ((n = 1; n <= 2 * ${ROUNDS:-1}; n++)); do
 		to=B
 		[ "$host" = A ] || to=A
 		on "$host" skepctl migrate "$c" $to --rsh "$rsh" --json >"$SKEP_DIR/report" 2>"$SKEP_DIR/said" || { cat "$SKEP_DIR/said"; return 1; }
 		host=$to
-		jq -r '"#: move '$n' '"$1"': frozen \(.frozen_ns / 1e6 | floor) ms, total \(.total_ns / 1e6 | floor) ms"' "$SKEP_DIR/report"
+		jq -r '"#: move '$n' '"$1"': frozen \(.frozen_ns / 1e6 | floor) ms, total \(.total_ns / 1e6 | floor) ms"' "$SKEP_DIR/report" >&3
 		counts_on
 		kill -0 "$http"
 		before=$(wchar "$http")
 		wait_for 20 more_than "$before" "$http"
 		wait_for 10 same_units
 	done
-	echo "#: longest pause of the session $(pause_ms "$SKEP_DIR/session") ms"
+	echo "#: longest pause of the session $(pause_ms "$SKEP_DIR/session") ms" >&3
 	same_units
 	idle
 	stop_spawned "$http"
@@ -100,5 +101,5 @@ rounds() {
 	on "$host" skepctl stop -t 60 "$c"
 }
 
-@test "Debian 12: sessions, connections and units live through round trips" { rounds rounds12 12; }
-@test "Debian 13: sessions, connections and units live through round trips" { rounds rounds13 13; }
+@test "Debian 12: sessions, connections and units live through round trips" { rounds login12 12; }
+@test "Debian 13: sessions, connections and units live through round trips" { rounds login13 13; }
