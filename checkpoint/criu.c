@@ -24,6 +24,7 @@
 #include "checkpoint/hook.h"
 #include "ns/fds.h"
 
+#define LOOK_MS	     1000
 #define PRIVATE_CRIU "/usr/local/lib/skep/criu/bin/criu"
 
 static bool runnable(const char *path, char *out)
@@ -221,16 +222,36 @@ int cr_criu_start(struct cr_criu *c, const struct cr_hook *hook, pid_t *pid, str
 	return e->no ? -e->no : err_set(e, EIO, "criu cannot be started");
 }
 
-/* While it runs, its hook is answered; and once more after its end, for one that asked last. */
-static int watch(struct cr_hook *hook, int pidfd, struct err *e)
+/*
+ * A restored init is our child, by --restore-sibling: when it is killed before criu has seized it, criu is told by nobody, and waits for it on a futex for ever (seen; so do
+ * all for our locks). When a dead child of ours is there at two looks, and criu too, criu is ended.
+ */
+static void look_for_dead(const struct cr_criu *c, unsigned *looks)
 {
+	siginfo_t info = {0};
+
+	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || !info.si_pid ||
+	    info.si_pid == c->pid)
+		*looks = 0;
+	else if (++*looks == 2)
+		kill(-c->pid, SIGKILL);
+}
+
+/* While it runs, its hook is answered; and once more after its end, for one that asked last. */
+static int watch(const struct cr_criu *c, struct cr_hook *hook, int pidfd, struct err *e)
+{
+	bool restores = c->class == ERR_RESTORE;
+	unsigned looks = 0;
+
 	for (;;) {
 		struct pollfd p[2] = {{.fd = pidfd, .events = POLLIN},
 				      {.fd = hook ? hook->listener : -1, .events = POLLIN}};
-		int r = poll(p, 2, -1);
+		int r = poll(p, 2, restores ? LOOK_MS : -1);
 
 		if (r < 0 && errno != EINTR)
 			return err_sys(e, "wait for criu");
+		if (r == 0)
+			look_for_dead(c, &looks);
 		if (r > 0 && hook && p[1].revents & POLLIN) {
 			struct err why = {0};
 
@@ -266,7 +287,7 @@ int cr_criu_wait(struct cr_criu *c, struct cr_hook *hook, int pidfd, struct err 
 
 	if (hook)
 		hook->failed = &callback;
-	r = watch(hook, pidfd, e);
+	r = watch(c, hook, pidfd, e);
 	if (hook)
 		hook->failed = NULL;
 	if (r >= 0)

@@ -285,3 +285,40 @@ resume_within() { timeout -s KILL "$1" nsenter --net="$(host_net here)" -- "$SKE
 	runs 'sleep 1000'
 }
 suspend_within() { timeout -s KILL "$1" nsenter --net="$(host_net here)" -- "$SKEP_DIR/here/bin/skepctl" suspend "$c"; }
+
+@test "init is killed while criu restores it and its children: resume ends, and the memory can be tried again" {
+	local delay criu
+	c=$(ct_name)
+	template_busybox here
+	criu=${SKEP_CRIU:-/usr/local/lib/skep/criu/bin/criu}
+	[ -x "$criu" ] || criu=$(command -v criu)
+	printf '#!/bin/bash\ncase " $* " in *" restore "*) "$0.killer" $PPID $$ </dev/null >/dev/null 2>&1 & ;; esac\nexec %s "$@"\n' "$criu" >"$SKEP_DIR/criu"
+	# The first child of criu's parent that is not criu.
+	cat >"$SKEP_DIR/criu.killer" <<-'EOF'
+		#!/bin/bash
+		for fd in /proc/$$/fd/*; do fd=${fd##*/}; [ "$fd" -le 2 ] || [ "$fd" = 255 ] || eval "exec $fd>&-"; done
+		until=$((SECONDS + 5))
+		while ((SECONDS < until)); do
+			for p in $(cat "/proc/$1/task/$1/children"); do
+				[ "$p" != "$2" ] || continue
+				read -rt "$(cat "$0.delay")" <> <(:)
+				kill -KILL "$p"
+				exit
+			done
+		done
+	EOF
+	chmod +x "$SKEP_DIR/criu" "$SKEP_DIR/criu.killer"
+	skepctl -q create "$c" --template busybox --network none --start \
+		--init '/bin/sh -c "for i in 1 2 3 4 5 6 7 8 9; do sleep 10000 & done; wait"'
+	for delay in $(seq 0.034 0.001 0.052); do # around where it has all its memory
+		echo "$delay" >"$SKEP_DIR/criu.killer.delay"
+		skepctl suspend "$c"
+		spawn here "$SKEP_DIR/out" env SKEP_CRIU="$SKEP_DIR/criu" "$SKEP_DIR/here/bin/skepctl" resume "$c"
+		wait_for 20 gone "$SPAWNED"
+		cat "$SKEP_DIR/out"
+		wait_for 10 at_rest # when it ran already its monitor cleans up
+		skepctl resume "$c" || skepctl start "$c"
+	done
+}
+gone() { ! kill -0 "$1" 2>/dev/null; }
+at_rest() { [[ $(skepctl list -H -o status "$c") == @(suspended|stopped) ]]; }
