@@ -20,11 +20,12 @@ neighbour() { # what the wire knows of the address: "MAC PORT"
 	echo "$mac $(outside bridge fdb show br wire | awk -v m="$mac" '$1 == m && /master/ { print $3; exit }')"
 }
 
-@test "suspend: a client outside both loses no number from a to b to a to b; address and MAC stay, the wire learns where" {
+to_and_fro() { # MODE
 	local from to seen
 	template_probe a
 	template_probe b
-	on a skepctl create m --template probe --bridge br0 --ip 10.77.1.1/16 --init '/probe counter 7000' --memory 64M --start
+	# Another process of it writes 1 MB/s into 16 MB.
+	on a skepctl create m --template probe --bridge br0 --ip 10.77.1.1/16 --init '/probe counter 7000 16 1' --memory 64M --start
 	(outside timeout 200 "$BUILD/probe" client 10.77.1.1 7000 0 10 >"$BATS_TEST_TMPDIR/numbers" 2>&1 3>&-) &
 	wait_for 20 grep -q '^20$' "$BATS_TEST_TMPDIR/numbers"
 	client=$(pgrep -f "^$BUILD/probe client 10.77.1.1 7000 0 10" | head -n 1)
@@ -33,7 +34,7 @@ neighbour() { # what the wire knows of the address: "MAC PORT"
 	for from in a b a; do
 		to=b
 		[ $from = a ] || to=a
-		on $from skepctl migrate m $to --mode suspend
+		on $from skepctl migrate m $to --mode "$1"
 		runs_only_on $to m
 		seen=$(wc -l <"$BATS_TEST_TMPDIR/numbers")
 		wait_for 20 more_numbers
@@ -44,6 +45,9 @@ neighbour() { # what the wire knows of the address: "MAC PORT"
 	tail -n 1 "$BATS_TEST_TMPDIR/numbers"
 	grep -q ' lost=0 ' "$BATS_TEST_TMPDIR/numbers"
 }
+@test "suspend: a client outside both loses no number from a to b to a to b; address and MAC stay, the wire learns where" { to_and_fro suspend; }
+@test "precopy: a client outside both loses no number from a to b to a to b" { to_and_fro precopy; }
+@test "postcopy: a client outside both loses no number from a to b to a to b" { to_and_fro postcopy; }
 more_numbers() { [ "$(wc -l <"$BATS_TEST_TMPDIR/numbers")" -gt "$seen" ]; }
 
 @test "restart: files, limits, address and MAC move with it, and back" {
@@ -64,7 +68,7 @@ more_numbers() { [ "$(wc -l <"$BATS_TEST_TMPDIR/numbers")" -gt "$seen" ]; }
 	done
 }
 
-@test "suspend: a Debian 13 with systemd moves to the other kernel and back, and works on" {
+@test "live: a Debian 13 with systemd moves to the other kernel and back, and works on" {
 	local to from
 	on a skepctl create d --template debian-13 --bridge br0 --ip 10.77.1.5/16 --memory 400M --preset checkpointable --start
 	wait_for 60 on a skepctl exec d -- test -S /run/dbus/system_bus_socket
