@@ -43,7 +43,7 @@ PROGRAMS    := $(patsubst ctl/%.c,$(BUILD)/%,$(wildcard $(MAINS)))
 LIBEXEC     := $(if $(wildcard runtime/skep_monitor_main.c),$(BUILD)/skep-monitor) \
                $(if $(wildcard checkpoint/skep_criu_hook_main.c),$(BUILD)/skep-criu-hook) \
                $(if $(wildcard checkpoint/skep_pages_main.c),$(BUILD)/skep-pages)
-TEST_STATIC := $(if $(wildcard tests/probe.c),$(BUILD)/probe $(BUILD)/plant) $(patsubst tests/bench/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+TEST_STATIC := $(if $(wildcard tests/probe.c),$(BUILD)/probe $(BUILD)/plant $(BUILD)/pattern) $(patsubst tests/bench/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 
 LIB      := $(BUILD)/libskep.a
 LIB_SRCS := $(filter-out $(MAINS) $(STATIC_MAINS),$(wildcard $(FOLDERS:%=%/*.c)))
@@ -89,8 +89,8 @@ lint: ## check format, include arrows, headers, both compilers, clang-tidy, shel
 fmt: ## format all C files
 	clang-format -i $(wildcard $(FOLDERS:%=%/*.[ch]) tests/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch])
 
-asan: ## run the whole native suite under ASan and UBSan
-	@$(MAKE) --no-print-directory check TIERS="unit native" BUILD=build/asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
+asan: ## run the unit and native tests under ASan and UBSan; TIERS=unit or T=net/veth runs less
+	@$(MAKE) --no-print-directory check TIERS="$(or $(TIERS),unit native)" BUILD=build/asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
 		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 
 bench: ## measure against runc, lxc-start and the bare floor; JSON=1 prints JSON lines
@@ -172,6 +172,7 @@ $(BUILD)/skep-pages: checkpoint/skep_pages_main.c $(patsubst %,checkpoint/%.c,pa
                      $(wildcard checkpoint/pages*.h) checkpoint/pagemap.h checkpoint/image.h base/err.h base/file.h base/own.h
 $(BUILD)/probe: tests/probe.c
 $(BUILD)/plant: tests/plant.c tests/plant_files.c tests/plant_sockets.c
+$(BUILD)/pattern: tests/pattern.c
 $(BUILD)/floor $(BUILD)/gap $(BUILD)/pair $(BUILD)/wire: $(BUILD)/%: tests/bench/%.c
 $(LIBEXEC) $(TEST_STATIC): $(BUILD)/flags
 	@mkdir -p $(@D)

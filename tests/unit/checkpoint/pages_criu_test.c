@@ -8,90 +8,48 @@
 #include "checkpoint/criu.h"
 #include "checkpoint/pages_serve.h"
 
-#define BASE  0x300000000000ul /* not in AddressSanitizer's shadow either */
-#define COUNT 4000u
-
-/* --- the process --- */
-
-static int result; /* a file: what it found */
-
-static void say(const char *word)
-{
-	if (write(result, word, strlen(word)) < 0)
-		_exit(3);
-}
-
-/*
- * Waits for a signal: then it is restored. What it compares is compared by system calls, too: read(2) into a page that is not there yet faults in the kernel.
- */
-static _Noreturn void live(const struct lab *l)
-{
-	uint8_t *m = mmap((void *)BASE, COUNT * PAGE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	int null = open("/dev/null", O_RDWR), sig, child, status;
-	sigset_t usr;
-
-	(void)l;
-	for (uint64_t i = 0; i < COUNT; i++)
-		if (i % 100 != 7) /* holes */
-			lab_fill(1, BASE + i * PAGE, m + i * PAGE);
-	memset(m + 50 * PAGE, 0, PAGE); /* there, and zero */
-	for (int fd = 0; fd < 3; fd++)
-		dup2(null, fd);
-	sigemptyset(&usr);
-	sigaddset(&usr, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &usr, NULL);
-	say("ready ");
-	sigwait(&usr, &sig);
-	child = fork();
-	for (uint64_t i = 0; i < COUNT; i++) {
-		bool none = i % 100 == 7 || i == 50;
-
-		if (!(none ? lab_zero(m + i * PAGE, 1)
-			   : lab_same(1, m + i * PAGE, BASE + i * PAGE, 1)))
-			say(child ? "differs " : "differs in the child ");
-	}
-	if (child == 0)
-		_exit(0);
-	waitpid(child, &status, 0);
-	say("compared");
-	sigwait(&usr, &sig);
-	_exit(0);
-}
+/* --- the process: tests/pattern.c --- */
 
 static pid_t victim; /* ended with a test that failed */
 
-static pid_t start_process(struct lab *l, int *file)
+static pid_t start_process(const struct lab *l, int *file)
 {
+	char program[PATH_MAX];
 	pid_t pid;
 
+	lab_beside("../../pattern", program, sizeof(program));
 	*file = openat(l->state, "result", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	pid = fork();
 	if (pid == 0) {
-		const int last = 40;
-
 		setsid();
-		cr_pages_free(l->store); /* criu would take its mapping along */
-		result = dup2(*file, last);
-		for (int fd = 3; fd < last; fd++)
-			close(fd);
-		live(l);
+		dup2(dup(*file), 3); /* which it may be: then not to be closed any more */
+		/* criu would take along what we were started with */
+		syscall(SYS_close_range, 4, ~0u, 0);
+		execl(program, "pattern", "3", NULL);
+		_exit(127);
 	}
 	victim = pid;
 	return pid;
 }
 
-static void await(int file, const char *word)
+/* pid is our child. */
+static void await(pid_t pid, int file, const char *word)
 {
 	char text[256];
 	ssize_t n;
 
 	/* A file has no event for this; the process is on its way. */
 	for (int ms = 0; ms < DEADLINE_MS; ms += 2) {
+		siginfo_t end = {0};
+		bool ended = waitid(P_PID, (id_t)pid, &end, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+			     end.si_pid;
+
 		n = pread(file, text, sizeof(text) - 1, 0);
 		text[n > 0 ? n : 0] = 0;
 		if (strstr(text, word))
 			return;
+		if (ended)
+			break;
 		poll(NULL, 0, 2);
 	}
 	fail_msg("the process said '%s'", text);
@@ -269,13 +227,13 @@ static void move(struct lab *l, bool divide)
 	pid = start_process(l, &file);
 	must(cr_pages_new(1ul << 30, &there, &e));
 	copy.there = there;
-	await(file, "ready");
+	await(pid, file, "ready");
 	copy.pid = pid;
 	criu = dump(l, pid, &c);
 	must(cr_pagemap_each(l->images, copy_process, &copy, &e));
 	kill_both(pid, criu);
 	must(cr_pages_check(l->store, l->images, &need, &e));
-	assert_true(need.lazy >= COUNT - COUNT / 100);
+	assert_true(need.lazy >= PATTERN_COUNT - PATTERN_COUNT / 100);
 	assert_int_equal(need.missing * CR_PAGE_BYTES, cr_pages_bytes(there));
 	assert_int_equal(need.missing > 0, divide);
 	if (divide)
@@ -290,7 +248,7 @@ static void move(struct lab *l, bool divide)
 	assert_int_equal(report.resident, 1);
 	assert_int_equal(report.fetched, need.missing);
 	assert_true(report.pushed > 0);
-	await(file, "ready compared");
+	await(pid, file, "ready compared");
 	kill(pid, SIGUSR1);
 	assert_int_equal(lab_end_of(pid), 0);
 	if (divide) {

@@ -34,8 +34,8 @@
 #include "cgroups/kill.h"
 #include "checkpoint/pages.h"
 #include "checkpoint/pages_daemon.h"
+#include "tests/unit/checkpoint/pages_fill.h"
 
-#define PAGE	    4096ul
 #define DEADLINE_MS 20000
 #define must(call)  lab_must((call) >= 0, &e, #call, __LINE__)
 
@@ -54,18 +54,26 @@ struct lab {
 	int source[2]; /* in, out of the daemon */
 };
 
-/* The programs are found beside the running one, which for a test is build/unit/FOLDER. */
-static inline void lab_link_program(const char *name)
+/* A file beside the running one, which for a test is build/unit/FOLDER. */
+static inline void lab_beside(const char *name, char *path, size_t size)
 {
-	char self[PATH_MAX], to[64], *slash;
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 40);
+	char *slash;
+	ssize_t n = readlink("/proc/self/exe", path, size - 40);
 
 	assert_true(n > 0);
-	self[n] = 0;
-	slash = strrchr(self, '/');
-	snprintf(slash, sizeof(self) - (size_t)(slash - self), "/%s", name);
+	path[n] = 0;
+	slash = strrchr(path, '/');
+	snprintf(slash, size - (size_t)(slash - path), "/%s", name);
+}
+
+/* The programs are found beside the running one. */
+static inline void lab_link_program(const char *name)
+{
+	char path[PATH_MAX], to[64];
+
+	lab_beside(name, path, sizeof(path));
 	snprintf(to, sizeof(to), "../../%s", name);
-	if (symlink(to, self) < 0)
+	if (symlink(to, path) < 0)
 		assert_int_equal(errno, EEXIST);
 }
 
@@ -174,41 +182,6 @@ static inline void lab_pagemap(const struct lab *l, uint32_t id, const struct cr
 }
 
 /* --- pages --- */
-
-/* What page vaddr of id has: no two are alike. */
-static inline void lab_fill(uint32_t id, uint64_t vaddr, void *page)
-{
-	uint64_t *w = page, x = vaddr * 0x9e3779b97f4a7c15u + id;
-
-	for (size_t i = 0; i < PAGE / sizeof(*w); i++) {
-		x ^= x >> 27;
-		x *= 0x94d049bb133111ebu;
-		w[i] = x + i;
-	}
-}
-
-/* Whether all of npages at `at` are what was dumped at img. */
-static inline bool lab_same(uint32_t id, const void *at, uint64_t img, uint64_t npages)
-{
-	uint8_t page[PAGE];
-
-	for (uint64_t i = 0; i < npages; i++) {
-		lab_fill(id, img + i * PAGE, page);
-		if (memcmp((const uint8_t *)at + i * PAGE, page, PAGE))
-			return false;
-	}
-	return true;
-}
-
-static inline bool lab_zero(const void *at, uint64_t npages)
-{
-	const uint8_t *p = at;
-
-	for (size_t i = 0; i < npages * PAGE; i++)
-		if (p[i])
-			return false;
-	return true;
-}
 
 static inline void lab_store(struct lab *l, uint32_t id, uint64_t vaddr, uint64_t npages)
 {
