@@ -204,7 +204,7 @@ static void append(char *text, size_t size, const char *separator, const char *w
 static void look_at_namespaces(struct cr_look *l, const struct cr_look_process *p)
 {
 	const struct cr_look_process *init = cr_look_init(l);
-	char kinds[96] = "", settings[96] = "", fix[200];
+	char kinds[96] = "", settings[96] = "", fix[sizeof(l->found->list->fix)];
 	size_t n = l->found->count;
 
 	for (int k = 0; k < CR_LOOK_NS_COUNT; k++) {
@@ -226,7 +226,12 @@ static void look_at_namespaces(struct cr_look *l, const struct cr_look_process *
 		    "has namespaces of its own (%s), which cannot be taken along", kinds);
 	if (n == l->found->count || !l->found->list[n].unit[0] || !settings[0])
 		return;
-	snprintf(fix, sizeof(fix), "stop it first, or put %s into a drop-in of its unit", settings);
+	/* runtime/preset.c has all of them but that one. */
+	snprintf(
+		fix, sizeof(fix), "stop it first, or put %s into a drop-in of its unit%s", settings,
+		strstr(settings, "PrivatePIDs")
+			? ""
+			: ": `skepctl set NAME --preset checkpointable` does so at the next start");
 	memcpy(l->found->list[n].fix, fix, sizeof(fix));
 }
 

@@ -9,7 +9,8 @@
 struct err;
 
 /*
- * checkpointable: for systemd inside. Its units get no namespaces within the container's own (hostname, ipc, user), as CRIU cannot dump such, and no memory.pressure
+ * checkpointable: for systemd inside. Its units get no namespaces within the container's own (hostname, ipc, user; control groups, which systemd 257's
+ * ProtectControlGroups=private makes), as CRIU cannot dump such, and no memory.pressure
  * file bound into their mount namespace, on which CRIU's restore fails ("Failed to move_mount"); PID 1 does not watch its own memory.pressure, which CRIU
  * opens again without the trigger that was written to it: PID 1 would then spin. Nothing else of the units' sandboxes changes.
  */

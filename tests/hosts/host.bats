@@ -29,7 +29,7 @@ works() {
 }
 
 @test "a Debian 13 with systemd reaches running, is delegated, survives suspend twice, stops cleanly" {
-	on a skepctl create d --template debian-13 --bridge br0 --ip 10.77.1.4/16 --memory 400M --start
+	on a skepctl create d --template debian-13 --bridge br0 --ip 10.77.1.4/16 --memory 400M --preset checkpointable --start
 	wait_inside
 	works
 	for round in 1 2; do

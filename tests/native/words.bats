@@ -37,7 +37,9 @@ options_of() { "$@" --help | sed -n 's/^  \(-.,\|   \) \(--[a-z0-9-]*\).*/\2/p';
 	offers 'busybox' skepctl create x --template ''
 	offers 'busybox' skepctl create x --template = ''
 	offers 'busybox' skepctl template remove ''
-	offers 'build import list remove' skepctl template ''
+	offers 'build export import list remove' skepctl template ''
+	offers 'postcopy precopy' skepctl migrate x --mode p
+	offers 'checkpointable none' skepctl create x --preset ''
 	offers 'debian-12 debian-13' skepctl template build deb
 	offers '' skepctl create ''
 	skepctl create alpha --template busybox --network none --start
