@@ -87,13 +87,39 @@ static int prepare(struct ct *ct, const char *state_root, const char *id, struct
 	return 0;
 }
 
-/* What a delete that was killed after its rename left of an earlier container of this name. */
+/*
+ * What a delete that was killed after its rename left of an earlier container of this name. This directory has no lock: while
+ * we empty it, another delete may rename the next container onto it (onto an empty one it may), and a monitor that holds it
+ * may note in it how init ended. Either shows as ENOTEMPTY, and means that somebody else has come a step further.
+ */
 static int sweep_gone(int root, const char *id, struct err *e)
 {
 	char gone[80];
 
 	snprintf(gone, sizeof(gone), ".gone-%s", id);
+	for (int i = 0; i < TRIES; i++) {
+		if (file_remove_tree_at(root, gone, e) >= 0 || e->no != ENOTEMPTY)
+			return -e->no;
+		err_clear(e);
+	}
 	return file_remove_tree_at(root, gone, e);
+}
+
+/* Takes the name away. ENOTEMPTY: see sweep_gone(). */
+static int hide(int root, const char *id, struct err *e)
+{
+	char gone[80];
+
+	snprintf(gone, sizeof(gone), ".gone-%s", id);
+	for (int i = 0; i < TRIES; i++) {
+		if (sweep_gone(root, id, e) < 0)
+			return -e->no;
+		if (renameat(root, id, root, gone) == 0 || errno == ENOENT)
+			return 0;
+		if (errno != ENOTEMPTY && errno != EEXIST)
+			break;
+	}
+	return err_sys(e, "remove the state of container %s", id);
 }
 
 /* In a locked directory: is there a container, or what is left of one whose creator died? */
@@ -243,22 +269,10 @@ bool ct_state_is_system(const struct ct *ct)
 int ct_state_remove(struct ct *ct, struct err *e)
 {
 	auto_fd int root = open_root(ct->state_root, false, e);
-	char gone[80];
 
 	if (root < 0)
 		return e->no ? -e->no : 0;
-	snprintf(gone, sizeof(gone), ".gone-%s", ct->s.id);
-	if (sweep_gone(root, ct->s.id, e) < 0)
-		return -e->no;
-	if (renameat(root, ct->s.id, root, gone) < 0 && errno != ENOENT)
-		return err_sys(e, "remove the state of container %s", ct->s.id);
-	/* The monitor holds the directory and may be noting in it how init ended: two files at most, and then it is done. */
-	for (int i = 0; i < TRIES; i++) {
-		if (file_remove_tree_at(root, gone, e) >= 0 || e->no != ENOTEMPTY)
-			break;
-		err_clear(e);
-	}
-	return e->no ? -e->no : file_remove_tree_at(root, gone, e);
+	return hide(root, ct->s.id, e) < 0 ? -e->no : sweep_gone(root, ct->s.id, e);
 }
 
 static int is_container(const struct dirent *d)

@@ -202,14 +202,14 @@ static void one_at_a_time(void **state)
 {
 	struct place *p = *state;
 	int *holders = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pid_t pids[4];
+	pid_t pids[8];
 
 	assert_true(holders != MAP_FAILED);
 	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
 		pids[i] = fork();
 		if (pids[i])
 			continue;
-		for (int n = 0; n < 100; n++) {
+		for (int n = 0; n < 200; n++) {
 			struct ct ct = CT_INIT;
 			struct err e = {0};
 
