@@ -23,7 +23,7 @@ MAKEFLAGS += -j$(JOBS)
 endif
 
 FOLDERS := base ns cgroups net storage runtime checkpoint ctl
-PKGS    := libcap libseccomp libmnl libcgroup libnftables jansson libarchive
+PKGS    := libcap libseccomp libmnl libcgroup libnftables jansson libarchive libzstd
 # Parsing this file must work before `make deps` has installed pkg-config; the compiler then names what is missing.
 pkg      = $(shell $(PKG_CONFIG) $(1) 2>/dev/null)
 
@@ -33,7 +33,7 @@ CFLAGS   ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -I. -DSKEP_LIBEXECDIR='"$(LIBEXECDIR)"'
 SKEPFLAGS = -std=gnu11 $(WARN) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) $(call pkg,--cflags $(PKGS))
 # libnftables is opened by who needs it (net/nft.c).
-LDLIBS    = $(or $(call pkg,--libs $(filter-out libnftables,$(PKGS))),-lcap -lseccomp -lmnl -lcgroup -ljansson -larchive)
+LDLIBS    = $(or $(call pkg,--libs $(filter-out libnftables,$(PKGS))),-lcap -lseccomp -lmnl -lcgroup -ljansson -larchive -lzstd)
 CMOCKA    = $(or $(call pkg,--libs cmocka),-lcmocka)
 
 # Programs of libskep, and tiny static ones that stay resident or run inside a container and link nothing of it.

@@ -43,7 +43,7 @@ static int hand_over_restart(struct cr_source *m, struct err *e)
 	r = fault_at("migrate.stop", e);
 	if (r < 0)
 		return r;
-	m->pace.off = true;
+	cr_source_hurry(m);
 	r = ct_system_stop(m->s, m->how->stop_timeout_s, false, e);
 	/* Until then it ran, however long it took to end. */
 	m->stopped_at = log_now_ns();
@@ -62,7 +62,7 @@ static int when_dumped(int images, void *arg, struct err *e)
 	struct cr_source *m = arg;
 	int r;
 
-	m->pace.off = true;
+	cr_source_hurry(m);
 	r = cr_source_second_pass(m, e);
 	if (r >= 0)
 		r = cr_source_send_images(m, images, e);
@@ -119,7 +119,7 @@ static int when_frozen(int images, void *arg, struct err *e)
 	struct cr_source *m = arg;
 	int r = fault_at("migrate.frozen", e);
 
-	m->pace.off = true;
+	cr_source_hurry(m);
 	if (r >= 0)
 		r = cr_mode_is_lazy(m->j.mode) ? cr_source_stale_pages(m, images, e)
 					       : cr_source_last_pages(m, images, e);

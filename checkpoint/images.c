@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A directory of checkpoint images over the link of a migration. */
 #include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -8,12 +9,15 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "base/file.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "checkpoint/protocol.h"
 #include "runtime/system.h"
 
 #define IMAGES_MAX 100000
+/* Below this an image goes in chunks only if they will be packed. */
+#define LARGE (64U << 10)
 
 /* Logs stay here; the marker is each side's own decision. */
 static bool travels(const char *name)
@@ -89,17 +93,67 @@ int cr_images_measure(int dir, uint64_t *files, uint64_t *bytes, struct err *e)
 	return r;
 }
 
+/* A head and what it announces; packed or, since it would not become smaller, as it is. */
+static int send_chunk(struct cr_link *l, const void *data, size_t size, uint32_t mark,
+		      struct err *e)
+{
+	const uint32_t head = htole32((uint32_t)size | mark);
+	int r = cr_link_send_bytes(l, &head, sizeof(head), e);
+
+	return r < 0 || !data ? r : cr_link_send_bytes(l, data, size, e);
+}
+
+static int try_chunk(struct cr_link *l, int file, uint64_t at, size_t len, void *room,
+		     struct err *e)
+{
+	ssize_t n = pread(file, room, len, (off_t)at);
+	const void *packed;
+	size_t size;
+	int r;
+
+	if (n < 0)
+		return err_sys(e, "read");
+	if ((size_t)n < len)
+		return err_set(e, EIO, "it became shorter");
+	size = squeeze_pack(l->squeeze, room, len, &packed);
+	r = size ? send_chunk(l, packed, size, CR_CHUNK_PACKED, e) : send_chunk(l, room, len, 0, e);
+	squeeze_passed(l->squeeze, len, size ? size : len);
+	return r;
+}
+
+static int send_chunks(struct cr_link *l, int file, uint64_t size, struct err *e)
+{
+	auto_free void *room = malloc(CR_CHUNK);
+	int r = room ? 0 : err_set(e, ENOMEM, "out of memory");
+
+	for (uint64_t at = 0; r >= 0 && at < size; at += CR_CHUNK) {
+		size_t len = size - at < CR_CHUNK ? (size_t)(size - at) : CR_CHUNK;
+
+		if (squeeze_wants(l->squeeze)) {
+			r = try_chunk(l, file, at, len, room, e);
+			continue;
+		}
+		/* Nothing needs it here: from file to link. */
+		r = send_chunk(l, NULL, len, 0, e);
+		if (r >= 0)
+			r = cr_link_send_part(l, file, at, len, e);
+		squeeze_passed(l->squeeze, len, len);
+	}
+	return r;
+}
+
 static int send_one(int file, const char *name, uint64_t size, void *arg, struct err *e)
 {
 	struct cr_link *l = arg;
+	bool chunks = l->squeeze && (size >= LARGE || squeeze_wants(l->squeeze));
 	auto_json json_t *j = json_pack("{s:s, s:I}", "name", name, "size", (json_int_t)size);
 	int r;
 
-	if (!j)
+	if (!j || (chunks && json_object_set_new(j, "chunks", json_true()) < 0))
 		return err_set(e, ENOMEM, "send image %s: out of memory", name);
 	r = cr_link_send(l, CR_FRAME_FILE, j, e);
 	if (r >= 0)
-		r = cr_link_send_file(l, file, size, e);
+		r = chunks ? send_chunks(l, file, size, e) : cr_link_send_file(l, file, size, e);
 	return r < 0 ? err_wrap(e, "send image %s", name) : 0;
 }
 
@@ -120,11 +174,48 @@ int cr_images_send(struct cr_link *l, int dir, uint64_t *bytes, struct err *e)
 	return r < 0 ? r : each_image(dir, send_one, l, e);
 }
 
+/* room: of two chunks, for what comes and for what it becomes. */
+static int receive_packed(struct cr_link *l, int file, size_t len, size_t size, uint8_t *room,
+			  struct err *e)
+{
+	int r = cr_link_receive_bytes(l, room + CR_CHUNK, size, e);
+
+	if (r >= 0)
+		r = squeeze_unpack(room + CR_CHUNK, size, room, len, e);
+	return r < 0 ? r : file_write_all(file, room, len, e);
+}
+
+static int receive_chunks(struct cr_link *l, int file, uint64_t left, struct err *e)
+{
+	auto_free uint8_t *room = malloc(2 * (size_t)CR_CHUNK);
+	int r = room ? 0 : err_set(e, ENOMEM, "out of memory");
+
+	while (r >= 0 && left) {
+		size_t len = left < CR_CHUNK ? (size_t)left : CR_CHUNK, size;
+		uint32_t head = 0;
+
+		r = cr_link_receive_bytes(l, &head, sizeof(head), e);
+		if (r < 0)
+			break;
+		head = le32toh(head);
+		size = head & ~CR_CHUNK_PACKED;
+		if (head & CR_CHUNK_PACKED && size < len)
+			r = receive_packed(l, file, len, size, room, e);
+		else if (size == len && !(head & CR_CHUNK_PACKED))
+			r = cr_link_receive_file(l, file, len, e);
+		else
+			r = err_set(e, EPROTO, "%s sent a piece of a size that cannot be", l->peer);
+		left -= len;
+	}
+	return r;
+}
+
 static int receive_one(struct cr_link *l, int dir, uint64_t *left, struct err *e)
 {
 	auto_json json_t *j = NULL;
 	auto_fd int file = -EBADF;
 	const char *name = "";
+	bool chunks = false;
 	int64_t size = -1;
 	int r = cr_link_expect(l, CR_FRAME_FILE, &j, CR_SILENCE_MS, e);
 
@@ -132,6 +223,8 @@ static int receive_one(struct cr_link *l, int dir, uint64_t *left, struct err *e
 		r = json_get_str(j, "name", &name, e);
 	if (r >= 0)
 		r = json_get_int(j, "size", &size, e);
+	if (r >= 0)
+		r = json_get_bool(j, "chunks", &chunks, e);
 	if (r < 0)
 		return r;
 	if (!travels(name) || size < 0 || (uint64_t)size > *left)
@@ -141,7 +234,8 @@ static int receive_one(struct cr_link *l, int dir, uint64_t *left, struct err *e
 	file = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (file < 0)
 		return err_sys(e, "create image %s", name);
-	r = cr_link_receive_file(l, file, (uint64_t)size, e);
+	r = chunks ? receive_chunks(l, file, (uint64_t)size, e)
+		   : cr_link_receive_file(l, file, (uint64_t)size, e);
 	return r < 0 ? err_wrap(e, "receive image %s", name) : 0;
 }
 

@@ -31,18 +31,23 @@ void cr_memory_out_done(struct cr_memory_out *o)
 int cr_memory_out_flush(struct cr_memory_out *o, struct err *e)
 {
 	auto_json json_t *j = NULL;
+	const void *data = o->buffer;
+	size_t packed, len;
 	int r;
 
 	if (!o->used)
 		return 0;
+	packed = squeeze_pack(o->link->squeeze, o->buffer, o->used, &data);
+	len = packed ? packed : o->used;
 	j = json_pack("{s:I}", "size", (json_int_t)o->used);
-	if (!j)
+	if (!j || (packed && json_object_set_new(j, "packed", json_integer((json_int_t)len)) < 0))
 		return err_set(e, ENOMEM, "send the memory: out of memory");
-	r = cr_pace_take(o->pace, o->used, e);
+	r = cr_pace_take(o->pace, len, e);
 	if (r >= 0)
 		r = cr_link_send(o->link, CR_FRAME_PAGES, j, e);
 	if (r >= 0)
-		r = cr_link_send_bytes(o->link, o->buffer, o->used, e);
+		r = cr_link_send_bytes(o->link, packed ? data : o->buffer, len, e);
+	squeeze_passed(o->link->squeeze, o->used, len);
 	o->used = 0;
 	o->pages = 0;
 	return r;
@@ -157,23 +162,39 @@ static int take_run(const struct cr_link *l, const unsigned char **at, size_t *l
 	return 0;
 }
 
+/* size bytes to buffer, which cross the link as `packed` ones. */
+static int take_packed(struct cr_link *l, unsigned char *buffer, size_t size, size_t packed,
+		       struct err *e)
+{
+	auto_free unsigned char *in = malloc(packed);
+	int r = in ? cr_link_receive_bytes(l, in, packed, e)
+		   : err_set(e, ENOMEM, "receive memory: out of memory");
+
+	if (r >= 0)
+		r = squeeze_unpack(in, packed, buffer, size, e);
+	return r == -EBADMSG ? err_wrap(e, "memory from %s", l->peer) : r;
+}
+
 int cr_memory_in(struct cr_link *l, const json_t *pages, struct cr_pages *store, struct err *e)
 {
 	auto_free unsigned char *buffer = NULL;
 	const unsigned char *at;
-	int64_t size = -1;
+	int64_t size = -1, packed = 0;
 	size_t left;
 	int r = json_get_int(pages, "size", &size, e);
 
+	if (r >= 0)
+		r = json_get_int(pages, "packed", &packed, e);
 	if (r < 0)
 		return r;
-	if (size <= 0 || size > CR_MEMORY_BYTES_MOST)
+	if (size <= 0 || size > CR_MEMORY_BYTES_MOST || packed < 0 || packed >= size)
 		return nonsense(l, e);
 	left = (size_t)size;
 	at = buffer = malloc(left);
 	if (!buffer)
 		return err_set(e, ENOMEM, "receive memory: out of memory");
-	r = cr_link_receive_bytes(l, buffer, left, e);
+	r = packed ? take_packed(l, buffer, left, (size_t)packed, e)
+		   : cr_link_receive_bytes(l, buffer, left, e);
 	while (r >= 0 && left)
 		r = take_run(l, &at, &left, store, e);
 	return r;

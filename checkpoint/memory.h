@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * A frame PAGES says how many bytes follow it: runs, each a struct cr_memory_run and, unless it is all zeroes, its pages. At the end of a round stands a frame ROUND,
+ * A frame PAGES says how many bytes follow it, or, if it names "packed", how many they become when that many are unpacked (squeeze.h): runs, each a struct cr_memory_run and, unless it is all zeroes, its pages. At the end of a round stands a frame ROUND,
  * which the target answers when all of it is in its store: so the source knows how fast the link is, and that it is not ahead of it.
  * Life: cr_memory_out_init(); cr_memory_out_run() as the tracker's sink; cr_memory_out_round() at the end of each round; cr_memory_out_done().
  */
@@ -32,6 +32,7 @@ struct cr_memory_run {
 	uint64_t sum;
 };
 _Static_assert(sizeof(struct cr_memory_run) == 32, "a part of the protocol");
+_Static_assert(CR_MEMORY_BYTES_MOST <= SQUEEZE_MOST, "one chunk");
 
 struct cr_memory_out {
 	struct cr_link *link;  /* borrowed */

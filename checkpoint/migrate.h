@@ -61,6 +61,7 @@
 #include <stdint.h>
 
 #include "base/json.h"
+#include "base/squeeze.h"
 #include "checkpoint/progress.h"
 #include "runtime/system.h"
 
@@ -115,8 +116,9 @@ struct cr_migrate {
 	enum cr_mode mode;
 	uint64_t max_downtime_ms; /* the goal of the rounds in the live modes; 0: 300 */
 	bool bound; /* it is a bound: when it cannot be kept the container stays here, running */
-	uint64_t bytes_per_s; /* of files and memory together, while it runs; 0: no limit */
-	bool dry_run;	      /* the target checks all it can and lets go; nothing is sent */
+	uint64_t bytes_per_s;	    /* of files and memory together, while it runs; 0: no limit */
+	enum squeeze_when compress; /* ZSTD: class UNSUPPORTED when the target cannot */
+	bool dry_run;		    /* the target checks all it can and lets go; nothing is sent */
 	int stop_timeout_s; /* mode restart: as ct_system_stop() has it; < 0: the container's own */
 	bool keep; /* leave it on the source, stopped and unable to start (status "migrating") until abort finds that the target has it no more */
 };

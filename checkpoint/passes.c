@@ -27,7 +27,8 @@ static int send_pass(struct cr_source *m, enum cr_frame frame, bool last,
 					    .sent = m->sent,
 					    .last = last,
 					    .pace = cr_pace_stream,
-					    .pace_arg = &m->pace};
+					    .pace_arg = &m->pace,
+					    .squeeze = m->peer.link.squeeze};
 	auto_json json_t *j = json_pack("{s:b}", "last", last);
 	int r;
 
@@ -36,7 +37,7 @@ static int send_pass(struct cr_source *m, enum cr_frame frame, bool last,
 	r = cr_link_send(&m->peer.link, frame, j, e);
 	if (r >= 0)
 		r = cr_link_judge(&m->peer.link, st_stream_send_pass(&pass, stats, e), e);
-	m->peer.link.sent += stats->bytes;
+	m->peer.link.sent += stats->wire;
 	return r;
 }
 
@@ -87,7 +88,7 @@ int cr_source_second_pass(struct cr_source *m, struct err *e)
 	cr_progress_stage(&m->progress, CR_STEP_DELTA, 0);
 	if (r >= 0)
 		r = send_pass(m, CR_FRAME_DELTA, true, &stats, e);
-	cr_progress_bytes(&m->progress, stats.bytes);
+	cr_progress_bytes(&m->progress, stats.wire);
 	return r;
 }
 

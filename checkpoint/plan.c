@@ -32,7 +32,7 @@ unsigned cr_can_here(void)
 	struct err why = {0};
 	const struct cg_host *host = cg_host(&why);
 	char path[256];
-	unsigned can = 0;
+	unsigned can = BIT(ZSTD);
 
 	if (host && host->unified[0])
 		can |= BIT(LEND);

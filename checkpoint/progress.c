@@ -301,7 +301,7 @@ static size_t put_round(char *text, size_t size, size_t at, unsigned number,
 
 size_t cr_report_to_text(const struct cr_report *r, char *text, size_t size)
 {
-	char bytes[24];
+	char bytes[24], after[24];
 	size_t at = put(text, size, 0, "%-10s %10s %10s\n", "STAGE", "SECONDS", "SENT");
 
 	for (int i = 0; i < CR_STEP_COUNT; i++) {
@@ -320,6 +320,10 @@ size_t cr_report_to_text(const struct cr_report *r, char *text, size_t size)
 		at = put(text, size, at, "%s %.1f ms, mode %s\n",
 			 strcmp(r->mode, "restart") != 0 ? "frozen" : "not running",
 			 (double)r->frozen_ns / 1e6, r->mode);
+	if (r->squeezed.before)
+		at = put(text, size, at, "compressed %s to %s\n",
+			 size_to_str(r->squeezed.before, bytes, sizeof(bytes)),
+			 size_to_str(r->squeezed.after, after, sizeof(after)));
 	return at;
 }
 
@@ -345,8 +349,10 @@ json_t *cr_report_to_json(const struct cr_report *r)
 		json_array_append_new(rounds, round_to_json(&r->round[i]));
 	if (!stages || !rounds)
 		return NULL;
-	return json_pack("{s:i, s:s, s:s, s:O, s:O, s:I, s:I, s:I, s:I}", "version", 1, "mode",
-			 r->mode, "why", r->why, "stages", stages, "rounds", rounds, "frozen_ns",
-			 (json_int_t)r->frozen_ns, "total_ns", (json_int_t)r->total_ns, "bytes",
-			 (json_int_t)r->bytes, "memory_bytes", (json_int_t)r->memory_bytes);
+	return json_pack("{s:i, s:s, s:s, s:O, s:O, s:I, s:I, s:I, s:I, s:{s:I, s:I}}", "version",
+			 1, "mode", r->mode, "why", r->why, "stages", stages, "rounds", rounds,
+			 "frozen_ns", (json_int_t)r->frozen_ns, "total_ns", (json_int_t)r->total_ns,
+			 "bytes", (json_int_t)r->bytes, "memory_bytes", (json_int_t)r->memory_bytes,
+			 "compressed", "before", (json_int_t)r->squeezed.before, "after",
+			 (json_int_t)r->squeezed.after);
 }

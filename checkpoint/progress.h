@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "base/json.h"
+#include "base/squeeze.h"
 
 struct err;
 
@@ -80,11 +81,12 @@ struct cr_report {
 	uint64_t frozen_ns;	 /* from freeze (or stop) until the target said that it runs */
 	uint64_t total_ns;
 	uint64_t bytes;
+	struct squeeze_stats squeezed; /* of those: what became less */
 };
 
 /* "stage  seconds  bytes", a line each, and "frozen N ms": for stderr. Returns the length, cut at size. */
 size_t cr_report_to_text(const struct cr_report *r, char *text, size_t size);
-/* {"version": 1, "mode", "why", "stages": [{"stage", "ns", "bytes"}], "rounds": [{as in the event}], "frozen_ns", "total_ns", "bytes", "memory_bytes"}. The caller owns it; NULL without memory. */
+/* {"version": 1, "mode", "why", "stages": [{"stage", "ns", "bytes"}], "rounds": [{as in the event}], "frozen_ns", "total_ns", "bytes", "memory_bytes", "compressed": {"before", "after"}}. The caller owns it; NULL without memory. */
 json_t *cr_report_to_json(const struct cr_report *r);
 
 struct cr_progress {

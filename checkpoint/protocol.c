@@ -355,16 +355,15 @@ int cr_link_receive_bytes(struct cr_link *l, void *data, size_t len, struct err 
 }
 
 /* Kernels before 5.12 have no sendfile(2) into a pipe. */
-static int copy_file(struct cr_link *l, int file, uint64_t size, struct err *e)
+static int copy_file(struct cr_link *l, int file, uint64_t at, uint64_t end, struct err *e)
 {
 	enum { CHUNK = 256 * 1024 };
 	auto_free char *buf = malloc(CHUNK);
-	uint64_t at = 0;
 
 	if (!buf)
 		return err_set(e, ENOMEM, "send a file: out of memory");
-	while (at < size) {
-		uint64_t left = size - at;
+	while (at < end) {
+		uint64_t left = end - at;
 		ssize_t n = pread(file, buf, left < CHUNK ? left : CHUNK, (off_t)at);
 		int r;
 
@@ -382,16 +381,22 @@ static int copy_file(struct cr_link *l, int file, uint64_t size, struct err *e)
 
 int cr_link_send_file(struct cr_link *l, int file, uint64_t size, struct err *e)
 {
-	off_t at = 0;
+	return cr_link_send_part(l, file, 0, size, e);
+}
 
-	while ((uint64_t)at < size) {
-		uint64_t left = size - (uint64_t)at;
+int cr_link_send_part(struct cr_link *l, int file, uint64_t from, uint64_t size, struct err *e)
+{
+	uint64_t end = from + size;
+	off_t at = (off_t)from;
+
+	while ((uint64_t)at < end) {
+		uint64_t left = end - (uint64_t)at;
 		ssize_t n = sendfile(l->out, file, &at, left < (1U << 24) ? left : (1U << 24));
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno == EINVAL && at == 0)
-			return copy_file(l, file, size, e);
+		if (n < 0 && errno == EINVAL)
+			return copy_file(l, file, (uint64_t)at, end, e);
 		if (n < 0) {
 			err_sys(e, "send a file");
 			return gone(l, e);

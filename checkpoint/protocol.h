@@ -29,10 +29,15 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/squeeze.h"
 
 #define CR_PROTOCOL_VERSION 2
 #define CR_FRAME_MAGIC	    0x316d6b73u /* "skm1" */
 #define CR_FRAME_MAX	    (1U << 20)
+
+/* Of images: a chunk as it was, and the mark of one that is packed. */
+#define CR_CHUNK	(1U << 20)
+#define CR_CHUNK_PACKED (1U << 31)
 
 /* How long an answer may take: to checks, to a restore or a start. */
 #define CR_ANSWER_MS  60000
@@ -85,7 +90,8 @@ const char *cr_frame_to_str(unsigned frame);
 #define CR_CANS(X)                                                                                 \
 	X(LEND, "lend")	  /* keep a container frozen, whoever dies, while another host takes it */ \
 	X(TRACK, "track") /* find the memory that a container writes while it runs */              \
-	X(LAZY, "lazy")	  /* let a container run before its memory is in place */
+	X(LAZY, "lazy")	  /* let a container run before its memory is in place */                  \
+	X(ZSTD, "zstd")	  /* take packed what may be packed (squeeze.h) */
 
 enum cr_can {
 #define X(name, word) CR_CAN_##name,
@@ -97,8 +103,9 @@ struct cr_link {
 	int in, out;	  /* borrowed; may be the same socket */
 	const char *peer; /* "host-b", "the source": for messages */
 	uint64_t sent, received;
-	bool refused; /* the peer sent ERROR: it ended the talk by its own will */
-	unsigned can; /* what the peer said that it can: bit 1 << enum cr_can */
+	bool refused;		 /* the peer sent ERROR: it ended the talk by its own will */
+	unsigned can;		 /* what the peer said that it can: bit 1 << enum cr_can */
+	struct squeeze *squeeze; /* what it may be sent packed by; borrowed; NULL: nothing is */
 };
 
 /* payload: an object, borrowed; NULL: {}. One write. -EPIPE, class MIGRATE, when the peer is gone. */
@@ -133,15 +140,19 @@ int cr_link_judge(const struct cr_link *l, int r, struct err *e);
  */
 int cr_link_bound(const struct cr_link *l, int ms, struct err *e);
 
-/* Bulk data: exactly size bytes of file (from its start) to the peer, from the peer. A shorter file is -EIO. */
+/* Bulk data: exactly size bytes of file (from its start, or from at) to the peer, from the peer. A shorter file is -EIO. */
 int cr_link_send_file(struct cr_link *l, int file, uint64_t size, struct err *e);
+int cr_link_send_part(struct cr_link *l, int file, uint64_t at, uint64_t size, struct err *e);
 int cr_link_receive_file(struct cr_link *l, int file, uint64_t size, struct err *e);
 
 /* The same of memory. */
 int cr_link_send_bytes(struct cr_link *l, const void *data, size_t len, struct err *e);
 int cr_link_receive_bytes(struct cr_link *l, void *data, size_t len, struct err *e);
 
-/* A directory of images: IMAGES, then each regular file. Receiving makes them in dir, which is empty, and refuses what no sender sends; announced: the payload of IMAGES, NULL: that frame is still to come. */
+/*
+ * A directory of images: IMAGES, then each regular file. One whose FILE says "chunks" comes in pieces of CR_CHUNK bytes and the rest, each behind a u32: how many bytes of it
+ * cross the link, with CR_CHUNK_PACKED if they are packed (squeeze.h). Receiving makes them in dir, which is empty, and refuses what no sender sends; announced: the payload of IMAGES, NULL: that frame is still to come.
+ */
 int cr_images_send(struct cr_link *l, int dir, uint64_t *bytes, struct err *e);
 int cr_images_receive(struct cr_link *l, int dir, const json_t *announced, struct err *e);
 /* How much cr_images_send will send. */

@@ -81,10 +81,18 @@ static int look_ahead(struct cr_source *m, struct cr_round *now, struct err *e)
 	return 0;
 }
 
+/* What has been sent, as it was before it was packed: that is what the link is good for. */
+static uint64_t carried(const struct cr_source *m)
+{
+	const struct squeeze_stats s = squeeze_stats(m->peer.link.squeeze);
+
+	return m->peer.link.sent + s.before - s.after;
+}
+
 static int one_round(struct cr_source *m, struct cr_round *now, struct err *e)
 {
 	struct cr_track_stats stats = {0};
-	uint64_t began = log_now_ns(), before = m->peer.link.sent, sent;
+	uint64_t began = log_now_ns(), before = carried(m), sent;
 	int r = fault_at("migrate.round", e);
 
 	if (r >= 0)
@@ -96,7 +104,7 @@ static int one_round(struct cr_source *m, struct cr_round *now, struct err *e)
 	now->pages = stats.pages;
 	now->bytes = stats.bytes;
 	now->ns = log_now_ns() - began;
-	sent = m->peer.link.sent - before;
+	sent = carried(m) - before;
 	m->report->memory_bytes += stats.fresh * CR_PAGE_SIZE;
 	/* Zeroes cost next to nothing: what a byte of memory takes is what counts, but a round that waited for its limit says nothing of the link. */
 	if (stats.bytes >= TELLING_BYTES && sent >= TELLING_BYTES)

@@ -23,6 +23,9 @@
 
 static void source_done(struct cr_source *m)
 {
+	m->report->squeezed = squeeze_stats(m->peer.link.squeeze);
+	squeeze_free(m->peer.link.squeeze);
+	m->peer.link.squeeze = NULL;
 	cr_progress_done(&m->progress);
 	cr_peer_close(&m->peer);
 	cr_upper_close(&m->upper);
@@ -155,13 +158,33 @@ static int64_t patience(const struct cr_source *m)
 	return s < CR_PATIENCE_MAX ? s : CR_PATIENCE_MAX;
 }
 
+/* What it can take decides. */
+static int open_squeeze(struct cr_source *m, struct err *e)
+{
+	struct cr_link *l = &m->peer.link;
+
+	if (m->how->compress == SQUEEZE_NONE)
+		return 0;
+	if (l->can >> CR_CAN_ZSTD & 1) {
+		l->squeeze = squeeze_new(m->how->compress, l->out, m->how->bytes_per_s, e);
+		return l->squeeze ? 0 : -e->no;
+	}
+	if (m->how->compress == SQUEEZE_AUTO)
+		return 0;
+	err_set(e, EOPNOTSUPP, "skep on %s takes nothing compressed", l->peer);
+	err_hint(e, "install a newer one there, or take --compress none");
+	return err_class(e, ERR_UNSUPPORTED);
+}
+
 static int offer(struct cr_source *m, struct err *e)
 {
 	auto_json json_t *j = NULL;
 	int r;
 
 	cr_progress_stage(&m->progress, CR_STEP_CHECK, 0);
-	r = choose(m, e);
+	r = open_squeeze(m, e);
+	if (r >= 0)
+		r = choose(m, e);
 	if (r >= 0)
 		r = look(m, e);
 	if (r >= 0)

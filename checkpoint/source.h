@@ -54,6 +54,13 @@ struct cr_source {
 	bool done;     /* the target has it */
 };
 
+/* From now on nothing of it runs anywhere: no limit holds, and nothing is tried out. */
+static inline void cr_source_hurry(struct cr_source *m)
+{
+	m->pace.off = true;
+	squeeze_hurry(m->peer.link.squeeze);
+}
+
 /* --- passes.c: what goes to the target; each is one stage of the account --- */
 
 /* The files, while it runs; what was sent is remembered in m->sent. */

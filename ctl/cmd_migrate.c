@@ -187,7 +187,7 @@ static bool has_restart(const struct tries *t)
 static int read_bounds(const struct ctl_line *line, struct cr_migrate *how, struct err *e)
 {
 	const char *downtime = ctl_value(line, "max-downtime"), *rate = ctl_value(line, "bwlimit");
-	const char *timeout = ctl_value(line, "timeout");
+	const char *timeout = ctl_value(line, "timeout"), *compress = ctl_value(line, "compress");
 	uint64_t bits = 0;
 	int64_t ms = 0, seconds = -1;
 
@@ -195,6 +195,8 @@ static int read_bounds(const struct ctl_line *line, struct cr_migrate *how, stru
 		return -e->no;
 	if (rate && size_parse_rate("--bwlimit", rate, &bits, e) < 0)
 		return -e->no;
+	if (compress && squeeze_when_from_str(compress, &how->compress, e) < 0)
+		return err_wrap(e, "--compress");
 	if (timeout && size_parse_number("--timeout", timeout, 0, 86400, &seconds, e) < 0)
 		return -e->no;
 	how->stop_timeout_s = (int)seconds;
@@ -367,6 +369,9 @@ static const struct ctl_option options[] = {
 	{.name = "bwlimit",
 	 .arg = "RATE",
 	 .help = "of all that is sent while it runs, as 500mbit: files and memory together"},
+	{.name = "compress",
+	 .arg = "WHEN",
+	 .help = "what is sent: auto, when the link is slower than that; zstd, always; none (auto)"},
 	{.name = "timeout",
 	 .letter = 't',
 	 .arg = "SECONDS",

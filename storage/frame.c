@@ -4,24 +4,59 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/squeeze.h"
+
+void st_frame_done(struct st_frame *f)
+{
+	free(f->packed);
+	f->packed = NULL;
+}
+
+static int pace(struct st_frame *f, size_t len)
+{
+	int r = f->pace ? f->pace(f->pace_arg, len, f->e) : 0;
+
+	f->wire += len;
+	return r;
+}
+
+static int put_packed(struct st_frame *f, const void *packed, size_t size)
+{
+	const uint32_t head[2] = {htole32((uint32_t)size | ST_FRAME_PACKED),
+				  htole32((uint32_t)f->len)};
+	int r = pace(f, sizeof(head) + size);
+
+	if (r >= 0)
+		r = file_write_all(f->fd, head, sizeof(head), f->e);
+	return r < 0 ? r : file_write_all(f->fd, packed, size, f->e);
+}
+
+static int put_plain(struct st_frame *f)
+{
+	const uint32_t len = htole32((uint32_t)f->len);
+	int r = pace(f, 4 + f->len);
+
+	memcpy(f->buf, &len, 4);
+	return r < 0 ? r : file_write_all(f->fd, f->buf, 4 + f->len, f->e);
+}
 
 int st_put_flush(struct st_frame *f)
 {
-	uint32_t len = htole32((uint32_t)f->len);
+	const void *packed;
+	size_t size;
+	int r;
 
 	if (f->failed || !f->len)
 		return f->failed;
-	memcpy(f->buf, &len, 4);
-	if (f->pace)
-		f->failed = f->pace(f->pace_arg, 4 + f->len, f->e);
-	if (f->failed >= 0)
-		f->failed = file_write_all(f->fd, f->buf, 4 + f->len, f->e);
-	if (f->failed > 0)
-		f->failed = 0;
+	size = squeeze_pack(f->squeeze, f->buf + 4, f->len, &packed);
+	r = size ? put_packed(f, packed, size) : put_plain(f);
+	squeeze_passed(f->squeeze, f->len, size ? size : f->len);
+	f->failed = r < 0 ? r : 0;
 	if (f->failed)
 		err_wrap(f->e, "send a tree");
 	f->len = 0;
@@ -91,21 +126,42 @@ void st_put_time(struct st_frame *f, const struct timespec *t)
 	st_put_u32(f, (uint32_t)t->tv_nsec);
 }
 
+/* size packed bytes follow, and before them what they become, which is put into *len. */
+static int get_packed(struct st_frame *f, uint32_t size, uint32_t *len)
+{
+	int r = file_read_exactly(f->fd, len, sizeof(*len), f->e);
+
+	*len = le32toh(*len);
+	if (r >= 0 && (*len > ST_FRAME_MAX || size >= *len))
+		return err_set(f->e, EBADMSG, "not a tree stream");
+	if (r >= 0 && !f->packed)
+		f->packed = malloc(ST_FRAME_MAX);
+	if (r >= 0 && !f->packed)
+		return err_set(f->e, ENOMEM, "out of memory");
+	if (r >= 0)
+		r = file_read_exactly(f->fd, f->packed, size, f->e);
+	return r < 0 ? r : squeeze_unpack(f->packed, size, f->buf, *len, f->e);
+}
+
 static void next_frame(struct st_frame *f)
 {
-	uint32_t len = 0;
+	uint32_t len = 0, size;
 	int r = file_read_exactly(f->fd, &len, sizeof(len), f->e);
 
 	len = le32toh(len);
-	if (r >= 0 && (len == 0 || len > ST_FRAME_MAX))
+	size = len & ~ST_FRAME_PACKED;
+	if (r >= 0 && (size == 0 || size > ST_FRAME_MAX))
 		r = err_set(f->e, EBADMSG, "not a tree stream");
-	if (r >= 0)
+	else if (r >= 0 && len & ST_FRAME_PACKED)
+		r = get_packed(f, size, &len);
+	else if (r >= 0)
 		r = file_read_exactly(f->fd, f->buf, len, f->e);
 	if (r < 0) {
 		err_wrap(f->e, "receive a tree");
 		f->failed = r;
 		return;
 	}
+	f->wire += 4 + size;
 	f->at = 0;
 	f->len = len;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 /*
+ * The highest bit of a frame's length says that it is packed (base/squeeze.h): a length of its own for what it becomes follows, then the packed bytes. Only to a receiver that said that it can.
  * Frames let the receiver read ahead without ever reading past the end of the stream: what follows on the same descriptor is
  * somebody else's. Numbers are little-endian. The record types and their fields, in order:
  *
@@ -25,10 +26,12 @@
 #include <time.h>
 
 struct err;
+struct squeeze;
 
-#define ST_FRAME_MAX (512U * 1024)
-#define ST_DATA_MAX  (256U * 1024)
-#define ST_MAGIC     0x32736670656b73ULL /* "skepfs2" */
+#define ST_FRAME_MAX	(512U * 1024)
+#define ST_FRAME_PACKED (1U << 31)
+#define ST_DATA_MAX	(256U * 1024)
+#define ST_MAGIC	0x32736670656b73ULL /* "skepfs2" */
 
 enum st_record {
 	ST_RECORD_START = 1,
@@ -50,8 +53,14 @@ struct st_frame {
 	int (*pace)(void *arg, size_t bytes,
 		    struct err *e); /* writing: asked before each frame; or NULL */
 	void *pace_arg;
+	struct squeeze *squeeze; /* writing: borrowed; NULL: nothing is packed */
+	uint64_t wire;		 /* bytes that went or came over fd */
+	uint8_t *packed;	 /* reading: room for one packed frame, once there was one */
 	uint8_t buf[4 + ST_FRAME_MAX];
 };
+
+/* What it holds beside fd and squeeze. */
+void st_frame_done(struct st_frame *f);
 
 /* Writing. A failure stays in f->failed, with *f->e filled, so that records can be put without a check a field. */
 void st_put_bytes(struct st_frame *f, const void *data, size_t len);

@@ -18,11 +18,13 @@
 
 struct err;
 struct st_manifest;
+struct squeeze;
 
 struct st_stream_stats {
 	uint64_t entries;  /* names sent or made */
 	uint64_t removed;  /* names sent as gone, or removed */
 	uint64_t bytes;	   /* of content */
+	uint64_t wire;	   /* bytes on the descriptor */
 	uint64_t vanished; /* disappeared while they were being read */
 };
 
@@ -44,6 +46,7 @@ struct st_stream_pass {
 	bool last;	      /* nothing changes the tree any more: sent is not needed afterwards */
 	st_stream_pace *pace; /* or NULL */
 	void *pace_arg;
+	struct squeeze *squeeze; /* for a receiver that can; borrowed; or NULL */
 };
 
 /*

@@ -446,6 +446,8 @@ int st_stream_receive(int dir, uint32_t id_base, int fd, struct st_stream_stats 
 	own_close_fd(&rx->file);
 	st_beneath_done(&rx->where);
 	drop_xattrs(&rx->at);
+	st_frame_done(&rx->frame);
+	rx->stats.wire = rx->frame.wire;
 	if (stats)
 		*stats = rx->stats;
 	return r < 0 ? r : 0;

@@ -249,11 +249,13 @@ int st_stream_send_pass(const struct st_stream_pass *p, struct st_stream_stats *
 	s->frame.e = e;
 	s->frame.pace = p->pace;
 	s->frame.pace_arg = p->pace_arg;
+	s->frame.squeeze = p->squeeze;
 	s->base = p->id_base;
 	s->sent = own ? own : p->sent;
 	s->keep = !own && !p->last;
 	r = send_all(s, top, e);
 	st_inodes_done(&s->links);
+	s->stats.wire = s->frame.wire;
 	if (stats)
 		*stats = s->stats;
 	return r;

@@ -120,6 +120,92 @@ static void test_round_trip(void **state)
 	assert_true(l->target.received < 265 * CR_PAGE_BYTES);
 }
 
+/* The same over a link that packs: half of it is what a byte of each page says. */
+static void test_packed(void **state)
+{
+	struct lab *l = *state;
+	struct err e = {0};
+	auto_squeeze struct squeeze *s = squeeze_new(SQUEEZE_ZSTD, l->source.out, 0, &e);
+	pid_t source;
+	int status;
+
+	l->source.squeeze = s;
+	source = fork();
+	if (source == 0)
+		send_pages(l);
+	assert_int_equal(take_all(l, &e), CR_FRAME_ROUND);
+	assert_int_equal(cr_link_send(&l->target, CR_FRAME_ROUND, NULL, &e), 0);
+	assert_int_equal(waitpid(source, &status, 0), source);
+	assert_int_equal(status, 0);
+	for (uint64_t i = 1; i < 300; i++)
+		has(l, 1, BASE + i * CR_PAGE_BYTES, (unsigned char)(i % 7));
+	has(l, 1, BASE, 5);
+	assert_true(l->target.received < 30 * CR_PAGE_BYTES);
+}
+
+/* A frame PAGES that says packed: what is inside is judged as if it had come as it is, and what is none is refused. */
+static int hostile_packed(const void *plain, size_t len, int64_t size, int64_t packed, int flip,
+			  struct err *e)
+{
+	auto_squeeze struct squeeze *s = squeeze_new(SQUEEZE_ZSTD, -1, 0, e);
+	auto_json json_t *j = NULL;
+	struct lab *l;
+	void *fresh = NULL;
+	const void *data;
+	size_t n = squeeze_pack(s, plain, len, &data);
+	auto_free uint8_t *copy = malloc(n);
+	uint64_t kept;
+	int r;
+
+	assert_int_equal(set_up(&fresh), 0);
+	l = fresh;
+	memcpy(copy, data, n);
+	if (flip)
+		copy[n / 2] ^= 1;
+	j = json_pack("{s:I, s:I}", "size", (json_int_t)(size ? size : (int64_t)len), "packed",
+		      (json_int_t)(packed ? packed : (int64_t)n));
+	assert_int_equal(cr_link_send(&l->source, CR_FRAME_PAGES, j, e), 0);
+	assert_int_equal(cr_link_send_bytes(&l->source, copy, n, e), 0);
+	assert_int_equal(cr_link_send(&l->source, CR_FRAME_ROUND, NULL, e), 0);
+	r = take_all(l, e);
+	kept = cr_pages_bytes(l->store);
+	tear_down(&fresh);
+	return r == CR_FRAME_ROUND ? (int)kept : r;
+}
+
+static void test_hostile_packed(void **state)
+{
+	const size_t len = sizeof(struct cr_memory_run) + CR_PAGE_BYTES;
+	auto_free uint8_t *plain = calloc(1, 4 << 20);
+	struct cr_memory_run run = {.id = 1, .npages = 1, .vaddr = BASE};
+	struct err e = {0};
+
+	(void)state;
+	memset(plain + sizeof(run), 7, CR_PAGE_BYTES);
+	run.sum = htole64(cr_pages_sum(0, plain + sizeof(run), 1));
+	memcpy(plain, &run, sizeof(run));
+	assert_int_equal(hostile_packed(plain, len, 0, 0, 0, &e), CR_PAGE_BYTES);
+	assert_int_equal(hostile_packed(plain, len, 0, 0, 1, &e), -EBADMSG);
+	assert_non_null(strstr(e.text, "memory from the source: compressed data is damaged"));
+	e = (struct err){0};
+	assert_int_equal(hostile_packed(plain, len, (int64_t)len + 1, 0, 0, &e), -EBADMSG);
+	e = (struct err){0};
+	assert_int_equal(hostile_packed(plain, len, (int64_t)len - 1, 0, 0, &e), -EBADMSG);
+	e = (struct err){0};
+	assert_int_equal(hostile_packed(plain, len, 0, -1, 0, &e), -EPROTO);
+	e = (struct err){0};
+	assert_int_equal(hostile_packed(plain, len, 0, INT64_MAX, 0, &e), -EPROTO);
+	e = (struct err){0};
+	assert_int_equal(hostile_packed(plain, len, 0, (int64_t)len, 0, &e), -EPROTO);
+	/* A bomb within what a chunk may be, called something small; and runs that say more than there is. */
+	e = (struct err){0};
+	assert_int_equal(hostile_packed(plain, 1 << 20, 4096, 0, 0, &e), -EBADMSG);
+	run.npages = 2;
+	memcpy(plain, &run, sizeof(run));
+	e = (struct err){0};
+	assert_int_equal(hostile_packed(plain, len, 0, 0, 0, &e), -EPROTO);
+}
+
 /* One frame PAGES of `size`, and what follows. */
 static int hostile(struct lab *l, int64_t size, const struct cr_memory_run *run, size_t data,
 		   struct err *e)
@@ -195,7 +281,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_packed, set_up, tear_down),
 		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_hostile_packed),
 		cmocka_unit_test(test_pace),
 	};
 

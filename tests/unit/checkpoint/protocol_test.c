@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/err.h"
 #include "base/file.h"
@@ -308,6 +309,81 @@ static void test_images(void **state)
 	remove_dirs(&d);
 }
 
+/* In chunks, packed and not: more than one, one that is noise, small ones. */
+static void test_packed_images(void **state)
+{
+	enum { BIG = 3 * CR_CHUNK + 12345 };
+	struct pair *p = *state;
+	auto_free char *big = malloc(BIG + 1), *back = NULL;
+	struct dirs d;
+	uint64_t bytes = 0, random = 1;
+	struct err e = {0};
+	pid_t pid;
+	int status;
+	auto_squeeze struct squeeze *s = squeeze_new(SQUEEZE_ZSTD, p->peer.out, 0, &e);
+
+	make_dirs(&d);
+	for (size_t i = 0; i < BIG; i++) {
+		random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+		big[i] = (char)(i / CR_CHUNK == 1 ? random >> 56 : i / 1000);
+	}
+	put(d.fd[0], "small.img", "page");
+	assert_int_equal(file_replace_volatile_at(d.fd[0], "pages-1.img", big, BIG, 0600, &e), 0);
+	pid = fork();
+	if (pid == 0) {
+		p->peer.squeeze = s;
+		_exit(cr_images_send(&p->peer, d.fd[0], &bytes, &e) < 0);
+	}
+	assert_int_equal(cr_images_receive(&p->link, d.fd[1], NULL, &e), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(file_read_at(d.fd[1], "pages-1.img", BIG, &back, &e), BIG);
+	assert_memory_equal(back, big, BIG);
+	own_free(&back);
+	assert_int_equal(file_read_at(d.fd[1], "small.img", 100, &back, &e), 4);
+	assert_string_equal(back, "page");
+	assert_in_range(p->link.received, CR_CHUNK, CR_CHUNK + CR_CHUNK / 8);
+	remove_dirs(&d);
+}
+
+/* One image of 8 bytes in chunks, of which this is the first head. */
+static int receive_chunk(uint32_t head)
+{
+	const char *images = "{\"files\":1,\"bytes\":8}";
+	const char *file = "{\"name\":\"a.img\",\"size\":8,\"chunks\":true}";
+	void *one = NULL;
+	struct pair *p;
+	struct dirs d;
+	struct err e = {0};
+	int r;
+
+	assert_int_equal(set_up(&one), 0);
+	p = one;
+	make_dirs(&d);
+	sends_frame(p, CR_FRAME_MAGIC, CR_FRAME_IMAGES, (uint32_t)strlen(images), images);
+	sends_frame(p, CR_FRAME_MAGIC, CR_FRAME_FILE, (uint32_t)strlen(file), file);
+	sends(p, &head, sizeof(head));
+	sends(p, "12345678", 8);
+	own_close_fd(&p->theirs);
+	r = cr_images_receive(&p->link, d.fd[1], NULL, &e);
+	remove_dirs(&d);
+	tear_down(&one);
+	return r;
+}
+
+static void test_hostile_chunks(void **state)
+{
+	(void)state;
+	assert_int_equal(receive_chunk(8), 0);
+	assert_int_equal(receive_chunk(7), -EPROTO);
+	assert_int_equal(receive_chunk(9), -EPROTO);
+	assert_int_equal(receive_chunk(0), -EPROTO);
+	assert_int_equal(receive_chunk(UINT32_MAX), -EPROTO);
+	assert_int_equal(receive_chunk(CR_CHUNK_PACKED | 8), -EPROTO);
+	assert_int_equal(receive_chunk(CR_CHUNK_PACKED), -EBADMSG);
+	assert_int_equal(receive_chunk(CR_CHUNK_PACKED | 7), -EBADMSG);
+}
+
 static int receive_hostile(const char *images, const char *file)
 {
 	void *one = NULL;
@@ -374,7 +450,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_greeting_of_another_machine, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_images, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_packed_images, set_up, tear_down),
 		cmocka_unit_test(test_hostile_images),
+		cmocka_unit_test(test_hostile_chunks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

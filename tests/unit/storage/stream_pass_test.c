@@ -3,6 +3,8 @@
 #include "tests/unit/storage/same_tree.h"
 #include "tests/unit/storage/tmp_pages.h"
 
+#include "base/squeeze.h"
+
 /* What was changed at the same tick as the look at it, before and after it. */
 static void same_tick(void **state)
 {
@@ -111,6 +113,38 @@ static void large_file(void **state)
 	}
 }
 
+/* Packed frames among others: files of text and of noise, and a difference. */
+static void packed(void **state)
+{
+	struct tmp_tree *t = *state;
+	auto_fd int a = tmp_mkdir(t->dir, "a"), b = tmp_mkdir(t->dir, "b");
+	auto_manifest struct st_manifest *sent = st_manifest_new();
+	struct err e = {0};
+	auto_squeeze struct squeeze *s = squeeze_new(SQUEEZE_ZSTD, -1, 0, &e);
+	struct st_stream_pass pass = {.dir = a, .sent = sent, .squeeze = s};
+	struct st_stream_stats stats;
+	auto_fd int noise = tmp_file(a, "noise"), text = tmp_file(a, "text");
+	static uint64_t page[(1 << 20) / 8];
+
+	for (size_t i = 0; i < ARRAY_SIZE(page); i++)
+		page[i] = (i + 1) * 0x9e3779b97f4a7c15ULL ^ (i * i * 0xc2b2ae3d27d4eb4fULL) << 7;
+	assert_int_equal(pwrite(noise, page, sizeof(page), 0), sizeof(page));
+	for (size_t i = 0; i < ARRAY_SIZE(page); i++)
+		page[i] = i / 100;
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(pwrite(text, page, sizeof(page), (off_t)(i * sizeof(page))),
+				 sizeof(page));
+	same_send(pass, b, 0, &stats);
+	assert_int_equal(stats.bytes, 9L << 20);
+	assert_in_range(stats.wire, 1 << 20, 2 << 20);
+	same_tree(a, b, "");
+	assert_int_equal(pwrite(text, "change", 6, 5 << 20), 6);
+	pass.last = true;
+	same_send(pass, b, 0, &stats);
+	assert_in_range(stats.wire, 100, 4096);
+	same_tree(a, b, "");
+}
+
 static int link_meanwhile(void *arg, size_t bytes, struct err *e)
 {
 	struct timespec old_enough = {.tv_nsec = 100000000};
@@ -208,6 +242,7 @@ int main(void)
 		TEST(write_under_way),
 		TEST(mapped_on_tmpfs),
 		TEST(large_file),
+		TEST(packed),
 		TEST(linked_during_a_pass),
 		TEST(one_more_whiteout),
 		TEST(asks_before_it_writes),

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "base/squeeze.h"
 #include "storage/frame.h"
 
 #define BASE  231072U
@@ -303,6 +304,46 @@ static void refuses_hostile_streams(void **state)
 	assert_true(tmp_missing(b, "mem"));
 }
 
+/* One frame that says that it is packed. */
+static int receive_packed(int into, uint32_t head, uint32_t becomes, const void *data, size_t len)
+{
+	auto_free struct st_frame *f = calloc(1, sizeof(*f));
+	char name[] = "/tmp/skep-forged-XXXXXX";
+	auto_fd int file = mkostemp(name, O_CLOEXEC);
+	struct err e = {0};
+
+	unlink(name);
+	assert_int_equal(pwrite(file, &head, 4, 0), 4);
+	assert_int_equal(pwrite(file, &becomes, 4, 4), 4);
+	assert_int_equal(pwrite(file, data, len, 8), len);
+	return st_stream_receive(into, THERE, file, NULL, &e);
+}
+
+static void refuses_hostile_packs(void **state)
+{
+	struct tmp_tree *t = *state;
+	auto_fd int b = tmp_mkdir(t->dir, "b");
+	auto_free uint8_t *zeroes = calloc(1, 1 << 20);
+	struct err e = {0};
+	auto_squeeze struct squeeze *s = squeeze_new(SQUEEZE_ZSTD, -1, 0, &e);
+	const void *bomb;
+	uint32_t n = (uint32_t)squeeze_pack(s, zeroes, 1 << 20, &bomb);
+
+	assert_in_range(n, 10, 1000);
+	/* More than a frame; called a frame, less than one, nothing. */
+	assert_int_equal(receive_packed(b, n | ST_FRAME_PACKED, 1 << 20, bomb, n), -EBADMSG);
+	assert_int_equal(receive_packed(b, n | ST_FRAME_PACKED, ST_FRAME_MAX, bomb, n), -EBADMSG);
+	assert_int_equal(receive_packed(b, n | ST_FRAME_PACKED, 4096, bomb, n), -EBADMSG);
+	assert_int_equal(receive_packed(b, n | ST_FRAME_PACKED, 0, bomb, n), -EBADMSG);
+	assert_int_equal(receive_packed(b, n | ST_FRAME_PACKED, n, bomb, n), -EBADMSG);
+	assert_int_equal(receive_packed(b, ST_FRAME_PACKED, 4096, bomb, n), -EBADMSG);
+	assert_int_equal(receive_packed(b, UINT32_MAX, UINT32_MAX, bomb, n), -EBADMSG);
+	/* A whole and good one, of zeroes: they are no records. And one that is cut. */
+	n = (uint32_t)squeeze_pack(s, zeroes, 4096, &bomb);
+	assert_int_equal(receive_packed(b, n | ST_FRAME_PACKED, 4096, bomb, n), -EBADMSG);
+	assert_int_equal(receive_packed(b, n | ST_FRAME_PACKED, 4096, bomb, n - 1), -EPIPE);
+}
+
 /* A difference to `path`, of the given size, with one record of data or hole. */
 static int receive_forged_patch(int into, const char *path, uint32_t mode, uint64_t size,
 				enum st_record record, uint64_t at, uint64_t len)
@@ -396,6 +437,7 @@ int main(void)
 		TEST(refuses_a_stream_that_was_cut),
 		TEST(refuses_hostile_streams),
 		TEST(refuses_hostile_differences),
+		TEST(refuses_hostile_packs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
