@@ -96,25 +96,36 @@ static void take_leftover(const struct net_link_info *port, void *arg)
 		snprintf(l->names[l->n++], IFNAMSIZ, "%s", port->name);
 }
 
-/* Nobody of this state directory has a claim any more: a port of its containers is that of a dead one. Returns how many were removed. */
-static int remove_leftovers(struct net_nl *nl, int state, int master, struct err *e)
+/* Nobody of this state directory has a claim any more: a port of its containers is that of a dead one. Returns how many there are. */
+static int find_leftovers(struct net_nl *nl, int state, int master, struct leftovers *l,
+			  struct err *e)
 {
-	struct leftovers l = {.n = 0};
 	char path[40];
 	ssize_t len;
 	int r;
 
+	*l = (struct leftovers){.n = 0};
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", state);
-	len = readlink(path, l.state_root, sizeof(l.state_root) - 1);
+	len = readlink(path, l->state_root, sizeof(l->state_root) - 1);
 	if (len < 0)
 		return err_sys(e, "find the state directory's name");
-	r = net_link_each_port(nl, master, take_leftover, &l, e);
-	for (unsigned i = 0; r >= 0 && i < l.n; i++)
-		r = net_link_destroy(nl, l.names[i], e);
-	return r < 0 ? r : (int)l.n;
+	r = net_link_each_port(nl, master, take_leftover, l, e);
+	return r < 0 ? r : (int)l->n;
 }
 
-/* Removes it once its last port is gone. 1: removed or not there; 0: it stays, because it has ports or is the operator's. */
+static int remove_leftovers(struct net_nl *nl, const struct leftovers *l, struct err *e)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r >= 0 && i < l->n; i++)
+		r = net_link_destroy(nl, l->names[i], e);
+	return r < 0 ? r : 0;
+}
+
+/*
+ * Removes it once its last port is gone. 1: removed or not there; 0: it stays, because it has ports or is the operator's. Only the ports of our dead ones go by
+ * themselves: where there are others only (the wire of a host's own bridge), there is nothing to wait for.
+ */
 static int remove_when_empty(int state, const char *name, struct err *e)
 {
 	uint64_t until = log_now_ns() + (uint64_t)PORTS_WAIT_MS * 1000000u;
@@ -126,6 +137,7 @@ static int remove_when_empty(int state, const char *name, struct err *e)
 		auto_nl struct net_nl nl = {0};
 		struct net_link_info info;
 		struct pollfd p = {.fd = watch, .events = POLLIN};
+		struct leftovers ours;
 		uint64_t now;
 		char drop[4096];
 		int ports, r = net_bridge_release(name, e);
@@ -142,10 +154,15 @@ static int remove_when_empty(int state, const char *name, struct err *e)
 		/* The last one may have gone since we tried. If it is still there after this, it is the operator's. */
 		if (ports <= 0)
 			return ports < 0 ? ports : net_bridge_release(name, e);
+		r = find_leftovers(&nl, state, info.index, &ours, e);
+		if (r < 0)
+			return r;
+		/* Counted before: what went between the two is no reason to leave an empty bridge. */
+		if (r == 0)
+			return net_bridge_release(name, e);
 		if (now >= until) {
-			r = remove_leftovers(&nl, state, info.index, e);
-			if (r <= 0)
-				return r;
+			if (remove_leftovers(&nl, &ours, e) < 0)
+				return -e->no;
 			continue;
 		}
 		if (poll(&p, 1, (int)((until - now) / 1000000u) + 1) < 0 && errno != EINTR)
