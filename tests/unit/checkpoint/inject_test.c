@@ -11,6 +11,11 @@
 #include <sys/socket.h>
 #include <time.h>
 
+/* The visits to all of them have to come to an end before this is up, also where this machine does something else for a second. */
+#define TIMEOUT_MS 3000
+#define TIMEOUT_TS \
+	((struct timespec){.tv_sec = TIMEOUT_MS / 1000, .tv_nsec = TIMEOUT_MS % 1000 * 1000000})
+
 /* Each blocks until we write, or until its time is up, and answers 1 when the call gave anything else than it should. */
 static int in_read(void)
 {
@@ -34,14 +39,14 @@ static int in_epoll_timed(void)
 	int ep = epoll_create1(0);
 
 	epoll_ctl(ep, EPOLL_CTL_ADD, 3, &ev);
-	return epoll_wait(ep, &ev, 1, 300) == 0 ? ANSWER : 1;
+	return epoll_wait(ep, &ev, 1, TIMEOUT_MS) == 0 ? ANSWER : 1;
 }
 
 static int in_poll_timed(void)
 {
 	struct pollfd p = {.fd = 3, .events = POLLIN};
 
-	return poll(&p, 1, 300) == 0 ? ANSWER : 1;
+	return poll(&p, 1, TIMEOUT_MS) == 0 ? ANSWER : 1;
 }
 
 static int in_ppoll(void)
@@ -60,30 +65,30 @@ static uint64_t now_ms(void)
 
 static int in_nanosleep(void)
 {
-	struct timespec ts = {.tv_nsec = 400000000};
+	struct timespec ts = TIMEOUT_TS;
 	uint64_t since = now_ms();
 
 	if (nanosleep(&ts, NULL))
 		return 1;
-	return now_ms() - since >= 400 ? ANSWER : 2;
+	return now_ms() - since >= TIMEOUT_MS ? ANSWER : 2;
 }
 
 static int in_futex(void)
 {
 	static int word = 1;
-	struct timespec ts = {.tv_nsec = 400000000};
+	struct timespec ts = TIMEOUT_TS;
 	uint64_t since = now_ms();
 
 	if (syscall(SYS_futex, &word, FUTEX_WAIT, 1, &ts, NULL, 0) != -1 || errno != ETIMEDOUT)
 		return 1;
-	return now_ms() - since >= 400 ? ANSWER : 2;
+	return now_ms() - since >= TIMEOUT_MS ? ANSWER : 2;
 }
 
 static int in_semop(void)
 {
 	int id = semget(IPC_PRIVATE, 1, 0600);
 	struct sembuf down = {.sem_op = -1};
-	struct timespec ts = {.tv_nsec = 300000000};
+	struct timespec ts = TIMEOUT_TS;
 	int r = semtimedop(id, &down, 1, &ts) == -1 && errno == EAGAIN ? ANSWER : 1;
 
 	semctl(id, 0, IPC_RMID);
@@ -92,7 +97,7 @@ static int in_semop(void)
 
 static int in_sigtimedwait(void)
 {
-	struct timespec ts = {.tv_nsec = 300000000};
+	struct timespec ts = TIMEOUT_TS;
 	sigset_t usr;
 
 	sigemptyset(&usr);
@@ -102,7 +107,7 @@ static int in_sigtimedwait(void)
 
 static int in_recv_timed(void)
 {
-	struct timeval tv = {.tv_usec = 300000};
+	struct timeval tv = {.tv_sec = TIMEOUT_MS / 1000};
 	int pair[2];
 	char c;
 
@@ -132,19 +137,23 @@ static void blocked_calls_go_on(void **state)
 		{"recv with a timeout", in_recv_timed, SYS_recvfrom, false},
 	};
 
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
-		struct child c = child_of(calls[i].fn);
+	struct child c[ARRAY_SIZE(calls)];
 
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		c[i] = child_of(calls[i].fn);
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		print_message("%s\n", calls[i].name);
-		wait_for(c.pid, 'S', calls[i].nr);
+		wait_for(c[i].pid, 'S', calls[i].nr);
 		for (int k = 0; k < 3; k++) {
-			visit_ok(&c);
-			wait_for(c.pid, 'S', -1);
+			visit_ok(&c[i]);
+			wait_for(c[i].pid, 'S', -1);
 		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		if (calls[i].told)
-			say(&c);
-		comes_out(&c);
+			say(&c[i]);
+		comes_out(&c[i]);
 	}
 }
 
@@ -153,15 +162,17 @@ static void a_sleep_keeps_its_end(void **state)
 {
 	struct child c = child_of(in_nanosleep);
 	uint64_t since = now_ms();
+	const uint64_t last = TIMEOUT_MS * 2 / 3;
 
 	(void)state;
 	wait_for(c.pid, 'S', SYS_clock_nanosleep);
-	while (now_ms() - since < 300) {
+	while (now_ms() - since < last) {
 		visit_ok(&c);
 		poll(NULL, 0, 20);
 	}
 	comes_out(&c);
-	assert_in_range(now_ms() - since, 400, 650);
+	/* Begun anew by the last visit it would have lasted until then. */
+	assert_in_range(now_ms() - since, TIMEOUT_MS, last + TIMEOUT_MS - 1);
 }
 
 static volatile sig_atomic_t handled;
