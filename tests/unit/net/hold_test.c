@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/log.h"
 #include "net/announce.h"
@@ -123,7 +124,7 @@ static void test_held(void **state)
 	udp_send(a6, B6, 5, 3, 100);
 	assert_int_equal(udp_next(b, 50), -1);
 	udp_send(b, A4, 5, 7, 100);
-	assert_int_equal(udp_next(a, 1000), 7);
+	assert_int_equal(udp_next(a, 5000), 7);
 	ok(net_lock_engage(l.lock, names, 1, NET_LOCK_FROM, 0, &e));
 	udp_send(b, A4, 5, 8, 100);
 	assert_int_equal(udp_next(a, 50), -1);
@@ -141,8 +142,8 @@ static void test_held(void **state)
 	assert_int_equal(given.frames, 4);
 	assert_int_equal(given.refused, 0);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(udp_next(b, 1000), i);
-	assert_int_equal(udp_next(b6, 1000), 3);
+		assert_int_equal(udp_next(b, 5000), i);
+	assert_int_equal(udp_next(b6, 5000), 3);
 	assert_int_equal(udp_next(b, 50), -1);
 	drop_lab(&l);
 }
@@ -181,7 +182,7 @@ static void test_bounds(void **state)
 		ok(net_hold_replay(sock, &l.ib, 1, batch, &given, &e));
 		assert_int_equal(given.frames, taken.frames);
 		for (unsigned i = 0; i < given.frames; i++)
-			assert_int_equal(udp_next(b, 1000), i);
+			assert_int_equal(udp_next(b, 5000), i);
 		assert_int_equal(udp_next(b, 50), -1);
 	}
 	lock_lab(&l, false);
@@ -189,7 +190,7 @@ static void test_bounds(void **state)
 	assert_int_equal(udp_next(b, 50), -1);
 	own_close_fd(&l.lock);
 	udp_send(a, B4, 5, 2, 100);
-	assert_int_equal(udp_next(b, 1000), 2);
+	assert_int_equal(udp_next(b, 5000), 2);
 	drop_lab(&l);
 }
 
@@ -268,7 +269,7 @@ static void test_foreign(void **state)
 	ok(net_hold_replay(sock, &l.ib, 1, batch, &given, &e));
 	assert_int_equal(given.refused, 9);
 	assert_int_equal(given.frames, 1);
-	assert_int_equal(udp_next(b, 1000), 0);
+	assert_int_equal(udp_next(b, 5000), 0);
 	assert_int_equal(udp_next(b, 50), -1);
 	/* Lengths that lie; a frame before them has been given. */
 	for (int i = 0; i < 4; i++) {
@@ -300,7 +301,27 @@ static void move_b(struct lab *l)
 }
 
 #define BULK	60000
-#define HOLD_MS 300 /* TCP's own tries are at about 200 and 600 ms */
+#define HOLD_MS 300
+
+/*
+ * TCP tries again by itself after RETRY, not the usual 200 ms: so long that what comes before that, however slow this machine is, came of the held
+ * frames. For connections to be made.
+ */
+#define RETRY "4s"
+static void retry_late(int netns, const char *family, const char *subnet, const char *metric)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		if (setns(netns, CLONE_NEWNET) == 0)
+			execlp("ip", "ip", family, "route", "change", subnet, "metric", metric,
+			       "dev", "eth0", "rto_min", RETRY, NULL);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
 
 /* Milliseconds from the release until b has all that a has sent into the lock. */
 static double tcp_gap(const char *addr, bool hold)
@@ -313,6 +334,10 @@ static double tcp_gap(const char *addr, bool hold)
 	struct lab l;
 
 	make_lab(&l);
+	if (strchr(addr, ':'))
+		retry_late(l.a, "-6", "fd00::/64", "256");
+	else
+		retry_late(l.a, "-4", "10.209.0.0/16", "0");
 	auto_fd int client = lab_connect(l.a, l.b, addr, 99, LAB_SOON_MS, &server, NULL);
 	assert_true(client >= 0);
 	for (size_t i = 0; i < BULK; i++)
@@ -333,7 +358,7 @@ static double tcp_gap(const char *addr, bool hold)
 		struct pollfd p = {.fd = server, .events = POLLIN};
 		ssize_t n;
 
-		assert_int_equal(poll(&p, 1, 5000), 1);
+		assert_int_equal(poll(&p, 1, 20000), 1);
 		n = recv(server, got + have, BULK - have, 0);
 		assert_true(n > 0);
 		have += (size_t)n;
@@ -357,8 +382,7 @@ static void test_tcp(void **state)
 		without = tcp_gap(addrs[i], false);
 		print_message("%s: after the release %.1f ms with the held frames, %.1f without\n",
 			      addrs[i], with, without);
-		assert_true(with < 50);
-		assert_true(without > 100);
+		assert_true(with < without / 2);
 		if (lab_setup(NULL))
 			fail();
 	}
