@@ -10,7 +10,7 @@
 
 struct source {
 	pthread_t thread;
-	int fd, gate, r;
+	int fd, gate, asked, r;
 	struct cr_pages_served served;
 	struct err e;
 };
@@ -192,10 +192,10 @@ static int read_late(uint32_t id, uint64_t vaddr, uint32_t npages, void *data, v
 		     struct err *e)
 {
 	const struct source *s = arg;
-	char c;
+	char c = 0;
 
 	(void)e;
-	if (read(s->gate, &c, 1) < 0)
+	if (write(s->asked, &c, 1) != 1 || read(s->gate, &c, 1) < 0)
 		return 0;
 	for (uint32_t i = 0; i < npages; i++)
 		lab_fill(id, vaddr + i * PAGE, (uint8_t *)data + i * PAGE);
@@ -211,6 +211,14 @@ static void *serve_late(void *arg)
 	return NULL;
 }
 
+static void body_ends_later(const struct lab *l)
+{
+	be_restored(l, 100);
+	step('f');
+	finish();
+	step('e');
+}
+
 /* The source is about to answer when the process ends: it learns that this was the end, and no break. */
 static void test_late(void **state)
 {
@@ -218,26 +226,34 @@ static void test_late(void **state)
 	struct lab *l = *state;
 	struct source s = {0};
 	struct process p;
-	int pair[2], gate[2];
+	int pair[2], gate[2], asked[2];
 
 	lab_pagemap(l, ID, runs, 1);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(asked, O_CLOEXEC), 0);
 	s.fd = pair[0];
 	s.gate = gate[0];
+	s.asked = asked[1];
 	l->source[0] = l->source[1] = pair[1];
 	assert_int_equal(pthread_create(&s.thread, NULL, serve_late, &s), 0);
 	lab_start(l);
 	close(pair[1]);
-	p = spawn(l, body_ends);
+	p = spawn(l, body_ends_later);
 	let(&p, 'b');
 	let(&p, 'f');
+	/* Else it might have ended before anybody asked for a page of its. */
+	assert_int_equal(poll(&(struct pollfd){.fd = asked[0], .events = POLLIN}, 1, DEADLINE_MS),
+			 1);
+	let(&p, 'e');
 	assert_int_equal(lab_report(l).resident, 1);
 	close(gate[1]);
 	pthread_join(s.thread, NULL);
 	assert_int_equal(s.r, 0);
 	assert_true(s.served.requests > 0);
 	close(gate[0]);
+	close(asked[0]);
+	close(asked[1]);
 	end_well(l, &p);
 }
 
