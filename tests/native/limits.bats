@@ -56,20 +56,32 @@ throttled() { skepctl stat --json "$1" | jq '.containers[0].cpu_throttled'; }
 	d=$(ct_name) cpu=$(first_cpu)
 	skepctl create "$c" --template probe --network none --cpuset "$cpu" --cpuweight 100 --start
 	skepctl create "$d" --template probe --network none --cpuset "$cpu" --cpuweight 300 --start
-	both "$c" "$d" 5
+	both "$c" "$d"
 	between "$ratio" 2.7 3.3
 	skepctl set "$c" --cpuweight 300
 	skepctl set "$d" --cpuweight 100
-	both "$d" "$c" 5
+	both "$d" "$c"
 	between "$ratio" 2.7 3.3
 }
-both() { # ONE THREE SECONDS: sets ratio, of what THREE got to what ONE got
-	local x
-	for x in "$1" "$2"; do spawn here "$SKEP_DIR/hog-$x" skepctl exec "$x" -- /probe hog-cpu "$3"; done
-	for x in "$1" "$2"; do wait_for 30 grep -q cpu_ms "$SKEP_DIR/hog-$x"; done
-	ratio=$(awk "BEGIN { print $(value cpu_ms <"$SKEP_DIR/hog-$2") / $(value cpu_ms <"$SKEP_DIR/hog-$1") }")
+# both ONE THREE: sets ratio, of what THREE got to what ONE got of 4 seconds of the CPU that both wanted. Before both do, one has it for itself.
+both() {
+	local x hogs=()
+	used "$1" "$2" >"$SKEP_DIR/before"
+	for x in "$1" "$2"; do
+		spawn here /dev/null skepctl exec "$x" -- /probe hog-cpu 100
+		hogs+=("$SPAWNED")
+	done
+	wait_for 30 both_used 50000 "$@"
+	used "$1" "$2" >"$SKEP_DIR/before"
+	wait_for 60 both_used 800000 "$@"
+	ratio=$(used "$1" "$2" | paste "$SKEP_DIR/before" - | awk '{ d[NR] = $2 - $1 } END { print d[2] / d[1] }')
 	echo "ratio $ratio"
-	rm "$SKEP_DIR/hog-$1" "$SKEP_DIR/hog-$2"
+	for x in "${hogs[@]}"; do stop_spawned "$x" || true; done
+}
+# Both in one look: what one gets between two looks would be counted.
+used() { skepctl stat --json "$@" | jq '.containers[].cpu_usage'; }
+both_used() { # LEAST NAME NAME: of each
+	used "$2" "$3" | paste "$SKEP_DIR/before" - | awk -v least="$1" '$2 - $1 < least { exit 1 }'
 }
 
 @test "pids: no more processes than allowed, and the host does not feel it" {
