@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/err.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/proc.h"
@@ -222,16 +224,39 @@ int cr_criu_start(struct cr_criu *c, const struct cr_hook *hook, pid_t *pid, str
 	return e->no ? -e->no : err_set(e, EIO, "criu cannot be started");
 }
 
+/* Whether it has let go of its memory, and so is dead or about to be. A zombie of a process of ours keeps the number from being another's. */
+static bool dying(pid_t pid)
+{
+	char path[32], exe[2];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	return readlink(path, exe, sizeof(exe)) < 0 && errno == ENOENT;
+}
+
+static bool dead_child(pid_t but)
+{
+	auto_free char *list = NULL;
+	struct err ignored = {0};
+	char path[64], *save = NULL;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	if (file_try_read_at(AT_FDCWD, path, 4096, &list, &ignored) < 0)
+		return false;
+	for (char *w = strtok_r(list, " \n", &save); w; w = strtok_r(NULL, " \n", &save))
+		if (atoi(w) != but && dying(atoi(w)))
+			return true;
+	return false;
+}
+
 /*
- * A restored init is our child, by --restore-sibling: when it is killed before criu has seized it, criu is told by nobody, and waits for it on a futex for ever (seen; so do
- * all for our locks). When a dead child of ours is there at two looks, and criu too, criu is ended.
+ * A restored init is our child, by --restore-sibling. When it is killed before criu has seized it, criu is told by nobody, and waits for it on a futex for ever (seen; so do
+ * all for our locks). Killed later it does not even become a zombie: it reaps all of its pid namespace first (zap_pid_ns_processes), which criu, their tracer, has not done
+ * and never will, as it waits for init (seen: cr-restore.c at "Killing processes because of failure on restore"). When a dead child of ours is there at two looks, and criu too,
+ * criu is ended, and its tracing with it.
  */
 static void look_for_dead(const struct cr_criu *c, unsigned *looks)
 {
-	siginfo_t info = {0};
-
-	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || !info.si_pid ||
-	    info.si_pid == c->pid)
+	if (!dead_child(c->pid))
 		*looks = 0;
 	else if (++*looks == 2)
 		kill(-c->pid, SIGKILL);

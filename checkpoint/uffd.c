@@ -53,7 +53,7 @@ struct scan_arg {
 #define PAGEMAP_SCAN_CALL _IOWR('f', 16, struct scan_arg)
 
 /* A stop takes microseconds, on a busy host as long as it takes to get a processor; for ever in an uninterruptible sleep. */
-#define STOP_WAIT_MS 300
+int cr_uffd_stop_wait_ms = 300;
 
 static const uint64_t uffd_flags = O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY;
 
@@ -90,7 +90,7 @@ static int take_one(const struct cr_uffd_ask *ask, uint64_t *stop_ns, struct err
 
 	if (process < 0)
 		return process;
-	r = cr_inject_begin(&in, ask->pid, ask->ticks, STOP_WAIT_MS, e);
+	r = cr_inject_begin(&in, ask->pid, ask->ticks, cr_uffd_stop_wait_ms, e);
 	if (r < 0)
 		return r;
 	r = cr_inject_syscall(&in, SYS_userfaultfd, (uint64_t[6]){uffd_flags}, &made, e);
@@ -191,7 +191,7 @@ static int hear(int sock, struct cr_uffd_ask *asks, size_t count)
 int cr_uffd_take(struct cr_uffd_ask *asks, size_t count, struct err *e)
 {
 	/* Far more than it can take, unless a freezer caught a process half-way: then the child stays until it is thawed, and we go on. */
-	int patience_ms = 5000 + (int)(count < 10000 ? count : 10000) * 2 * STOP_WAIT_MS;
+	int patience_ms = 5000 + (int)(count < 10000 ? count : 10000) * 2 * cr_uffd_stop_wait_ms;
 	uint64_t end = log_now_ns() + (uint64_t)patience_ms * 1000000u;
 	auto_fd int ours = -EBADF, theirs = -EBADF;
 	sigset_t all, old;

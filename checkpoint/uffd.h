@@ -25,8 +25,9 @@ struct cr_uffd_ask {
 
 /*
  * Makes them, in a child of ours that is waited for: -errno of one process is in its `fd` and no failure. A process that does not stop costs
- * 300 ms. 0, or -errno when there can be no child.
+ * cr_uffd_stop_wait_ms: 300, and more for a test that wants every process entered, however busy the host is. 0, or -errno when there can be no child.
  */
+extern int cr_uffd_stop_wait_ms;
 int cr_uffd_take(struct cr_uffd_ask *asks, size_t count, struct err *e);
 
 /* The same in the calling process, for one of our own. Returns the descriptor. */

@@ -2,6 +2,8 @@
 /* What following costs: SKEP_BENCH=1 prints a table for 180 MB; without it only that an idle round is cheap. */
 #include "track_fixture.h"
 
+#include "checkpoint/uffd.h"
+
 #define RUNS 7
 
 struct writer {
@@ -125,6 +127,7 @@ static void an_idle_round_is_cheap(void **state)
 	uint64_t first, idle;
 
 	(void)state;
+	cr_uffd_stop_wait_ms = 10000;
 	if (print)
 		print_message("uffd:\n");
 	idle = cost(CR_TRACK_UFFD, pages, print, &first);

@@ -4,6 +4,8 @@
 
 #include "track_fixture.h"
 
+#include "checkpoint/uffd.h"
+
 #define PAGES  1024u
 #define MEMORY ((size_t)PAGES * CR_PAGE_SIZE)
 
@@ -75,6 +77,7 @@ static inline void begin(struct lab *l, const char *name, enum cr_track_backend 
 	struct err e = {0};
 
 	*l = (struct lab){.w.fn = fn};
+	cr_uffd_stop_wait_ms = 10000;
 	test_make(name, &l->cg);
 	assert_int_equal(pipe2(l->w.go, 0), 0);
 	assert_int_equal(pipe2(l->w.done, 0), 0);
