@@ -65,10 +65,10 @@ static void quota_throttles(void **state)
 	do {
 		assert_true(test_again(&looks));
 		OK(cg_stat_read(&cg, &st, &e));
-	} while (st.cpu_throttled.v < 4);
+		/* A tenth of a second: four periods, or more where somebody else has the CPU, too. */
+	} while (st.cpu_throttled.v < 4 || st.cpu_throttled_time.v <= 100000);
 	ns = log_now_ns() - t0;
 	assert_true(st.cpu_periods.v >= st.cpu_throttled.v);
-	assert_true(st.cpu_throttled_time.v > 100000);
 	/* A tenth of a CPU, with one period's allowance and a tick of 10 ms each to spare. */
 	assert_true(st.cpu_usage.v * 1000 < ns / 10 + 30000000u);
 	OK(cg_kill(&cg, &e));
