@@ -24,6 +24,7 @@
 #include "base/sys.h"
 #include "checkpoint/explain.h"
 #include "checkpoint/hook.h"
+#include "checkpoint/unseen.h"
 #include "ns/fds.h"
 
 #define LOOK_MS	     1000
@@ -269,14 +270,18 @@ static int watch(const struct cr_criu *c, struct cr_hook *hook, int pidfd, struc
 	unsigned looks = 0;
 
 	for (;;) {
-		struct pollfd p[2] = {{.fd = pidfd, .events = POLLIN},
-				      {.fd = hook ? hook->listener : -1, .events = POLLIN}};
-		int r = poll(p, 2, restores ? LOOK_MS : -1);
+		struct pollfd p[2 + CR_UNSEEN_MOST] = {
+			{.fd = pidfd, .events = POLLIN},
+			{.fd = hook ? hook->listener : -1, .events = POLLIN}};
+		size_t n = c->unseen ? cr_unseen_poll(c->unseen, p + 2) : 0;
+		int r = poll(p, 2 + n, restores ? LOOK_MS : -1);
 
 		if (r < 0 && errno != EINTR)
 			return err_sys(e, "wait for criu");
 		if (r == 0)
 			look_for_dead(c, &looks);
+		if (r > 0)
+			cr_unseen_serve(c->unseen, p + 2, n);
 		if (r > 0 && hook && p[1].revents & POLLIN) {
 			struct err why = {0};
 

@@ -15,6 +15,7 @@
 #include "base/err.h"
 
 struct cr_hook;
+struct cr_unseen;
 
 #define CR_WORDS_MAX 192
 #define CR_PASS_MAX  16
@@ -36,6 +37,7 @@ struct cr_criu {
 	/* I am criu's process, right before execve: what only it is to have (a mount namespace). May be NULL. Its err becomes that of cr_criu_start(). */
 	int (*prepare)(void *arg, struct err *e);
 	void *prepare_arg;
+	struct cr_unseen *unseen; /* served while it runs; borrowed; NULL: none */
 };
 #define CR_CRIU_INIT             \
 	{                        \

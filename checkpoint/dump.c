@@ -28,6 +28,7 @@
 #include "checkpoint/hook.h"
 #include "checkpoint/preflight.h"
 #include "checkpoint/record.h"
+#include "checkpoint/unseen.h"
 #include "checkpoint/watches.h"
 #include "net/lock.h"
 #include "runtime/network.h"
@@ -53,6 +54,7 @@ struct dump {
 	struct traffic traffic;
 	const struct cg *cg;
 	const struct cr_criu *criu;
+	struct cr_unseen *unseen; /* of a live migration */
 	uint64_t stopped_ns;
 	bool killed; /* they were given away: that criu did not end well is no matter */
 };
@@ -94,6 +96,7 @@ static int hook_stopped(pid_t init, void *arg, struct err *e)
 	d->stopped_ns = log_now_ns();
 	if (d->how->frozen_ns)
 		*d->how->frozen_ns = d->stopped_ns;
+	cr_unseen_stopped(d->unseen);
 	return fault_at("suspend.stopped", e);
 }
 
@@ -131,6 +134,8 @@ static int hook_complete(pid_t init, void *arg, struct err *e)
 		r = cr_record_save(d->how->images, &record, e);
 	if (r >= 0)
 		r = cr_exe_flags_mend(d->how->images, e);
+	if (r >= 0 && cr_unseen_save(d->unseen, d->how->images, e) < 0)
+		r = -e->no;
 	if (r < 0)
 		return r;
 	if (d->how->journal)
@@ -222,6 +227,7 @@ static int run(struct dump *d, struct err *e)
 	const struct cr_dump *how = d->how;
 	auto_criu struct cr_criu c = CR_CRIU_INIT;
 	auto_hook struct cr_hook hook = CR_HOOK_INIT;
+	auto_unseen struct cr_unseen unseen = {0};
 	auto_fd int hold = -EBADF;
 	char state[PATH_MAX], freezer[PATH_MAX];
 	int r;
@@ -241,6 +247,11 @@ static int run(struct dump *d, struct err *e)
 		return r;
 	hook.freezer = how->journal ? freezer : NULL;
 	d->criu = &c;
+	d->unseen = &unseen;
+	if (how->journal)
+		cr_unseen_open(&unseen, d->cg);
+	c.prepare = cr_unseen_attach;
+	c.prepare_arg = c.unseen = &unseen;
 	hook.fn[CR_STAGE_PRE_DUMP] = hook_stopping;
 	hook.fn[CR_STAGE_NETWORK_LOCK] = hook_stopped;
 	hook.fn[CR_STAGE_POST_DUMP] = hook_complete;

@@ -11,8 +11,10 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/own.h"
 #include "checkpoint/image.h"
+#include "checkpoint/track.h"
 
 /* Fields of pagemap_entry in criu's images/pagemap.proto. */
 #define ENTRY_VADDR	 1
@@ -22,6 +24,13 @@
 #define ENTRY_PAGES	 5
 #define SPACE_PAGES	 ((UINT64_C(1) << CR_PAGE_VA_BITS) / CR_PAGE_BYTES)
 #define ENTRY_BYTES_MEAN 16
+#define ENTRY_BYTES_MOST 32 /* of what is written here */
+
+#define UNSEEN_NAME "unseen-%u.img"
+
+/* Two numbers in the place of criu's magic ones, which it is not to take for its own, and an empty first entry. */
+static const uint8_t unseen_head[CR_IMAGE_MAGIC_BYTES + 4] = {'s', 'k', 'e', 'p',
+							      'l', 'a', 'z', 'y'};
 
 static bool read_run(struct cr_span entry, struct cr_page_run *run)
 {
@@ -92,38 +101,126 @@ static int add_run(struct cr_pagemap *map, size_t *room, const struct cr_page_ru
 	return 0;
 }
 
-int cr_pagemap_load(int images, uint32_t id, struct cr_pagemap *map, struct err *e)
+/* Adds the runs of one image. */
+static int load(int images, const char *name, struct cr_pagemap *m, struct err *e)
 {
-	auto_pagemap struct cr_pagemap m = {.id = id};
 	auto_free char *text = NULL;
 	struct cr_span all, entry;
 	struct cr_page_run run;
 	size_t room;
-	char name[40];
-	int r;
+	int r = cr_image_read(images, name, &text, &all, e);
 
-	snprintf(name, sizeof(name), "pagemap-%u.img", id);
-	r = cr_image_read(images, name, &text, &all, e);
 	if (r < 0)
 		return r;
 	/* The first entry is the number of the pages' image. */
 	if (!cr_image_next(&all, &entry))
 		return cr_image_damaged(name, e);
-	room = (size_t)(all.end - all.at) / ENTRY_BYTES_MEAN + 16;
-	m.runs = calloc(room, sizeof(*m.runs));
-	if (!m.runs)
-		return err_set(e, ENOMEM, "read the page maps: out of memory");
+	if (!m->runs) {
+		room = (size_t)(all.end - all.at) / ENTRY_BYTES_MEAN + 16;
+		m->runs = calloc(room, sizeof(*m->runs));
+		if (!m->runs)
+			return err_set(e, ENOMEM, "read the page maps: out of memory");
+	} else {
+		room = m->count;
+	}
 	while (cr_image_next(&all, &entry)) {
-		if (!read_run(entry, &run) || !run_is_sane(&m, &run))
+		if (!read_run(entry, &run) || !run_is_sane(m, &run))
 			return cr_image_damaged(name, e);
-		if (add_run(&m, &room, &run, e) < 0)
+		if (add_run(m, &room, &run, e) < 0)
 			return -e->no;
 	}
-	if (all.at != all.end)
-		return cr_image_damaged(name, e);
-	*map = m;
-	m.runs = NULL;
+	return all.at == all.end ? 0 : cr_image_damaged(name, e);
+}
+
+/* Both by rising address, into one. */
+static int merge(const struct cr_pagemap *a, const struct cr_pagemap *b, struct cr_pagemap *m,
+		 struct err *e)
+{
+	size_t room = a->count + b->count + 1, i = 0, k = 0;
+
+	m->runs = calloc(room, sizeof(*m->runs));
+	if (!m->runs)
+		return err_set(e, ENOMEM, "read the page maps: out of memory");
+	while (i < a->count || k < b->count) {
+		bool first = k == b->count || (i < a->count && a->runs[i].vaddr < b->runs[k].vaddr);
+		const struct cr_page_run *run = first ? &a->runs[i++] : &b->runs[k++];
+
+		if (!run_is_sane(m, run) || (!first && run->flags != CR_PAGE_LAZY))
+			return -EPROTO;
+		if (add_run(m, &room, run, e) < 0)
+			return -e->no;
+	}
 	return 0;
+}
+
+int cr_pagemap_load(int images, uint32_t id, struct cr_pagemap *map, struct err *e)
+{
+	auto_pagemap struct cr_pagemap seen = {.id = id}, unseen = {.id = id}, all = {.id = id};
+	char name[40];
+	int r;
+
+	snprintf(name, sizeof(name), "pagemap-%u.img", id);
+	r = load(images, name, &seen, e);
+	if (r < 0)
+		return r;
+	snprintf(name, sizeof(name), UNSEEN_NAME, id);
+	r = load(images, name, &unseen, e);
+	if (r < 0 && (r != -ENOENT || e->no))
+		return r;
+	r = unseen.count ? merge(&seen, &unseen, &all, e) : 0;
+	if (r < 0)
+		return e->no ? r : cr_image_damaged(name, e);
+	if (unseen.count) {
+		*map = all;
+		all.runs = NULL;
+	} else {
+		*map = seen;
+		seen.runs = NULL;
+	}
+	return 0;
+}
+
+static size_t put_varint(uint8_t *to, uint64_t value)
+{
+	size_t n = 0;
+
+	for (; value >= 0x80; value >>= 7)
+		to[n++] = (uint8_t)(value | 0x80);
+	to[n++] = (uint8_t)value;
+	return n;
+}
+
+static size_t put_run(uint8_t *to, const struct cr_run *run)
+{
+	uint8_t *at = to + sizeof(uint32_t);
+	uint32_t len;
+
+	*at++ = ENTRY_VADDR << 3;
+	at += put_varint(at, run->vaddr);
+	*at++ = ENTRY_FLAGS << 3;
+	at += put_varint(at, CR_PAGE_LAZY);
+	*at++ = ENTRY_PAGES << 3;
+	at += put_varint(at, run->npages);
+	len = (uint32_t)(at - to - sizeof(len));
+	memcpy(to, &len, sizeof(len));
+	return len + sizeof(len);
+}
+
+int cr_pagemap_save_unseen(int images, uint32_t id, const struct cr_run *runs, size_t count,
+			   struct err *e)
+{
+	auto_free uint8_t *text = malloc(sizeof(unseen_head) + count * ENTRY_BYTES_MOST);
+	uint8_t *at = text;
+	char name[40];
+
+	if (!text)
+		return err_set(e, ENOMEM, "write the page maps: out of memory");
+	memcpy(at, unseen_head, sizeof(unseen_head));
+	at += sizeof(unseen_head);
+	for (size_t i = 0; i < count; i++)
+		at += put_run(at, &runs[i]);
+	snprintf(name, sizeof(name), UNSEEN_NAME, id);
+	return file_replace_volatile_at(images, name, (char *)text, (size_t)(at - text), 0600, e);
 }
 
 void cr_pagemap_done(struct cr_pagemap *map)

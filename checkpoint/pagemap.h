@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What pages a process of a dump has: criu's pagemap-ID.img, which may come from another host and is not trusted. */
+/* What pages a process of a dump has: criu's pagemap-ID.img, and what it was not shown, unseen-ID.img (unseen.h). Both may come from another host and are not trusted. */
 #pragma once
 
 /*
@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct cr_run;
 struct err;
 
 #define CR_PAGE_BYTES 4096u
@@ -39,12 +40,16 @@ struct cr_pagemap {
 };
 
 /*
- * Reads images/pagemap-ID.img. -ENOENT with e untouched when there is none (a zombie, a helper); -EPROTO: damaged, or runs out of order, over each other,
+ * Reads images/pagemap-ID.img and images/unseen-ID.img, as one. -ENOENT with e untouched when there is none (a zombie, a helper); -EPROTO: damaged, or runs out of order, over each other,
  * not on a page's border or out of the address space. map is filled only on success.
  */
 int cr_pagemap_load(int images, uint32_t id, struct cr_pagemap *map, struct err *e);
 void cr_pagemap_done(struct cr_pagemap *map);
 #define auto_pagemap __attribute__((cleanup(cr_pagemap_done)))
+
+/* Writes images/unseen-ID.img: these runs, too, are lazy pages of it. */
+int cr_pagemap_save_unseen(int images, uint32_t id, const struct cr_run *runs, size_t count,
+			   struct err *e);
 
 /* Calls fn for each pagemap-ID.img (not those of shared memory), in no order; map is fn's to look at only. fn < 0 ends it. Returns how many. */
 int cr_pagemap_each(int images, int (*fn)(const struct cr_pagemap *map, void *arg, struct err *e),

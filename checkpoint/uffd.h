@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "checkpoint/pagemap_scan.h"
 
 /* One process to be entered. */
 struct cr_uffd_ask {
@@ -40,12 +41,7 @@ int cr_uffd_own(struct err *e);
  */
 int cr_uffd_follow(int uffd, uint64_t start, uint64_t end);
 
-/* struct page_region of linux/fs.h, which Debian 12 lacks. */
-struct cr_region {
-	uint64_t start, end, categories;
-};
-
-/* What to look for. All kinds: present or swapped out private pages, not the page of zeroes, not the file's own pages, not guards. */
+/* What to look for in anonymous mappings. All kinds: present or swapped out pages, not the page of zeroes, not guards. */
 enum cr_scan {
 	CR_SCAN_LOOK,	     /* those written since they were protected */
 	CR_SCAN_PROTECT,     /* the same, and protects them */
@@ -54,7 +50,7 @@ enum cr_scan {
 };
 
 /*
- * Scans *start..end by an open /proc/PID/pagemap. Returns how many regions are in v (at most room) and moves *start behind what was scanned; at most `pages` pages (0: any
+ * Scans *start..end, which no file is mapped in, by an open /proc/PID/pagemap. Returns how many regions are in v (at most room) and moves *start behind what was scanned; at most `pages` pages (0: any
  * number). -EPERM: something in the range is not followed. After an error any page of the range may have been protected without being
  * named: all of it must count as written. e untouched.
  */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Page maps as criu writes them, old and new, and as no criu does. */
+#include "checkpoint/track.h"
 #include "tests/unit/checkpoint/pages_lab.h"
 
 #define V 0x7f0000000000ul
@@ -119,6 +120,45 @@ static void test_old(void **state)
 	cr_pagemap_done(&map);
 }
 
+/* What criu was not shown is lazy memory as any other, between what it was. */
+static void test_unseen(void **state)
+{
+	static const struct cr_page_run seen[] = {{0x1000, 1, CR_PAGE_PRESENT},
+						  {V + 10 * PAGE, 1, CR_PAGE_PRESENT},
+						  {V + 900 * PAGE, 7, CR_PAGE_LAZY}};
+	static const struct cr_run unseen[] = {
+		{V, 10}, {V + 11 * PAGE, 1ul << 20}, {V + (1ul << 21) * PAGE, 3}};
+	static const struct cr_page_run all[] = {{0x1000, 1, CR_PAGE_PRESENT},
+						 {V - 7 * PAGE, 2, CR_PAGE_LAZY},
+						 {V, 10, CR_PAGE_LAZY},
+						 {V + 10 * PAGE, 1, CR_PAGE_PRESENT},
+						 {V + 11 * PAGE, 1ul << 20, CR_PAGE_LAZY},
+						 {V + (1ul << 21) * PAGE, 3, CR_PAGE_LAZY}};
+	struct lab *l = *state;
+	struct cr_pagemap map = {.id = 5};
+	struct err e = {0};
+
+	lab_pagemap(l, 5, (struct cr_page_run[]){all[0], all[1], all[3]}, 3);
+	must(cr_pagemap_save_unseen(l->images, 5, unseen, ARRAY_SIZE(unseen), &e));
+	must(cr_pagemap_load(l->images, 5, &map, &e));
+	assert_int_equal(map.count, ARRAY_SIZE(all));
+	assert_memory_equal(map.runs, all, sizeof(all));
+	assert_int_equal(map.lazy, (1 << 20) + 15);
+	assert_int_equal(map.pages, (1 << 20) + 17);
+	cr_pagemap_done(&map);
+	/* A page that was both shown and not. */
+	lab_pagemap(l, 5, seen, ARRAY_SIZE(seen));
+	assert_int_equal(cr_pagemap_load(l->images, 5, &map, &e), -EPROTO);
+	/* Only lazy pages are nowhere in the images. */
+	lab_pagemap(l, 6, (struct cr_page_run[]){{V, 1, CR_PAGE_PRESENT}}, 1);
+	assert_int_equal(renameat(l->images, "pagemap-6.img", l->images, "unseen-5.img"), 0);
+	lab_pagemap(l, 5, all, 1);
+	assert_int_equal(cr_pagemap_load(l->images, 5, &map, &e), -EPROTO);
+	assert_int_equal(unlinkat(l->images, "pagemap-5.img", 0), 0);
+	e = (struct err){0};
+	assert_int_equal(cr_pagemap_load(l->images, 5, &map, &e), -ENOENT);
+}
+
 static void expect_damaged(struct lab *l, const struct cr_page_run *runs, size_t n)
 {
 	struct cr_pagemap map = {.id = 5};
@@ -180,6 +220,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_runs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_each, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_old, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_unseen, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_hostile, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_truncated, set_up, tear_down),
 	};
