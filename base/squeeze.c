@@ -3,15 +3,18 @@
 #include "base/squeeze.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <linux/sockios.h>
 #include <zstd.h>
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/own.h"
 
 /* 390 MB/s to 0.41 of libraries' text on one core of 2022, 4 GB/s through what is random; -1 is hardly faster and leaves 0.47. */
 #define LEVEL 1
@@ -25,14 +28,16 @@
 /* What the link's speed is taken over: a queue that was never empty meanwhile. */
 #define LOOK_BYTES (1u << 20)
 #define LOOK_NS	   20000000ull
-/* A trial: some of each of a few chunks. The next one after at least GAP bytes; after each that was in vain twice that. */
+/* A trial: some of each of a few chunks. The next one after at least GAP bytes; after each that was in vain twice that, four times when it was on in vain. */
 #define TRIAL_PIECE (128u << 10)
 #define TRIAL_BYTES (4 * TRIAL_PIECE)
 #define GAP_LEAST   (8u << 20)
-#define GAP_MOST    (64u << 20)
-/* It is judged over so much; an old speed of the link is asked for again after STALE bytes. */
+#define GAP_MOST    (128u << 20)
+/* It is judged over so much, against what the link carried before it: while it is on a link is slower, too, whose other end is busy unpacking. */
 #define JUDGE_BYTES (8u << 20)
-#define STALE	    (256u << 20)
+#define GAIN	    1.1
+/* An old speed of the link is asked for again after so much. */
+#define STALE (256u << 20)
 
 struct squeeze {
 	enum squeeze_when when;
@@ -41,12 +46,14 @@ struct squeeze {
 	uint64_t limit;
 	/* The link: its speed, 0: it was never waited for; and the stretch in which it is being waited for. */
 	uint64_t link, began, wrote, queued, stale;
+	int pressure;		 /* /proc/pressure/cpu, or -errno */
+	uint64_t waited, looked; /* ns that it said, and when */
 	/* The compressor, over the last few megabytes. */
 	uint64_t in, out, ns;
 	/* Off: bytes since the last trial, and how many until the next. */
 	uint64_t since, gap;
 	/* On: what it took, of the compressor and of the writes. */
-	uint64_t judged, judged_ns, packed_at;
+	uint64_t judged, judged_ns, packed_at, to_beat;
 	struct squeeze_stats stats;
 	ZSTD_CCtx *zstd;
 	uint8_t *room;
@@ -69,6 +76,26 @@ int squeeze_when_from_str(const char *word, enum squeeze_when *when, struct err 
 	return err_class(e, ERR_VALUE);
 }
 
+/*
+ * Where somebody waits for a processor half of the time, what looks like a slow link may be its other end, or the program that encrypts, waiting for one; and what
+ * compression gains on the wire it takes from those. Pressure stall information is in microseconds since boot.
+ */
+static bool short_of_processors(struct squeeze *s, uint64_t now)
+{
+	char text[128] = "";
+	const char *total;
+	uint64_t waited = s->waited;
+
+	if (s->pressure < 0 || pread(s->pressure, text, sizeof(text) - 1, 0) <= 0)
+		return false;
+	total = strstr(text, "total=");
+	s->waited = total ? strtoull(total + 6, NULL, 10) * 1000 : 0;
+	waited = s->waited - waited;
+	now -= s->looked;
+	s->looked += now;
+	return waited > now / 2;
+}
+
 struct squeeze *squeeze_new(enum squeeze_when when, int fd, uint64_t limit, struct err *e)
 {
 	struct squeeze *s = calloc(1, sizeof(*s));
@@ -76,6 +103,8 @@ struct squeeze *squeeze_new(enum squeeze_when when, int fd, uint64_t limit, stru
 
 	if (s) {
 		*s = (struct squeeze){.when = when, .fd = fd, .limit = limit};
+		s->pressure = open("/proc/pressure/cpu", O_RDONLY | O_CLOEXEC);
+		(void)short_of_processors(s, log_now_ns());
 		s->room = malloc(SQUEEZE_MOST);
 		s->zstd = ZSTD_createCCtx();
 	}
@@ -97,6 +126,7 @@ void squeeze_free(struct squeeze *s)
 {
 	if (!s)
 		return;
+	own_close_fd(&s->pressure);
 	ZSTD_freeCCtx(s->zstd);
 	free(s->room);
 	free(s);
@@ -130,7 +160,7 @@ static void note_speed(struct squeeze *s, size_t len, size_t became, uint64_t ns
 /* Called when a chunk is there to be sent: what the link has done since the last one. */
 static void look(struct squeeze *s)
 {
-	uint64_t now = log_now_ns(), gone;
+	uint64_t now = log_now_ns(), gone, speed;
 	int queued = 0;
 
 	if (ioctl(s->fd, SIOCOUTQ, &queued) < 0 || queued <= 0) {
@@ -143,8 +173,11 @@ static void look(struct squeeze *s)
 	/* The queue counts what the kernel's buffers take, which is somewhat more than their bytes. */
 	gone = s->wrote + s->queued > (uint64_t)queued ? s->wrote + s->queued - (uint64_t)queued
 						       : 0;
-	s->link = (uint64_t)((double)gone * 1e9 / (double)(now - s->began)) + 1;
-	s->stale = 0;
+	speed = (uint64_t)((double)gone * 1e9 / (double)(now - s->began)) + 1;
+	if (!short_of_processors(s, now) || speed < SLOW) {
+		s->link = speed;
+		s->stale = 0;
+	}
 	s->began = now;
 	s->wrote = 0;
 	s->queued = (uint64_t)queued;
@@ -175,6 +208,7 @@ static bool pays(const struct squeeze *s)
 static void turn(struct squeeze *s, bool on)
 {
 	s->on = on;
+	s->to_beat = link_speed(s);
 	s->since = s->judged = s->judged_ns = s->stale = 0;
 	log_debug("compression %s: link %llu MB/s, compressor %llu MB/s to %llu %%",
 		  on ? "on" : "off", (unsigned long long)link_speed(s) / 1000000,
@@ -183,9 +217,9 @@ static void turn(struct squeeze *s, bool on)
 }
 
 /* Not again soon, and then by a new trial. */
-static void in_vain(struct squeeze *s)
+static void in_vain(struct squeeze *s, unsigned times)
 {
-	uint64_t gap = s->gap ? 2 * s->gap : GAP_LEAST;
+	uint64_t gap = s->gap ? times * s->gap : GAP_LEAST;
 
 	s->gap = gap < GAP_MOST ? gap : GAP_MOST;
 	s->since = s->in = s->out = s->ns = 0;
@@ -194,6 +228,8 @@ static void in_vain(struct squeeze *s)
 /* On: whether what was seen stands against it. */
 static void judge(struct squeeze *s)
 {
+	unsigned again;
+
 	if (s->stale > STALE && !s->hurry && s->link) {
 		/* The link was not waited for since then: it may be a faster one by now, which only sending as it is can tell. */
 		s->link = 0;
@@ -207,16 +243,18 @@ static void judge(struct squeeze *s)
 		return;
 	if (!pays(s)) {
 		turn(s, false);
-		in_vain(s);
+		in_vain(s, 2);
 	} else if (s->judged >= JUDGE_BYTES) {
-		bool faster = (double)s->judged * 1e9 >=
-			      (double)link_speed(s) * (double)s->judged_ns;
+		bool faster = (double)s->judged * 1e9 >
+			      GAIN * (double)s->to_beat * (double)s->judged_ns;
 
 		s->judged = s->judged_ns = 0;
 		if (faster)
 			return;
+		/* Of what hardly becomes less, something else may follow. */
+		again = s->out > s->in / 10 * 9 ? 2 : 4;
 		turn(s, false);
-		in_vain(s);
+		in_vain(s, again);
 	}
 }
 
@@ -243,7 +281,7 @@ static void try(struct squeeze *s, const void *data, size_t len)
 		return;
 	if (s->in >= TRIAL_BYTES) {
 		/* There was a trial, and it is still off. */
-		in_vain(s);
+		in_vain(s, 2);
 		return;
 	}
 	len = len < TRIAL_PIECE ? len : TRIAL_PIECE;
