@@ -28,6 +28,7 @@
 #include "checkpoint/hook.h"
 #include "checkpoint/preflight.h"
 #include "checkpoint/record.h"
+#include "checkpoint/sums.h"
 #include "checkpoint/unseen.h"
 #include "checkpoint/watches.h"
 #include "net/lock.h"
@@ -136,6 +137,8 @@ static int hook_complete(pid_t init, void *arg, struct err *e)
 		r = cr_exe_flags_mend(d->how->images, e);
 	if (r >= 0 && cr_unseen_save(d->unseen, d->how->images, e) < 0)
 		r = -e->no;
+	if (r >= 0)
+		r = cr_sums_write(d->how->images, e);
 	if (r < 0)
 		return r;
 	if (d->how->journal)

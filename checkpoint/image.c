@@ -2,11 +2,15 @@
 /* Entries, fields and varints of criu's images, within their bounds. */
 #include "checkpoint/image.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/own.h"
 
 #define VARINT_BITS 7
 
@@ -90,5 +94,21 @@ int cr_image_read(int images, const char *name, char **text, struct cr_span *ent
 		return cr_image_damaged(name, e);
 	*entries = (struct cr_span){(const uint8_t *)*text + CR_IMAGE_MAGIC_BYTES,
 				    (const uint8_t *)*text + n};
+	return 0;
+}
+
+int cr_image_open_all(int images, struct err *e)
+{
+	auto_dir DIR *d = NULL;
+	const struct dirent *entry;
+	int copy = openat(images, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	d = copy < 0 ? NULL : fdopendir(copy);
+	if (!d || fchmod(images, 0711) < 0)
+		return err_sys(e, "open the images for the restore");
+	while ((entry = readdir(d)))
+		if (entry->d_type == DT_REG && strstr(entry->d_name, ".img") &&
+		    fchmodat(images, entry->d_name, 0644, 0) < 0)
+			return err_sys(e, "open image %s for the restore", entry->d_name);
 	return 0;
 }

@@ -36,3 +36,9 @@ bool cr_image_field(struct cr_span *s, unsigned *number, uint64_t *value, struct
 
 /* -EPROTO: "image NAME is damaged". */
 int cr_image_damaged(const char *name, struct err *e);
+
+/*
+ * For a restore: the tasks, already without rights on this host, read parts of the images by themselves. Nobody else gets at them: ROOT/ct/NAME is closed to all but root. The modes
+ * are set there as they may have come from another host.
+ */
+int cr_image_open_all(int images, struct err *e);

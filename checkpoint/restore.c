@@ -2,7 +2,6 @@
 /* criu restore of a system container: the ground it stands on, what criu is told, and the moment before it runs. */
 #include "checkpoint/restore.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -28,8 +27,10 @@
 #include "checkpoint/criu.h"
 #include "checkpoint/held.h"
 #include "checkpoint/hook.h"
+#include "checkpoint/image.h"
 #include "checkpoint/pages_daemon.h"
 #include "checkpoint/record.h"
+#include "checkpoint/sums.h"
 #include "checkpoint/uffd_allow.h"
 #include "checkpoint/verify.h"
 #include "net/netns.h"
@@ -129,26 +130,6 @@ static int prepare_network(struct restore *r, struct err *e)
 	return n;
 }
 
-/*
- * The tasks, already without rights on this host, read parts of the images by themselves. Nobody else gets at them: ROOT/ct/NAME is closed to all but root. The
- * modes are set here as they may have come from another host.
- */
-static int open_images(int images, struct err *e)
-{
-	auto_dir DIR *d = NULL;
-	const struct dirent *entry;
-	int copy = openat(images, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	d = copy < 0 ? NULL : fdopendir(copy);
-	if (!d || fchmod(images, 0711) < 0)
-		return err_sys(e, "open the images for the restore");
-	while ((entry = readdir(d)))
-		if (entry->d_type == DT_REG && strstr(entry->d_name, ".img") &&
-		    fchmodat(images, entry->d_name, 0644, 0) < 0)
-			return err_sys(e, "open image %s for the restore", entry->d_name);
-	return 0;
-}
-
 static int prepare(struct restore *r, const struct ct_spec *spec, struct err *e)
 {
 	int n = fault_at("resume.ground", e);
@@ -164,7 +145,7 @@ static int prepare(struct restore *r, const struct ct_spec *spec, struct err *e)
 		return err_hint(e, "its memory cannot be used with other ids");
 	}
 	if (n >= 0)
-		n = open_images(r->how->images, e);
+		n = cr_image_open_all(r->how->images, e);
 	if (n >= 0)
 		n = cr_record_make_groups(&r->record, &r->ground.cg, e);
 	r->equip_groups = n > 0;
@@ -476,9 +457,11 @@ int cr_restore(const struct cr_restore *how, struct ct *ct, struct ct_created *o
 			    .pages = CR_PAGES_DAEMON_INIT,
 			    .uffd = -EBADF,
 			    .slave = -EBADF};
-	int n = cr_record_load(how->images, &r.record, e);
+	int n = cr_sums_check(how->images, e);
 
 	*out = (struct ct_created){.pidfd = -EBADF, .console = -EBADF, .netns = -EBADF};
+	if (n >= 0)
+		n = cr_record_load(how->images, &r.record, e);
 	if (n >= 0)
 		n = ct_system_spec(how->s, &spec, e);
 	if (n >= 0)

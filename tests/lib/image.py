@@ -4,8 +4,15 @@
 
 image.py DIR mount AT PATH   the file bound on AT in the container becomes the host's PATH (mnt.proto: mountpoint 7, source 8)
 image.py DIR ids             the user namespace's ids are the host's, all of them (userns.proto: a map is inner 1, outer 2, count 3)
+image.py DIR caps PID BIT    all sets of that process's main thread have capability BIT, too (core.proto: thread_core 5, creds 10; creds.proto: sets 9 to 12)
+image.py DIR filter PID      it has no seccomp filter (core.proto: seccomp_mode 11, seccomp_filter 12)
+image.py DIR file NAME OTHER what was opened, mapped, executed or entered as NAME is opened as OTHER, whatever it is (regfile.proto: name 6, and what is checked from 8 on)
+image.py DIR flip NAME       one bit in the middle of the file NAME is another
+image.py DIR link NAME TO    NAME is a symbolic link to TO
+image.py DIR add NAME        there is a file NAME, too
 """
 import glob
+import os
 import struct
 import sys
 
@@ -81,10 +88,74 @@ def ids(fields):
         field[2] = serialize([[1, 0, 0], [2, 0, 0], [3, 0, 0xFFFFFFFF]])
 
 
+def within(message, path, edit):
+    """Applies edit to each message at path, a list of field numbers."""
+    if not path:
+        return edit(message)
+    for field in message:
+        if field[0] == path[0] and field[1] == 2:
+            inner = parse(field[2])
+            within(inner, path[1:], edit)
+            field[2] = serialize(inner)
+
+
+def caps(bit):
+    def edit(creds):
+        for number in 9, 10, 11, 12:
+            words = [field for field in creds if field[0] == number]
+            words[bit // 32][2] |= 1 << bit % 32
+
+    return lambda core: within(core, [5, 10], edit)
+
+
+def no_filter(core):
+    def edit(thread):
+        thread[:] = [field for field in thread if field[0] not in (11, 12)] + [[11, 0, 0]]
+
+    within(core, [5], edit)
+
+
+def rename(old, new):
+    def edit(reg):
+        if [6, 2, old.encode()] in reg:
+            reg[:] = [field for field in reg if field[0] < 8]
+            for field in reg:
+                if field[0] == 6:
+                    field[2] = new.encode()
+
+    return lambda entry: within(entry, [3], edit)
+
+
+def flip(path):
+    with open(path, "r+b") as file:
+        data = bytearray(file.read())
+        data[len(data) // 2] ^= 4
+        file.seek(0)
+        file.write(data)
+
+
+def link(path, to):
+    if os.path.exists(path):
+        os.unlink(path)
+    os.symlink(to, path)
+
+
 folder, what, *words = sys.argv[1:]
 if what == "mount":
     change(folder + "/mountpoints-*.img", mount(*words))
 elif what == "ids":
     change(folder + "/userns-*.img", ids)
+elif what == "caps":
+    change(folder + "/core-" + words[0] + ".img", caps(int(words[1])))
+elif what == "filter":
+    change(folder + "/core-" + words[0] + ".img", no_filter)
+elif what == "file":
+    change(folder + "/files.img", rename(*words))
+elif what == "flip":
+    flip(os.path.join(folder, words[0]))
+elif what == "link":
+    link(os.path.join(folder, words[0]), words[1])
+elif what == "add":
+    open(os.path.join(folder, words[0]), "x").close()
 else:
     sys.exit("image.py: " + what + "?")
