@@ -97,10 +97,11 @@ bench: ## measure against runc, lxc-start and the bare floor; JSON=1 prints JSON
 	@$(MAKE) --no-print-directory tests >&2
 	@BUILD=$(BUILD) JSON="$(JSON)" RUNS="$(RUNS)" tests/bench/run
 
-bench-migrate: ## measure live migration against criu by hand, seen by an outside client; RUNS MODES MTUS MB DIRTY SIZES, JSON=1
+bench-migrate: ## measure live migration against criu by hand, seen by an outside client; RUNS MODES MTUS MB DIRTY SIZES SMALL_MODES, JSON=1
 	@$(MAKE) --no-print-directory tests >&2
 	@BUILD=$(BUILD) JSON="$(JSON)" RUNS="$(RUNS)" MODES="$(MODES)" MTUS="$(MTUS)" MB="$(MB)" DIRTY="$(DIRTY)" \
-		$(if $(filter undefined,$(origin SIZES)),,SIZES="$(SIZES)") tests/bench/migrate
+		$(if $(filter undefined,$(origin SIZES)),,SIZES="$(SIZES)") $(if $(filter undefined,$(origin SMALL_MODES)),,SMALL_MODES="$(SMALL_MODES)") \
+		tests/bench/migrate
 
 install: all ## install below $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR) $(DESTDIR)$(UNITDIR)
@@ -173,7 +174,7 @@ $(BUILD)/skep-pages: checkpoint/skep_pages_main.c $(patsubst %,checkpoint/%.c,pa
 $(BUILD)/probe: tests/probe.c
 $(BUILD)/plant: tests/plant.c tests/plant_files.c tests/plant_sockets.c
 $(BUILD)/pattern: tests/pattern.c
-$(BUILD)/floor $(BUILD)/gap $(BUILD)/pair $(BUILD)/wire: $(BUILD)/%: tests/bench/%.c
+$(BUILD)/floor $(BUILD)/gap $(BUILD)/pair $(BUILD)/resident $(BUILD)/wire: $(BUILD)/%: tests/bench/%.c
 $(LIBEXEC) $(TEST_STATIC): $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)
