@@ -79,7 +79,9 @@ static void enable_controllers(const struct cg_host *host, int dir, const char *
 		if (host->ctl[c].version != 2 || c == CG_CPUACCT)
 			continue;
 		snprintf(word, sizeof(word), "+%s", cg_controller_to_str((enum cg_controller)c));
-		if (file_write_at(dir, "cgroup.subtree_control", word, &ignored) < 0)
+		/* A group that is being removed is no news: mkdir(2) will say so. */
+		if (file_write_at(dir, "cgroup.subtree_control", word, &ignored) < 0 &&
+		    ignored.no != ENOENT && ignored.no != ENODEV)
 			log_warn("controller %s cannot be enabled in %s: %s", word + 1, where,
 				 strerror(ignored.no));
 	}
@@ -107,8 +109,12 @@ static int make_level(const struct cg_host *host, const char *mount, int parent,
 	if (made)
 		cg_tree_mark(fd);
 	if (host->ctl[CG_CPUSET].version == 1 && !strcmp(mount, host->ctl[CG_CPUSET].mount) &&
-	    fill_cpuset(parent, fd, e) < 0)
-		return -e->no;
+	    fill_cpuset(parent, fd, e) < 0) {
+		if (e->no != ENOENT && e->no != ENODEV)
+			return -e->no;
+		err_clear(e);
+		return -ENOENT;
+	}
 	return take_fd(&fd);
 }
 

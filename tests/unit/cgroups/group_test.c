@@ -56,6 +56,61 @@ static void destroy_removes_parents_too(void **state)
 	assert_int_equal(left, 0);
 }
 
+#define SIBLINGS 6
+#define CYCLES	 200
+
+/* Makes and removes a group, again and again. Dies with the number of the failure. */
+static void come_and_go(const char *path)
+{
+	for (int i = 0; i < CYCLES; i++) {
+		struct err e = {0};
+		struct cg cg;
+
+		if (cg_create(path, &cg, &e) >= 0)
+			cg_close(&cg);
+		if (e.no == 0)
+			cg_destroy(path, 5000, &e);
+		if (e.no) {
+			print_error("%s\n", e.text);
+			_exit(1);
+		}
+	}
+	_exit(0);
+}
+
+static void count_notice(enum log_level level, const char *line)
+{
+	(void)level;
+	print_error("%s\n", line);
+	_exit(2);
+}
+
+/* Of several in one parent each first one makes it, and each last one removes it: at every instruction of the others. */
+static void siblings_do_not_disturb_each_other(void **state)
+{
+	pid_t pids[SIBLINGS];
+	struct err e = {0};
+	char path[96];
+	int left = 0, failed = 0;
+
+	(void)state;
+	for (int i = 0; i < SIBLINGS; i++) {
+		snprintf(path, sizeof(path), "skep-test-%d/crowd/%d", getpid(), i);
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			log_to(count_notice, LOG_LEVEL_WARN);
+			come_and_go(path);
+		}
+	}
+	for (int i = 0; i < SIBLINGS; i++)
+		failed += test_reap(pids[i]) != 0;
+	assert_int_equal(failed, 0);
+	snprintf(path, sizeof(path), "skep-test-%d", getpid());
+	OK(cg_each_dir(path, test_note_left, &left, &e));
+	assert_int_equal(left, 0);
+}
+
 static void make_dir(const char *dir, void *arg)
 {
 	(void)arg;
@@ -317,6 +372,7 @@ int main(void)
 		cmocka_unit_test(all_hierarchies_are_found),
 		cmocka_unit_test(create_makes_and_destroy_leaves_nothing),
 		cmocka_unit_test(destroy_removes_parents_too),
+		cmocka_unit_test(siblings_do_not_disturb_each_other),
 		cmocka_unit_test(a_parent_that_others_made_stays),
 		cmocka_unit_test(a_parent_that_systemd_has_stays),
 		cmocka_unit_test(bad_paths_are_refused),
