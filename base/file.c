@@ -50,12 +50,20 @@ static int read_whole(int fd, const char *name, size_t most, char **text, struct
 int file_try_read_at(int dir, const char *name, size_t most, char **text, struct err *e)
 {
 	auto_fd int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct err why = {0};
+	int r;
 
 	if (fd < 0 && errno == ENOENT)
 		return -ENOENT;
 	if (fd < 0)
 		return err_sys(e, "open %s", name);
-	return read_whole(fd, name, most, text, e);
+	r = read_whole(fd, name, most, text, &why);
+	/* What a file of a control group says that was removed since it was opened (kernfs_fop_read_iter). */
+	if (r == -ENODEV)
+		return -ENOENT;
+	if (r < 0 && !e->no)
+		*e = why;
+	return r;
 }
 
 int file_read_at(int dir, const char *name, size_t most, char **text, struct err *e)
