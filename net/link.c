@@ -11,6 +11,9 @@
 #include "base/err.h"
 #include "net/netlink.h"
 
+/* How often links may come or go while they are listed. */
+#define TRIES 64
+
 static void read_kind(const struct nlattr *nest, struct net_link_info *info)
 {
 	const struct nlattr *a;
@@ -108,10 +111,15 @@ static void count_port(const struct net_link_info *port, void *arg)
 
 int net_link_count_ports(struct net_nl *nl, int master, struct err *e)
 {
-	int found = 0;
-	int r = net_link_each_port(nl, master, count_port, &found, e);
+	/* A wrong "none" would have a bridge removed under somebody. */
+	for (int i = 0; i < TRIES; i++) {
+		int found = 0;
+		int r = net_link_each_port(nl, master, count_port, &found, e);
 
-	return r < 0 ? r : found;
+		if (r < 0 || found || !nl->inconsistent)
+			return r < 0 ? r : found;
+	}
+	return err_set(e, EAGAIN, "list links: they come and go all the time");
 }
 
 int net_link_destroy(struct net_nl *nl, const char *name, struct err *e)

@@ -190,6 +190,7 @@ int net_nl_query(struct net_nl *nl, mnl_cb_t cb, void *data, struct err *e)
 	bool dump = n > 0 &&
 		    (((struct nlmsghdr *)(void *)nl->buf)->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
 
+	nl->inconsistent = false;
 	while (n > 0) {
 		ssize_t got = receive(nl, buf, sizeof(buf), e);
 		const struct nlmsghdr *h = (void *)buf;
@@ -200,6 +201,7 @@ int net_nl_query(struct net_nl *nl, mnl_cb_t cb, void *data, struct err *e)
 		for (; mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len)) {
 			if (h->nlmsg_seq != nl->first)
 				continue;
+			nl->inconsistent |= (h->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
 			if (h->nlmsg_type == NLMSG_DONE)
 				return 0;
 			if (h->nlmsg_type == NLMSG_ERROR) {

@@ -27,6 +27,7 @@ struct net_nl {
 	unsigned count; /* messages in this batch */
 	size_t used;	/* bytes of finished messages */
 	struct nlmsghdr *open;
+	bool inconsistent; /* of a query: things came and went while the kernel listed them, so that one which was there all the time may be missing */
 	const char *what
 		[NET_NL_BATCH_MAX]; /* what each message does, for errors; borrowed until commit */
 	int forgive[NET_NL_BATCH_MAX]; /* an errno that is success for this message; 0: none */
