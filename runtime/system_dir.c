@@ -143,12 +143,13 @@ int ct_dir_retire(int containers, const char *name, int dir, struct err *e)
 	return 0;
 }
 
+/* Whoever removes it has it locked. When we got the lock because he has done, the name may be that of the next one. */
 static void sweep_gone(int containers, const char *gone)
 {
 	auto_fd int dir = openat(containers, gone, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct err why = {0};
 
-	if (dir < 0 || flock(dir, LOCK_EX | LOCK_NB) < 0)
+	if (dir < 0 || flock(dir, LOCK_EX | LOCK_NB) < 0 || !still_named(containers, gone, dir))
 		return;
 	if (st_tree_remove(containers, gone, &why) < 0)
 		log_warn("%s stays: %s", gone, why.text);

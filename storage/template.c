@@ -96,7 +96,9 @@ int st_template_list(int templates, struct st_template **list, struct err *e)
 		v = more;
 		root = st_template_open(templates, de->d_name, &v[n], &why);
 		if (root < 0) {
-			log_warn("%s", why.text);
+			/* Removed while we looked: the name goes first. */
+			if (faccessat(templates, de->d_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+				log_warn("%s", why.text);
 			continue;
 		}
 		close(root);
