@@ -76,15 +76,24 @@ one() {
 			find /sys/fs/cgroup -type d -name "*$c*"; find "$SKEP_DIR/$h"/lib/{ct,taken} "$SKEP_DIR/$h/run" -mindepth 1 -maxdepth 1)" || return 1
 	done
 }
-# The processes that are its init, wherever they run. One that is frozen does not run.
+# The processes that are its init, wherever they run. One that is frozen does not run, nor one that criu has not let go yet: a target whose source was
+# killed just now is about to end it.
 inits() {
 	local p n=0
 	for p in /proc/[0-9]*; do
-		[ "$({ tr '\0' ' ' <"$p/cmdline"; } 2>/dev/null)" != "/probe idle $1 " ] || is_frozen "$p" || n=$((n + 1))
+		[ "$({ tr '\0' ' ' <"$p/cmdline"; } 2>/dev/null)" != "/probe idle $1 " ] || is_frozen "$p" || is_restored "$p" || n=$((n + 1))
 	done
 	echo $n
 }
 is_frozen() { grep -qsx 'frozen 1' "$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)$(sed -n 's/^0:://p' "$1/cgroup" 2>/dev/null)/cgroup.events"; }
+is_restored() { # criu, and what it makes, are children of one process
+	local parent sibling
+	parent=$(sed -n 's/^PPid:\t//p' "$1/status" 2>/dev/null)
+	for sibling in $(cat "/proc/$parent/task/$parent/children" 2>/dev/null); do
+		[ "$(cat "/proc/$sibling/comm" 2>/dev/null)" != criu ] || return 0
+	done
+	return 1
+}
 gone() {
 	net_matches "$1" && [ -z "$(find /sys/fs/cgroup -type d -name "*$c*" 2>/dev/null)" ] &&
 		[ ! -e "$SKEP_DIR/$1/run/$c" ] && [ ! -e "$SKEP_DIR/$1/lib/ct/$c" ]
