@@ -125,19 +125,30 @@ static int drain(int fd, const struct net_addr *addr, const uint8_t mac[6])
 	return 0;
 }
 
+/* Nobody can answer: the link is down, or is not there any more, as a bridge whose last container has ended. packet(7) */
+static bool nobody_there(int no)
+{
+	return no == ENETDOWN || no == ENODEV || no == ENXIO;
+}
+
 int net_addr_in_use(const char *ifname, const struct net_addr *addr, int wait_ms, struct err *e)
 {
 	bool four = addr->family == AF_INET;
 	uint8_t mac[6], f[NET_FRAME_MAX];
 	auto_fd int fd = -EBADF;
 	uint64_t start = log_now_ns(), now = start;
+	struct err why = {0};
 	int sent = 0;
 
 	if (is_ours(addr))
 		return 1;
-	fd = net_frame_socket(-1, ifname, four ? ETH_P_ARP : ETH_P_IPV6, mac, e);
-	if (fd < 0)
+	fd = net_frame_socket(-1, ifname, four ? ETH_P_ARP : ETH_P_IPV6, mac, &why);
+	if (fd < 0 && nobody_there(why.no))
+		return 0;
+	if (fd < 0) {
+		*e = why;
 		return fd;
+	}
 	for (; now - start < (uint64_t)wait_ms * 1000000; now = log_now_ns()) {
 		int gone = (int)((now - start) / 1000000), step = wait_ms / PROBES;
 		struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -147,9 +158,8 @@ int net_addr_in_use(const char *ifname, const struct net_addr *addr, int wait_ms
 			size_t n = four ? net_frame_arp(f, 1, mac, NULL, addr->bytes)
 					: net_frame_solicit(f, mac, addr->bytes);
 
-			/* ENETDOWN, ENOBUFS: nobody can answer through a link that is down. */
 			if (send(fd, f, n, 0) < 0 && errno != ENOBUFS)
-				return errno == ENETDOWN
+				return nobody_there(errno)
 					       ? 0
 					       : err_sys(e, "ask for an address on %s", ifname);
 			sent++;

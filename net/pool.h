@@ -20,6 +20,6 @@ int net_pool_pick(const struct net_addr *subnet, const struct net_addr *taken, s
 
 /*
  * Asks on link `ifname` (bridge or uplink) by an ARP probe (RFC 5227) or a neighbour solicitation (RFC 4862) and waits at
- * most wait_ms (200 is good). 1: in use (or it is this host's own), 0: no answer, -errno.
+ * most wait_ms (200 is good). 1: in use (or it is this host's own), 0: no answer, or the link is down or not there, -errno.
  */
 int net_addr_in_use(const char *ifname, const struct net_addr *addr, int wait_ms, struct err *e);

@@ -67,6 +67,7 @@ static void test_bridge(void **state)
 	assert_int_equal(ok(net_addr_in_use(NET_DEFAULT_BRIDGE, &ia.addrs[1], 200, &e)), 1);
 	struct net_addr nobody = lab_addr("10.209.7.7/16");
 	assert_int_equal(ok(net_addr_in_use(NET_DEFAULT_BRIDGE, &nobody, 200, &e)), 0);
+	assert_int_equal(ok(net_addr_in_use("gone", &nobody, 200, &e)), 0);
 	assert_int_equal(ok(net_bridge_release(NET_DEFAULT_BRIDGE, &e)), 0);
 	ok(net_if_destroy(ia.host_name, false, &e));
 	ok(net_if_destroy(ia.host_name, false, &e));
