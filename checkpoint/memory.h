@@ -18,8 +18,8 @@ struct cr_pages;
 struct cr_pace;
 struct err;
 
-/* Bytes behind one PAGES: a megabyte of pages, each alone at the worst. */
-#define CR_MEMORY_PAGES_MOST 256u
+/* Bytes behind one PAGES: 256 KiB of pages, each alone at the worst: they stay in a processor's cache from one copy to the next. */
+#define CR_MEMORY_PAGES_MOST 64u
 #define CR_MEMORY_BYTES_MOST (CR_MEMORY_PAGES_MOST * (4096u + 32u))
 
 /* Little-endian. zero: no pages follow. sum: cr_pages_sum() of the pages. */

@@ -139,6 +139,8 @@ static int hear_done(struct cr_source *m, struct err *e)
 		r = cr_held_send(&m->peer.link, &m->frames, e);
 	if (r < 0)
 		return r;
+	/* The kernel takes a grace period (10 ms) to close it: while the target works. */
+	net_hold_close(&m->frames);
 	/* When all its memory is there, however long that takes. */
 	if (cr_mode_is_lazy(m->j.mode) && m->live)
 		r = cr_lend_expect(&m->lend, &m->peer.link, CR_FRAME_DONE, -1, e);
