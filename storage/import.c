@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Unpacking what libarchive reads, entry by entry, below a directory descriptor. */
+/* Where entries come from: a tar archive, a directory. */
 #include "storage/import.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,336 +9,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/xattr.h>
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
-#include "base/path.h"
-#include "storage/beneath.h"
-#include "storage/relative_id.h"
+#include "storage/entry.h"
 #include "storage/template_json.h"
-#include "storage/tree.h"
 
 #define BYTES_DEFAULT	(64ULL << 30)
 #define ENTRIES_DEFAULT 4000000ULL
 
-/* The times of a directory are set last: what is made in it changes them. */
-struct dir_times {
-	char *path;
-	struct timespec times[2];
-};
-
-struct import {
-	struct archive *from;
-	struct st_beneath where;
-	struct st_import how;
-	struct st_import_stats stats;
-	struct dir_times *dirs;
-	size_t dir_count, dir_room;
-	locale_t utf8, before;
-	const char *what; /* "archive", "directory": for messages */
-};
-
-static int archive_failed(struct import *im, struct err *e)
+static int import_init(struct st_entries *im, int root, const struct st_import *how,
+		       const char *what, struct err *e)
 {
-	const char *said = archive_error_string(im->from);
-	int no = archive_errno(im->from);
-
-	err_set(e, no > 0 ? no : EBADMSG, "read the %s: %s", im->what,
-		said ? said : "unknown failure");
-	if (no <= 0 || no == EILSEQ || (said && strstr(said, "runcated")))
-		err_hint(e, "it is truncated, damaged, or of no known format");
-	return -e->no;
-}
-
-/* "./", "/" in front and doubled slashes are how tools write; ".." is how attackers do. */
-static int clean_name(const char *raw, char name[PATH_MAX], const char *what, struct err *e)
-{
-	size_t len = 0;
-
-	if (!raw)
-		return err_set(e, EILSEQ, "the %s has a name that cannot be read", what);
-	if (raw[0] == '/')
-		return err_set(e, EINVAL, "the %s has an absolute name: %.200s", what, raw);
-	while (*raw) {
-		size_t n = strcspn(raw, "/");
-
-		if (n == 2 && raw[0] == '.' && raw[1] == '.')
-			return err_set(e, EINVAL, "the %s has a name with '..' in it", what);
-		if (n && !(n == 1 && raw[0] == '.')) {
-			if (len + 1 + n >= PATH_MAX)
-				return err_set(e, ENAMETOOLONG,
-					       "the %s has a name that is too long", what);
-			if (len)
-				name[len++] = '/';
-			memcpy(name + len, raw, n);
-			len += n;
-		}
-		raw += n + (raw[n] == '/');
-	}
-	name[len] = 0;
-	return 0;
-}
-
-static int note_directory(struct import *im, const char *name, const struct timespec times[2],
-			  struct err *e)
-{
-	if (im->dir_count == im->dir_room) {
-		size_t room = im->dir_room ? 2 * im->dir_room : 256;
-		struct dir_times *v = reallocarray(im->dirs, room, sizeof(*v));
-
-		if (!v)
-			return err_sys(e, "unpack %s", name);
-		im->dirs = v;
-		im->dir_room = room;
-	}
-	im->dirs[im->dir_count].path = strdup(name);
-	if (!im->dirs[im->dir_count].path)
-		return err_sys(e, "unpack %s", name);
-	memcpy(im->dirs[im->dir_count++].times, times, 2 * sizeof(*times));
-	return 0;
-}
-
-static void entry_times(struct archive_entry *ae, struct timespec t[2])
-{
-	t[1] = (struct timespec){archive_entry_mtime(ae), archive_entry_mtime_nsec(ae)};
-	t[0] = archive_entry_atime_is_set(ae)
-		       ? (struct timespec){archive_entry_atime(ae), archive_entry_atime_nsec(ae)}
-		       : t[1];
-}
-
-/* Whiteouts and host marks of somebody's overlay have no meaning in a template: of trusted.* nothing is taken. */
-static int set_xattrs(struct archive_entry *ae, const char *proc, const char *name, struct err *e)
-{
-	const char *key;
-	const void *value;
-	size_t len;
-
-	archive_entry_xattr_reset(ae);
-	while (archive_entry_xattr_next(ae, &key, &value, &len) == ARCHIVE_OK) {
-		if (!st_xattr_travels(key) || !strncmp(key, "trusted.", 8))
-			continue;
-		if (setxattr(proc, key, value, len, 0) < 0)
-			return err_sys(e, "set xattr %s of /%s", key, name);
-	}
-	return 0;
-}
-
-static int set_attributes(struct archive_entry *ae, int fd, const char *name, struct err *e)
-{
-	struct timespec times[2];
-	char proc[40];
-
-	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
-	entry_times(ae, times);
-	if (fchownat(fd, "", (uid_t)archive_entry_uid(ae), (gid_t)archive_entry_gid(ae),
-		     AT_EMPTY_PATH) < 0)
-		return err_sys(e, "set the owner of /%s", name);
-	if (archive_entry_filetype(ae) != AE_IFLNK &&
-	    chmod(proc, archive_entry_perm(ae) & 07777) < 0)
-		return err_sys(e, "set the mode of /%s", name);
-	if (set_xattrs(ae, proc, name, e) < 0)
-		return -e->no;
-	if (utimensat(AT_FDCWD, proc, times, 0) < 0)
-		return err_sys(e, "set the times of /%s", name);
-	return 0;
-}
-
-static int write_block(struct import *im, int fd, const char *name, const void *block, size_t len,
-		       off_t at, struct err *e)
-{
-	const char *p = block;
-
-	im->stats.bytes += len;
-	if (im->stats.bytes > im->how.max_bytes) {
-		err_set(e, EFBIG, "the %s unpacks to more than %llu bytes", im->what,
-			(unsigned long long)im->how.max_bytes);
-		return err_class(e, ERR_LIMIT);
-	}
-	while (len) {
-		ssize_t n = pwrite(fd, p, len, at);
-
-		if (n < 0)
-			return err_sys(e, "write /%s", name);
-		p += n;
-		at += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int make_file(struct import *im, struct archive_entry *ae, int parent, const char *leaf,
-		     const char *name, struct err *e)
-{
-	auto_fd int fd =
-		openat(parent, leaf, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	const void *block;
-	size_t len;
-	la_int64_t at;
-	int r;
-
-	if (fd < 0)
-		return err_sys(e, "create /%s", name);
-	while ((r = archive_read_data_block(im->from, &block, &len, &at)) == ARCHIVE_OK)
-		if (len && write_block(im, fd, name, block, len, (off_t)at, e) < 0)
-			return -e->no;
-	if (r != ARCHIVE_EOF) {
-		archive_failed(im, e);
-		return err_wrap(e, "unpack /%s", name);
-	}
-	if (archive_entry_size_is_set(ae) && ftruncate(fd, (off_t)archive_entry_size(ae)) < 0)
-		return err_sys(e, "size /%s", name);
-	return set_attributes(ae, fd, name, e);
-}
-
-static int make_hard_link(struct import *im, const char *raw, int parent, const char *leaf,
-			  const char *name, struct err *e)
-{
-	struct st_beneath from = {.root = im->where.root, .dir = -EBADF};
-	char target[PATH_MAX];
-	const char *old;
-	int r = clean_name(raw, target, im->what, e);
-
-	if (r >= 0)
-		r = st_beneath_parent(&from, target, &old, e);
-	if (r >= 0 && linkat(from.dir, old, parent, leaf, 0) < 0)
-		r = err_sys(e, "link /%s to /%s", name, target);
-	st_beneath_done(&from);
-	return r;
-}
-
-static int make_directory(struct import *im, struct archive_entry *ae, int parent, const char *leaf,
-			  const char *name, struct err *e)
-{
-	struct timespec times[2];
-	auto_fd int fd = -EBADF;
-
-	if (mkdirat(parent, leaf, 0700) < 0 && errno != EEXIST)
-		return err_sys(e, "make directory /%s", name);
-	fd = openat(parent, leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, "make directory /%s", name);
-	entry_times(ae, times);
-	if (set_attributes(ae, fd, name, e) < 0)
-		return -e->no;
-	return note_directory(im, name, times, e);
-}
-
-static int make_special(struct import *im, struct archive_entry *ae, int parent, const char *leaf,
-			const char *name, struct err *e)
-{
-	mode_t type = archive_entry_filetype(ae);
-	auto_fd int fd = -EBADF;
-	int r;
-
-	if ((type == AE_IFCHR || type == AE_IFBLK) && !im->how.keep_devices) {
-		im->stats.devices_skipped++;
-		return 0;
-	}
-	if (type == AE_IFLNK)
-		r = symlinkat(archive_entry_symlink(ae) ?: "", parent, leaf);
-	else if (type == AE_IFCHR || type == AE_IFBLK || type == AE_IFIFO || type == AE_IFSOCK)
-		r = mknodat(parent, leaf, type | 0600, archive_entry_rdev(ae));
-	else
-		return err_set(e, EBADMSG, "/%s is a file of no known type", name);
-	if (r < 0)
-		return err_sys(e, "make /%s", name);
-	fd = openat(parent, leaf, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? err_sys(e, "open /%s", name) : set_attributes(ae, fd, name, e);
-}
-
-/* Honest archives may begin with "usr/bin/x" without "usr": parents are made, never through links. */
-static int find_parent(struct import *im, const char *name, const char **leaf, struct err *e)
-{
-	char part[PATH_MAX];
-	struct err first = {0};
-	int r = st_beneath_parent(&im->where, name, leaf, &first);
-
-	if (r != -ENOENT) {
-		if (r < 0 && !e->no)
-			*e = first;
-		if (r == -ELOOP)
-			err_hint(e, "the %s puts a name behind a symbolic link", im->what);
-		return r;
-	}
-	for (const char *s = strchr(name, '/'); s; s = strchr(s + 1, '/')) {
-		memcpy(part, name, (size_t)(s - name));
-		part[s - name] = 0;
-		r = st_beneath_parent(&im->where, part, leaf, e);
-		if (r < 0)
-			return r;
-		if (mkdirat(im->where.dir, *leaf, 0755) < 0 && errno != EEXIST)
-			return err_sys(e, "make directory /%s", part);
-	}
-	return st_beneath_parent(&im->where, name, leaf, e);
-}
-
-static int unpack_one(struct import *im, struct archive_entry *ae, const char *raw, struct err *e)
-{
-	const char *hard = archive_entry_hardlink(ae) ?: archive_entry_hardlink_utf8(ae);
-	char name[PATH_MAX];
-	const char *leaf;
-	struct stat st;
-	bool directory = !hard && archive_entry_filetype(ae) == AE_IFDIR;
-	int r = clean_name(raw, name, im->what, e);
-
-	if (r < 0)
-		return r;
-	if (++im->stats.entries > im->how.max_entries) {
-		err_set(e, EFBIG, "the %s has more than %llu entries", im->what,
-			(unsigned long long)im->how.max_entries);
-		return err_class(e, ERR_LIMIT);
-	}
-	if (!name[0]) {
-		struct timespec times[2];
-
-		if (!directory)
-			return 0;
-		entry_times(ae, times);
-		r = set_attributes(ae, im->where.root, name, e);
-		return r < 0 ? r : note_directory(im, name, times, e);
-	}
-	r = find_parent(im, name, &leaf, e);
-	if (r < 0)
-		return r;
-	/* A name that comes again replaces the earlier one, as tar does. */
-	if (fstatat(im->where.dir, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    !(directory && S_ISDIR(st.st_mode)) && st_tree_remove(im->where.dir, leaf, e) < 0)
-		return -e->no;
-	if (hard)
-		return make_hard_link(im, hard, im->where.dir, leaf, name, e);
-	if (directory)
-		return make_directory(im, ae, im->where.dir, leaf, name, e);
-	if (archive_entry_filetype(ae) == AE_IFREG)
-		return make_file(im, ae, im->where.dir, leaf, name, e);
-	return make_special(im, ae, im->where.dir, leaf, name, e);
-}
-
-static int set_directory_times(struct import *im, struct err *e)
-{
-	for (size_t i = im->dir_count; i-- > 0;) {
-		const struct dir_times *d = &im->dirs[i];
-		auto_fd int fd = st_beneath_open(im->where.root, d->path[0] ? d->path : ".",
-						 O_RDONLY | O_DIRECTORY, e);
-
-		/* Replaced later by something that is no directory. */
-		if (fd == -ENOTDIR || fd == -ELOOP) {
-			err_clear(e);
-			continue;
-		}
-		if (fd < 0)
-			return fd;
-		if (futimens(fd, d->times) < 0)
-			return err_sys(e, "set the times of /%s", d->path);
-	}
-	return 0;
-}
-
-static int import_init(struct import *im, int root, const struct st_import *how, const char *what,
-		       struct err *e)
-{
-	*im = (struct import){.where = {.root = root, .dir = -EBADF}, .what = what};
+	*im = (struct st_entries){.where = {.root = root, .dir = -EBADF}, .what = what};
 	if (how)
 		im->how = *how;
 	if (!im->how.max_bytes)
@@ -357,18 +39,13 @@ static int import_init(struct import *im, int root, const struct st_import *how,
 	return 0;
 }
 
-static int import_done(struct import *im, int r, struct st_import_stats *stats, struct err *e)
+static int import_done(struct st_entries *im, int r, struct st_import_stats *stats, struct err *e)
 {
 	if (r >= 0)
-		r = set_directory_times(im, e);
+		r = st_entries_finish(im, e);
 	if (stats)
 		*stats = im->stats;
-	st_beneath_done(&im->where);
-	own_close_fd(&im->where.root);
-	for (size_t i = 0; i < im->dir_count; i++)
-		free(im->dirs[i].path);
-	free(im->dirs);
-	archive_read_free(im->from);
+	st_entries_done(im);
 	if (im->utf8) {
 		uselocale(im->before);
 		freelocale(im->utf8);
@@ -377,7 +54,7 @@ static int import_done(struct import *im, int r, struct st_import_stats *stats, 
 }
 
 /* Only the first entry can be it: a file of that name further down is a file. */
-static int read_meta(struct import *im, struct archive_entry *ae, struct err *e)
+static int read_meta(struct st_entries *im, struct archive_entry *ae, struct err *e)
 {
 	auto_free char *text = calloc(1, ST_TEMPLATE_ENTRY_MAX + 1);
 	auto_json json_t *j = NULL;
@@ -389,14 +66,14 @@ static int read_meta(struct import *im, struct archive_entry *ae, struct err *e)
 		return err_set(e, EBADMSG, "the archive says too much of its template");
 	n = archive_read_data(im->from, text, ST_TEMPLATE_ENTRY_MAX);
 	if (n < 0)
-		return archive_failed(im, e);
+		return st_entries_failed(im, e);
 	j = json_loadb(text, (size_t)n, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(j))
 		return err_set(e, EBADMSG, "the archive's " ST_TEMPLATE_ENTRY " is no JSON object");
 	return st_template_from_json(j, im->how.meta, e);
 }
 
-static int unpack_all(struct import *im, struct err *e)
+static int unpack_all(struct st_entries *im, struct err *e)
 {
 	struct archive_entry *ae;
 	bool first = im->how.meta != NULL;
@@ -409,13 +86,13 @@ static int unpack_all(struct import *im, struct err *e)
 		    archive_entry_filetype(ae) == AE_IFREG)
 			r = read_meta(im, ae, e);
 		else
-			r = unpack_one(im, ae, raw, e);
+			r = st_entries_unpack(im, ae, raw, e);
 		first = false;
 		if (r < 0)
 			return r;
 	}
 	if (r != ARCHIVE_EOF)
-		return archive_failed(im, e);
+		return st_entries_failed(im, e);
 	if (!im->stats.entries)
 		return err_set(e, EBADMSG, "the %s is empty", im->what);
 	return 0;
@@ -424,7 +101,7 @@ static int unpack_all(struct import *im, struct err *e)
 int st_import_archive(int root, int archive, const struct st_import *how,
 		      struct st_import_stats *stats, struct err *e)
 {
-	struct import im;
+	struct st_entries im;
 	int r = import_init(&im, root, how, "archive", e);
 
 	if (r < 0)
@@ -433,14 +110,14 @@ int st_import_archive(int root, int archive, const struct st_import *how,
 	if (!im.from || archive_read_support_filter_all(im.from) != ARCHIVE_OK ||
 	    archive_read_support_format_tar(im.from) != ARCHIVE_OK ||
 	    archive_read_open_fd(im.from, archive, 128 * 1024) != ARCHIVE_OK)
-		r = im.from ? archive_failed(&im, e) : err_set(e, ENOMEM, "read the archive");
+		r = im.from ? st_entries_failed(&im, e) : err_set(e, ENOMEM, "read the archive");
 	else
 		r = unpack_all(&im, e);
 	return import_done(&im, r, stats, e);
 }
 
 /* libarchive's disk reader works by path: the descriptor's own one, whose content nobody hostile changes meanwhile. */
-static int copy_all(struct import *im, const char *top, struct err *e)
+static int copy_all(struct st_entries *im, const char *top, struct err *e)
 {
 	struct archive_entry_linkresolver *links = archive_entry_linkresolver_new();
 	struct archive_entry *ae = archive_entry_new(), *later = NULL;
@@ -466,12 +143,12 @@ static int copy_all(struct import *im, const char *top, struct err *e)
 			archive_entry_set_hardlink(ae, hard);
 		}
 		raw = raw && strlen(raw) >= skip ? raw + skip : raw;
-		r = unpack_one(im, ae, raw + (raw ? strspn(raw, "/") : 0), e);
+		r = st_entries_unpack(im, ae, raw + (raw ? strspn(raw, "/") : 0), e);
 		if (r < 0)
 			goto out;
 		archive_entry_clear(ae);
 	}
-	r = r == ARCHIVE_EOF ? 0 : archive_failed(im, e);
+	r = r == ARCHIVE_EOF ? 0 : st_entries_failed(im, e);
 out:
 	archive_entry_free(ae);
 	archive_entry_linkresolver_free(links);
@@ -481,7 +158,7 @@ out:
 int st_import_directory(int root, int from, const struct st_import *how,
 			struct st_import_stats *stats, struct err *e)
 {
-	struct import im;
+	struct st_entries im;
 	char proc[40], top[PATH_MAX];
 	ssize_t n;
 	int r = import_init(&im, root, how, "directory", e);
@@ -498,7 +175,7 @@ int st_import_directory(int root, int from, const struct st_import *how,
 		 archive_read_disk_set_behavior(im.from, ARCHIVE_READDISK_NO_TRAVERSE_MOUNTS) !=
 			 ARCHIVE_OK ||
 		 archive_read_disk_open(im.from, top) != ARCHIVE_OK)
-		r = im.from ? archive_failed(&im, e) : err_set(e, ENOMEM, "read the directory");
+		r = im.from ? st_entries_failed(&im, e) : err_set(e, ENOMEM, "read the directory");
 	else
 		r = copy_all(&im, top, e);
 	return import_done(&im, r, stats, e);
