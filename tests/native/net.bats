@@ -133,7 +133,7 @@ address_of() { skepctl list -H -o ip "$1" | tr -d ' '; }
 took_in_range() {
 	local took=$((($(date +%s%N) - before) / 1000000))
 	echo "$1: $took ms"
-	((took > 2500 && took < 9000))
+	((took > 2500 && took < 15000))
 }
 
 # bats test_tags=host

@@ -87,7 +87,8 @@ rounds() {
 	done
 	echo "#: longest pause of the session $(pause_ms "$SKEP_DIR/session") ms" >&3
 	same_units
-	idle
+	# It may have something to do just now; one that spins is never idle.
+	wait_for 20 idle
 	stop_spawned "$http"
 	grep -q answers= "$SKEP_DIR/http"
 	for n in ssh nginx cron systemd-journald; do
