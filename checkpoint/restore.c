@@ -28,6 +28,7 @@
 #include "checkpoint/held.h"
 #include "checkpoint/hook.h"
 #include "checkpoint/image.h"
+#include "checkpoint/kerndat.h"
 #include "checkpoint/pages_daemon.h"
 #include "checkpoint/record.h"
 #include "checkpoint/sums.h"
@@ -52,8 +53,9 @@ struct restore {
 	struct ct_ground ground;
 	struct cr_record record;
 	struct net_if nets[CT_NETS_MAX];
-	int slave;	      /* of the new console */
-	int console_mount;    /* the same as a detached mount */
+	int slave;	   /* of the new console */
+	int console_mount; /* the same as a detached mount */
+	int kerndat; /* what criu knows of the kernel, as a detached mount; -EBADF: it finds that out */
 	char old_path[64];    /* where the old one was */
 	char state[PATH_MAX]; /* STATE/ID */
 	struct cr_pages_daemon pages;
@@ -199,6 +201,8 @@ static int attach_root(void *arg, struct err *e)
 	if (at < 0)
 		return err_sys(e, "open the place of the root file system");
 	if (ns_mount_attach(r->ground.rootfs, at, "the root file system", e) < 0)
+		return -e->no;
+	if (r->kerndat >= 0 && cr_kerndat_attach(r->kerndat, e) < 0)
 		return -e->no;
 	return attach_console(r, e);
 }
@@ -375,6 +379,7 @@ static int run(struct restore *r, struct err *e)
 {
 	auto_criu struct cr_criu c = CR_CRIU_INIT;
 	auto_hook struct cr_hook hook = CR_HOOK_INIT;
+	struct err without = {0};
 	int n = cr_hook_open(&hook, r->ct->dir, r->state, e);
 
 	if (n >= 0)
@@ -399,6 +404,9 @@ static int run(struct restore *r, struct err *e)
 	if (r->out->console >= 0)
 		cr_criu_pass(&c, r->out->console);
 	n = fault_at("resume.criu", e);
+	r->kerndat = n >= 0 ? cr_kerndat_open(r->how->s->host, &without) : -EBADF;
+	if (without.no)
+		log_info("criu looks at the kernel once more: %s", without.text);
 	if (n >= 0)
 		n = start_pages(r, e);
 	if (n >= 0)
@@ -456,6 +464,7 @@ int cr_restore(const struct cr_restore *how, struct ct *ct, struct ct_created *o
 			    .ground = CT_GROUND_INIT,
 			    .pages = CR_PAGES_DAEMON_INIT,
 			    .uffd = -EBADF,
+			    .kerndat = -EBADF,
 			    .slave = -EBADF};
 	int n = cr_sums_check(how->images, e);
 
@@ -476,6 +485,7 @@ int cr_restore(const struct cr_restore *how, struct ct *ct, struct ct_created *o
 	}
 	own_close_fd(&r.slave);
 	own_close_fd(&r.console_mount);
+	own_close_fd(&r.kerndat);
 	cr_uffd_disallow(&r.uffd);
 	cr_pages_daemon_done(&r.pages);
 	ct_ground_done(&r.ground);

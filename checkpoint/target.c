@@ -16,6 +16,7 @@
 #include "checkpoint/held.h"
 #include "checkpoint/home.h"
 #include "checkpoint/journal.h"
+#include "checkpoint/kerndat.h"
 #include "checkpoint/life.h"
 #include "checkpoint/migrate.h"
 #include "checkpoint/pages.h"
@@ -137,6 +138,15 @@ static int read_patience(struct cr_target *t, const json_t *offer, struct err *e
 	return r < 0 ? r : 0;
 }
 
+/* While the source sends what takes longer: criu would do it when the container is frozen. */
+static void prepare_criu(const struct cr_target *t)
+{
+	struct err why = {0};
+
+	if (cr_offer_has_images(&t->offer) && cr_kerndat_prepare(t->h, &why) < 0)
+		log_info("criu is not prepared: %s", why.text);
+}
+
 static int receive(struct cr_target *t, const json_t *offer, struct err *e)
 {
 	int r = cr_offer_from_json(offer, &t->offer, e);
@@ -157,6 +167,7 @@ static int receive(struct cr_target *t, const json_t *offer, struct err *e)
 		r = cr_link_send(&t->link, CR_FRAME_ACCEPT, NULL, e);
 	if (r < 0 || t->offer.dry_run)
 		return r;
+	prepare_criu(t);
 	r = cr_target_receive(t, e);
 	if (r < 0)
 		return r;

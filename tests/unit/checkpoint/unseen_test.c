@@ -48,7 +48,7 @@ static void *map(uint64_t at, uint64_t pages)
 static pid_t start(struct lab *l, bool locked)
 {
 	struct err e = {0};
-	int ready[2];
+	int ready[2], status;
 	char c;
 	pid_t pid;
 
@@ -71,6 +71,9 @@ static pid_t start(struct lab *l, bool locked)
 	close(ready[1]);
 	assert_int_equal(read(ready[0], &c, 1), 0);
 	close(ready[0]);
+	/* All of its threads, as when criu has seized it. */
+	kill(pid, SIGSTOP);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
 	must(cg_add(&l->cg, pid, true, &e));
 	return pid;
 }
