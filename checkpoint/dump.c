@@ -31,6 +31,7 @@
 #include "checkpoint/sums.h"
 #include "checkpoint/unseen.h"
 #include "checkpoint/watches.h"
+#include "checkpoint/yard.h"
 #include "net/lock.h"
 #include "runtime/network.h"
 
@@ -193,6 +194,19 @@ static void add_watched(const char *path, void *arg)
 	cr_criu_add(c, "%s", path);
 }
 
+/* Without one it takes longer. */
+static void add_yard(struct cr_criu *c, int dir, const char *state)
+{
+	struct err why = {0};
+
+	if (cr_yard_make(dir, &why) > 0) {
+		cr_criu_add(c, "--cgroup-yard");
+		cr_criu_add(c, "%s/" CR_YARD_DIR, state);
+	}
+	if (why.no)
+		log_info("criu mounts the control groups itself: %s", why.text);
+}
+
 /* From the stages that stop it on, no packet reaches the container until criu has ended, even if we have by then. */
 static int prepare_traffic(struct dump *d, struct err *e)
 {
@@ -270,11 +284,13 @@ static int run(struct dump *d, struct err *e)
 		r = hold = prepare_traffic(d, e);
 	if (r < 0)
 		return r;
+	add_yard(&c, how->ct->dir, state);
 	/* Held by criu, too: nobody else gets at the container, and no packet, before it has undone or finished. */
 	cr_criu_pass(&c, hold);
 	cr_criu_pass(&c, how->s->lock);
 	cr_criu_pass(&c, how->ct->lock);
 	r = cr_criu_run(&c, &hook, e);
+	cr_yard_remove(how->ct->dir);
 	if (d->killed) {
 		err_clear(e);
 		r = 0;
