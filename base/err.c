@@ -7,12 +7,31 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A message is one line whatever was put into it: a name with a newline must not forge a second one. */
-static void one_line(char *s)
+/* How many bytes follow this one in UTF-8. */
+static int followers(unsigned char c)
 {
-	for (; *s; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
+	if (c < 0xc2 || c > 0xf4)
+		return 0;
+	return c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+}
+
+void err_one_line(char *s)
+{
+	int expected = 0;
+
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s, next = (unsigned char)s[1];
+
+		if (c < ' ' || c == 0x7f || (c >= 0x80 && c < 0xa0 && !expected)) {
 			*s = ' ';
+		} else if (c == 0xc2 && next >= 0x80 && next < 0xa0) {
+			*s++ = ' ';
+			*s = ' ';
+		}
+		expected = c >= 0x80 && c < 0xc0 && expected ? expected - 1 : followers(c);
+		if (c == 0xc2 && next >= 0x80 && next < 0xa0)
+			expected = 0;
+	}
 }
 
 int err_set(struct err *e, int no, const char *fmt, ...)
@@ -25,7 +44,7 @@ int err_set(struct err *e, int no, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
-	one_line(e->text);
+	err_one_line(e->text);
 	return -e->no;
 }
 
@@ -45,7 +64,7 @@ int err_sys(struct err *e, const char *fmt, ...)
 	va_end(ap);
 	n = strlen(e->text);
 	snprintf(e->text + n, sizeof(e->text) - n, ": %s", strerror(no));
-	one_line(e->text);
+	err_one_line(e->text);
 	return -no;
 }
 
@@ -61,7 +80,7 @@ int err_wrap(struct err *e, const char *fmt, ...)
 	va_end(ap);
 	n = strlen(e->text);
 	snprintf(e->text + n, sizeof(e->text) - n, ": %s", old);
-	one_line(e->text);
+	err_one_line(e->text);
 	return -e->no;
 }
 
@@ -74,7 +93,7 @@ int err_hint(struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(e->hint, sizeof(e->hint), fmt, ap);
 	va_end(ap);
-	one_line(e->hint);
+	err_one_line(e->hint);
 	return -e->no;
 }
 

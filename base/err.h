@@ -69,6 +69,12 @@ int err_class(struct err *e, enum err_class class);
 /* Forgets a failure we survive on purpose (and have logged). */
 void err_clear(struct err *e);
 
+/*
+ * Blanks what moves a terminal's cursor or forges a second line: control characters, those of C1 included, which a terminal obeys in UTF-8 (U+009B is the beginning of
+ * what \033[ begins), too. Every text and hint that the calls above fill has gone through it.
+ */
+void err_one_line(char *text);
+
 /* The process exit code for a class; the meaning of it for the manual. */
 int err_class_exit_code(enum err_class class);
 const char *err_class_to_str(enum err_class class);

@@ -36,7 +36,8 @@ bool cr_image_field(struct cr_span *s, unsigned *number, uint64_t *value, struct
 	*content = (struct cr_span){0};
 	if (s->at == s->end)
 		return false;
-	if (!read_varint(s, &key))
+	/* A number has 29 bits, and is not 0: what protobuf's own readers make of another is not for us to guess. */
+	if (!read_varint(s, &key) || key > UINT32_MAX || key < 8)
 		goto nonsense;
 	*number = (unsigned)(key >> 3);
 	switch (key & 7) {

@@ -257,9 +257,7 @@ static void last_words(int said, char *out, size_t size)
 	while ((line = strsep(&rest, "\n")))
 		if (line[strspn(line, " \t\r")] && strncmp(line, "hint: ", 6) != 0)
 			snprintf(out, size, "%s", line);
-	for (char *c = out; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = ' ';
+	err_one_line(out);
 	for (size_t len = strlen(out); len > 0 && out[len - 1] == ' '; len--)
 		out[len - 1] = 0;
 }

@@ -13,6 +13,7 @@
 #include <sys/utsname.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/own.h"
 
 /* How long a peer that closed its reading side gets to tell why: what it said before is in our buffer already. */
@@ -117,14 +118,6 @@ void cr_link_send_error(struct cr_link *l, const struct err *why)
 	cr_link_send(l, CR_FRAME_ERROR, j, &ignored);
 }
 
-/* One line, whatever the peer sent: it goes to a terminal. */
-static void make_printable(char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = ' ';
-}
-
 static enum err_class class_from_str(const char *word)
 {
 #define X(name, code, meaning)                           \
@@ -151,8 +144,6 @@ void cr_err_from_json(const json_t *j, const char *peer, struct err *e)
 	if (hint[0])
 		err_hint(e, "%s", hint);
 	err_class(e, class_from_str(class));
-	make_printable(e->text);
-	make_printable(e->hint);
 }
 
 static int wait_readable(const struct cr_link *l, int ms, struct err *e)
@@ -332,13 +323,18 @@ int cr_link_bound(const struct cr_link *l, int ms, struct err *e)
 
 int cr_link_blame(struct cr_link *l, struct err *e)
 {
+	uint64_t until = log_now_ns() + BLAME_MS * UINT64_C(1000000), now;
 	struct err said = {0};
-	int r;
+	int r = 1;
 
-	/* Only an ERROR is looked for: anything else that was on its way answers what is of no use now. */
-	do
-		r = cr_link_receive(l, NULL, BLAME_MS, &said);
-	while (r > 0);
+	/*
+	 * Only an ERROR is looked for: anything else that was on its way answers what is of no use now. The container may be frozen meanwhile: one that
+	 * talks on and on, or stops in the middle of a word, does not keep us.
+	 */
+	if (cr_link_bound(l, BLAME_MS, &said) < 0)
+		err_clear(&said);
+	while (r > 0 && (now = log_now_ns()) < until)
+		r = cr_link_receive(l, NULL, (int)((until - now) / 1000000) + 1, &said);
 	if (said.no && said.no != ETIMEDOUT && said.no != EPIPE && said.no != EPROTO)
 		*e = said;
 	return -e->no;

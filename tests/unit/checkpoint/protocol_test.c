@@ -19,6 +19,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "checkpoint/protocol.h"
 
@@ -204,13 +205,73 @@ static void test_error_is_untrusted(void **state)
 {
 	struct pair *p = *state;
 	auto_json json_t *j = json_pack("{s:I, s:s, s:s}", "errno", (json_int_t)-5, "class",
-					"NO_SUCH_CLASS", "text", "bad\n\033[2J news");
+					"NO_SUCH_CLASS", "text",
+					"bad\n\033[2J news \xc2\x9b"
+					"2J \xc3\xa9\xe2\x82\xac");
 	struct err e = {0};
 
 	cr_link_send(&p->peer, CR_FRAME_ERROR, j, &e);
 	assert_int_equal(cr_link_receive(&p->link, NULL, 1000, &e), -EIO);
 	assert_null(strpbrk(e.text, "\n\033"));
+	assert_null(strstr(e.text, "\xc2\x9b"));
+	assert_non_null(strstr(e.text, "2J \xc3\xa9\xe2\x82\xac"));
 	assert_int_equal(e.class, ERR_SYSTEM);
+}
+
+/* What is no UTF-8 comes by other ways than JSON. */
+static void test_one_line(void **state)
+{
+	static const struct {
+		const char *is, *becomes;
+	} lines[] = {
+		{"plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80",
+		 "plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"},
+		{"\t\n\x7f.", "   ."},
+		{"\x9b"
+		 "31m",
+		 " 31m"},
+		{"\xc2\x9b"
+		 "31m",
+		 "  31m"},
+		{"\xc2\xa9", "\xc2\xa9"},
+		{"\xc3\xa9\x9b"
+		 "A",
+		 "\xc3\xa9 A"},
+		{"\xe2\x82\xac\xc2\x85", "\xe2\x82\xac  "},
+		{"\xc2", "\xc2"},
+		{"\xe9t\xe9", "\xe9t\xe9"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "%s", lines[i].is);
+		err_one_line(text);
+		assert_string_equal(text, lines[i].becomes);
+	}
+}
+
+/* One that says nothing to the point, and does not end. */
+static void test_blame_has_an_end(void **state)
+{
+	struct pair *p = *state;
+	uint64_t began = log_now_ns();
+	struct err e = {0};
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		own_close_fd(&p->ours);
+		while (cr_link_send(&p->peer, CR_FRAME_ACCEPT, NULL, &e) >= 0)
+			usleep(1000);
+		_exit(0);
+	}
+	err_set(&e, EPIPE, "broken");
+	assert_int_equal(cr_link_blame(&p->link, &e), -EPIPE);
+	assert_true(log_now_ns() - began < 20000000000ull);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
 }
 
 static void test_blame(void **state)
@@ -445,7 +506,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_error_carries_the_words, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_error_with_odd_bytes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_error_is_untrusted, set_up, tear_down),
+		cmocka_unit_test(test_one_line),
 		cmocka_unit_test_setup_teardown(test_blame, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_blame_has_an_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_greeting, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_greeting_of_another_machine, set_up,
 						tear_down),
