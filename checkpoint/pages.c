@@ -17,6 +17,8 @@
 
 /* Of a put: small enough to be in the processor's cache when it is written after it was read. */
 #define BOUNCE_PAGES 64
+/* What the store's own tables take, of a container of any size. */
+#define SLACK_PAGES 256
 
 struct cr_pages {
 	int fd;
@@ -123,6 +125,20 @@ struct put {
 	uint64_t vaddr, npages, at, fresh;
 };
 
+/*
+ * Of pages that are far from each other each takes a page of the bitmap, too: what is used is bounded as well as what is stored, with room for the bitmap of
+ * an honest source, whose pages lie in heaps.
+ */
+static bool has_room(const struct cr_pages *p, uint64_t fresh)
+{
+	struct stat st;
+
+	if (fresh > p->limit - p->stored)
+		return false;
+	return fstat(p->fd, &st) < 0 || (uint64_t)st.st_blocks / (CR_PAGE_BYTES / 512) + fresh <=
+						p->limit + p->limit / 8 + SLACK_PAGES;
+}
+
 static int reserve(struct cr_pages *p, uint32_t id, uint64_t vaddr, uint64_t npages,
 		   struct put *put, struct err *e)
 {
@@ -138,7 +154,7 @@ static int reserve(struct cr_pages *p, uint32_t id, uint64_t vaddr, uint64_t npa
 		return r;
 	put->at = cr_pages_at(put->slot, vaddr);
 	put->fresh = npages - there;
-	if (put->fresh <= p->limit - p->stored)
+	if (!put->fresh || has_room(p, put->fresh))
 		return 0;
 	err_set(e, ENOSPC, "more memory than the %llu MiB that were announced",
 		(unsigned long long)p->limit * CR_PAGE_BYTES >> 20);

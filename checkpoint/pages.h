@@ -10,7 +10,8 @@
  *
  * Peak of memory at the target: the daemon frees pages of the store (256 KiB at a time) when they have been copied into a process, so that store and container together are never more
  * than all pages plus 256 KiB; only after a fork before everything was resident are the pages of that family kept to the end. Kernel overhead of the store: 1/50 for memory without
- * gaps; for single pages that are far from each other, which a hostile source may send, up to three times as much as the pages themselves.
+ * gaps; for single pages that are far from each other, which a hostile source may send, up to three times as much as the pages themselves; and then half of
+ * the limit is all that it gets.
  *
  * Not for threads. Pages are keyed by (id, vaddr), see pagemap.h.
  */

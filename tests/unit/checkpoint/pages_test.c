@@ -100,6 +100,27 @@ static void test_limit(void **state)
 	assert_int_equal(cr_pages_bytes(p), 100 * PAGE);
 }
 
+/* A page in each 128 MiB: with what the store needs to remember it, each is two. */
+static void test_far_apart(void **state)
+{
+	enum { LIMIT = 2000 };
+	struct cr_pages *p;
+	struct err e = {0};
+	uint64_t n = 0;
+
+	(void)state;
+	must(cr_pages_new(LIMIT * PAGE, &p, &e));
+	while (n < LIMIT && cr_pages_put(p, 1, n << 27, 1, data, &e) == 0)
+		n++;
+	assert_int_equal(e.no, ENOSPC);
+	assert_int_equal(e.class, ERR_NO_SPACE);
+	assert_in_range(n, LIMIT / 2, LIMIT * 3 / 4);
+	/* What is there can still be overwritten. */
+	e = (struct err){0};
+	assert_int_equal(cr_pages_put(p, 1, 0, 1, data, &e), 0);
+	cr_pages_free(p);
+}
+
 static void test_hostile(void **state)
 {
 	static const struct {
@@ -296,10 +317,10 @@ static void test_joined(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_put),	cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_hostile), cmocka_unit_test(test_stream),
-		cmocka_unit_test(test_sum),	cmocka_unit_test(test_ranges),
-		cmocka_unit_test(test_joined),
+		cmocka_unit_test(test_put),	  cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_far_apart), cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_stream),	  cmocka_unit_test(test_sum),
+		cmocka_unit_test(test_ranges),	  cmocka_unit_test(test_joined),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
