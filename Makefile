@@ -49,10 +49,11 @@ LIB      := $(BUILD)/libskep.a
 LIB_SRCS := $(filter-out $(MAINS) $(STATIC_MAINS),$(wildcard $(FOLDERS:%=%/*.c)))
 LIB_OBJS := $(LIB_SRCS:%.c=$(BUILD)/%.o)
 UNITS    := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
+FUZZERS  := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 MANPAGES := $(patsubst ctl/man/%.in,$(BUILD)/man/%,$(wildcard ctl/man/*.in))
-DEPS     := $(LIB_OBJS:.o=.d) $(MAINS:%.c=$(BUILD)/%.d) $(UNITS:=.d)
+DEPS     := $(LIB_OBJS:.o=.d) $(MAINS:%.c=$(BUILD)/%.d) $(UNITS:=.d) $(FUZZERS:=.d)
 
-.PHONY: all deps demo tests check check-hosts hosts hosts-stop lint fmt asan bench bench-migrate install deb clean help FORCE
+.PHONY: all deps demo tests check check-hosts hosts hosts-stop lint fmt asan fuzz fuzzers bench bench-migrate install deb clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -93,6 +94,13 @@ asan: ## run the unit and native tests under ASan and UBSan; TIERS=unit or T=net
 	@$(MAKE) --no-print-directory check TIERS="$(or $(TIERS),unit native)" BUILD=build/asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
 		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 
+fuzz: ## feed what comes from other hosts with nonsense, FOR=60 seconds each; T=pagemap runs one
+	@$(MAKE) --no-print-directory fuzzers BUILD=build/fuzz CC=clang CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link" \
+		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+	@BUILD=build/fuzz T="$(T)" FOR="$(FOR)" tests/fuzz/run
+
+fuzzers: $(FUZZERS)
+
 bench: ## measure against runc, lxc-start and the bare floor; JSON=1 prints JSON lines
 	@$(MAKE) --no-print-directory tests >&2
 	@BUILD=$(BUILD) JSON="$(JSON)" RUNS="$(RUNS)" tests/bench/run
@@ -119,7 +127,7 @@ clean: ## remove everything that was built
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
-	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror V=1 PREFIX DESTDIR T MUST_RUN JSON RUNS MODES MTUS JOBS CHECKS'
+	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror V=1 PREFIX DESTDIR T FOR MUST_RUN JSON RUNS MODES MTUS JOBS CHECKS'
 
 # A change of compiler or flags rebuilds everything: the file changes only when they do.
 $(BUILD)/flags: FORCE
@@ -148,6 +156,11 @@ $(UNITS): $(BUILD)/%: tests/%.c $(LIB) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(SKEPFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LIB) $(CMOCKA) $(LDLIBS)
+
+$(FUZZERS): $(BUILD)/fuzz/%: tests/fuzz/%.c $(LIB) $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(SKEPFLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ $< $(LIB) $(LDLIBS)
 
 # What the options' tables know is written by them: the pages cannot drift from --help.
 $(BUILD)/manual: tools/manual.c $(LIB) $(BUILD)/flags
