@@ -11,8 +11,7 @@ setup() {
 teardown() { skep_teardown; }
 
 # script NAME: its text from the standard input; run by bash there, with a name for containers of its own and the number of turns.
-script() { { echo 'set -eu -o pipefail; name=$1 turns=$2'; cat; } >"$SKEP_DIR/$1"; }
-ended() { ! kill -0 "$1" 2>/dev/null; }
+script() { { echo "set -eu -o pipefail; name=\$1 turns=\$2"; cat; } >"$SKEP_DIR/$1"; }
 # crowd TURNS SCRIPT...: all at once; then what they said, and which failed.
 crowd() {
 	local turns=$1 pids=() said=() i rc=0

@@ -87,9 +87,10 @@ inits() {
 }
 is_frozen() { grep -qsx 'frozen 1' "$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)$(sed -n 's/^0:://p' "$1/cgroup" 2>/dev/null)/cgroup.events"; }
 is_restored() { # criu, and what it makes, are children of one process
-	local parent sibling
+	local parent siblings=() sibling
 	parent=$(sed -n 's/^PPid:\t//p' "$1/status" 2>/dev/null)
-	for sibling in $(cat "/proc/$parent/task/$parent/children" 2>/dev/null); do
+	{ read -ra siblings <"/proc/$parent/task/$parent/children"; } 2>/dev/null
+	for sibling in "${siblings[@]}"; do
 		[ "$(cat "/proc/$sibling/comm" 2>/dev/null)" != criu ] || return 0
 	done
 	return 1
