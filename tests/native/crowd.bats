@@ -47,7 +47,7 @@ empty() { [ -z "$(ls -A "$SKEP_DIR/here/lib/ct")" ] && [ -z "$(find "$SKEP_DIR/h
 			skepctl template list -H >/dev/null
 		done
 	SCRIPT
-	crowd 8 lives lives lives lives lives looks
+	crowd 6 lives lives lives lives lives looks
 	empty
 	[ -z "$(in_net here nft list tables)" ]
 	[ "$(in_net here ip -o link | wc -l)" = 1 ]
@@ -68,7 +68,7 @@ empty() { [ -z "$(ls -A "$SKEP_DIR/here/lib/ct")" ] && [ -z "$(find "$SKEP_DIR/h
 			try '0 14 9' destroy --force one
 		done
 	SCRIPT
-	crowd 10 fights fights fights fights
+	crowd 7 fights fights fights fights
 	skepctl destroy --force one || [ $? = 14 ]
 	empty
 }
@@ -96,7 +96,7 @@ empty() { [ -z "$(ls -A "$SKEP_DIR/here/lib/ct")" ] && [ -z "$(find "$SKEP_DIR/h
 		done
 		echo $made >"${0%/*}/made$name"
 	SCRIPT
-	crowd 15 comes uses uses uses
+	crowd 10 comes uses uses uses
 	cat "$SKEP_DIR"/made* | awk '{ n += $1 } END { exit !n }'
 	empty
 	[ "$(ls "$SKEP_DIR/here/lib/templates")" = probe ]
@@ -117,6 +117,6 @@ empty() { [ -z "$(ls -A "$SKEP_DIR/here/lib/ct")" ] && [ -z "$(find "$SKEP_DIR/h
 			{ skepctl doctor --json || true; } | jq -c '.findings[] | [.what, .verdict]' | sort | diff "${0%/*}/before" -
 		done
 	SCRIPT
-	crowd 4 lives lives asks asks
+	crowd 3 lives lives asks asks
 	empty
 }
