@@ -53,7 +53,7 @@ FUZZERS  := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c)
 MANPAGES := $(patsubst ctl/man/%.in,$(BUILD)/man/%,$(wildcard ctl/man/*.in))
 DEPS     := $(LIB_OBJS:.o=.d) $(MAINS:%.c=$(BUILD)/%.d) $(UNITS:=.d) $(FUZZERS:=.d)
 
-.PHONY: all deps demo tests check check-hosts hosts hosts-stop lint fmt asan fuzz fuzzers bench bench-migrate install deb clean help FORCE
+.PHONY: all deps demo tests check check-hosts soak hosts hosts-stop lint fmt asan fuzz fuzzers bench bench-migrate install deb clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -76,6 +76,12 @@ check: deps ## run all tests; T=net/veth or T=start runs one, MUST_RUN=1 forbids
 check-hosts: deps ## run the tests in virtual machines of Debian 13; T=limits runs one file
 	@$(MAKE) --no-print-directory tests
 	@BUILD=$(BUILD) T="$(T)" TIERS=hosts tests/run
+
+soak: deps ## take containers live to another host and back, ROUNDS=20 times, natively and between virtual machines; F=REGEX, TIERS=hosts
+	@$(MAKE) --no-print-directory tests
+	@for tier in $(or $(TIERS),native hosts); do \
+		BUILD=$(BUILD) ROUNDS=$(or $(ROUNDS),20) TEST_SECONDS=7200 FILE_SECONDS=28800 TOTAL_SECONDS=28800 \
+			T=$$tier/rounds TIERS=$$tier tests/run || exit; done
 
 hosts: deps ## leave two virtual machines of Debian 13 with skep running for you, and say how to reach them
 	@$(MAKE) --no-print-directory tests
@@ -127,7 +133,7 @@ clean: ## remove everything that was built
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
-	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror V=1 PREFIX DESTDIR T FOR MUST_RUN JSON RUNS MODES MTUS JOBS CHECKS'
+	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror V=1 PREFIX DESTDIR T FOR MUST_RUN JSON RUNS MODES MTUS ROUNDS JOBS CHECKS'
 
 # A change of compiler or flags rebuilds everything: the file changes only when they do.
 $(BUILD)/flags: FORCE

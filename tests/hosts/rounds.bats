@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What goes live from machine to machine and back, over real ssh, ROUNDS times, under clients outside both that must not notice: see
+# tests/lib/rounds.bash.
+
+load hosts
+load ../lib/rounds
+
+setup() { c=m address=10.77.1.1 REPO=$BATS_TEST_DIRNAME/../.. ROUNDS_DIR=$BATS_TEST_TMPDIR HOST=a HOST_OTHER=b; }
+teardown() {
+	local pid
+	for pid in "${spawned[@]}"; do stop_spawned "$pid" || true; done
+	empty a b
+}
+
+spawned=()
+client() { # exec: SPAWNED is the program itself
+	local out=$1
+	shift
+	(exec nsenter --net="/proc/$(cat "$HOSTS_DIR/wire.pid")/ns/net" -- "$@" </dev/null >"$out" 2>&1 3>&-) &
+	SPAWNED=$!
+	spawned+=("$SPAWNED")
+}
+stop_spawned() {
+	kill "$1" 2>/dev/null || true
+	wait "$1"
+}
+migrate() {
+	found_behind "$1"
+	on "$1" skepctl migrate "$c" "$2" "${@:3}"
+}
+# found_behind HOST: the container's MAC stays what it was, and the wire has learned behind which port it is.
+mac=''
+found_behind() {
+	local port
+	mac=${mac:-$(seen_mac)}
+	port=$(outside bridge fdb show br wire | awk -v m="$mac" '$1 == m && /master/ { print $3; exit }')
+	[ "$(seen_mac) $port" = "$mac tap-$1" ] || { echo "the wire has $(seen_mac) behind $port, not $mac behind tap-$1"; return 1; }
+}
+seen_mac() { outside ip neigh show "$address" | sed -n 's/.*lladdr \([^ ]*\).*/\1/p'; }
+
+counter() {
+	template_probe a
+	template_probe b
+	rounds_counter "$1"
+	found_behind a
+}
+@test "precopy: 180 MB under a writer, and a client that counts" { counter precopy; }
+@test "content: 180 MB under a writer, and a client that counts" { counter content; }
+@test "postcopy: 180 MB under a writer, and a client that counts" { counter postcopy; }
+@test "hybrid: 180 MB under a writer, and a client that counts" { counter hybrid; }
+@test "suspend: 180 MB under a writer, and a client that counts" { counter suspend; }
+
+@test "Debian 12: sessions, connections and units live through round trips" { rounds_debian login12 12; }
+@test "Debian 13: sessions, connections and units live through round trips" { rounds_debian login13 13; }

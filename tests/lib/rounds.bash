@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Containers that go live from one host to another and back, ROUNDS times, under clients that must not notice: tests/native/rounds.bats has it between network
+# namespaces, tests/hosts/rounds.bats between virtual machines. What differs is theirs, and said before these are called:
+#
+#   on HOST CMD...            as their own library has it
+#   client OUT CMD...         CMD goes on in the background, outside both hosts, its output in the file OUT; SPAWNED is its pid
+#   migrate FROM TO WORD...   moves the container $c
+#   c, address                the container's name, and where it will be found
+#   ROUNDS_DIR                a directory of this test's own
+#   HOST, HOST_OTHER          where it is, and where it goes next
+#
+#   rounds_builds NAME...     the templates "login12" and "login13", a Debian 12 and 13 with systemd, sshd, nginx, cron and logind
+#   rounds_counter MODE       180 MB of memory, 5 MB of them written a second, and a server of numbers: none is lost, none comes twice, over one connection
+#   rounds_debian NAME VERSION   a Debian with a logged-in session and an HTTP connection: units, PID 1, restarts
+# Each says how long it was frozen, as a line of the runner ("#: ...").
+
+ROUNDS=${ROUNDS:-1}
+
+rounds_builds() {
+	local name
+	for name; do debian_build "$name" "debian-${name#login}" --systemd --include openssh-server,nginx-light,cron,dbus,libpam-systemd || return 1; done
+}
+
+# --- what both watch ---
+
+rounds_inside() { on "$HOST" skepctl exec "$c" -- "$@"; }
+lines_over() { [ "$(wc -l <"$1")" -gt "$2" ]; }
+# goes_on FILE: a line comes into it.
+goes_on() {
+	local n
+	n=$(wc -l <"$1")
+	wait_for 30 lines_over "$1" "$n"
+}
+# One move; its account goes to ROUNDS_DIR/moves, a line "FROZEN TOTAL" in ms.
+rounds_move() {
+	local to=$HOST_OTHER
+	migrate "$HOST" "$to" --json "$@" >"$ROUNDS_DIR/report" 2>"$ROUNDS_DIR/said" || { cat "$ROUNDS_DIR/said"; return 1; }
+	HOST_OTHER=$HOST HOST=$to
+	jq -r '"\(.frozen_ns / 1e6) \(.total_ns / 1e6)"' "$ROUNDS_DIR/report" >>"$ROUNDS_DIR/moves"
+	[ "$(on "$HOST" skepctl list -H -o status "$c")" = running ]
+	! on "$HOST_OTHER" skepctl list -H -o name | grep -qx "$c"
+}
+# rounds_told WHAT: median and longest of each column of ROUNDS_DIR/moves.
+rounds_told() {
+	local n column
+	n=$(wc -l <"$ROUNDS_DIR/moves")
+	[ "$n" = $((2 * ROUNDS)) ]
+	for column in 1 2; do
+		sort -g -k$column,$column "$ROUNDS_DIR/moves" | awk -v at=$(((n + 1) / 2)) -v c=$column 'NR == at { m = $c } END { printf "%.0f %.0f\n", m, $c }'
+	done | xargs printf "#: $1, $n moves: frozen median %s, most %s ms; in all median %s, most %s ms\n" >&3
+}
+
+# --- the counter ---
+
+# It has written all its memory: it is the only child of init.
+rounds_filled() {
+	# shellcheck disable=SC2016 # the other side expands it
+	on "$HOST" sh -c '[ "$(awk "/^VmRSS:/ { print \$2 }" "/proc/$(tr -d " " <"/proc/$1/task/$1/children")/status")" -ge 180000 ]' - "$(on "$HOST" skepctl list -H -o pid "$c")"
+}
+rounds_counter() {
+	local i gap
+	on "$HOST" skepctl -q create "$c" --template probe --bridge br0 --ip "$address/16" --init '/probe counter 7000 180 5' --memory 256M --start
+	wait_for 60 rounds_filled
+	client "$ROUNDS_DIR/gap" "$BUILD/gap" "$address" 7000 5
+	gap=$SPAWNED
+	wait_for 20 grep -q ready "$ROUNDS_DIR/gap"
+	for ((i = 0; i < 2 * ROUNDS; i++)); do
+		rounds_move --mode "$1"
+		# Since the last line: all numbers, one after the other, over the same connection.
+		kill -USR1 "$gap"
+		wait_for 30 lines_over "$ROUNDS_DIR/gap" $((i + 1))
+		tail -n 1 "$ROUNDS_DIR/gap" | jq -e '.answers > 0 and .lost == 0 and .repeated == 0 and .reconnects == 0' || { cat "$ROUNDS_DIR/gap"; return 1; }
+	done
+	stop_spawned "$gap"
+	rounds_told "$1"
+	# The first line is "ready", the last is about the time after the last move.
+	sed '1d; $d' "$ROUNDS_DIR/gap" | jq -rs --arg mode "$1" '(map(.gap_ms) | sort) as $gap |
+		"#: \($mode): the client heard nothing for: median \($gap[(length - 1) / 2 | floor] | round), most \($gap[-1] | round) ms"' >&3
+}
+
+# --- the Debians ---
+
+# Of a unit that comes and goes by itself there is nothing to say.
+active() {
+	rounds_inside systemctl list-units --state=active --plain --no-legend | awk '$1 !~ /^(run-|systemd-tmpfiles-clean|apt-|dpkg-|e2scrub)/ { print $1 }' | sort
+}
+same_units() {
+	active >"$ROUNDS_DIR/now"
+	diff "$ROUNDS_DIR/units" "$ROUNDS_DIR/now"
+}
+wchar() { awk '/^wchar:/ { print $2 }' "/proc/$1/io"; }
+more_than() { (($(wchar "$2") > $1 + 100)); }
+# The shell inside counts; each number got a time here. The longest pause between two is what the user at the keyboard saw.
+pause_ms() { awk '{ if (NR > 1 && $1 - t > m) m = $1 - t; t = $1 } END { printf "%d", m * 1000 }' "$1"; }
+counts_on() {
+	goes_on "$ROUNDS_DIR/session"
+	# No number is missing and none came twice: it is the same session.
+	awk '$2 + 0 != NR { print "at line", NR, "number", $2; exit 1 }' "$ROUNDS_DIR/session"
+}
+# Clock ticks of PID 1 in two seconds: 2 are 1 %.
+idle() {
+	local pid ticks
+	pid=$(on "$HOST" skepctl list -H -o pid "$c")
+	# shellcheck disable=SC2016 # the other side expands it
+	ticks=$(on "$HOST" sh -c 't() { cut -d")" -f2 "/proc/$1/stat" | awk "{ print \$12 + \$13 }"; }; a=$(t "$1"); sleep 2; echo $(($(t "$1") - a))' - "$pid")
+	[ "$ticks" -le 2 ] || { echo "PID 1 used $ticks ticks in 2 s"; return 1; }
+}
+
+rounds_debian() {
+	local n session http before
+	ssh-keygen -q -t ed25519 -N '' -f "$ROUNDS_DIR/key"
+	on "$HOST" skepctl create "$c" --ostemplate "$1" --bridge br0 --ip "$address/16" --memory 512M --preset checkpointable --start
+	wait_for 120 rounds_inside test -S /run/systemd/private
+	[ "$(rounds_inside systemctl is-system-running --wait)" = running ] || { rounds_inside systemctl --failed --plain --no-legend; return 1; }
+	[ "$(rounds_inside sed -n 's/^VERSION_ID=//p' /etc/os-release)" = "\"$2\"" ]
+	rounds_inside sh -c 'mkdir -p -m 700 /root/.ssh && cat >/root/.ssh/authorized_keys' <"$ROUNDS_DIR/key.pub"
+	# nginx closes a connection after 1000 answers unless it is told otherwise.
+	rounds_inside sh -c 'echo "keepalive_requests 1000000;" >/etc/nginx/conf.d/keepalive.conf && systemctl restart nginx'
+	# shellcheck disable=SC2016 # the shell inside counts; the one here gives the times
+	client "$ROUNDS_DIR/session" bash -c 'ssh -F /dev/null -tt -i "$1" -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+		-o LogLevel=ERROR "root@$2" "n=0; while sleep 0.02; do n=\$((n + 1)); echo \$n; done" | while read -r n; do echo "$EPOCHREALTIME $n"; done' \
+		- "$ROUNDS_DIR/key" "$address"
+	session=$SPAWNED
+	wait_for 60 lines_over "$ROUNDS_DIR/session" 20
+	client "$ROUNDS_DIR/http" "$REPO/tests/lib/keepalive" http "$address" 80
+	http=$SPAWNED
+	wait_for 10 grep -q connected "$ROUNDS_DIR/http"
+	active >"$ROUNDS_DIR/units"
+	for n in ssh nginx cron; do grep -qx "$n.service" "$ROUNDS_DIR/units"; done
+	grep -q '^session-.*scope$' "$ROUNDS_DIR/units"
+	for ((n = 1; n <= 2 * ROUNDS; n++)); do
+		rounds_move
+		counts_on
+		kill -0 "$http"
+		before=$(wchar "$http")
+		wait_for 20 more_than "$before" "$http"
+		wait_for 20 same_units
+	done
+	rounds_told "$1"
+	echo "#: $1: longest pause of the session $(pause_ms "$ROUNDS_DIR/session") ms" >&3
+	same_units
+	wait_for 20 idle
+	stop_spawned "$http"
+	grep -q answers= "$ROUNDS_DIR/http"
+	for n in ssh nginx cron systemd-journald; do
+		rounds_inside systemctl restart $n.service
+		rounds_inside systemctl is-active $n.service
+	done
+	counts_on
+	rounds_inside systemd-run --quiet --wait true
+	stop_spawned "$session" || true
+	[ -z "$(rounds_inside systemctl --failed --plain --no-legend)" ]
+	on "$HOST" skepctl stop -t 60 "$c"
+}
