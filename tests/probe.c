@@ -259,27 +259,37 @@ static void dirty(unsigned char *mem, size_t from, size_t to, uint64_t *seed)
 	}
 }
 
+/* MB [MB_A_SECOND]: by the clock, whatever a pause really takes; what it could not write while it was stopped is not made up for. */
 static int cmd_touch(char **arg)
 {
-	size_t size = strtoul(arg[0], NULL, 10) * MB, at = 0;
-	size_t chunk = arg[1] ? (size_t)(atof(arg[1]) * (double)MB / 100) & ~4095UL : 0;
+	size_t size = strtoul(arg[0], NULL, 10) * MB, at = 0, step;
+	double rate = arg[1] ? atof(arg[1]) * (double)MB : 0, due = 0;
 	unsigned char *mem =
 		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int64_t now, last;
 	uint64_t seed = 1;
 
 	if (mem == MAP_FAILED)
 		return fail("mmap");
 	dirty(mem, 0, size, &seed);
 	ready();
+	last = now_us();
 	while (!stopped) {
-		if (!chunk) {
+		if (rate == 0) {
 			pause_ms(-1);
 			continue;
 		}
-		if (at + chunk > size)
-			at = 0;
-		dirty(mem, at, at + chunk < size ? at + chunk : size, &seed);
-		at += chunk;
+		now = now_us();
+		if (now > last)
+			due += rate * (double)(now - last < 200000 ? now - last : 200000) / 1e6;
+		last = now;
+		for (; due >= 4096; due -= (double)step, at += step) {
+			if (at >= size)
+				at = 0;
+			step = (size_t)due & ~4095UL;
+			step = at + step < size ? step : size - at;
+			dirty(mem, at, at + step, &seed);
+		}
 		pause_ms(10);
 	}
 	return 0;

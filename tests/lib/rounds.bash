@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Containers that go live from one host to another and back, ROUNDS times, under clients that must not notice: tests/native/rounds.bats has it between network
+# Containers that go live from one host to another and back, ROUNDS times (few here, 20 by `make soak`), under clients that must not notice: tests/native/rounds.bats has it between network
 # namespaces, tests/hosts/rounds.bats between virtual machines. What differs is theirs, and said before these are called:
 #
 #   on HOST CMD...            as their own library has it
@@ -11,11 +11,9 @@
 #   HOST, HOST_OTHER          where it is, and where it goes next
 #
 #   rounds_builds NAME...     the templates "login12" and "login13", a Debian 12 and 13 with systemd, sshd, nginx, cron and logind
-#   rounds_counter MODE       180 MB of memory, 5 MB of them written a second, and a server of numbers: none is lost, none comes twice, over one connection
+#   rounds_counter MODE [MB]  180 MB of memory, 5 MB of them written a second, and a server of numbers: none is lost, none comes twice, over one connection
 #   rounds_debian NAME VERSION   a Debian with a logged-in session and an HTTP connection: units, PID 1, restarts
 # Each says how long it was frozen, as a line of the runner ("#: ...").
-
-ROUNDS=${ROUNDS:-1}
 
 rounds_builds() {
 	local name
@@ -56,12 +54,12 @@ rounds_told() {
 # It has written all its memory: it is the only child of init.
 rounds_filled() {
 	# shellcheck disable=SC2016 # the other side expands it
-	on "$HOST" sh -c '[ "$(awk "/^VmRSS:/ { print \$2 }" "/proc/$(tr -d " " <"/proc/$1/task/$1/children")/status")" -ge 180000 ]' - "$(on "$HOST" skepctl list -H -o pid "$c")"
+	on "$HOST" sh -c '[ "$(awk "/^VmRSS:/ { print \$2 }" "/proc/$(tr -d " " <"/proc/$1/task/$1/children")/status")" -ge "$2" ]' - "$(on "$HOST" skepctl list -H -o pid "$c")" $(($1 * 1024))
 }
 rounds_counter() {
-	local i gap
-	on "$HOST" skepctl -q create "$c" --template probe --bridge br0 --ip "$address/16" --init '/probe counter 7000 180 5' --memory 256M --start
-	wait_for 60 rounds_filled
+	local i gap mb=${2:-180}
+	on "$HOST" skepctl -q create "$c" --template probe --bridge br0 --ip "$address/16" --init "/probe counter 7000 $mb 5" --memory $((mb + 76))M --start
+	wait_for 60 rounds_filled "$mb"
 	client "$ROUNDS_DIR/gap" "$BUILD/gap" "$address" 7000 5
 	gap=$SPAWNED
 	wait_for 20 grep -q ready "$ROUNDS_DIR/gap"

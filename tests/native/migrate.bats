@@ -58,32 +58,6 @@ only_on() {
 	wait_for 10 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
 }
 
-# to_and_fro MODE: A -> B -> A -> B -> A under a client that counts, and misses no number; another process of it writes 5 MB/s into 24 MB.
-to_and_fro() {
-	local client from to seen
-	on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe counter 7000 24 5" --start
-	client_new client
-	wait_for 10 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
-	spawn client "$SKEP_DIR/numbers" "$PROBE" client 10.77.1.1 7000 0 10
-	client=$SPAWNED
-	wait_for 10 grep -q ready "$SKEP_DIR/numbers"
-	for from in A B A B; do
-		to=B
-		[ $from = A ] || to=A
-		move $from $to --mode "$1"
-		only_on $to running
-		seen=$(wc -l <"$SKEP_DIR/numbers")
-		wait_for 20 longer_than "$seen" "$SKEP_DIR/numbers"
-	done
-	stop_spawned "$client"
-	grep -q ' lost=0 ' "$SKEP_DIR/numbers"
-}
-# bats test_tags=host
-@test "mode suspend: a client on another host keeps its connection from A to B to A" { to_and_fro suspend; }
-@test "mode precopy: a client on another host keeps its connection from A to B to A" { to_and_fro precopy; }
-@test "mode hybrid: a client on another host keeps its connection from A to B to A" { to_and_fro hybrid; }
-@test "mode postcopy: a client on another host keeps its connection from A to B to A" { to_and_fro postcopy; }
-@test "mode content: a client on another host keeps its connection from A to B to A" { to_and_fro content; }
 longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 
 @test "a stopped container stays stopped, a suspended one suspended" {

@@ -5,6 +5,8 @@ load ../lib/skep
 load ../lib/debian
 load ../lib/rounds
 
+ROUNDS=${ROUNDS:-2}
+
 setup_file() { rounds_builds login12 login13; }
 setup() {
 	skep_setup
