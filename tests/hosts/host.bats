@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck disable=SC2016 # the other side expands it
 # A stock Debian 13 host: what skep says of it, and a container with systemd in it.
+# host: $HERE
 
 load hosts
 
-teardown() { empty a; }
+teardown() { empty "$HERE"; }
 
 @test "doctor: nothing is missing and nothing is amiss" {
-	on a skepctl doctor
-	[ "$(on a skepctl doctor --json | jq -r .verdict)" = ok ]
-	[ "$(on a uname -r)" != "$(uname -r)" ]
-	[ "$(on a stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]
+	on "$HERE" skepctl doctor
+	[ "$(on "$HERE" skepctl doctor --json | jq -r .verdict)" = ok ]
+	[ "$(on "$HERE" uname -r)" != "$(uname -r)" ]
+	[ "$(on "$HERE" stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]
 }
 
-inside() { on a skepctl exec d -- "$@"; }
+inside() { on "$HERE" skepctl exec d -- "$@"; }
 wait_inside() { # it runs: `systemctl --wait` cannot ask before dbus is there
 	wait_for 60 inside test -S /run/dbus/system_bus_socket
 	[ "$(inside systemctl is-system-running --wait)" = running ]
@@ -29,19 +30,19 @@ works() {
 }
 
 @test "a Debian 13 with systemd reaches running, is delegated, survives suspend twice, stops cleanly" {
-	on a skepctl create d --template debian-13 --bridge br0 --ip 10.77.1.4/16 --memory 400M --preset checkpointable --start
+	on "$HERE" skepctl create d --template debian-13 --bridge br0 --ip 10.77.1.4/16 --memory 400M --preset checkpointable --start
 	wait_inside
 	works
 	for round in 1 2; do
 		echo "round $round"
-		on a skepctl suspend d
-		on a skepctl resume d
+		on "$HERE" skepctl suspend d
+		on "$HERE" skepctl resume d
 		works
 	done
 	outside ping -c 1 -W 5 10.77.1.4
 	SECONDS=0
-	on a skepctl stop -t 60 d
+	on "$HERE" skepctl stop -t 60 d
 	((SECONDS < 45))
-	[ "$(on a skepctl list -H -o status d)" = stopped ]
-	on a skepctl info d --json | jq -e '.. | .exit_code? // empty | . == 0' || on a skepctl info d
+	[ "$(on "$HERE" skepctl list -H -o status d)" = stopped ]
+	on "$HERE" skepctl info d --json | jq -e '.. | .exit_code? // empty | . == 0' || on "$HERE" skepctl info d
 }

@@ -9,6 +9,7 @@
 #   on NAME CMD...           runs a command there, as root; standard input goes with it
 #   outside CMD...           runs it on this machine, on the wire
 #   put NAME FILE PATH       copies a file there
+#   HERE                     the machine of a file that needs one only, and says so by a line "# host: $HERE"
 #   template_probe NAME; empty NAME...   a template for tests; what a test leaves
 #
 # Needs HOSTS_QEMU and HOSTS_IMAGE, what tests/hosts/prepare prints. Whatever is started here dies with the shell that started it,
@@ -22,7 +23,7 @@
 
 HOSTS_BASH=$(readlink -f "${BASH_SOURCE[0]}")
 declare -gA HOSTS_ADDRESS=([a]=10.77.0.1 [b]=10.77.0.2) HOSTS_MAC=([a]=52:54:00:0a:4d:01 [b]=52:54:00:0a:4d:02)
-HOSTS_SECONDS=${HOSTS_SECONDS:-150}
+HOSTS_SECONDS=${HOSTS_SECONDS:-150} HERE=${HERE:-a}
 
 with_us() { exec setpriv --pdeathsig KILL "$@"; }
 outside() { nsenter --net="/proc/$(cat "$HOSTS_DIR/wire.pid")/ns/net" -- "$@"; }

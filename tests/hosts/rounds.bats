@@ -8,7 +8,7 @@ load ../lib/rounds
 # A megabyte is a long way here, where ssh is translated code: all 180 are for whoever asks for rounds (make soak), and natively.
 MB=${ROUNDS:+180} MB=${MB:-24} ROUNDS=${ROUNDS:-1}
 
-setup() { c=m address=10.77.1.1 REPO=$BATS_TEST_DIRNAME/../.. ROUNDS_DIR=$BATS_TEST_TMPDIR HOST=a HOST_OTHER=b; }
+setup() { rounds_begin "$BATS_TEST_TMPDIR" m a b; }
 teardown() {
 	local pid
 	for pid in "${spawned[@]}"; do stop_spawned "$pid" || true; done
@@ -29,7 +29,7 @@ stop_spawned() {
 }
 migrate() {
 	found_behind "$1"
-	on "$1" skepctl migrate "$c" "$2" "${@:3}"
+	on "$1" skepctl migrate "$ROUNDS_CT" "$2" "${@:3}"
 }
 # found_behind HOST: the container's MAC stays what it was, and the wire has learned behind which port it is.
 mac=''
@@ -39,7 +39,7 @@ found_behind() {
 	port=$(outside bridge fdb show br wire | awk -v m="$mac" '$1 == m && /master/ { print $3; exit }')
 	[ "$(seen_mac) $port" = "$mac tap-$1" ] || { echo "the wire has $(seen_mac) behind $port, not $mac behind tap-$1"; return 1; }
 }
-seen_mac() { outside ip neigh show "$address" | sed -n 's/.*lladdr \([^ ]*\).*/\1/p'; }
+seen_mac() { outside ip neigh show "$ROUNDS_ADDRESS" | sed -n 's/.*lladdr \([^ ]*\).*/\1/p'; }
 
 counter() {
 	template_probe a

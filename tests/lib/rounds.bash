@@ -5,16 +5,15 @@
 #
 #   on HOST CMD...            as their own library has it
 #   client OUT CMD...         CMD goes on in the background, outside both hosts, its output in the file OUT; SPAWNED is its pid
-#   migrate FROM TO WORD...   moves the container $c
-#   c, address                the container's name, and where it will be found
-#   ROUNDS_DIR                a directory of this test's own
-#   HOST, HOST_OTHER          where it is, and where it goes next
+#   migrate FROM TO WORD...   moves the container $ROUNDS_CT
 #
+#   rounds_begin DIR NAME FROM TO   for setup(): the container is NAME, at $ROUNDS_ADDRESS; it is on host $HOST, at first FROM, and goes to $HOST_OTHER next
 #   rounds_builds NAME...     the templates "login12" and "login13", a Debian 12 and 13 with systemd, sshd, nginx, cron and logind
 #   rounds_counter MODE [MB]  180 MB of memory, 5 MB of them written a second, and a server of numbers: none is lost, none comes twice, over one connection
 #   rounds_debian NAME VERSION   a Debian with a logged-in session and an HTTP connection: units, PID 1, restarts
 # Each says how long it was frozen, as a line of the runner ("#: ...").
 
+ROUNDS_LIB=$(readlink -f "${BASH_SOURCE[0]%/*}")
 rounds_builds() {
 	local name
 	for name; do debian_build "$name" "debian-${name#login}" --systemd --include openssh-server,nginx-light,cron,dbus,libpam-systemd || return 1; done
@@ -22,7 +21,8 @@ rounds_builds() {
 
 # --- what both watch ---
 
-rounds_inside() { on "$HOST" skepctl exec "$c" -- "$@"; }
+rounds_begin() { ROUNDS_DIR=$1 ROUNDS_CT=$2 HOST=$3 HOST_OTHER=$4 ROUNDS_ADDRESS=10.77.1.1; }
+rounds_inside() { on "$HOST" skepctl exec "$ROUNDS_CT" -- "$@"; }
 lines_over() { [ "$(wc -l <"$1")" -gt "$2" ]; }
 # goes_on FILE: a line comes into it.
 goes_on() {
@@ -36,8 +36,8 @@ rounds_move() {
 	migrate "$HOST" "$to" --json "$@" >"$ROUNDS_DIR/report" 2>"$ROUNDS_DIR/said" || { cat "$ROUNDS_DIR/said"; return 1; }
 	HOST_OTHER=$HOST HOST=$to
 	jq -r '"\(.frozen_ns / 1e6) \(.total_ns / 1e6)"' "$ROUNDS_DIR/report" >>"$ROUNDS_DIR/moves"
-	[ "$(on "$HOST" skepctl list -H -o status "$c")" = running ]
-	! on "$HOST_OTHER" skepctl list -H -o name | grep -qx "$c"
+	[ "$(on "$HOST" skepctl list -H -o status "$ROUNDS_CT")" = running ]
+	! on "$HOST_OTHER" skepctl list -H -o name | grep -qx "$ROUNDS_CT"
 }
 # rounds_told WHAT: median and longest of each column of ROUNDS_DIR/moves.
 rounds_told() {
@@ -54,13 +54,13 @@ rounds_told() {
 # It has written all its memory: it is the only child of init.
 rounds_filled() {
 	# shellcheck disable=SC2016 # the other side expands it
-	on "$HOST" sh -c '[ "$(awk "/^VmRSS:/ { print \$2 }" "/proc/$(tr -d " " <"/proc/$1/task/$1/children")/status")" -ge "$2" ]' - "$(on "$HOST" skepctl list -H -o pid "$c")" $(($1 * 1024))
+	on "$HOST" sh -c '[ "$(awk "/^VmRSS:/ { print \$2 }" "/proc/$(tr -d " " <"/proc/$1/task/$1/children")/status")" -ge "$2" ]' - "$(on "$HOST" skepctl list -H -o pid "$ROUNDS_CT")" $(($1 * 1024))
 }
 rounds_counter() {
 	local i gap mb=${2:-180}
-	on "$HOST" skepctl -q create "$c" --template probe --bridge br0 --ip "$address/16" --init "/probe counter 7000 $mb 5" --memory $((mb + 76))M --start
+	on "$HOST" skepctl -q create "$ROUNDS_CT" --template probe --bridge br0 --ip "$ROUNDS_ADDRESS/16" --init "/probe counter 7000 $mb 5" --memory $((mb + 76))M --start
 	wait_for 60 rounds_filled "$mb"
-	client "$ROUNDS_DIR/gap" "$BUILD/gap" "$address" 7000 5
+	client "$ROUNDS_DIR/gap" "$BUILD/gap" "$ROUNDS_ADDRESS" 7000 5
 	gap=$SPAWNED
 	wait_for 20 grep -q ready "$ROUNDS_DIR/gap"
 	for ((i = 0; i < 2 * ROUNDS; i++)); do
@@ -99,7 +99,7 @@ counts_on() {
 # Clock ticks of PID 1 in two seconds: 2 are 1 %.
 idle() {
 	local pid ticks
-	pid=$(on "$HOST" skepctl list -H -o pid "$c")
+	pid=$(on "$HOST" skepctl list -H -o pid "$ROUNDS_CT")
 	# shellcheck disable=SC2016 # the other side expands it
 	ticks=$(on "$HOST" sh -c 't() { cut -d")" -f2 "/proc/$1/stat" | awk "{ print \$12 + \$13 }"; }; a=$(t "$1"); sleep 2; echo $(($(t "$1") - a))' - "$pid")
 	[ "$ticks" -le 2 ] || { echo "PID 1 used $ticks ticks in 2 s"; return 1; }
@@ -108,7 +108,7 @@ idle() {
 rounds_debian() {
 	local n session http before
 	ssh-keygen -q -t ed25519 -N '' -f "$ROUNDS_DIR/key"
-	on "$HOST" skepctl create "$c" --ostemplate "$1" --bridge br0 --ip "$address/16" --memory 512M --preset checkpointable --start
+	on "$HOST" skepctl create "$ROUNDS_CT" --ostemplate "$1" --bridge br0 --ip "$ROUNDS_ADDRESS/16" --memory 512M --preset checkpointable --start
 	wait_for 120 rounds_inside test -S /run/systemd/private
 	[ "$(rounds_inside systemctl is-system-running --wait)" = running ] || { rounds_inside systemctl --failed --plain --no-legend; return 1; }
 	[ "$(rounds_inside sed -n 's/^VERSION_ID=//p' /etc/os-release)" = "\"$2\"" ]
@@ -118,10 +118,10 @@ rounds_debian() {
 	# shellcheck disable=SC2016 # the shell inside counts; the one here gives the times
 	client "$ROUNDS_DIR/session" bash -c 'ssh -F /dev/null -tt -i "$1" -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
 		-o LogLevel=ERROR "root@$2" "n=0; while sleep 0.02; do n=\$((n + 1)); echo \$n; done" | while read -r n; do echo "$EPOCHREALTIME $n"; done' \
-		- "$ROUNDS_DIR/key" "$address"
+		- "$ROUNDS_DIR/key" "$ROUNDS_ADDRESS"
 	session=$SPAWNED
 	wait_for 60 lines_over "$ROUNDS_DIR/session" 20
-	client "$ROUNDS_DIR/http" "$REPO/tests/lib/keepalive" http "$address" 80
+	client "$ROUNDS_DIR/http" "$ROUNDS_LIB/keepalive" http "$ROUNDS_ADDRESS" 80
 	http=$SPAWNED
 	wait_for 10 grep -q connected "$ROUNDS_DIR/http"
 	active >"$ROUNDS_DIR/units"
@@ -149,5 +149,5 @@ rounds_debian() {
 	rounds_inside systemd-run --quiet --wait true
 	stop_spawned "$session" || true
 	[ -z "$(rounds_inside systemctl --failed --plain --no-legend)" ]
-	on "$HOST" skepctl stop -t 60 "$c"
+	on "$HOST" skepctl stop -t 60 "$ROUNDS_CT"
 }

@@ -13,13 +13,13 @@ setup() {
 	host_new A
 	host_new B
 	client_new client
-	c=$(ct_name) address=10.77.1.1 ROUNDS_DIR=$SKEP_DIR HOST=A HOST_OTHER=B
+	rounds_begin "$SKEP_DIR" "$(ct_name)" A B
 	rsh=$(host_rsh)
 }
 teardown() { skep_teardown; }
 
 client() { spawn client "$@"; }
-migrate() { on "$1" skepctl migrate "$c" "$2" --rsh "$rsh" "${@:3}"; }
+migrate() { on "$1" skepctl migrate "$ROUNDS_CT" "$2" --rsh "$rsh" "${@:3}"; }
 
 counter() {
 	template_probe A
