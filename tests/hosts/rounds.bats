@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What goes live from machine to machine and back, over real ssh, ROUNDS times, under clients outside both that must not notice: see
-# tests/lib/rounds.bash.
+# tests/lib/rounds.bash. RSH=wire: over bare TCP, as ssh's cipher is translated code here and takes 10 s for 100 MB.
 
 load hosts
 load ../lib/rounds
@@ -8,9 +8,17 @@ load ../lib/rounds
 # A megabyte is a long way here, where ssh is translated code: all 180 are for whoever asks for rounds (make soak), and natively.
 MB=${ROUNDS:+180} MB=${MB:-24} ROUNDS=${ROUNDS:-1}
 
-setup() { rounds_begin "$BATS_TEST_TMPDIR" m a b; }
+setup() {
+	local host
+	rounds_begin "$BATS_TEST_TMPDIR" m a b
+	[ "${RSH:-ssh}" = ssh ] || for host in a b; do
+		on $host sh -c '/build/wire serve "$1" 7001 </dev/null >/run/wire.log 2>&1 & echo $! >/run/wire.pid' - "${HOSTS_ADDRESS[$host]}"
+		wait_for 10 on $host grep -q ready /run/wire.log
+	done
+}
 teardown() {
-	local pid
+	local pid host
+	[ "${RSH:-ssh}" = ssh ] || for host in a b; do on $host sh -c 'kill "$(cat /run/wire.pid)"'; done
 	for pid in "${spawned[@]}"; do stop_spawned "$pid" || true; done
 	empty a b
 }
@@ -29,7 +37,8 @@ stop_spawned() {
 }
 migrate() {
 	found_behind "$1"
-	on "$1" skepctl migrate "$ROUNDS_CT" "$2" "${@:3}"
+	if [ "${RSH:-ssh}" = ssh ]; then on "$1" skepctl migrate "$ROUNDS_CT" "$2" "${@:3}"
+	else on "$1" skepctl migrate "$ROUNDS_CT" "${HOSTS_ADDRESS[$2]}" --rsh '/build/wire call 7001' "${@:3}"; fi
 }
 # found_behind HOST: the container's MAC stays what it was, and the wire has learned behind which port it is.
 mac=''
