@@ -226,10 +226,10 @@ static void look_at_namespaces(struct cr_look *l, const struct cr_look_process *
 		    "has namespaces of its own (%s), which cannot be taken along", kinds);
 	if (n == l->found->count || !l->found->list[n].unit[0] || !settings[0])
 		return;
-	/* runtime/preset.c has all of them but that one. */
+	/* runtime/preset.c has all of them but those. */
 	snprintf(
 		fix, sizeof(fix), "stop it first, or put %s into a drop-in of its unit%s", settings,
-		strstr(settings, "PrivatePIDs")
+		strstr(settings, "PrivatePIDs") || strstr(settings, "ProtectControlGroups")
 			? ""
 			: ": `skepctl set NAME --preset checkpointable` does so at the next start");
 	memcpy(l->found->list[n].fix, fix, sizeof(fix));

@@ -34,8 +34,7 @@ static const struct ct_preset presets[] = {
  */
 static const struct preset_file files[] = {
 	{"checkpointable", "etc/systemd/system/service.d",
-	 HEAD "[Service]\nProtectHostname=no\nPrivateIPC=no\nPrivateUsers=no\n"
-	      "ProtectControlGroups=no\n"},
+	 HEAD "[Service]\nProtectHostname=no\nPrivateIPC=no\nPrivateUsers=no\n"},
 	{"checkpointable", "etc/systemd/system.conf.d",
 	 HEAD "[Manager]\nDefaultMemoryPressureWatch=off\n"},
 };

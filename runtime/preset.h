@@ -9,10 +9,12 @@
 struct err;
 
 /*
- * checkpointable: for systemd inside. Its units get no namespaces within the container's own (hostname, ipc, user; control groups, which systemd 257's
- * ProtectControlGroups=private makes), as CRIU cannot dump such, and no memory.pressure
- * file bound into their mount namespace, on which CRIU's restore fails ("Failed to move_mount"); PID 1 does not watch its own memory.pressure, which CRIU
- * opens again without the trigger that was written to it: PID 1 would then spin. Nothing else of the units' sandboxes changes.
+ * checkpointable: for systemd inside. Its units get no namespaces within the container's own, as CRIU cannot dump such: hostname, ipc, and user (which a unit can have
+ * only with --nesting, without it fails to start: 217/USER). They do not watch their memory.pressure, nor does PID 1: CRIU opens such a file again without the trigger that
+ * was written to it, and poll(2) then returns at once for ever (journald, logind and networkd were seen to use all the CPU they got after a resume); where
+ * ProtectControlGroups= is on, too, systemd binds that file into the unit's mounts, on which CRIU's restore fails ("Failed to move_mount"). Nothing else of the units'
+ * sandboxes changes. ProtectControlGroups=private makes a namespace as well, but a drop-in for all would take ProtectControlGroups=yes, which harms nothing, from
+ * all units: whoever asks for it (no unit of Debian does) is told so by the preflight.
  */
 struct ct_preset {
 	const char *name, *what; /* what: for `--help` and `info` */

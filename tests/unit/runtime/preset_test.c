@@ -85,6 +85,7 @@ static void test_comes_and_goes(void **state)
 	apply("checkpointable");
 	assert_true(file_read_at(root, UNITS, 4096, &text, &e) > 0);
 	assert_non_null(strstr(text, "\nProtectHostname=no\n"));
+	assert_null(strstr(text, "ControlGroups")); /* ProtectControlGroups=yes harms nothing */
 	assert_true(there(MANAGER));
 	assert_int_equal(fstatat(root, UNITS, &st, 0), 0);
 	assert_int_equal(st.st_uid, ID);
