@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2016 # the other side expands it
 # What goes live from machine to machine and back, over real ssh, ROUNDS times, under clients outside both that must not notice: see
 # tests/lib/rounds.bash. RSH=wire: over bare TCP, as ssh's cipher is translated code here and takes 10 s for 100 MB.
 
