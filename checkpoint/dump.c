@@ -29,6 +29,7 @@
 #include "checkpoint/preflight.h"
 #include "checkpoint/record.h"
 #include "checkpoint/sums.h"
+#include "checkpoint/traits.h"
 #include "checkpoint/unseen.h"
 #include "checkpoint/watches.h"
 #include "checkpoint/yard.h"
@@ -138,6 +139,8 @@ static int hook_complete(pid_t init, void *arg, struct err *e)
 		r = cr_exe_flags_mend(d->how->images, e);
 	if (r >= 0 && cr_unseen_save(d->unseen, d->how->images, e) < 0)
 		r = -e->no;
+	if (r >= 0)
+		r = cr_traits_save(d->how->images, d->cg, e);
 	if (r >= 0)
 		r = cr_sums_write(d->how->images, e);
 	if (r < 0)

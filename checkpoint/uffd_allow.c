@@ -36,7 +36,7 @@ static int lock_byte(int fd, off_t byte, short type, bool wait)
 	return r;
 }
 
-/* The setting goes back if nobody else needs it. Under CHANGE. */
+/* The setting goes back if nobody else needs it: 1, it did. Under CHANGE. */
 static int restore(int fd, struct err *e)
 {
 	char value[16] = "";
@@ -48,7 +48,7 @@ static int restore(int fd, struct err *e)
 		return errno == EAGAIN || errno == EACCES ? 0 : err_sys(e, "lock " LOCK_FILE);
 	if (file_write_at(AT_FDCWD, SETTING, value, e) < 0)
 		return -e->no;
-	return ftruncate(fd, 0) < 0 ? err_sys(e, "empty " LOCK_FILE) : 0;
+	return ftruncate(fd, 0) < 0 ? err_sys(e, "empty " LOCK_FILE) : 1;
 }
 
 /* Writes down what it was, then sets it. Under CHANGE. */

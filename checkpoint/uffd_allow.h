@@ -17,5 +17,5 @@ struct err;
 int cr_uffd_allow(struct err *e);
 /* Closes *fd (nothing when < 0) and, if nobody else needs it, puts the former value back. */
 void cr_uffd_disallow(int *fd);
-/* Puts back what a killed command has left; nothing to do is success. For the next command and for doctor. */
+/* Puts back what a killed command has left: 1; 0: there was nothing, or somebody needs it. For the next command and for doctor. */
 int cr_uffd_mend(struct err *e);

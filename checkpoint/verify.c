@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "cgroups/kill.h"
 #include "checkpoint/verify_check.h"
@@ -198,6 +199,7 @@ static int look_at_all(struct cr_check *l, struct err *e)
 int cr_verify(const struct cr_verify *v, struct err *e)
 {
 	__attribute__((cleanup(cr_check_done))) struct cr_check l = {.v = v};
+	uint64_t began = log_now_ns();
 	int r = cr_check_spaces(&l, e);
 
 	if (r >= 0)
@@ -208,5 +210,7 @@ int cr_verify(const struct cr_verify *v, struct err *e)
 		r = find_members(&l, e);
 	if (r >= 0)
 		r = look_at_all(&l, e);
+	log_debug("verify: %zu processes, %zu mounts in %llu us", l.tree.count, l.mounts.count,
+		  (unsigned long long)(log_now_ns() - began) / 1000);
 	return r < 0 ? r : 0;
 }

@@ -5,7 +5,7 @@
 /*
  * Life: cmd_doctor.c makes an empty struct ctl_doctor, each ctl_doctor_PART() adds its findings, ctl_doctor_print() or
  * ctl_doctor_to_json() shows them. A part never fails: what it cannot find out is a finding, too. Nothing on the host is changed, except for
- * a directory below the root that the storage part makes and removes again.
+ * a directory below the root that the storage part makes and removes again, and vm.unprivileged_userfaultfd, which goes back to what it was if a killed command of ours had set it.
  */
 
 #include <stdbool.h>

@@ -8,6 +8,7 @@
 #include "base/own.h"
 #include "base/proc.h"
 #include "checkpoint/criu.h"
+#include "checkpoint/uffd_allow.h"
 
 #define PART "checkpoint"
 
@@ -71,12 +72,27 @@ static const char *last_line(char *said)
 	return line ? line + 1 : said;
 }
 
+/* A receiving command that was killed in the middle of a live migration has left it 1: it is ours, so it is not only told. */
+static void mend_setting(struct ctl_doctor *d)
+{
+	struct err e = {0};
+	int r = feat_has(FEAT_ROOT) ? cr_uffd_mend(&e) : 0;
+
+	if (r < 0)
+		ctl_doctor_find_err(d, PART, CTL_VERDICT_WARNING, "unprivileged_userfaultfd",
+				    "sysctl vm.unprivileged_userfaultfd=0", &e);
+	else if (r > 0)
+		ctl_doctor_find(d, PART, CTL_VERDICT_OK, "unprivileged_userfaultfd", NULL,
+				"a live migration that was killed had left it 1: put back");
+}
+
 void ctl_doctor_checkpoint(struct ctl_doctor *d)
 {
 	char program[256], said[512];
 	struct err e = {0};
 	int version, r;
 
+	mend_setting(d);
 	if (cr_criu_find(program, &e) < 0) {
 		ctl_doctor_find_err(d, PART, CTL_VERDICT_MISSING, "CRIU", GET_CRIU, &e);
 		return;

@@ -101,6 +101,7 @@ static void test_killed(void **state)
 		raise(SIGKILL);
 	}
 	waitpid(pid, NULL, 0);
+	assert_int_equal(cr_uffd_mend(&e), before != 1);
 	assert_int_equal(cr_uffd_mend(&e), 0);
 	expect_former(before);
 }
