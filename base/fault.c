@@ -3,14 +3,17 @@
 #include "base/fault.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
+
+#define PAUSE_WORD ":pause="
 
 /* Grows with the commands that have such points. */
 /* clang-format off */
@@ -34,15 +37,34 @@ const char *const fault_list[] = {
 	NULL};
 /* clang-format on */
 
-static bool asked_for(const char *point, bool *kill_us)
+enum what { NOTHING, FAIL, KILL, PAUSE };
+
+/* file: of a pause, where it is told. */
+static enum what asked_for(const char *point, const char **file)
 {
 	const char *want = getenv("SKEP_FAULT");
 	size_t n = strlen(point);
 
 	if (!want || strncmp(want, point, n))
-		return false;
-	*kill_us = !strcmp(want + n, ":kill");
-	return want[n] == 0 || *kill_us;
+		return NOTHING;
+	want += n;
+	if (!strncmp(want, PAUSE_WORD, strlen(PAUSE_WORD))) {
+		*file = want + strlen(PAUSE_WORD);
+		return PAUSE;
+	}
+	return !*want ? FAIL : !strcmp(want, ":kill") ? KILL : NOTHING;
+}
+
+/* Once: who finds the file there goes on, so a point that is passed again, or by the command that mends it all, is no trap. */
+static void pause_here(const char *file)
+{
+	int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return;
+	(void)dprintf(fd, "%d\n", getpid());
+	close(fd);
+	raise(SIGSTOP);
 }
 
 /* With --debug: each point as it is reached, and the time since the one before. Not init's: its standard error is the container's. */
@@ -59,15 +81,21 @@ static void show(const char *point)
 
 int fault_at(const char *point, struct err *e)
 {
-	bool kill_us;
+	const char *file;
 
 	show(point);
-	if (!asked_for(point, &kill_us))
+	switch (asked_for(point, &file)) {
+	case NOTHING:
 		return 0;
-	if (kill_us) {
+	case PAUSE:
+		pause_here(file);
+		return 0;
+	case KILL:
 		raise(SIGKILL);
 		/* The init of a pid namespace cannot kill itself (pid_namespaces(7)). */
 		_exit(128 + SIGKILL);
+	case FAIL:
+		break;
 	}
 	return err_set(e, EIO, "injected failure at %s", point);
 }

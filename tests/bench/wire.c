@@ -16,7 +16,8 @@
 
 /*
  * wire serve ADDRESS PORT: runs what each connection's first line says by `sh -c`, with the connection as its input and output. Says "ready".
- * wire call PORT ADDRESS [--] WORD...: is called as ssh is; ends when the other side does.
+ * wire call [-a SECONDS] PORT ADDRESS [--] WORD...: is called as ssh is; ends when the other side does, and with -a when the other host's kernel has not
+ * been heard of for so long, as ssh does with ServerAliveInterval. The serving side has no such limit, as sshd has none.
  */
 
 #define LINE_MAX_BYTES 65536
@@ -101,7 +102,20 @@ static bool pump(int from, int to)
 	return n > 0 && write_all(to, buf, (size_t)n);
 }
 
-static int call(const char *port, const char *address, char **words)
+/* A silent link is asked three times; data that nobody acknowledges ends it after the same time (tcp(7), TCP_USER_TIMEOUT). */
+static bool bound(int fd, int seconds)
+{
+	unsigned ms = (unsigned)seconds * 1000;
+	int one = 1, every = seconds / 4 > 0 ? seconds / 4 : 1, times = 3;
+
+	return setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one)) == 0 &&
+	       setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &every, sizeof(every)) == 0 &&
+	       setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof(every)) == 0 &&
+	       setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof(times)) == 0 &&
+	       setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms)) == 0;
+}
+
+static int call(int seconds, const char *port, const char *address, char **words)
 {
 	static char line[LINE_MAX_BYTES];
 	struct sockaddr_in sa = {0};
@@ -109,6 +123,8 @@ static int call(const char *port, const char *address, char **words)
 	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	size_t n = 0;
 
+	if (seconds > 0 && !bound(fd, seconds))
+		return fail("bound");
 	if (!parse(&sa, address, port) || connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return fail(address);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -128,8 +144,11 @@ static int call(const char *port, const char *address, char **words)
 			p[0].fd = -1;
 			shutdown(fd, SHUT_WR);
 		}
+		errno = 0;
 		if (p[1].revents && !pump(fd, 1))
 			p[1].fd = -1;
+		if (p[1].fd < 0 && errno)
+			return fail(address);
 	}
 	return 0;
 }
@@ -138,8 +157,11 @@ int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "serve"))
 		return serve(argv[2], argv[3]);
+	if (argc > 6 && !strcmp(argv[1], "call") && !strcmp(argv[2], "-a"))
+		return call(atoi(argv[3]), argv[4], argv[5], argv + 6);
 	if (argc > 4 && !strcmp(argv[1], "call"))
-		return call(argv[2], argv[3], argv + 4);
-	fprintf(stderr, "usage: wire serve ADDRESS PORT | wire call PORT ADDRESS [--] WORD...\n");
+		return call(0, argv[2], argv[3], argv + 4);
+	fprintf(stderr,
+		"usage: wire serve ADDRESS PORT | wire call [-a SECONDS] PORT ADDRESS [--] WORD...\n");
 	return 2;
 }
