@@ -221,3 +221,21 @@ int proc_run_ok(const char *const argv[], struct err *e)
 		argv[0], r, last ? last + 1 : said);
 	return -e->no;
 }
+
+void proc_end_children(void)
+{
+	auto_free char *list = NULL;
+	struct err ignored = {0};
+	char path[64], *save = NULL;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	if (file_try_read_at(AT_FDCWD, path, 4096, &list, &ignored) < 0)
+		return;
+	for (char *w = strtok_r(list, " \n", &save); w; w = strtok_r(NULL, " \n", &save)) {
+		pid_t pid = (pid_t)atoi(w);
+
+		kill(pid, SIGKILL);
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+}

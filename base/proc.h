@@ -14,6 +14,9 @@ int proc_start_time(pid_t pid, uint64_t *ticks, struct err *e);
 /* Opens a pidfd of the process (pid, ticks); -ESRCH (e untouched) if that one is gone, whoever has its pid now. */
 int proc_open(pid_t pid, uint64_t ticks, struct err *e);
 
+/* Kills and reaps all children of the calling process: for one that is about to end, and may have been left with some that others made for it. */
+void proc_end_children(void);
+
 /* Waits for a child with a deadline; ms < 0: no deadline. Returns the wait status, -ETIMEDOUT with e untouched. */
 int proc_wait(int pidfd, int ms, struct err *e);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "cgroups/group.h"
+#include "cgroups/hierarchy.h"
 #include "cgroups/tree.h"
 
 /* The v1 freezer tells nobody when it is done, so it is asked this often. */
@@ -112,6 +114,27 @@ int cg_thaw(const struct cg *cg, int wait_ms, struct err *e)
 		return err_set(e, ETIMEDOUT, "control group %s did not thaw within %d ms", cg->path,
 			       wait_ms);
 	return rc < 0 ? err_wrap(e, "thaw %s", cg->path) : 0;
+}
+
+int cg_hold(const struct cg *cg, bool held, struct err *e)
+{
+	if (!has_v2(cg))
+		return -EOPNOTSUPP;
+	return file_write_at(cg->v2, "cgroup.freeze", held ? "1" : "0", e);
+}
+
+int cg_freeze_path(const struct cg *cg, char *path, size_t size, struct err *e)
+{
+	const struct cg_host *host = cg_host(e);
+
+	if (!host)
+		return -e->no;
+	if (!host->unified[0] || !has_v2(cg))
+		return -EOPNOTSUPP;
+	if ((size_t)snprintf(path, size, "%s/%s/cgroup.freeze", host->unified, cg->path) >= size)
+		return err_set(e, ENAMETOOLONG, "the path of control group %s is too long",
+			       cg->path);
+	return 0;
 }
 
 int cg_frozen(const struct cg *cg, struct err *e)

@@ -8,6 +8,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct cg;
 struct err;
@@ -17,6 +18,15 @@ int cg_freeze(const struct cg *cg, int wait_ms, struct err *e);
 
 /* Thaws and waits until it is so. Not frozen is success. */
 int cg_thaw(const struct cg *cg, int wait_ms, struct err *e);
+
+/*
+ * For tasks that are all stopped already, by a tracer: says that they are to stay so without it, or not any more, and waits for nothing. By cgroup.freeze only: -EOPNOTSUPP, e
+ * untouched, where there is none.
+ */
+int cg_hold(const struct cg *cg, bool held, struct err *e);
+
+/* The path of its cgroup.freeze, for who can do no more than write to a file. -EOPNOTSUPP, e untouched, where there is none. */
+int cg_freeze_path(const struct cg *cg, char *path, size_t size, struct err *e);
 
 /* 1 frozen (or freezing), 0 not. */
 int cg_frozen(const struct cg *cg, struct err *e);

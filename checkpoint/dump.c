@@ -28,6 +28,7 @@
 #include "checkpoint/hook.h"
 #include "checkpoint/preflight.h"
 #include "checkpoint/record.h"
+#include "checkpoint/repair.h"
 #include "checkpoint/sums.h"
 #include "checkpoint/traits.h"
 #include "checkpoint/unseen.h"
@@ -228,18 +229,13 @@ static int prepare_traffic(struct dump *d, struct err *e)
 /* A hook whose command is dead thaws by one write. */
 static int freezer_path(const struct dump *d, char path[PATH_MAX], struct err *e)
 {
-	const struct cg_host *host = cg_host(e);
+	int r = cg_freeze_path(d->cg, path, PATH_MAX, e);
 
-	if (!host)
-		return -e->no;
-	if (!host->unified[0] || d->cg->v2 < 0) {
-		err_set(e, EOPNOTSUPP,
-			"a live migration needs cgroup2's freezer, and this host has none");
-		err_hint(e, "mount cgroup2, or migrate with --mode suspend");
-		return err_class(e, ERR_UNSUPPORTED);
-	}
-	snprintf(path, PATH_MAX, "%s/%s/cgroup.freeze", host->unified, d->cg->path);
-	return 0;
+	if (r >= 0 || e->no)
+		return r;
+	err_set(e, EOPNOTSUPP, "a live migration needs cgroup2's freezer, and this host has none");
+	err_hint(e, "mount cgroup2, or migrate with --mode suspend");
+	return err_class(e, ERR_UNSUPPORTED);
 }
 
 static int run(struct dump *d, struct err *e)
@@ -362,13 +358,18 @@ int cr_dump(const struct cr_dump *how, struct err *e)
 	return r < 0 ? err_class(e, ERR_CHECKPOINT) : 0;
 }
 
-/* criu stops tasks by ptrace, whose end with criu lets them go on, and the traffic by a lock that ends with it. What can be left is a frozen group. */
+/*
+ * criu stops tasks by ptrace, whose end with criu lets them go on, and the traffic by a lock that ends with it. What can be left is a frozen group, and, of a criu that was killed,
+ * connections that nobody can use.
+ */
 int cr_dump_recover(struct ct *ct, struct err *e)
 {
 	auto_cg struct cg cg = CG_INIT;
 	int r = cg_open(ct->s.cgroup, &cg, e);
 
-	if (r < 0)
-		return r;
-	return cg_thaw(&cg, THAW_MS, e);
+	if (r >= 0)
+		r = cr_repair_off(&cg, e);
+	if (r > 0)
+		log_info("container %s: %d connections were still held by a dump", ct->s.id, r);
+	return r < 0 ? r : cg_thaw(&cg, THAW_MS, e);
 }

@@ -15,6 +15,9 @@
 #include "checkpoint/migrate.h"
 #include "checkpoint/settle.h"
 
+/* A host that went away is asked only this long for what it could do without. */
+#define AGAIN_MS 10000
+
 /* What the target answers to FINISH and FORGET. */
 struct answer {
 	bool taken;
@@ -23,38 +26,6 @@ struct answer {
 	bool hungry; /* it runs there, and some of its memory is here */
 	char moved_to[256];
 };
-
-int cr_finish_moved(struct ct_system *s, struct cr_journal *j, struct cr_peer *peer, struct err *e)
-{
-	const struct ct_host *h = s->host;
-	struct err ignored = {0};
-	char name[sizeof(s->d.name)];
-	int r = fault_at("migrate.moved", e);
-
-	memcpy(name, s->d.name, sizeof(name));
-	if (r >= 0)
-		r = cr_taken_moved_on(h->root, s->d.uuid, j->host, e);
-	j->point = j->keep ? CR_POINT_KEPT : CR_POINT_MOVED;
-	if (r >= 0)
-		r = cr_journal_save(s->dir, j, e);
-	/* From here on we never ask again; if it does not hear this, a small file stays there. A kept one is asked for by --abort. */
-	if (r >= 0 && peer && !j->keep &&
-	    cr_link_send(&peer->link, CR_FRAME_BYE, NULL, &ignored) < 0)
-		log_info("%s: %s", name, ignored.text);
-	if (r >= 0)
-		r = fault_at("migrate.cleanup", e);
-	if (r >= 0) {
-		ct_system_close(s);
-		r = j->keep ? 0 : ct_system_destroy(h, name, true, e);
-	}
-	if (r < 0) {
-		err_wrap(e, "it is on %s now, but what is left here could not be removed", j->host);
-		e->class = ERR_IN_DOUBT;
-		e->hint[0] = 0;
-		err_hint(e, "try again: `skepctl migrate %s --continue`", name);
-	}
-	return r < 0 ? r : 0;
-}
 
 /* The journal's own way to the host, unless the operator names another. */
 struct way {
@@ -125,6 +96,62 @@ int cr_ask_forget(struct cr_peer *peer, const struct ct_system *s, const struct 
 	return put_question(peer, s, j, CR_FRAME_FORGET, &a, e);
 }
 
+/* What was sent into a link that has just broken was heard by nobody. */
+static int exchange_bye(struct cr_peer *peer, struct err *e)
+{
+	int r = cr_link_send(&peer->link, CR_FRAME_BYE, NULL, e);
+
+	return r < 0 ? r : cr_link_expect(&peer->link, CR_FRAME_BYE, NULL, AGAIN_MS, e);
+}
+
+/* A link that broke: a new one is tried, once. Its record there is a small file, and stays if that cannot be told, either. */
+static void say_bye(const struct ct_system *s, const struct cr_journal *j,
+		    const struct cr_remote *remote, struct cr_peer *peer)
+{
+	auto_peer struct cr_peer again = CR_PEER_INIT;
+	struct err ignored = {0};
+	struct answer a;
+
+	if (peer && exchange_bye(peer, &ignored) >= 0)
+		return;
+	err_clear(&ignored);
+	if (cr_peer_open(&again, remote, AGAIN_MS, &ignored) < 0 ||
+	    put_question(&again, s, j, CR_FRAME_FINISH, &a, &ignored) < 0 ||
+	    exchange_bye(&again, &ignored) < 0)
+		log_info("%s: %s", s->d.name, ignored.text);
+}
+
+int cr_finish_moved(struct ct_system *s, struct cr_journal *j, const struct cr_remote *remote,
+		    struct cr_peer *peer, struct err *e)
+{
+	const struct ct_host *h = s->host;
+	char name[sizeof(s->d.name)];
+	int r = fault_at("migrate.moved", e);
+
+	memcpy(name, s->d.name, sizeof(name));
+	if (r >= 0)
+		r = cr_taken_moved_on(h->root, s->d.uuid, j->host, e);
+	j->point = j->keep ? CR_POINT_KEPT : CR_POINT_MOVED;
+	if (r >= 0)
+		r = cr_journal_save(s->dir, j, e);
+	/* From here on we never ask again. A kept one is asked for by --abort. */
+	if (r >= 0 && !j->keep)
+		say_bye(s, j, remote, peer);
+	if (r >= 0)
+		r = fault_at("migrate.cleanup", e);
+	if (r >= 0) {
+		ct_system_close(s);
+		r = j->keep ? 0 : ct_system_destroy(h, name, true, e);
+	}
+	if (r < 0) {
+		err_wrap(e, "it is on %s now, but what is left here could not be removed", j->host);
+		e->class = ERR_IN_DOUBT;
+		e->hint[0] = 0;
+		err_hint(e, "try again: `skepctl migrate %s --continue`", name);
+	}
+	return r < 0 ? r : 0;
+}
+
 /* Whether the target has it. What is asked (FINISH, FORGET) it has also done when it answers. */
 static int ask(struct cr_peer *peer, const struct way *way, const struct ct_system *s,
 	       const struct cr_journal *j, enum cr_frame what, struct answer *a, struct err *e)
@@ -166,10 +193,51 @@ static int still_hungry(const struct ct_system *s, const struct cr_journal *j, s
 	return err_hint(e, "try again: skepctl migrate %s --continue", s->d.name);
 }
 
-static int never_taken(const struct ct_system *s, const struct cr_journal *j, struct err *e)
+static int it_has_it(const struct ct_system *s, const struct cr_journal *j, const struct answer *a,
+		     struct err *e)
 {
-	err_set(e, ENOENT, "%s never took it", j->host);
-	err_hint(e, "let it go on here: skepctl migrate %s --abort", s->d.name);
+	if (a->moved_to[0])
+		err_set(e, EBUSY, "%s took it, and moved it on to %.200s", j->host, a->moved_to);
+	else
+		err_set(e, EBUSY, "%s has it", j->host);
+	err_hint(e, "finish the migration: skepctl migrate %s --continue", s->d.name);
+	return err_class(e, ERR_IN_DOUBT);
+}
+
+/* It may not take it any more, either, when this answers 0: it runs here again, as it did. */
+static int let_go_on_here(struct ct_system *s, const struct cr_journal *j, const struct way *way,
+			  struct err *e)
+{
+	auto_peer struct cr_peer peer = CR_PEER_INIT;
+	struct answer a = {0};
+	struct err why = {0};
+	int r = ask(&peer, way, s, j, CR_FRAME_FORGET, &a, &why);
+
+	/* COMMIT was never sent: what the target may still keep for it is removed by its own next migration. */
+	if (r < 0 && j->point == CR_POINT_STARTED) {
+		log_info("%s: %s", s->d.name, why.text);
+	} else if (r < 0) {
+		*e = why;
+		return not_answered(s, j, e);
+	} else if (a.taken && !a.gone) {
+		return it_has_it(s, j, &a, e);
+	}
+	cr_peer_close(&peer);
+	return cr_life_restore(s, j->mode, j->was, e);
+}
+
+/* So the migration ends here: nobody has to say another word for it to go on. */
+static int never_taken(struct ct_system *s, const struct cr_journal *j, const struct way *way,
+		       struct err *e)
+{
+	static const char *const lives[] = {[CR_LIFE_STOPPED] = "is stopped",
+					    [CR_LIFE_RUNNING] = "goes on",
+					    [CR_LIFE_SUSPENDED] = "is suspended"};
+	int r = let_go_on_here(s, j, way, e);
+
+	if (r < 0)
+		return r;
+	err_set(e, ENOENT, "%s never took it: it %s here", j->host, lives[j->was]);
 	return err_class(e, ERR_MIGRATE);
 }
 
@@ -203,16 +271,16 @@ int cr_migrate_continue(struct ct_system *s, const struct cr_remote *remote,
 		err_hint(e, "remove it here: skepctl destroy --force %s", s->d.name);
 		return err_class(e, ERR_VALUE);
 	}
+	find_way(&way, remote, &j);
 	/* COMMIT was never sent. */
 	if (j.point == CR_POINT_STARTED)
-		return never_taken(s, &j, e);
-	find_way(&way, remote, &j);
+		return never_taken(s, &j, &way, e);
 	/* It said so before; now it is only told that its record may go. */
 	if (j.point == CR_POINT_MOVED) {
 		struct err ignored = {0};
 
 		r = ask(&peer, &way, s, &j, CR_FRAME_FINISH, &a, &ignored);
-		return cr_finish_moved(s, &j, r < 0 ? NULL : &peer, e);
+		return cr_finish_moved(s, &j, &way.remote, r < 0 ? NULL : &peer, e);
 	}
 	r = ask(&peer, &way, s, &j, CR_FRAME_FINISH, &a, e);
 	if (r < 0)
@@ -227,26 +295,16 @@ int cr_migrate_continue(struct ct_system *s, const struct cr_remote *remote,
 		if (r < 0 || a.hungry)
 			return r < 0 ? not_answered(s, &j, e) : still_hungry(s, &j, e);
 	}
-	return a.taken ? cr_finish_moved(s, &j, &peer, e) : never_taken(s, &j, e);
-}
-
-static int it_has_it(const struct ct_system *s, const struct cr_journal *j, const struct answer *a,
-		     struct err *e)
-{
-	if (a->moved_to[0])
-		err_set(e, EBUSY, "%s took it, and moved it on to %.200s", j->host, a->moved_to);
-	else
-		err_set(e, EBUSY, "%s has it", j->host);
-	err_hint(e, "finish the migration: skepctl migrate %s --continue", s->d.name);
-	return err_class(e, ERR_IN_DOUBT);
+	if (a.taken)
+		return cr_finish_moved(s, &j, &way.remote, &peer, e);
+	cr_peer_close(&peer);
+	return never_taken(s, &j, &way, e);
 }
 
 int cr_migrate_abort(struct ct_system *s, const struct cr_remote *remote, struct err *e)
 {
-	auto_peer struct cr_peer peer = CR_PEER_INIT;
+	struct answer a = {.taken = true};
 	struct cr_journal j;
-	struct answer a = {0};
-	struct err why = {0};
 	struct way way;
 	int r = load(s, &j, e);
 
@@ -254,21 +312,8 @@ int cr_migrate_abort(struct ct_system *s, const struct cr_remote *remote, struct
 		return r;
 	if (j.point == CR_POINT_RECEIVING)
 		return cr_settle_taken(s, true, e);
-	if (j.point == CR_POINT_MOVED) {
-		a.taken = true;
+	if (j.point == CR_POINT_MOVED)
 		return it_has_it(s, &j, &a, e);
-	}
 	find_way(&way, remote, &j);
-	r = ask(&peer, &way, s, &j, CR_FRAME_FORGET, &a, &why);
-	/* COMMIT was never sent: what the target may still keep for it is removed by its own next migration. */
-	if (r < 0 && j.point == CR_POINT_STARTED) {
-		log_info("%s: %s", s->d.name, why.text);
-	} else if (r < 0) {
-		*e = why;
-		return not_answered(s, &j, e);
-	} else if (a.taken && !a.gone) {
-		return it_has_it(s, &j, &a, e);
-	}
-	cr_peer_close(&peer);
-	return cr_life_restore(s, j.mode, j.was, e);
+	return let_go_on_here(s, &j, &way, e);
 }

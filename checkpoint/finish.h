@@ -8,10 +8,11 @@
 struct err;
 
 /*
- * The target has it. Writes "moved" (or "kept"), tells the target that its record may go (peer open; NULL: not), closes s and deletes the container here. Each step
+ * The target has it. Writes "moved" (or "kept"), tells the target that its record may go (peer NULL, or broken: over a new connection), closes s and deletes the container here. Each step
  * can be done again by `migrate --continue`.
  */
-int cr_finish_moved(struct ct_system *s, struct cr_journal *j, struct cr_peer *peer, struct err *e);
+int cr_finish_moved(struct ct_system *s, struct cr_journal *j, const struct cr_remote *remote,
+		    struct cr_peer *peer, struct err *e);
 
 /* Asks an open peer to remove what it received and did not take. */
 int cr_ask_forget(struct cr_peer *peer, const struct ct_system *s, const struct cr_journal *j,

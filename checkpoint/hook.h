@@ -10,7 +10,7 @@
  *
  * If we are dead the hook decides: post-dump is 0 when the file `decided` exists, else 1, and with `freezer` it thaws the tasks first, unless `journal` is there and does not say
  * "started" (or cannot be read): then they are not ours any more, and stay as they are; at pre-resume, while the file `undecided` exists, it kills
- * init, since criu does not look at that stage's status; all others are 0.
+ * init, since criu does not look at that stage's status, and when it is gone it thaws them by `freezer`; all others are 0.
  */
 
 #define CR_HOOK_ENV_SOCKET "SKEP_HOOK_SOCKET"
@@ -56,7 +56,7 @@ struct cr_hook {
 	/* Absolute paths, borrowed. decided NULL: no dump is committed without us. undecided NULL: no restore is decided without us. */
 	const char *decided, *undecided;
 	const char *freezer,
-		*journal; /* cgroup.freeze and CT_JOURNAL_FILE of a live migration; both or none */
+		*journal; /* cgroup.freeze, NULL where there is none, and CT_JOURNAL_FILE of a live migration, NULL: it is none */
 	char stages[200]; /* those with a callback; filled by cr_hook_ready() */
 	cr_hook_fn fn[CR_STAGE_COUNT]; /* NULL: 0 */
 	void *arg;

@@ -10,7 +10,10 @@
  *
  * The calling process is the tracer: it must not have another child that ends meanwhile and whose SIGCHLD somebody awaits. When a process does not stop in time (-ETIMEDOUT) the
  * request to stop can only be withdrawn by the end of the caller: so call this from a child made for it. Should the caller be
- * killed between begin and end, the process would go on with the wrong registers and die: so let nobody kill it.
+ * killed between begin and end, the process would go on with the wrong registers and die: so let nobody kill it. Nothing can mend that: a thread whose tracer dies goes on as it
+ * is, or is killed (exit_ptrace() and PTRACE_O_EXITKILL in kernel/ptrace.c). A frame for rt_sigreturn(2) on its own stack would need no tracer, but below a stack pointer may
+ * be anybody's memory: Go's small stacks lie in its heap, for which it takes signals on another one. A call of its own, changed at its entry, returns into its code with
+ * another call's result and arguments, which is worse. So it is a child of its own (uffd.c), which blocks every signal, and whom only a SIGKILL for itself, within some microseconds, can hurt.
  *
  * Nothing is written into the process: the calls are made by a syscall instruction that it has, in its vdso or any other executable mapping. Calls and returns are not
  * executed, so shadow stacks do not notice. x86-64 only; elsewhere -EOPNOTSUPP.

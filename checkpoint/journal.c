@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -153,14 +154,17 @@ static int copy_text(char *to, size_t size, const char *from, const char *what, 
 
 static int journal_from_json(const json_t *o, struct cr_journal *j, struct err *e)
 {
-	const char *point = "", *mode = "", *was = "", *token = "", *host = "";
-	int64_t version = 0;
+	const char *point = "", *mode = "", *was = "", *token = "", *host = "", *uuid = "";
+	int64_t version = 0, receiver = 0, start = 0;
 	int at;
 
 	if (json_get_int(o, "version", &version, e) < 0 ||
 	    json_get_str(o, "point", &point, e) < 0 || json_get_str(o, "mode", &mode, e) < 0 ||
 	    json_get_str(o, "was", &was, e) < 0 || json_get_str(o, "token", &token, e) < 0 ||
-	    json_get_str(o, "host", &host, e) < 0 || json_get_bool(o, "keep", &j->keep, e) < 0)
+	    json_get_str(o, "host", &host, e) < 0 || json_get_bool(o, "keep", &j->keep, e) < 0 ||
+	    json_get_str(o, "uuid", &uuid, e) < 0 ||
+	    json_get_int(o, "receiver", &receiver, e) < 0 ||
+	    json_get_int(o, "receiver_start", &start, e) < 0)
 		return -e->no;
 	at = find(points, ARRAY_SIZE(points), point);
 	if (version != JOURNAL_VERSION || at < 0 || !cr_token_ok(token) || !strcmp(mode, "auto") ||
@@ -168,7 +172,10 @@ static int journal_from_json(const json_t *o, struct cr_journal *j, struct err *
 		return err_set(e, EINVAL, "not a migration's journal of this version of skep");
 	j->point = (enum cr_point)at;
 	memcpy(j->token, token, CR_TOKEN_SIZE);
-	if (cr_mode_from_str(mode, &j->mode, e) < 0 || cr_life_from_str(was, &j->was, e) < 0 ||
+	j->receiver = receiver > 0 && receiver <= INT_MAX ? (pid_t)receiver : 0;
+	j->receiver_start = (uint64_t)start;
+	if (copy_text(j->uuid, sizeof(j->uuid), uuid, "uuid", e) < 0 ||
+	    cr_mode_from_str(mode, &j->mode, e) < 0 || cr_life_from_str(was, &j->was, e) < 0 ||
 	    copy_text(j->host, sizeof(j->host), host, "host", e) < 0 ||
 	    words_from_json(o, "rsh", j->rsh, e) < 0 ||
 	    words_from_json(o, "skepctl", j->skepctl, e) < 0)
@@ -203,11 +210,12 @@ int cr_journal_load(int dir, struct cr_journal *j, struct err *e)
 
 int cr_journal_save(int dir, const struct cr_journal *j, struct err *e)
 {
-	auto_json json_t *o =
-		json_pack("{s:i, s:s, s:s, s:s, s:b, s:s, s:s, s:o*, s:o*}", "version",
-			  JOURNAL_VERSION, "point", points[j->point], "mode", modes[j->mode], "was",
-			  lives[j->was], "keep", j->keep, "token", j->token, "host", j->host, "rsh",
-			  words_to_json(j->rsh), "skepctl", words_to_json(j->skepctl));
+	auto_json json_t *o = json_pack(
+		"{s:i, s:s, s:s, s:s, s:b, s:s, s:s, s:o*, s:o*, s:s, s:i, s:I}", "version",
+		JOURNAL_VERSION, "point", points[j->point], "mode", modes[j->mode], "was",
+		lives[j->was], "keep", j->keep, "token", j->token, "host", j->host, "rsh",
+		words_to_json(j->rsh), "skepctl", words_to_json(j->skepctl), "uuid", j->uuid,
+		"receiver", (int)j->receiver, "receiver_start", (json_int_t)j->receiver_start);
 
 	if (!o)
 		return err_set(e, ENOMEM,

@@ -9,6 +9,8 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #include "checkpoint/migrate.h"
 
@@ -59,6 +61,10 @@ struct cr_journal {
 	char rsh[CR_REMOTE_WORDS]
 		[CR_REMOTE_WORD]; /* how the host was reached; up to the first empty one */
 	char skepctl[CR_REMOTE_WORDS][CR_REMOTE_WORD];
+	/* Of a target: whose it is, and who receives it; a journal without them is not an error. */
+	char uuid[37];
+	pid_t receiver;
+	uint64_t receiver_start; /* proc_start_time() */
 };
 
 /* A new token, and the remote's words. Class VALUE for words that are too long or many. */

@@ -36,7 +36,8 @@ static int runs(const struct ct_system *s, struct err *e)
 	case CT_PAUSED:
 		if (cr_journal_load(s->dir, &j, e) < 0)
 			return -e->no;
-		if (cr_mode_is_live(j.mode) && j.point != CR_POINT_RECEIVING)
+		/* A live one that is frozen here, or one that came and was not let go: nobody pauses what migrates. */
+		if (cr_mode_is_live(j.mode) || j.point == CR_POINT_RECEIVING)
 			return 1;
 		err_set(e, EBUSY, "it is paused");
 		err_hint(e, "let it go on first: skepctl resume %s", s->d.name);
@@ -100,7 +101,7 @@ int cr_life_restore(struct ct_system *s, enum cr_mode mode, enum cr_life was, st
 	int r = cr_life_now(s, &now, e);
 
 	/* With the journal still there, so that who finds it again knows what it is. */
-	if (r >= 0 && cr_mode_is_live(mode) && now == CR_LIFE_RUNNING)
+	if (r >= 0 && now == CR_LIFE_RUNNING)
 		r = let_go_on(s, e);
 	/* start and resume refuse a container that is migrating; if we die behind this line it is stopped or suspended, as any other. */
 	if (r >= 0)

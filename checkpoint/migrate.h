@@ -14,7 +14,8 @@
  *   target: the file ROOT/taken/TOKEN. From then on it is the target's, whatever happens to either.
  * In the modes suspend and restart COMMIT is sent only after the source's processes have ended, so no instruction of a peer, a link, or a hook that dies can let two run.
  *
- * Who owns it when something dies, and what puts it right (abort = `migrate --abort`, continue = `migrate --continue`, on the source):
+ * Who owns it when something dies, and what puts it right (abort = `migrate --abort`, continue = `migrate --continue`, on the source). Where abort stands, continue does the same: it asks the
+ * target to run it, hears that it never took it, makes sure that it never will, and lets it go on here. So continue is the one command that the messages name:
  *   stage                    source dies                     target dies               link dies
  *   offer, first pass        source, still running; next     source, still running     as target dies; the target
  *                            migrate, or abort, clears                                 removes what it reserved
@@ -28,6 +29,12 @@
  *   running, DONE not seen   target; continue                target; continue          target; continue
  *   moved, not deleted       target; continue                target                    target
  * In mode restart "frozen", "killed" and "resumed" read "stopped" and "started".
+ *   target's disk is full    until there is a record: as an ERROR of the target, which gives back all it received. From the record on nothing is written that needs
+ *                            room: the definition, its processes and its monitor are on disk, or in the state, before, and what follows is renamed or removed.
+ *   link frozen              goes on when it thaws, unless the remote shell gives up first (ssh: 40 s): then as link dies. A target that waits on a dead link for its source keeps
+ *                            the lock until its time is over (CR_SILENCE_MS); a question or a new offer from the source ends it at once, as it has no record.
+ * Restored tasks are held by the freezer of their control group from before READY until the record and the marker say that they may run: what stops them otherwise is criu, whose
+ * death would let them go. Those that a killed dump has left at the source go on with their connections mended (repair.h).
  *
  * The live modes (precopy, content) send the memory while it runs, and do not kill at all before DONE: the tasks are frozen by their control group, which nobody's death thaws,
  * before anything is decided; the links are cut by a table of nftables without an owner between "committed" and COMMIT, so that the frozen one's kernel acknowledges nothing
@@ -54,7 +61,8 @@
  *                            lends the rest (the host dead:                            continue lends the rest
  *                            lost with it)
  * That is the price of those modes, and why auto does not choose them.
- * tests/native/migrate_faults.bats walks every stage of both sides, failing and killed; migrate.bats kills command, hook and CRIU at once.
+ * tests/native/migrate_faults.bats walks every stage of both sides, failing and killed; migrate_chaos.bats walks them with all of a side's commands killed at once, the link cut or
+ * frozen, and the target's disk full, under a client that counts; migrate.bats kills command, hook and CRIU at once.
  */
 
 #include <stdbool.h>
@@ -137,7 +145,8 @@ int cr_migrate_receive(const struct ct_host *h, int in, int out, struct err *e);
 
 /*
  * Finish an interrupted one, on the source; s opened with verb "migrate". remote->host NULL: the host in the journal. continue: makes the target
- * run it and deletes here; class IN_DOUBT when the target cannot be asked, class MIGRATE with abort as hint when the target never took it. abort:
+ * run it and deletes here; class IN_DOUBT when the target cannot be asked; when the target never took it, and now never will, it is here again as it was, and that is class
+ * MIGRATE. abort:
  * makes the target forget it and lets it run here again as it did; refused when the target took it. No journal: class VALUE. Both close s
  * when the container was deleted. On the target, a container that it took is brought back to what it was (continue); cr_settle_here() (settle.h) is
  * for one that is not yet a container there.

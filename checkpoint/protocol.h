@@ -14,10 +14,10 @@
  *   DELTA tree   ->   it does not run any more
  *   IMAGES, FILE bytes, FILE bytes, ... ->    <- READY
  *   COMMIT       ->                           <- RUNS (only if it is to run), then, all on disk, DONE
- *   BYE          ->   the source remembers that it moved: the record may go
+ *   BYE          ->   the source remembers that it moved: the record may go    <- BYE: it is gone
  *   if it goes on there where it was stopped here: HELD bytes -> right before COMMIT and right after RUNS, the frames that came for it meanwhile (held.h)
  *   in the lazy ones: STALE pages -> that the target must not use; FEED <- its daemon is up; and on a second connection FEED -> <- FEED, and then it is the daemon's (pages_wire.h)
- * or, after an interruption: FINISH -> <- STATE, then BYE; FORGET -> <- STATE.
+ * or, after an interruption: FINISH -> <- STATE, then BYE and BYE; FORGET -> <- STATE.
  *
  * ERROR may come instead of any answer; it ends the talk. After COMMIT it means: the target does not have it, and will not. The
  * end of the stream is never an answer. All that comes is untrusted: sizes are bounded before memory is taken, names are judged, types are expected.

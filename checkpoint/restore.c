@@ -24,6 +24,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/proc.h"
+#include "cgroups/freezer.h"
 #include "checkpoint/criu.h"
 #include "checkpoint/held.h"
 #include "checkpoint/hook.h"
@@ -253,9 +255,33 @@ static int decide(struct restore *r, struct err *e)
 		n = r->out->netns = net_netns_open(r->init, e);
 	if (n >= 0)
 		n = adopt_links(r, e);
+	/* We will be its monitor: once it is decided, no full disk may stop us from saying so. */
+	r->ct->s.monitor = getpid();
+	if (n >= 0)
+		n = proc_start_time(getpid(), &r->ct->s.monitor_start, e);
 	if (n >= 0)
 		n = ct_record_init(r->ct, r->init, e);
 	return n >= 0 && r->how->ready ? r->how->ready(r->ct, r->how->arg, e) : n;
+}
+
+/*
+ * What stops the tasks is criu's tracing, which ends with criu: a criu that is killed while the decision is awaited would let them run, here and at the source. From here on
+ * they stay even so; who decides in our place, the hook, lets them go.
+ */
+static int hold(struct restore *r, struct err *e)
+{
+	int n = cg_hold(&r->ground.cg, true, e);
+
+	return n == -EOPNOTSUPP && !e->no ? 0 : n;
+}
+
+/* A write to the kernel's own file: it fails when the group is gone, and then so are they. */
+static void let_go(struct restore *r)
+{
+	struct err why = {0};
+
+	if (cg_hold(&r->ground.cg, false, &why) < 0 && why.no)
+		log_warn("container %s: %s", r->ct->s.id, why.text);
 }
 
 /* All tasks have all they had, and none has run. Not 0: the hook kills init, and we do, for a hook that was killed itself. */
@@ -266,11 +292,12 @@ static int hook_pre_resume(pid_t init, void *arg, struct err *e)
 	if (init <= 1)
 		return err_set(e, EPROTO, "criu does not tell the restored init");
 	r->init = init;
-	if (decide(r, e) < 0) {
+	if (hold(r, e) < 0 || decide(r, e) < 0) {
 		kill(init, SIGKILL); /* our child, not reaped yet: the number is its own */
 		return -e->no;
 	}
 	r->decided = true;
+	let_go(r);
 	open_links(r);
 	return 0;
 }
@@ -383,6 +410,7 @@ static int run(struct restore *r, struct err *e)
 	auto_criu struct cr_criu c = CR_CRIU_INIT;
 	auto_hook struct cr_hook hook = CR_HOOK_INIT;
 	struct err without = {0};
+	char freezer[PATH_MAX];
 	int n = cr_hook_open(&hook, r->ct->dir, r->state, e);
 
 	if (n >= 0)
@@ -391,6 +419,10 @@ static int run(struct restore *r, struct err *e)
 		return n;
 	hook.arg = r;
 	hook.undecided = r->how->undecided;
+	n = cg_freeze_path(&r->ground.cg, freezer, sizeof(freezer), e);
+	if (n < 0 && e->no)
+		return n;
+	hook.freezer = n < 0 ? NULL : freezer;
 	if (r->equip_groups)
 		hook.fn[CR_STAGE_POST_SETUP_NAMESPACES] = hook_post_setup_namespaces;
 	hook.fn[CR_STAGE_PRE_RESUME] = hook_pre_resume;
@@ -425,30 +457,12 @@ static int run(struct restore *r, struct err *e)
 	return n;
 }
 
-/* What criu made and could not kill (it may have been killed itself) is our child, by --restore-sibling: the only ones we have. */
-static void end_children(void)
-{
-	auto_free char *list = NULL;
-	struct err ignored = {0};
-	char path[64], *save = NULL;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
-	if (file_try_read_at(AT_FDCWD, path, 4096, &list, &ignored) < 0)
-		return;
-	for (char *w = strtok_r(list, " \n", &save); w; w = strtok_r(NULL, " \n", &save)) {
-		pid_t pid = (pid_t)atoi(w);
-
-		kill(pid, SIGKILL);
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
-}
-
 static void undo(struct restore *r)
 {
 	struct err ignored = {0};
 
-	end_children();
+	/* What criu made and could not kill (it may have been killed itself) is our child, by --restore-sibling: the only ones we have. */
+	proc_end_children();
 	own_close_fd(&r->out->pidfd);
 	own_close_fd(&r->out->console);
 	own_close_fd(&r->out->netns);

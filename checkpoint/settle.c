@@ -3,12 +3,16 @@
 #include "checkpoint/settle.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
 
 #include "base/err.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/path.h"
+#include "base/proc.h"
 #include "checkpoint/journal.h"
 #include "checkpoint/life.h"
 #include "checkpoint/pages_daemon.h"
@@ -24,15 +28,26 @@ static int answer(json_t **state, bool taken, bool runs, bool gone, const char *
 	return *state ? 0 : err_set(e, ENOMEM, "answer: out of memory");
 }
 
-/* Opens what is there under the name, received or a container: 1; 0: nothing. */
-static int open_any(const struct ct_host *h, const char *name, struct ct_system *s, struct err *e)
+/* Opens what is being received: 1; 0: nothing is. */
+static int open_incoming(const struct ct_host *h, const char *name, struct ct_system *s,
+			 struct err *e)
 {
 	int r = ct_system_receive_open(h, name, s, e);
 
 	if (r < 0 && e->class == ERR_NO_SUCH_CT) {
 		err_clear(e);
-		r = ct_system_open(h, name, "migrate", s, e);
+		return 0;
 	}
+	return r < 0 ? r : 1;
+}
+
+/* Opens what is there under the name, received or a container: 1; 0: nothing. */
+static int open_any(const struct ct_host *h, const char *name, struct ct_system *s, struct err *e)
+{
+	int r = open_incoming(h, name, s, e);
+
+	if (r == 0)
+		r = ct_system_open(h, name, "migrate", s, e);
 	if (r < 0 && e->class == ERR_NO_SUCH_CT) {
 		err_clear(e);
 		return 0;
@@ -158,39 +173,77 @@ int cr_settle_finish(const struct ct_host *h, const char *token, json_t **state,
 	return r;
 }
 
+/*
+ * Who receives it may wait for a source that is gone, or for a link that is dead, for minutes, with the lock. The source asks about a migration, or offers the container anew, only when
+ * its own command for that one has ended: so this end of the talk is over, too. What it has written is judged behind its lock, which is asked for next; a record that it
+ * wrote a moment ago counts.
+ */
+static void end_receiver(const struct ct_host *h, const char *name, const char *token,
+			 const char *uuid)
+{
+	struct err quiet = {0};
+	auto_fd int all = ct_host_containers(h, &quiet), dir = -EBADF, process = -EBADF;
+	struct cr_journal j = {0};
+	struct cr_taken t;
+
+	if (all >= 0 && path_name_check("container", name, &quiet) >= 0)
+		dir = openat(all, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0 || cr_journal_load(dir, &j, &quiet) <= 0 || j.point != CR_POINT_RECEIVING ||
+	    j.receiver <= 0 || (token && strcmp(j.token, token) != 0) ||
+	    (uuid && strcmp(j.uuid, uuid) != 0))
+		return;
+	/* What has its record goes on to run. */
+	if (cr_taken_load(h->root, j.token, &t, &quiet) != 0)
+		return;
+	process = proc_open(j.receiver, j.receiver_start, &quiet);
+	if (process >= 0 && pidfd_send_signal(process, SIGTERM, NULL, 0) == 0)
+		log_info("%s: process %d still waited for its source, and was ended", name,
+			 j.receiver);
+}
+
+/* Taken, and what is there now is locked by us, or is nothing. */
+static int forget_taken(struct ct_system *s, const char *token, const struct cr_taken *t,
+			bool there, json_t **state, struct err *e)
+{
+	int r;
+
+	if (there && !strcmp(s->d.uuid, t->uuid)) {
+		r = never_ran(s, e);
+		if (r != 0)
+			return r < 0 ? r : give_back(s, token, state, e);
+		return answer(state, true, runs(s), false, t->moved_to, e);
+	}
+	if (t->moved_to[0])
+		return answer(state, true, false, false, t->moved_to, e);
+	r = cr_taken_remove(s->host->root, token, e);
+	return r < 0 ? r : answer(state, true, false, true, "", e);
+}
+
 int cr_settle_forget(const struct ct_host *h, const char *token, const char *name, json_t **state,
 		     struct err *e)
 {
 	auto_system struct ct_system s = CT_SYSTEM_INIT;
 	struct cr_journal j;
 	struct cr_taken t;
-	int r = cr_taken_load(h->root, token, &t, e);
+	int there, r;
 
-	if (r > 0) {
-		r = open_any(h, t.name, &s, e);
-		if (r < 0)
-			return r;
-		if (r > 0 && !strcmp(s.d.uuid, t.uuid)) {
-			r = never_ran(&s, e);
-			if (r != 0)
-				return r < 0 ? r : give_back(&s, token, state, e);
-			return answer(state, true, runs(&s), false, t.moved_to, e);
-		}
-		if (t.moved_to[0])
-			return answer(state, true, false, false, t.moved_to, e);
-		r = cr_taken_remove(h->root, token, e);
-		return r < 0 ? r : answer(state, true, false, true, "", e);
+	end_receiver(h, name, token, NULL);
+	there = open_incoming(h, name, &s, e);
+	/* Behind the lock: who had it may have written the record while we waited, and made a container of it. */
+	r = there < 0 ? there : cr_taken_load(h->root, token, &t, e);
+	if (r > 0 && there && strcmp(s.d.uuid, t.uuid) != 0) {
+		ct_system_close(&s);
+		there = 0;
 	}
-	if (r >= 0)
-		r = ct_system_receive_open(h, name, &s, e);
-	if (r < 0 && e->class == ERR_NO_SUCH_CT) {
-		err_clear(e);
-		return answer(state, false, false, false, "", e);
-	}
-	if (r >= 0)
-		r = cr_journal_load(s.dir, &j, e);
+	if (r > 0 && !there)
+		there = open_any(h, t.name, &s, e);
+	if (r < 0 || there < 0)
+		return -e->no;
+	if (r > 0)
+		return forget_taken(&s, token, &t, there, state, e);
+	r = there ? cr_journal_load(s.dir, &j, e) : 0;
 	/* Another migration's, or one that died before it wrote whose it is. */
-	if (r >= 0 && (r == 0 || !strcmp(j.token, token)))
+	if (r >= 0 && there && (r == 0 || !strcmp(j.token, token)))
 		r = remove_received(&s, e);
 	return r < 0 ? r : answer(state, false, false, false, "", e);
 }
@@ -201,15 +254,12 @@ static int open_received(const struct ct_host *h, const char *name, struct ct_sy
 {
 	struct cr_journal j = {0};
 	struct cr_taken t;
-	int r = ct_system_receive_open(h, name, s, e);
+	int r = open_incoming(h, name, s, e);
 
 	*taken = false;
-	if (r < 0 && e->class == ERR_NO_SUCH_CT) {
-		err_clear(e);
-		return 0;
-	}
-	if (r >= 0)
-		r = cr_journal_load(s->dir, &j, e);
+	if (r <= 0)
+		return r;
+	r = cr_journal_load(s->dir, &j, e);
 	if (r > 0)
 		r = cr_taken_load(h->root, j.token, &t, e);
 	if (r < 0)
@@ -223,12 +273,15 @@ static int open_received(const struct ct_host *h, const char *name, struct ct_sy
 	return r < 0 ? r : 1;
 }
 
-int cr_settle_stale(const struct ct_host *h, const char *name, struct err *e)
+int cr_settle_stale(const struct ct_host *h, const struct ct_definition *offered, struct err *e)
 {
 	auto_system struct ct_system s = CT_SYSTEM_INIT;
+	const char *name = offered->name;
 	bool taken;
-	int r = open_received(h, name, &s, &taken, e);
+	int r;
 
+	end_receiver(h, name, NULL, offered->uuid);
+	r = open_received(h, name, &s, &taken, e);
 	if (r <= 0)
 		return r;
 	if (!taken)

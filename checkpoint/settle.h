@@ -9,7 +9,7 @@ struct err;
 
 /*
  * Each answers as the STATE frame: {"taken", "runs", "gone", "hungry" (it runs, and some of its memory is still with the source), "moved_to"}; *state is the caller's. Whoever still works on the container has its lock: then class
- * LOCKED, and nobody knows yet. finish: what was taken is made a container, and runs if it ran. forget: what was not taken is removed; a record whose
+ * LOCKED, and nobody knows yet; but a receiver that has no record yet is ended by forget: its source, which asks, talks to it no more. finish: what was taken is made a container, and runs if it ran. forget: what was not taken is removed; a record whose
  * container is gone, too.
  */
 int cr_settle_finish(const struct ct_host *h, const char *token, json_t **state, struct err *e);
@@ -19,8 +19,11 @@ int cr_settle_forget(const struct ct_host *h, const char *token, const char *nam
 /* What was to be started has been: it is not started again when it was stopped here meanwhile. */
 int cr_settle_started(const struct ct_host *h, const char *token, struct err *e);
 
-/* Before another offer of that name: removes what a conversation that died had received and never taken. Taken: class EXISTS. */
-int cr_settle_stale(const struct ct_host *h, const char *name, struct err *e);
+/*
+ * Before another offer: removes what a conversation that died had received under that name and never taken; one of the same container (uuid) that still waits for its source is ended
+ * first, as that source's command has ended. Taken: class EXISTS.
+ */
+int cr_settle_stale(const struct ct_host *h, const struct ct_definition *offered, struct err *e);
 
 /*
  * For the operator of the target, without the source: abort removes what was not taken, else finishes what was. Each refuses the other's case, class

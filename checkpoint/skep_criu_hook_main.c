@@ -156,16 +156,20 @@ int main(void)
 	answer = ask(stage);
 	if (answer == '0')
 		return 0;
-	if (!strcmp(stage, "post-dump") && answer == 0 && env(CR_HOOK_ENV_FREEZER)[0] &&
-	    !given_away(env(CR_HOOK_ENV_JOURNAL)))
+	/* Without criu, who leads our group, its connections are not theirs yet (repair.h): the next command lets them go on. */
+	if (!strcmp(stage, "post-dump") && answer == 0 && getppid() == getpgrp() &&
+	    env(CR_HOOK_ENV_JOURNAL)[0] && !given_away(env(CR_HOOK_ENV_JOURNAL)))
 		thaw(env(CR_HOOK_ENV_FREEZER));
 	if (!strcmp(stage, "post-dump"))
 		return answer == 0 && exists(env(CR_HOOK_ENV_DECIDED)) ? 0 : 1;
 	if (strcmp(stage, "pre-resume"))
 		return answer ? 1 : 0;
 	/* Without the word of a living command the tasks may run only if that word was given before it died. */
-	if (answer == 0 && env(CR_HOOK_ENV_UNDECIDED)[0] && !exists(env(CR_HOOK_ENV_UNDECIDED)))
+	if (answer == 0 && env(CR_HOOK_ENV_UNDECIDED)[0] && !exists(env(CR_HOOK_ENV_UNDECIDED))) {
+		if (env(CR_HOOK_ENV_FREEZER)[0])
+			thaw(env(CR_HOOK_ENV_FREEZER));
 		return 0;
+	}
 	end_all(init);
 	return 1;
 }

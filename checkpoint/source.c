@@ -73,7 +73,7 @@ static int check_journal(struct cr_source *m, struct err *e)
 			return cr_life_restore(m->s, old.mode, old.was, e);
 	}
 	err_set(e, EBUSY, "an earlier migration to %s is not finished", old.host);
-	err_hint(e, "finish it with `skepctl migrate %s --continue` or `--abort`", m->s->d.name);
+	err_hint(e, "finish it with `skepctl migrate %s --continue`", m->s->d.name);
 	return err_class(e, ERR_IN_DOUBT);
 }
 
@@ -215,8 +215,9 @@ static int in_doubt(struct cr_source *m, struct err *e)
 	err_wrap(e, "%s was given to %s, which did not confirm it", m->s->d.name,
 		 m->how->remote.host);
 	return err_hint(
-		e, "ask it: `skepctl migrate %s --continue`; if it does not have it, `--abort`",
-		m->s->d.name);
+		e,
+		"when %s can be reached, `skepctl migrate %s --continue` lets it go on: there, or, if it does not have it, here",
+		m->how->remote.host, m->s->d.name);
 }
 
 /* A target that was killed, and not only told to end, has left what it had received: asked again, it removes that. */
@@ -315,7 +316,7 @@ int cr_migrate(struct ct_system *s, const struct cr_migrate *how, struct cr_repo
 		cr_progress_stage(&m.progress, CR_STEP_CLEANUP, 0);
 		if (m.live)
 			cr_source_learn(&m);
-		r = cr_finish_moved(s, &m.j, &m.peer, e);
+		r = cr_finish_moved(s, &m.j, &how->remote, &m.peer, e);
 	}
 	source_done(&m);
 	cr_interrupt_end();

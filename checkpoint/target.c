@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/proc.h"
 #include "checkpoint/held.h"
 #include "checkpoint/home.h"
 #include "checkpoint/journal.h"
@@ -43,17 +44,21 @@ static int reserve(struct cr_target *t, struct err *e)
 	struct cr_journal j = {.point = CR_POINT_RECEIVING,
 			       .mode = t->offer.mode,
 			       .was = t->offer.was,
-			       .host = "the source"};
+			       .host = "the source",
+			       .receiver = getpid()};
 	uint32_t wanted = t->offer.d.id_base;
 	int r = fault_at("receive.reserve", e);
 
 	memcpy(j.token, t->offer.token, sizeof(j.token));
 	if (r >= 0)
-		r = cr_settle_stale(t->h, t->offer.d.name, e);
+		r = cr_settle_stale(t->h, &t->offer.d, e);
 	if (r >= 0)
 		r = ct_system_receive(t->h, &t->offer.d, &t->s, e);
 	if (r >= 0)
 		r = check_ids(t, wanted, e);
+	snprintf(j.uuid, sizeof(j.uuid), "%s", t->s.d.uuid);
+	if (r >= 0)
+		r = proc_start_time(j.receiver, &j.receiver_start, e);
 	if (r >= 0)
 		r = cr_journal_save(t->s.dir, &j, e);
 	if (r >= 0)
@@ -61,10 +66,10 @@ static int reserve(struct cr_target *t, struct err *e)
 	return r;
 }
 
-/* The source deletes when it hears DONE: what was received must survive a power failure by then. */
-/* The source remembers and then says BYE: a write to its disk. */
-#define BYE_MS 30000
+/* The source remembers and then says BYE: a write to its disk, and a link that may be silent for a while. Nobody waits for us. */
+#define BYE_MS CR_SILENCE_MS
 
+/* The source deletes when it hears DONE: what was received must survive a power failure by then. */
 static int say_done(struct cr_target *t, struct err *e)
 {
 	int r = syncfs(t->s.dir) < 0 ? err_sys(e, "flush the container's files") : 0;
@@ -84,8 +89,9 @@ static void await_bye(struct cr_target *t, const char *token)
 	struct err ignored = {0};
 
 	if (cr_link_expect(&t->link, CR_FRAME_BYE, NULL, BYE_MS, &ignored) < 0 ||
-	    cr_taken_remove(t->h->root, token, &ignored) < 0)
-		log_info("the record of %s stays: %s", token, ignored.text);
+	    cr_taken_remove(t->h->root, token, &ignored) < 0 ||
+	    cr_link_send(&t->link, CR_FRAME_BYE, NULL, &ignored) < 0)
+		log_info("the end of %s: %s", token, ignored.text);
 }
 
 /* --- the end of a failure --- */

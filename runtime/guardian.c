@@ -110,8 +110,11 @@ static int become_monitor(struct ct_system *s, struct ct *ct, const struct ct_cr
 
 static int record_monitor(struct ct *ct, struct err *e)
 {
-	int r = proc_start_time(getpid(), &ct->s.monitor_start, e);
+	int r;
 
+	if (ct->s.monitor == getpid())
+		return 0; /* by who made it, in time */
+	r = proc_start_time(getpid(), &ct->s.monitor_start, e);
 	ct->s.monitor = getpid();
 	return r < 0 ? r : ct_state_save(ct, e);
 }

@@ -301,11 +301,14 @@ int ct_system_receive_open(const struct ct_host *h, const char *name, struct ct_
 
 int ct_system_receive_commit(struct ct_system *s, struct err *e)
 {
-	if (ct_definition_save(s->dir, &s->d, e) < 0)
-		return err_wrap(e, "take over container %s", s->d.name);
-	if (unlinkat(s->dir, CT_DEFINITION_INCOMING, 0) < 0 && errno != ENOENT)
-		log_warn("container %s: remove %s: %s", s->d.name, CT_DEFINITION_INCOMING,
-			 strerror(errno));
+	auto_fd int dir = openat(s->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	/* Renamed, not written: it may run already, and the disk may be full. One that a killed commit has renamed is a container by that. */
+	if (dir < 0 ||
+	    (renameat(dir, CT_DEFINITION_INCOMING, dir, CT_DEFINITION_FILE) < 0 &&
+	     (errno != ENOENT || faccessat(dir, CT_DEFINITION_FILE, F_OK, 0) < 0)) ||
+	    fsync(dir) < 0)
+		return err_sys(e, "take over container %s", s->d.name);
 	return 0;
 }
 
