@@ -77,7 +77,7 @@ enum feat_level { FEAT_NEEDED, FEAT_CHECKPOINT, FEAT_OPTIONAL };
 	X(PAGEMAP_SCAN, "pagemap-scan", OPTIONAL, "finding changed memory fast",                  \
 	  "use Linux 6.7 or newer")                                                               \
 	X(SOFT_DIRTY, "soft-dirty", OPTIONAL,                                                     \
-	  "migration that copies memory beforehand (CRIU's pre-dump)",                            \
+	  "migration that copies memory beforehand, before Linux 6.7",                            \
 	  "use a kernel with CONFIG_MEM_SOFT_DIRTY, as Debian's are")                             \
 	X(FUSE, "fuse", OPTIONAL, "file systems served to containers", "modprobe fuse")           \
 	X(TUN, "tun", OPTIONAL, "virtual private networks inside containers", "modprobe tun")

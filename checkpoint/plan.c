@@ -31,12 +31,13 @@ unsigned cr_can_here(void)
 {
 	struct err why = {0};
 	const struct cg_host *host = cg_host(&why);
+	enum cr_track_backend tracker;
 	char path[256];
 	unsigned can = BIT(ZSTD);
 
 	if (host && host->unified[0])
 		can |= BIT(LEND);
-	if (cr_track_supported(&why) >= 0)
+	if (cr_track_choose(&tracker, (char[CR_TRACK_WHY]){0}, &why) >= 0)
 		can |= BIT(TRACK);
 	if (feat_has(FEAT_UFFD) && ct_libexec_find("skep-pages", path, sizeof(path), &why) >= 0)
 		can |= BIT(LAZY);
@@ -51,7 +52,7 @@ static const char *missing(enum cr_mode mode, unsigned here, unsigned there)
 	if (not_here & BIT(LEND))
 		return "this host has no cgroup2 hierarchy, which keeps a container frozen";
 	if (not_here & BIT(TRACK))
-		return "this host's kernel cannot find written memory (Linux 6.7, userfaultfd)";
+		return "this host's kernel cannot find written memory (neither userfaultfd of Linux 6.7 nor soft-dirty)";
 	if (not_there & BIT(LAZY))
 		return "the other host has no userfaultfd, or no skep-pages";
 	return NULL;

@@ -324,6 +324,9 @@ size_t cr_report_to_text(const struct cr_report *r, char *text, size_t size)
 		at = put(text, size, at, "compressed %s to %s\n",
 			 size_to_str(r->squeezed.before, bytes, sizeof(bytes)),
 			 size_to_str(r->squeezed.after, after, sizeof(after)));
+	if (r->tracker_why[0])
+		at = put(text, size, at, "written memory was found by %s: %s\n", r->tracker,
+			 r->tracker_why);
 	return at;
 }
 
@@ -349,8 +352,9 @@ json_t *cr_report_to_json(const struct cr_report *r)
 		json_array_append_new(rounds, round_to_json(&r->round[i]));
 	if (!stages || !rounds)
 		return NULL;
-	return json_pack("{s:i, s:s, s:s, s:O, s:O, s:I, s:I, s:I, s:I, s:{s:I, s:I}}", "version",
-			 1, "mode", r->mode, "why", r->why, "stages", stages, "rounds", rounds,
+	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:O, s:O, s:I, s:I, s:I, s:I, s:{s:I, s:I}}",
+			 "version", 1, "mode", r->mode, "why", r->why, "tracker", r->tracker,
+			 "tracker_why", r->tracker_why, "stages", stages, "rounds", rounds,
 			 "frozen_ns", (json_int_t)r->frozen_ns, "total_ns", (json_int_t)r->total_ns,
 			 "bytes", (json_int_t)r->bytes, "memory_bytes", (json_int_t)r->memory_bytes,
 			 "compressed", "before", (json_int_t)r->squeezed.before, "after",

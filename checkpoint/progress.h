@@ -76,6 +76,8 @@ struct cr_report {
 	struct cr_round round[CR_ROUNDS_MOST];
 	unsigned rounds;
 	char mode[16], why[256]; /* what was done, and why if the operator did not choose */
+	char tracker[16];	 /* how the rounds found what was written; empty without rounds */
+	char tracker_why[200];	 /* why not in a better way; empty: there is none */
 	bool other_mode;	 /* it failed for a reason that another mode may not meet */
 	uint64_t memory_bytes;	 /* of different pages that the target got */
 	uint64_t frozen_ns;	 /* from freeze (or stop) until the target said that it runs */
@@ -86,7 +88,7 @@ struct cr_report {
 
 /* "stage  seconds  bytes", a line each, and "frozen N ms": for stderr. Returns the length, cut at size. */
 size_t cr_report_to_text(const struct cr_report *r, char *text, size_t size);
-/* {"version": 1, "mode", "why", "stages": [{"stage", "ns", "bytes"}], "rounds": [{as in the event}], "frozen_ns", "total_ns", "bytes", "memory_bytes", "compressed": {"before", "after"}}. The caller owns it; NULL without memory. */
+/* {"version": 1, "mode", "why", "tracker", "tracker_why", "stages": [{"stage", "ns", "bytes"}], "rounds": [{as in the event}], "frozen_ns", "total_ns", "bytes", "memory_bytes", "compressed": {"before", "after"}}. The caller owns it; NULL without memory. */
 json_t *cr_report_to_json(const struct cr_report *r);
 
 struct cr_progress {

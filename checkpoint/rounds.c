@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,15 +42,28 @@
 #define FIRST_BYTES_PER_S 500000000ull
 
 /* Which tells what was written, if that is needed. */
-static enum cr_track_backend backend(enum cr_mode mode)
+static int choose_tracker(struct cr_source *m, enum cr_track_backend *b, struct err *e)
 {
-	return mode == CR_MODE_CONTENT || mode == CR_MODE_POSTCOPY ? CR_TRACK_CONTENT
-								   : CR_TRACK_UFFD;
+	struct cr_report *report = m->report;
+
+	*b = CR_TRACK_CONTENT;
+	if (m->j.mode == CR_MODE_POSTCOPY)
+		return 0;
+	if (m->j.mode != CR_MODE_CONTENT && cr_track_choose(b, report->tracker_why, e) < 0) {
+		err_class(e, ERR_UNSUPPORTED);
+		return err_wrap(e, "follow a container's memory");
+	}
+	snprintf(report->tracker, sizeof(report->tracker), "%s", cr_track_backend_to_str(*b));
+	if (report->tracker_why[0])
+		log_info("%s: written memory is found by %s: %s", m->s->d.name, report->tracker,
+			 report->tracker_why);
+	return 0;
 }
 
 int cr_source_open_memory(struct cr_source *m, struct err *e)
 {
 	auto_ct struct ct ct = CT_INIT;
+	enum cr_track_backend backend;
 	int r = ct_open(m->s->host->state, m->s->d.name, NULL, &ct, e);
 
 	if (r >= 0)
@@ -57,7 +71,9 @@ int cr_source_open_memory(struct cr_source *m, struct err *e)
 	if (r >= 0)
 		r = cr_pages_wait(ct.dir, RESIDENT_MS, e);
 	if (r >= 0)
-		r = cr_track_open(&m->cg, backend(m->j.mode), &m->track, e);
+		r = choose_tracker(m, &backend, e);
+	if (r >= 0)
+		r = cr_track_open(&m->cg, backend, &m->track, e);
 	return r < 0 ? r : cr_memory_out_init(&m->memory, &m->peer.link, &m->pace, e);
 }
 

@@ -3,11 +3,9 @@
 #include "checkpoint/track.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
 #include "base/err.h"
@@ -18,72 +16,13 @@
 /* User addresses end below, also with five levels of page tables. */
 #define VADDR_MOST (1ull << 57)
 
-const char *cr_track_backend_to_str(enum cr_track_backend b)
-{
-	static const char *const words[] = {
-#define X(name, word) [CR_TRACK_##name] = word,
-		CR_TRACK_BACKENDS(X)
-#undef X
-	};
-
-	return b < ARRAY_SIZE(words) ? words[b] : "?";
-}
-
-/* The steps on a mapping of ours: [0] is written before, [1] never, [2] after it was protected. */
-static int try_pages(int uffd, int pagemap, volatile char *pages, struct err *e)
-{
-	uint64_t start = (uint64_t)(uintptr_t)pages, end = start + 3 * CR_PAGE_SIZE, at = start;
-	struct cr_region v[4];
-	int r;
-
-	pages[0] = 1;
-	r = cr_uffd_follow(uffd, start, end);
-	if (r < 0)
-		return err_set(e, EOPNOTSUPP, "follow memory by userfaultfd: %s", strerror(-r));
-	r = cr_uffd_scan(pagemap, CR_SCAN_PROTECT_ALL, &at, end, 0, v, ARRAY_SIZE(v));
-	if (r < 0)
-		return err_set(e, EOPNOTSUPP, "protect memory by PAGEMAP_SCAN: %s", strerror(-r));
-	if (r != 1 || v[0].start != start || v[0].end != start + CR_PAGE_SIZE)
-		return err_set(e, EOPNOTSUPP, "PAGEMAP_SCAN does not see a page that is there");
-	pages[2 * CR_PAGE_SIZE] = 1;
-	at = start;
-	r = cr_uffd_scan(pagemap, CR_SCAN_LOOK, &at, end, 0, v, ARRAY_SIZE(v));
-	if (r != 1 || v[0].start != end - CR_PAGE_SIZE)
-		return err_set(e, EOPNOTSUPP, "PAGEMAP_SCAN does not tell which page was written");
-	return 0;
-}
-
-int cr_track_supported(struct err *e)
-{
-	size_t size = 3 * CR_PAGE_SIZE;
-	auto_fd int uffd = -EBADF, pagemap = -EBADF;
-	void *pages;
-	int r;
-
-#ifndef __x86_64__
-	return err_set(e, EOPNOTSUPP, "only x86-64 is known");
-#endif
-	uffd = cr_uffd_own(e);
-	if (uffd < 0)
-		return uffd;
-	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	if (pagemap < 0)
-		return err_sys(e, "open /proc/self/pagemap");
-	pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (pages == MAP_FAILED)
-		return err_sys(e, "map three pages");
-	r = try_pages(uffd, pagemap, pages, e);
-	munmap(pages, size);
-	return r;
-}
-
 int cr_track_open(const struct cg *cg, enum cr_track_backend backend, struct cr_track **out,
 		  struct err *e)
 {
 	struct cr_track *t = calloc(1, sizeof(*t));
 
 	*out = NULL;
-	if (backend == CR_TRACK_UFFD && cr_track_supported(e) < 0) {
+	if (cr_track_supported(backend, e) < 0) {
 		free(t);
 		err_class(e, ERR_UNSUPPORTED);
 		e->no = EOPNOTSUPP;
@@ -103,6 +42,7 @@ int cr_track_open(const struct cg *cg, enum cr_track_backend backend, struct cr_
 	}
 	t->cg = cg;
 	t->backend = backend;
+	t->still = (struct cr_still)CR_STILL_INIT;
 	*out = t;
 	return 0;
 }
@@ -111,6 +51,7 @@ void cr_track_close(struct cr_track **t)
 {
 	if (!*t)
 		return;
+	cr_still_close(&(*t)->still);
 	for (size_t i = 0; i < (*t)->count; i++)
 		cr_proc_forget(&(*t)->procs[i]);
 	free((*t)->procs);
@@ -156,13 +97,34 @@ static int timed_sink(void *arg, uint32_t id, uint64_t vaddr, uint32_t npages, c
 	return r;
 }
 
+/* What of it was written is found out only by reading it all. */
+static bool is_untracked(const struct cr_track *t, const struct cr_proc *p)
+{
+	switch (t->backend) {
+	case CR_TRACK_UFFD:
+		return p->uffd < 0 || p->partial;
+	case CR_TRACK_SOFT_DIRTY:
+		return !p->soft.cleared || p->soft.doubted;
+	case CR_TRACK_CONTENT:
+		break;
+	}
+	return false;
+}
+
 static int round_all(struct cr_track *t, struct timed *to, struct cr_track_stats *stats,
 		     struct err *e)
 {
+	static int (*const rounds[])(struct cr_send * s, struct err * e) = {
+		[CR_TRACK_UFFD] = cr_track_uffd_round,
+		[CR_TRACK_SOFT_DIRTY] = cr_track_soft_round,
+		[CR_TRACK_CONTENT] = cr_track_content_round,
+	};
 	int r = cr_procs_list(t, stats, e);
 
 	if (r >= 0 && t->backend == CR_TRACK_UFFD)
 		r = cr_track_uffd_enter(t, stats, e);
+	if (r >= 0 && t->backend == CR_TRACK_SOFT_DIRTY)
+		r = cr_track_soft_begin(t, stats, e);
 	t->began = true;
 	t->stopped = false;
 	for (size_t i = 0; i < t->count && r >= 0; i++) {
@@ -172,10 +134,9 @@ static int round_all(struct cr_track *t, struct timed *to, struct cr_track_stats
 		if (p->state == 'Z' || p->state == 'X')
 			continue;
 		cr_reader_begin(&t->reader, p->pid, cr_send_pages, NULL, &s);
-		r = t->backend == CR_TRACK_UFFD ? cr_track_uffd_round(&s, e)
-						: cr_track_content_round(&s, e);
+		r = rounds[t->backend](&s, e);
 		stats->processes++;
-		stats->untracked += t->backend == CR_TRACK_UFFD && (p->uffd < 0 || p->partial);
+		stats->untracked += is_untracked(t, p);
 	}
 	return r;
 }
@@ -198,11 +159,12 @@ int cr_track_pending(struct cr_track *t, uint64_t *pages, struct err *e)
 	int r = 0;
 
 	*pages = UINT64_MAX;
-	if (!t->began || t->backend != CR_TRACK_UFFD)
+	if (!t->began || t->backend == CR_TRACK_CONTENT)
 		return 0;
 	*pages = 0;
 	for (size_t i = 0; i < t->count && r >= 0; i++)
-		r = cr_track_uffd_pending(t, &t->procs[i], pages, e);
+		r = t->backend == CR_TRACK_UFFD ? cr_track_uffd_pending(t, &t->procs[i], pages, e)
+						: cr_track_soft_pending(t, &t->procs[i], pages, e);
 	return r < 0 ? r : 0;
 }
 
@@ -254,8 +216,11 @@ static int settle(struct cr_track *t, uint32_t id, const struct cr_run *needed, 
 		r = stopped_proc(t, id, p, e);
 	if (r < 0)
 		return r;
-	return t->backend == CR_TRACK_UFFD ? cr_track_uffd_settle(t, *p, e)
-					   : cr_track_content_settle(t, *p, needed, count, e);
+	if (t->backend == CR_TRACK_UFFD)
+		return cr_track_uffd_settle(t, *p, e);
+	if (t->backend == CR_TRACK_SOFT_DIRTY)
+		return cr_track_soft_settle(t, *p, needed, count, e);
+	return cr_track_content_settle(t, *p, needed, count, e);
 }
 
 int cr_track_left(struct cr_track *t, uint32_t id, const struct cr_run *needed, size_t count,
@@ -320,7 +285,7 @@ int cr_track_final(struct cr_track *t, uint32_t id, const struct cr_run *needed,
 	if (r >= 0 && t->reader.gone)
 		r = err_set(e, ESRCH, "process %" PRIu32 " has ended", id);
 	stats->processes++;
-	stats->untracked += t->backend == CR_TRACK_UFFD && (s.p->uffd < 0 || s.p->partial);
+	stats->untracked += is_untracked(t, s.p);
 	stats->ns += log_now_ns() - since;
 	stats->sink_ns += to.ns;
 	return r < 0 ? r : 0;
@@ -354,6 +319,7 @@ size_t cr_track_memory(const struct cr_track *t)
 
 	for (size_t i = 0; i < t->count; i++)
 		sum += cr_leaves_memory(&t->procs[i].sent) + cr_leaves_memory(&t->procs[i].ever) +
-		       cr_leaves_memory(&t->procs[i].echo) + cr_leaves_memory(&t->procs[i].hashes);
+		       cr_leaves_memory(&t->procs[i].echo) + cr_leaves_memory(&t->procs[i].hashes) +
+		       cr_leaves_memory(&t->procs[i].soft.frames);
 	return sum;
 }

@@ -24,14 +24,26 @@
  * What the container may notice: before Linux 6.17 mremap(2) of a range that is several mappings fails with EFAULT, and a mapping that was made behind a followed one, and would have been
  * joined with it, stays one of its own; the same counts against vm.max_map_count.
  *
+ * Backend soft-dirty, for kernels before 6.7 with CONFIG_MEM_SOFT_DIRTY (Debian 12's is one): the kernel marks each page at the first write to it. Marks can be read and cleared, but not in one step,
+ * so in each round all processes stand still for both (some milliseconds for a gigabyte; the freezer of control groups does it, so system calls are interrupted as by a stop
+ * signal, signal(7); track_still.h thaws them if we die). When they do not stand still within 300 ms nothing is cleared, and that round gains nothing. What is marked is read while they run
+ * on, and sent if its hash differs: a huge page is marked as a whole. A transfer into a pinned small page is no danger: the kernel does not clear the mark of a pinned page; that of a huge page it does.
+ * The marks are not ours alone: each process may clear its own, or those of another with the same user, by /proc/PID/clear_refs, and so hide what it wrote before (a garbage
+ * collector does, criu in the container with --track-mem would). Eight pages of each process therefore have their mark set by us after each clearing; when one has lost it,
+ * all pages of the process are compared with what was sent. Unseen remains who clears and then writes to all eight; it gets wrong memory for itself, and reaches nobody else's.
+ *
  * Backend content: no trace in the container and nothing needed from the kernel; every round reads all memory and sends the pages whose 128-bit hash
- * differs from what was sent. For kernels before 6.7, and for memory that devices write (below).
+ * differs from what was sent. For kernels that have neither of the others.
  *
- * What write protection does not see: a device that writes into a page pinned before the page was protected (a read with O_DIRECT that is under way during a
- * round and ends after it). A process with a descriptor opened O_DIRECT, or with an aio ring, therefore gets each dirty page sent once more one round later, and in the final once
- * more what the last round sent: only a transfer that lasts longer than a whole round would be missed.
+ * What write protection does not see: who writes into a page that he pinned before it was protected, and not by the process's own addresses. Pinning for writing counts as a write, so
+ * what matters is only a pin that lasts from before a page's protection until after its reading.
+ *   O_DIRECT, aio: a process that has such a descriptor or ring gets each dirty page read once more one round later, and in the final once more what the last round
+ *     gave: only a transfer that lasts longer than a whole round would be missed.
+ *   io_uring: registered buffers stay pinned. Of a process that was seen with one nothing is certain, and the final reads all of it (criu refuses it, while it has it).
+ *   process_vm_writev(2), whose own side must be brought from a disk meanwhile; FUSE with direct_io: missed by uffd, if they last from a page's protection to its reading.
+ *   ptrace(2), /proc/PID/mem: they pin for one copy from memory of the kernel. vmsplice(2) only lets others read.
  *
- * Single-threaded; forks for each round that finds new processes. Host side, root.
+ * Single-threaded; forks for each round that finds new processes (uffd), once (soft-dirty). Host side, root.
  */
 
 #include <stdbool.h>
@@ -48,8 +60,9 @@ struct err;
 #define CR_TRACK_BATCH 64u
 
 /* X(NAME, word) */
-#define CR_TRACK_BACKENDS(X) \
-	X(UFFD, "uffd")      \
+#define CR_TRACK_BACKENDS(X)        \
+	X(UFFD, "uffd")             \
+	X(SOFT_DIRTY, "soft-dirty") \
 	X(CONTENT, "content")
 
 enum cr_track_backend {
@@ -76,24 +89,32 @@ typedef int (*cr_track_sink)(void *arg, uint32_t id, uint64_t vaddr, uint32_t np
 
 /* What one round or final did. Added to, not cleared: zero it before for one, keep it for a sum. */
 struct cr_track_stats {
-	uint64_t pages;	    /* given to the sink */
-	uint64_t fresh;	    /* of these: never sent before */
-	uint64_t dirty;	    /* of these: sent before, written since */
-	uint64_t bytes;	    /* pages * CR_PAGE_SIZE */
-	uint64_t ns;	    /* in the call, the sink included */
-	uint64_t sink_ns;   /* of that: in the sink */
-	uint64_t stop_ns;   /* longest stop of one process for the injection */
+	uint64_t pages;	  /* given to the sink */
+	uint64_t fresh;	  /* of these: never sent before */
+	uint64_t dirty;	  /* of these: sent before, written since */
+	uint64_t bytes;	  /* pages * CR_PAGE_SIZE */
+	uint64_t ns;	  /* in the call, the sink included */
+	uint64_t sink_ns; /* of that: in the sink */
+	uint64_t
+		stop_ns; /* longest stop: of one process for the injection; of all, for soft-dirty */
 	uint32_t processes; /* that have memory */
 	uint32_t untracked; /* of these: not followed now */
 	uint32_t gone;	    /* ended or replaced themselves (execve) since the round before */
 };
 
-/* Whether backend uffd works here, by making, arming and scanning one of our own: 0, or -EOPNOTSUPP with e naming the step that the kernel refused. */
-int cr_track_supported(struct err *e);
+/* Whether it works here, by trying it on pages of ours: 0, or -EOPNOTSUPP with e naming the step that the kernel refused. */
+int cr_track_supported(enum cr_track_backend backend, struct err *e);
+
+#define CR_TRACK_WHY 200
+/*
+ * The one for rounds: uffd, else soft-dirty; why then says what stands against the better one (and is empty for the best). The environment's SKEP_TRACK, for tests, asks for one of the
+ * two, and nothing else is taken then. -EOPNOTSUPP: neither works here; -EINVAL: there is no such one.
+ */
+int cr_track_choose(enum cr_track_backend *b, char why[CR_TRACK_WHY], struct err *e);
 
 /*
  * Follows the processes of cg (borrowed until close; open as cg_open() left it). Touches nothing yet. Returns 0 and *t, the caller's. -ENOMEM; -EOPNOTSUPP, class
- * UNSUPPORTED, for uffd where cr_track_supported() says no.
+ * UNSUPPORTED, where cr_track_supported() says no.
  */
 int cr_track_open(const struct cg *cg, enum cr_track_backend backend, struct cr_track **t,
 		  struct err *e);
@@ -110,7 +131,7 @@ void cr_track_close(struct cr_track **t);
 int cr_track_round(struct cr_track *t, cr_track_sink sink, void *arg, struct cr_track_stats *stats,
 		   struct err *e);
 
-/* How many pages a round would send now; nothing is protected or read. Processes born since that one are left out. A fraction of a millisecond for uffd. For content, or without any round before, UINT64_MAX. */
+/* How many pages a round would send now; nothing is protected or read. Processes born since that one are left out. A fraction of a millisecond for uffd; for soft-dirty a prediction, where there are huge pages. For content, or without any round before, UINT64_MAX. */
 int cr_track_pending(struct cr_track *t, uint64_t *pages, struct err *e);
 
 /*

@@ -73,10 +73,10 @@ int cr_content_send(void *arg, uint64_t vaddr, uint32_t npages, const void *data
 	return r;
 }
 
-/* `got` of a round: sends the runs of pages that differ. */
-static int compare(void *arg, uint64_t vaddr, uint32_t npages, const void *data, struct err *e)
+int cr_content_compare(void *arg, uint64_t vaddr, uint32_t npages, const void *data, struct err *e)
 {
 	const uint8_t *pages = data;
+	struct cr_send *s = arg;
 	uint32_t from = 0;
 	int r = 0;
 
@@ -91,6 +91,8 @@ static int compare(void *arg, uint64_t vaddr, uint32_t npages, const void *data,
 					    pages + (size_t)from * CR_PAGE_SIZE, e);
 		from = i + 1;
 	}
+	if (r >= 0 && cr_set_add(&s->p->sent, vaddr, npages) < 0)
+		return err_set(e, ENOMEM, "no memory for the list of sent pages");
 	return r;
 }
 
@@ -150,7 +152,7 @@ int cr_track_content_round(struct cr_send *s, struct err *e)
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", s->p->pid);
 	pagemap = open(path, O_RDONLY | O_CLOEXEC);
 	count = pagemap < 0 ? 0 : cr_mappings_read(s->p->pid, &maps, &aio, e);
-	s->t->reader.got = compare;
+	s->t->reader.got = cr_content_compare;
 	for (int i = 0; i < count && r >= 0; i++)
 		r = read_mapping(s, pagemap, &maps[i], e);
 	if (count < 0 || r < 0)
@@ -158,8 +160,7 @@ int cr_track_content_round(struct cr_send *s, struct err *e)
 	return cr_reader_flush(&s->t->reader, e);
 }
 
-/* `got` of the final's comparison: what differs does not count as sent any more. */
-static int doubt(void *arg, uint64_t vaddr, uint32_t npages, const void *data, struct err *e)
+int cr_content_doubt(void *arg, uint64_t vaddr, uint32_t npages, const void *data, struct err *e)
 {
 	struct cr_send *s = arg;
 
@@ -174,7 +175,7 @@ static int doubt(void *arg, uint64_t vaddr, uint32_t npages, const void *data, s
 	return 0;
 }
 
-static int unreadable(void *arg, uint64_t vaddr, struct err *e)
+int cr_content_unreadable(void *arg, uint64_t vaddr, struct err *e)
 {
 	struct cr_send *s = arg;
 
@@ -189,7 +190,7 @@ int cr_track_content_settle(struct cr_track *t, struct cr_proc *p, const struct 
 	struct cr_send s = {.t = t, .p = p};
 	int r = 0;
 
-	cr_reader_begin(&t->reader, p->pid, doubt, unreadable, &s);
+	cr_reader_begin(&t->reader, p->pid, cr_content_doubt, cr_content_unreadable, &s);
 	for (size_t i = 0; i < count && r >= 0; i++) {
 		uint64_t at = needed[i].vaddr, end = at + needed[i].npages * CR_PAGE_SIZE;
 		struct cr_run run;

@@ -23,6 +23,19 @@ void cr_proc_forget(struct cr_proc *p)
 	cr_leaves_done(&p->ever);
 	cr_leaves_done(&p->echo);
 	cr_leaves_done(&p->hashes);
+	own_close_fd(&p->soft.dir);
+	free(p->soft.runs);
+	p->soft.runs = NULL;
+	cr_leaves_done(&p->soft.frames);
+	cr_leaves_done(&p->soft.todo);
+}
+
+void cr_proc_look_for_pins(struct cr_proc *p, bool aio)
+{
+	enum cr_pins pins = cr_pins_of(p->pid);
+
+	p->direct = p->direct || aio || pins != CR_PINS_NONE;
+	p->pinned = p->pinned || pins == CR_PINS_LASTING;
 }
 
 /* State, parent and innermost pid; -ESRCH when it is gone. */
@@ -119,13 +132,15 @@ int cr_procs_list(struct cr_track *t, struct cr_track_stats *stats, struct err *
 		t->procs[i].listed = false;
 	for (int i = 0; i < count; i++) {
 		struct cr_proc *p = find_pid(t, pids[i]);
-		struct cr_proc now = {.pid = pids[i],
-				      .uffd = -ECHILD,
-				      .listed = true,
-				      .sent = CR_SET_INIT,
-				      .ever = CR_SET_INIT,
-				      .echo = CR_SET_INIT,
-				      .hashes = CR_HASHES_INIT};
+		struct cr_proc now = {
+			.pid = pids[i],
+			.uffd = -ECHILD,
+			.listed = true,
+			.sent = CR_SET_INIT,
+			.ever = CR_SET_INIT,
+			.echo = CR_SET_INIT,
+			.hashes = CR_HASHES_INIT,
+			.soft = {.dir = -EBADF, .frames = CR_WORDS_INIT, .todo = CR_SET_INIT}};
 		struct err gone = {0};
 
 		if (proc_start_time(pids[i], &now.ticks, &gone) < 0)

@@ -62,8 +62,9 @@ int cr_mappings_read(pid_t pid, struct cr_run **runs, bool *aio, struct err *e)
 	return (int)count;
 }
 
-bool cr_has_direct_io(pid_t pid)
+enum cr_pins cr_pins_of(pid_t pid)
 {
+	enum cr_pins most = CR_PINS_NONE;
 	char path[48], info[256];
 	auto_dir DIR *dir = NULL;
 
@@ -75,11 +76,14 @@ bool cr_has_direct_io(pid_t pid)
 		char *flags;
 
 		info[n > 0 ? n : 0] = 0;
+		/* io_uring_show_fdinfo() in io_uring/fdinfo.c, since Linux 5.1; a line that only it has. */
+		if (strstr(info, "\nSqMask:") || strstr(info, "\nSqThread:"))
+			return CR_PINS_LASTING;
 		flags = strstr(info, "flags:");
 		if (flags && strtoul(flags + 6, NULL, 8) & O_DIRECT)
-			return true;
+			most = CR_PINS_PASSING;
 	}
-	return false;
+	return most;
 }
 
 /* One page that process_vm_readv(2) refuses: PROT_NONE does not stop /proc/PID/mem. */

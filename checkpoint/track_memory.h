@@ -18,8 +18,13 @@ struct err;
  */
 int cr_mappings_read(pid_t pid, struct cr_run **runs, bool *aio, struct err *e);
 
-/* Whether some descriptor of it was opened O_DIRECT. */
-bool cr_has_direct_io(pid_t pid);
+/* Who else may write into pages of a process, by its descriptors. */
+enum cr_pins {
+	CR_PINS_NONE,
+	CR_PINS_PASSING, /* transfers: one was opened O_DIRECT */
+	CR_PINS_LASTING, /* an io_uring, whose registered buffers stay pinned until it is closed */
+};
+enum cr_pins cr_pins_of(pid_t pid);
 
 /* Pages on their way from one process to the sink, in few system calls. */
 struct cr_reader {

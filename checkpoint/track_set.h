@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * Life: a zeroed struct with leaf_size set (CR_SET_INIT, CR_HASHES_INIT); cr_leaves_done(). Three kinds share it: a set of pages (a leaf is 512 bits), and a table of their hashes
- * (a leaf is 512 times 16 bytes). Addresses are multiples of CR_PAGE_SIZE; ranges must not wrap.
+ * Life: a zeroed struct with leaf_size set (CR_SET_INIT, CR_HASHES_INIT); cr_leaves_done(). Three kinds share it: a set of pages (a leaf is 512 bits), a table of their hashes
+ * (a leaf is 512 times 16 bytes), and one of numbers (512 times 8 bytes). Addresses are multiples of CR_PAGE_SIZE; ranges must not wrap.
  */
 
 #include <stdbool.h>
@@ -31,6 +31,10 @@ struct cr_hash {
 	uint64_t lo, hi; /* both 0: none */
 };
 
+#define CR_WORDS_INIT                                         \
+	{                                                     \
+		.leaf_size = CR_LEAF_PAGES * sizeof(uint64_t) \
+	}
 #define CR_SET_INIT                            \
 	{                                      \
 		.leaf_size = CR_LEAF_PAGES / 8 \

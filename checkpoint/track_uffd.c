@@ -216,8 +216,7 @@ int cr_track_uffd_round(struct cr_send *s, struct err *e)
 		return count;
 	}
 	r = round_mappings(s, pagemap, maps, count, e);
-	/* After the protection: a transfer that is under way across it has its descriptor open now. */
-	p->direct = p->direct || aio || cr_has_direct_io(p->pid);
+	cr_proc_look_for_pins(p, aio);
 	if (r >= 0 && p->direct)
 		r = give_echo(s, &old, e);
 	if (!p->direct)
@@ -232,8 +231,7 @@ int cr_track_uffd_round(struct cr_send *s, struct err *e)
 	return r;
 }
 
-/* What lies between the mappings was unmapped or is none of ours: nothing there counts as sent. */
-static void forget_gaps(struct cr_proc *p, const struct cr_run *maps, int count)
+void cr_proc_forget_gaps(struct cr_proc *p, const struct cr_run *maps, int count)
 {
 	uint64_t at = 0, most = 1ull << 63;
 
@@ -256,7 +254,7 @@ int cr_track_uffd_settle(struct cr_track *t, struct cr_proc *p, struct err *e)
 	bool aio;
 
 	/* What an earlier final gave may have been written since: nobody watched. */
-	if (p->uffd < 0)
+	if (p->uffd < 0 || p->pinned)
 		cr_leaves_done(&p->sent);
 	if (p->uffd < 0)
 		return 0;
@@ -264,7 +262,7 @@ int cr_track_uffd_settle(struct cr_track *t, struct cr_proc *p, struct err *e)
 	count = pagemap < 0 ? 0 : cr_mappings_read(p->pid, &maps, &aio, e);
 	if (count < 0)
 		return count;
-	forget_gaps(p, maps, count);
+	cr_proc_forget_gaps(p, maps, count);
 	for (int m = 0; m < count; m++) {
 		uint64_t end = maps[m].vaddr + maps[m].npages * CR_PAGE_SIZE;
 

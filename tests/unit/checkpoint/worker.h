@@ -71,11 +71,23 @@ static inline void tell(struct lab *l, char word)
 	wait_worker(l);
 }
 
+/* A kernel may lack one of them. */
+static inline void need(enum cr_track_backend b)
+{
+	struct err e = {0};
+
+	if (cr_track_supported(b, &e) >= 0)
+		return;
+	print_message("skip: no %s: %s\n", cr_track_backend_to_str(b), e.text);
+	skip();
+}
+
 static inline void begin(struct lab *l, const char *name, enum cr_track_backend b,
 			 int (*fn)(struct worker *w))
 {
 	struct err e = {0};
 
+	need(b);
 	*l = (struct lab){.w.fn = fn};
 	cr_uffd_stop_wait_ms = 10000;
 	test_make(name, &l->cg);
@@ -125,8 +137,16 @@ static inline int write_pages(struct worker *w)
 	return 0;
 }
 
-#define BOTH(f)                                                        \
-	{#f " uffd", f, NULL, NULL, (void *)CR_TRACK_UFFD},            \
-	{                                                              \
-#f " content", f, NULL, NULL, (void *)CR_TRACK_CONTENT \
+/* With each backend that there is. */
+#define EACH(f)                                                                 \
+	{#f " uffd", f, NULL, NULL, (void *)CR_TRACK_UFFD},                     \
+		{#f " soft-dirty", f, NULL, NULL, (void *)CR_TRACK_SOFT_DIRTY}, \
+	{                                                                       \
+#f " content", f, NULL, NULL, (void *)CR_TRACK_CONTENT          \
+	}
+/* With those that follow, and do not just read. */
+#define FOLLOWED(f) {#f " uffd", f, NULL, NULL, (void *)CR_TRACK_UFFD}, SOFT(f)
+#define SOFT(f)                                                              \
+	{                                                                    \
+#f " soft-dirty", f, NULL, NULL, (void *)CR_TRACK_SOFT_DIRTY \
 	}
