@@ -186,6 +186,8 @@ host_new() {
 	addr=HOST_ADDR_$1
 	in_net "$1" ip link add br0 type bridge
 	in_net "$1" ip link set br0 addrgenmode none
+	# A bridge without an address of its own takes the lowest of its ports: containers come and go, and who knows the host by another one talks to nobody.
+	in_net "$1" ip link set br0 address "$(in_net "$1" ip -j link show wire | jq -r '.[0].address')"
 	in_net "$1" ip link set wire master br0
 	in_net "$1" ip addr add "${!addr}/16" dev br0
 	in_net "$1" ip link set br0 up

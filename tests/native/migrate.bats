@@ -333,7 +333,9 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 	SKEP_FAULT=migrate.commit:kill move A B || true
 	[ "$(status A)" = migrating ]
 	fails_with 121 'not finished' on A skepctl start "$c"
-	fails_with 120 'never took it' on A skepctl migrate "$c" --continue --rsh "$rsh"
+	fails_with 120 'never took it: it goes on here' on A skepctl migrate "$c" --continue --rsh "$rsh"
+	only_on A running
+	SKEP_FAULT=migrate.commit:kill move A B || true
 	on A skepctl migrate "$c" --abort
 	only_on A running
 	SKEP_FAULT=migrate.done:kill move A B || true
