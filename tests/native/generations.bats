@@ -34,12 +34,14 @@ reported() { [ "$(inside sh -c 'ls /run/estate | wc -l')" = 6 ]; }
 same_facts() { facts >"$SKEP_DIR/now" && cmp -s "$SKEP_DIR/now" "$SKEP_DIR/facts"; }
 
 # All that a test host has because of us; what all hosts of a machine share is compared by tests/run.
-residue() {
+residue() { all_residue "$1" | sed 's/\<sk[0-9a-z]\{12\}\>/LINK/g; s/skep_guard_sk[0-9a-z]*/skep_guard_LINK/'; }
+all_residue() {
 	nothing_running
 	on "$1" ip -o link | sed 's/^[0-9]*: //; s/@.*//; s/: <.*//' | sort
 	in_net "$1" nft list ruleset | sed 's/counter packets [0-9]* bytes [0-9]*//'
 	in_net "$1" ip route
-	(cd "$SKEP_DIR/$1" && find lib run -not -path '*/upper/*' -not -path '*/templates/*' -not -name '.*' | grep -v console.log | sort)
+	# A host's own places, and what it has found out about itself, come with the first container and stay.
+	(cd "$SKEP_DIR/$1" && find lib run -not -path '*/upper/*' -not -path '*/templates/*' -not -path 'run/.cache*' | grep -vxE 'lib/(ct|lock|taken)|run/.net.lock' | grep -v console.log | sort)
 	awk -v dir="$SKEP_DIR/$1/" 'index($5, dir) { print "mount", $5 }' /proc/self/mountinfo | sort
 	find /sys/fs/cgroup -type d -path "*$c*" -printf 'cgroup %P\n' 2>/dev/null | sort
 	if [ -e "$SKEP_DIR/$1/run/$c" ]; then
@@ -50,6 +52,7 @@ residue() {
 # Helpers that end by themselves, some ms later. Who is in the test's environment and is none of the hosts' own two.
 helpers() {
 	local f exe
+	# shellcheck disable=SC2013 # words
 	for f in $(grep -slzxF "SKEP_TEST_MARK=$SKEP_DIR" /proc/[0-9]*/environ); do
 		exe=$(readlink "${f%environ}exe") || continue
 		[[ $exe != "$BUILD"/skep* && $exe != */criu ]] || echo "${exe##*/}"
@@ -57,6 +60,7 @@ helpers() {
 }
 only_monitor() { [ "$(helpers)" = skep-monitor ]; }
 nothing_running() { wait_for 10 only_monitor || { helpers && return 1; }; }
+# The host's end of a link has another name each time.
 same_residue() { residue "$1" >"$SKEP_DIR/now.$1" && cmp -s "$SKEP_DIR/now.$1" "$2"; }
 
 # within FILE NOW: each kind of memory is what it was, 5 % and half a MiB (of a C library's and criu's own habits) more or less.
@@ -83,7 +87,7 @@ generations() {
 	client=$SPAWNED
 	wait_for 10 grep -q ready "$SKEP_DIR/numbers"
 	residue B >"$SKEP_DIR/empty.B"
-	facts >"$SKEP_DIR/facts" # the first report makes heaps
+	facts >"$SKEP_DIR/facts" # who was stopped has the signal of the first question waiting from then on
 	facts >"$SKEP_DIR/facts"
 	[ "$(wc -l <"$SKEP_DIR/facts")" -gt 1000 ]
 	memory >"$SKEP_DIR/memory"

@@ -68,8 +68,8 @@ each_row() {
 	while IFS= read -r row; do
 		said=${row#* | }
 		echo "# $1: ${row% | *}"
-		# shellcheck disable=SC2046 # words
-		hostile $(echo "${row% | *}")
+		# shellcheck disable=SC2086 # words
+		hostile ${row% | *}
 		"$1" "$said"
 		rows=$((rows + 1))
 	done < <(table)
