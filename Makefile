@@ -43,7 +43,7 @@ PROGRAMS    := $(patsubst ctl/%.c,$(BUILD)/%,$(wildcard $(MAINS)))
 LIBEXEC     := $(if $(wildcard runtime/skep_monitor_main.c),$(BUILD)/skep-monitor) \
                $(if $(wildcard checkpoint/skep_criu_hook_main.c),$(BUILD)/skep-criu-hook) \
                $(if $(wildcard checkpoint/skep_pages_main.c),$(BUILD)/skep-pages)
-TEST_STATIC := $(if $(wildcard tests/probe.c),$(BUILD)/probe $(BUILD)/plant $(BUILD)/pattern $(BUILD)/estate) $(patsubst tests/bench/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+TEST_STATIC := $(if $(wildcard tests/probe.c),$(BUILD)/probe $(BUILD)/plant $(BUILD)/pattern $(BUILD)/estate $(BUILD)/timers) $(patsubst tests/bench/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 
 LIB      := $(BUILD)/libskep.a
 LIB_SRCS := $(filter-out $(MAINS) $(STATIC_MAINS),$(wildcard $(FOLDERS:%=%/*.c)))
@@ -194,6 +194,7 @@ $(BUILD)/probe: tests/probe.c
 $(BUILD)/plant: tests/plant.c tests/plant_files.c tests/plant_sockets.c
 $(BUILD)/pattern: tests/pattern.c
 $(BUILD)/estate: tests/estate.c
+$(BUILD)/timers: tests/timers.c
 $(BUILD)/floor $(BUILD)/gap $(BUILD)/pair $(BUILD)/resident $(BUILD)/wire: $(BUILD)/%: tests/bench/%.c
 $(LIBEXEC) $(TEST_STATIC): $(BUILD)/flags
 	@mkdir -p $(@D)

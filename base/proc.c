@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -57,6 +58,24 @@ int proc_open(pid_t pid, uint64_t ticks, struct err *e)
 	if (proc_start_time(pid, &now, &gone) < 0 || now != ticks)
 		return -ESRCH;
 	return take_fd(&fd);
+}
+
+pid_t proc_inner_pid(pid_t pid, pid_t tid)
+{
+	auto_free char *text = NULL;
+	struct err gone = {0};
+	char path[64], *at, *end;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", pid, tid);
+	if (file_try_read_at(AT_FDCWD, path, 64 << 10, &text, &gone) < 0)
+		return 0;
+	at = strstr(text, "\nNSpid:");
+	end = at ? strchr(at + 1, '\n') : NULL;
+	if (!end)
+		return 0;
+	*end = 0;
+	at = strrchr(at, '\t');
+	return at ? (pid_t)atoi(at + 1) : 0;
 }
 
 int proc_wait(int pidfd, int ms, struct err *e)

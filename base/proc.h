@@ -14,6 +14,9 @@ int proc_start_time(pid_t pid, uint64_t *ticks, struct err *e);
 /* Opens a pidfd of the process (pid, ticks); -ESRCH (e untouched) if that one is gone, whoever has its pid now. */
 int proc_open(pid_t pid, uint64_t ticks, struct err *e);
 
+/* The number of pid's thread tid in its own, innermost pid namespace; 0: it has gone. */
+pid_t proc_inner_pid(pid_t pid, pid_t tid);
+
 /* Kills and reaps all children of the calling process: for one that is about to end, and may have been left with some that others made for it. */
 void proc_end_children(void);
 

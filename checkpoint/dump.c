@@ -30,6 +30,7 @@
 #include "checkpoint/record.h"
 #include "checkpoint/repair.h"
 #include "checkpoint/sums.h"
+#include "checkpoint/timers.h"
 #include "checkpoint/traits.h"
 #include "checkpoint/unseen.h"
 #include "checkpoint/watches.h"
@@ -142,6 +143,8 @@ static int hook_complete(pid_t init, void *arg, struct err *e)
 		r = -e->no;
 	if (r >= 0)
 		r = cr_traits_save(d->how->images, d->cg, e);
+	if (r >= 0)
+		r = cr_timers_save(d->how->images, d->cg, d->how->ct->s.pid, e);
 	if (r >= 0)
 		r = cr_sums_write(d->how->images, e);
 	if (r < 0)

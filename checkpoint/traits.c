@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/proc.h"
 #include "cgroups/kill.h"
 
 #define CPUS_MOST   8192 /* the kernel's own bound (NR_CPUS) */
@@ -46,25 +47,6 @@ static int each_thread(const struct cg *cg, thread_fn *fn, void *arg, struct err
 				r = fn(pids[i], (pid_t)atoi(entry->d_name), arg, e);
 	}
 	return r < 0 ? r : 0;
-}
-
-/* The thread's number in its own namespace of processes; 0: it has gone. */
-static pid_t inner_number(pid_t pid, pid_t tid)
-{
-	auto_free char *text = NULL;
-	struct err gone = {0};
-	char path[64], *at, *end;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", pid, tid);
-	if (file_try_read_at(AT_FDCWD, path, 64 << 10, &text, &gone) < 0)
-		return 0;
-	at = strstr(text, "\nNSpid:");
-	end = at ? strchr(at + 1, '\n') : NULL;
-	if (!end)
-		return 0;
-	*end = 0;
-	at = strrchr(at, '\t');
-	return at ? (pid_t)atoi(at + 1) : 0;
 }
 
 static uint64_t read_number(pid_t pid, const char *name, int base, uint64_t unknown)
@@ -118,7 +100,7 @@ static int note(pid_t pid, pid_t tid, void *all, struct err *e)
 		json_object_set_new(traits, "core", json_integer((json_int_t)core));
 	if (!json_object_size(traits))
 		return 0;
-	snprintf(name, sizeof(name), "%d", inner_number(pid, tid));
+	snprintf(name, sizeof(name), "%d", proc_inner_pid(pid, tid));
 	return json_object_set(all, name, traits) < 0
 		       ? err_set(e, ENOMEM, "note what threads are: out of memory")
 		       : 0;
@@ -199,7 +181,7 @@ static int give(pid_t pid, pid_t tid, void *all, struct err *e)
 	char name[16];
 	int r = 0;
 
-	snprintf(name, sizeof(name), "%d", inner_number(pid, tid));
+	snprintf(name, sizeof(name), "%d", proc_inner_pid(pid, tid));
 	traits = json_object_get(all, name);
 	if (!traits)
 		return 0;

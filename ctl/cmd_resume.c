@@ -21,8 +21,7 @@ static int refuse(const struct ct_system *s, enum ct_system_status status, struc
 {
 	if (status == CT_SYSTEM_MIGRATING) {
 		err_set(e, EBUSY, "its migration is not finished");
-		err_hint(e, "finish it with `skepctl migrate %s --continue`",
-			 s->d.name);
+		err_hint(e, "finish it with `skepctl migrate %s --continue`", s->d.name);
 		return err_class(e, ERR_IN_DOUBT);
 	}
 	err_set(e, EINVAL, "it is %s: there is nothing to resume", ct_system_status_to_str(status));

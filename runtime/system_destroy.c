@@ -14,8 +14,7 @@
 static int in_doubt(const char *name, const char *what, struct err *e)
 {
 	err_set(e, EBUSY, "container %s: %s", name, what);
-	err_hint(e, "finish it with `skepctl migrate %s --continue`; --force loses it",
-		 name);
+	err_hint(e, "finish it with `skepctl migrate %s --continue`; --force loses it", name);
 	return err_class(e, ERR_IN_DOUBT);
 }
 

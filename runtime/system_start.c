@@ -104,8 +104,7 @@ static int refuse_unless_stopped(struct ct_system *s, struct err *e)
 		return err_class(e, ERR_RUNNING);
 	case CT_SYSTEM_MIGRATING:
 		err_set(e, EBUSY, "its migration is not finished");
-		err_hint(e, "finish it with `skepctl migrate %s --continue`",
-			 s->d.name);
+		err_hint(e, "finish it with `skepctl migrate %s --continue`", s->d.name);
 		return err_class(e, ERR_IN_DOUBT);
 	case CT_SYSTEM_BROKEN:
 		break;

@@ -104,8 +104,7 @@ int ct_system_stop(struct ct_system *s, int timeout_s, bool force, struct err *e
 		return stop_running(s, timeout_s, force, e);
 	case CT_SYSTEM_MIGRATING:
 		err_set(e, EBUSY, "container %s: its migration is not finished", s->d.name);
-		err_hint(e, "finish it with `skepctl migrate %s --continue`",
-			 s->d.name);
+		err_hint(e, "finish it with `skepctl migrate %s --continue`", s->d.name);
 		return err_class(e, ERR_IN_DOUBT);
 	case CT_SYSTEM_BROKEN:
 		break;

@@ -115,11 +115,6 @@ rounds_debian() {
 	[ "$(rounds_inside systemctl is-system-running --wait)" = running ] || { rounds_inside systemctl --failed --plain --no-legend; return 1; }
 	[ "$(rounds_inside sed -n 's/^VERSION_ID=//p' /etc/os-release)" = "\"$2\"" ]
 	rounds_inside sh -c 'mkdir -p -m 700 /root/.ssh && cat >/root/.ssh/authorized_keys' <"$ROUNDS_DIR/key.pub"
-	# criu (timerfd_arm() in its restorer) sets a timer that has a point in time to "now, and what was left at the dump", but the container's clock goes on through the
-	# restore: each move makes every timer late by about the time that it was frozen. When those add up to 45 s within three minutes, systemd's watchdog kills
-	# its own daemons, which ask for that. A move or two do not do it; twenty of them without a pause, on a machine that takes seconds for each, do.
-	[ "$ROUNDS" -le 2 ] || rounds_inside sh -c 'mkdir -p /run/systemd/system/service.d && printf "[Service]\nWatchdogSec=0\n" >/run/systemd/system/service.d/rounds.conf &&
-		systemctl daemon-reload && systemctl restart systemd-journald systemd-logind systemd-networkd'
 	# nginx closes a connection after 1000 answers unless it is told otherwise.
 	rounds_inside sh -c 'echo "keepalive_requests 1000000;" >/etc/nginx/conf.d/keepalive.conf && systemctl restart nginx'
 	# shellcheck disable=SC2016 # the shell inside counts; the one here gives the times
