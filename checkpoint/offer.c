@@ -105,6 +105,21 @@ static uint64_t resident(pid_t pid)
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+static uint64_t anonymous(pid_t pid)
+{
+	auto_free char *text = NULL;
+	struct err gone = {0};
+	unsigned long long kib = 0;
+	char path[32];
+	const char *at;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	if (file_try_read_at(AT_FDCWD, path, 64 << 10, &text, &gone) < 0)
+		return 0;
+	at = strstr(text, "\nRssAnon:");
+	return at && sscanf(at + 9, "%llu", &kib) == 1 ? kib * 1024 : 0;
+}
+
 int cr_offer_measure_memory(const struct ct_system *s, struct cr_offer *o, struct err *e)
 {
 	auto_ct struct ct ct = CT_INIT;
@@ -112,13 +127,15 @@ int cr_offer_measure_memory(const struct ct_system *s, struct cr_offer *o, struc
 	auto_free pid_t *pids = NULL;
 	int n = ct_open(s->host->state, s->d.name, NULL, &ct, e);
 
-	o->memory = 0;
+	o->memory = o->apart = 0;
 	if (n >= 0)
 		n = cg_open(ct.s.cgroup, &cg, e);
 	if (n >= 0)
 		n = cg_pids(&cg, &pids, e);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		o->memory += resident(pids[i]);
+		o->apart += anonymous(pids[i]);
+	}
 	return n < 0 ? n : 0;
 }
 

@@ -13,7 +13,9 @@ struct cr_offer {
 	enum cr_mode mode;
 	enum cr_life was;
 	bool dry_run;
-	uint64_t memory;	/* bytes that its processes have in memory, when live; at a guess */
+	uint64_t memory; /* bytes that its processes have in memory, when live; at a guess */
+	uint64_t
+		apart; /* bytes of anonymous memory that they would have if they shared none of it; stays here */
 	uint64_t bytes, inodes; /* of its own layer, at a guess: files change */
 	char template_id[ST_DIGEST_SIZE];
 	int criu_version; /* 0: no memory is sent */
@@ -38,7 +40,7 @@ static inline bool cr_offer_is_live(const struct cr_offer *o)
 /* Fills template_id, bytes, inodes, criu_version, cpu, foreign and d from the container; upper: its layer. The rest is the caller's. */
 int cr_offer_describe(const struct ct_system *s, int upper, struct cr_offer *o, struct err *e);
 
-/* Fills memory, for a running one. */
+/* Fills memory and apart, for a running one. */
 int cr_offer_measure_memory(const struct ct_system *s, struct cr_offer *o, struct err *e);
 
 /* The caller owns *out. */

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/feat.h"
 #include "base/own.h"
+#include "base/size.h"
 #include "cgroups/hierarchy.h"
 #include "checkpoint/track.h"
 #include "runtime/libexec.h"
@@ -94,4 +95,28 @@ int cr_plan(enum cr_mode wanted, unsigned here, unsigned there, const char *host
 	else
 		snprintf(why, 256, "mode %s: both hosts can", cr_mode_to_str(*mode));
 	return 0;
+}
+
+int cr_plan_memory(enum cr_mode wanted, uint64_t apart, uint64_t limit, enum cr_mode *mode,
+		   char why[256], struct err *e)
+{
+	char much[24], most[24];
+
+	if (!cr_mode_is_live(*mode) || !limit || apart <= limit)
+		return 0;
+	size_to_str(apart, much, sizeof(much));
+	size_to_str(limit, most, sizeof(most));
+	if (wanted == CR_MODE_AUTO) {
+		*mode = CR_MODE_SUSPEND;
+		snprintf(
+			why, 256,
+			"mode suspend, since its processes share memory, would have %s without that, and the limit is %s",
+			much, most);
+		return 0;
+	}
+	err_set(e, EOPNOTSUPP,
+		"mode %s cannot be: it ends the sharing of memory between processes, which would have %s, and the limit is %s",
+		cr_mode_to_str(*mode), much, most);
+	err_hint(e, "take --mode suspend, or raise the limit: skepctl set --memory");
+	return err_class(e, ERR_UNSUPPORTED);
 }

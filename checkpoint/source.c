@@ -106,6 +106,7 @@ static int choose(struct cr_source *m, struct err *e)
 {
 	struct cr_report *report = m->report;
 	struct cr_offer *o = &m->offer;
+	const struct cg_limits *l = &m->s->d.limits;
 	int r = 0;
 
 	if (o->mode == CR_MODE_AUTO && m->how->keep) {
@@ -116,10 +117,14 @@ static int choose(struct cr_source *m, struct err *e)
 			    &o->mode, report->why, e);
 	else if (o->mode == CR_MODE_AUTO || o->mode == CR_MODE_LIVE)
 		o->mode = CR_MODE_SUSPEND;
-	m->j.mode = o->mode;
-	m->live = cr_offer_is_live(o);
 	if (r >= 0 && o->was == CR_LIFE_RUNNING && o->mode != CR_MODE_RESTART)
 		r = cr_offer_measure_memory(m->s, o, e);
+	if (r >= 0)
+		r = cr_plan_memory(m->how->mode, o->apart,
+				   l->set[CG_LIMIT_MEM_MAX] ? l->value[CG_LIMIT_MEM_MAX] : 0,
+				   &o->mode, report->why, e);
+	m->j.mode = o->mode;
+	m->live = cr_offer_is_live(o);
 	snprintf(report->mode, sizeof(report->mode), "%s", cr_mode_to_str(o->mode));
 	if (report->why[0])
 		log_info("%s: %s", m->s->d.name, report->why);

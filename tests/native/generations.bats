@@ -74,13 +74,19 @@ memory() {
 	echo "monitor $(awk '/^RssAnon/ { print $2 }' "/proc/$(monitor $at)/status")"
 }
 
-generations() {
-	local mode=${MODE:-$1} n to client at=A
-	on A skepctl -q create "$c" --template busybox --bridge br0 --ip 10.77.1.1/16 --memory 256M --hostname estate --start
+# family LIMIT: on A
+family() {
+	at=A
+	on A skepctl -q create "$c" --template busybox --bridge br0 --ip 10.77.1.1/16 --memory "$1" --hostname estate --start
 	for f in estate probe; do inside sh -c "cat >/root/$f; chmod +x /root/$f" <"$BUILD/$f"; done
 	inside sh -c 'setsid /root/probe counter 7000 </dev/null >/dev/null 2>&1 & mkdir -p /root/tmpfs; mount -t tmpfs -o size=1m,mode=711 mine /root/tmpfs && echo kept >/root/tmpfs/file
 		cd /root/tmpfs; exec 9</root/tmpfs/file; A_VARIABLE="a value" setsid /root/estate one two </dev/null >/root/estate.out 2>&1 &'
 	wait_for 10 inside test -e /run/estate.ready || { inside cat /root/estate.out && return 1; }
+}
+
+generations() {
+	local mode=${MODE:-$1} n to client at=A
+	family 256M
 	client_new client
 	wait_for 10 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
 	spawn client "$SKEP_DIR/numbers" "$PROBE" client 10.77.1.1 7000 0 10
@@ -121,3 +127,14 @@ generations() {
 @test "ten generations by precopy leave no residue" { generations precopy; }
 @test "ten generations by postcopy leave no residue" { generations postcopy; }
 @test "ten generations by suspend leave no residue" { generations suspend; }
+
+@test "what would not fit into its limit without sharing goes by suspend, which keeps it" {
+	family 100M
+	(($(memory | awk '/^group-anon/ { print $2 }') < 40 * 1024))
+	fails_with 9 'ends the sharing of memory' on A skepctl migrate "$c" B --mode precopy --rsh "$rsh"
+	on A skepctl migrate "$c" B --rsh "$rsh" --json >"$SKEP_DIR/account"
+	[ "$(jq -r .mode "$SKEP_DIR/account")" = suspend ]
+	at=B
+	[ "$(inside sh -c 'cat /proc/[0-9]*/comm | grep -cx estate')" -ge 2 ]
+	(($(memory | awk '/^group-anon/ { print $2 }') < 40 * 1024))
+}

@@ -64,10 +64,39 @@ static void test_choice(void **state)
 	}
 }
 
+/* What is shared by a fork is not, after a live one. */
+static void test_memory(void **state)
+{
+	enum cr_mode mode = CR_MODE_PRECOPY;
+	struct err e = {0};
+	char why[256] = "before";
+
+	(void)state;
+	assert_int_equal(cr_plan_memory(CR_MODE_AUTO, 100 << 20, 0, &mode, why, &e), 0);
+	assert_int_equal(cr_plan_memory(CR_MODE_AUTO, 100 << 20, 100 << 20, &mode, why, &e), 0);
+	assert_int_equal(mode, CR_MODE_PRECOPY);
+	assert_string_equal(why, "before");
+	assert_int_equal(cr_plan_memory(CR_MODE_PRECOPY, 100 << 20, 64 << 20, &mode, why, &e),
+			 -EOPNOTSUPP);
+	assert_int_equal(e.class, ERR_UNSUPPORTED);
+	assert_non_null(strstr(e.text, "100M"));
+	err_clear(&e);
+	assert_int_equal(cr_plan_memory(CR_MODE_LIVE, 100 << 20, 64 << 20, &mode, why, &e),
+			 -EOPNOTSUPP);
+	err_clear(&e);
+	assert_int_equal(cr_plan_memory(CR_MODE_AUTO, 100 << 20, 64 << 20, &mode, why, &e), 0);
+	assert_int_equal(mode, CR_MODE_SUSPEND);
+	assert_non_null(strstr(why, "the limit is 64M"));
+	mode = CR_MODE_RESTART;
+	assert_int_equal(cr_plan_memory(CR_MODE_RESTART, 100 << 20, 64 << 20, &mode, why, &e), 0);
+	assert_int_equal(mode, CR_MODE_RESTART);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
