@@ -131,7 +131,7 @@ generations() {
 @test "what would not fit into its limit without sharing goes by suspend, which keeps it" {
 	family 100M
 	(($(memory | awk '/^group-anon/ { print $2 }') < 40 * 1024))
-	fails_with 9 'ends the sharing of memory' on A skepctl migrate "$c" B --mode precopy --rsh "$rsh"
+	fails_with 5 'ends the sharing of memory' on A skepctl migrate "$c" B --mode precopy --rsh "$rsh"
 	on A skepctl migrate "$c" B --rsh "$rsh" --json >"$SKEP_DIR/account"
 	[ "$(jq -r .mode "$SKEP_DIR/account")" = suspend ]
 	at=B
