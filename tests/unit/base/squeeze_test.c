@@ -272,23 +272,28 @@ static void test_slow_link(void **state)
 	end_reader(pid, &link);
 }
 
-/* As fast as memory: it was never on. Of a reader that has no processor for itself that cannot be said. */
+/*
+ * As fast as memory: it was never on. Of a reader that is not given a processor for a while that cannot be said, so one link of several has to show it; one that is slow is slow in all
+ * of them (test_slow_link).
+ */
 static void test_fast_link(void **state)
 {
 	auto_free uint8_t *data = half_random(CHUNK);
-	struct err e = {0};
-	auto_fd int link = -EBADF;
-	pid_t pid;
-	auto_squeeze struct squeeze *s = NULL;
+	uint64_t least = UINT64_MAX;
 
 	(void)state;
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		skip();
-	pid = reader(&link, 0);
-	s = squeeze_new(SQUEEZE_AUTO, link, 0, &e);
-	(void)send_over(s, link, 256, data);
-	assert_in_range(squeeze_stats(s).before, 0, 32U << 20);
-	end_reader(pid, &link);
+	for (int i = 0; i < 8 && least > 32U << 20; i++) {
+		struct err e = {0};
+		auto_fd int link = -EBADF;
+		pid_t pid = reader(&link, 0);
+		auto_squeeze struct squeeze *s = squeeze_new(SQUEEZE_AUTO, link, 0, &e);
+
+		(void)send_over(s, link, 256, data);
+		if (squeeze_stats(s).before < least)
+			least = squeeze_stats(s).before;
+		end_reader(pid, &link);
+	}
+	assert_in_range(least, 0, 32U << 20);
 }
 
 /* Noise over a slow link: it is tried, and given up. */
