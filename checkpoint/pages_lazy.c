@@ -19,6 +19,7 @@
 #define EVENTS_MOST   32
 #define RESTORED_WORD 0x52535446u /* LAZY_PAGES_RESTORE_FINISHED in criu/uffd.c */
 #define AGAIN_MS      1
+#define GROUP_MS      1000
 #define STARVED_S     60
 
 uint64_t cr_lazy_now_ns(void)
@@ -211,7 +212,10 @@ static bool is_empty_group(int events)
 	return n < 0 || strstr(text, "populated 0");
 }
 
-/* All its processes have ended: nobody misses anything. */
+/*
+ * All its processes have ended: nobody misses anything. The kernel tells a change of cgroup.events at most every 10 ms, and the last one never, when the group is removed before that (cgroup_file_notify() and
+ * cgroup_rm_file() in kernel/cgroup/cgroup.c; a group that is frozen, killed and removed at once does it): so who waits for nothing but that looks each GROUP_MS, too.
+ */
 static void look_at_group(struct cr_lazy *l)
 {
 	/* Read in any case: it is readable until it is read. */
@@ -331,11 +335,14 @@ static int turn(struct cr_lazy *l, bool busy, struct err *e)
 {
 	struct epoll_event ev[EVENTS_MOST];
 	bool again = any_again(l);
-	int n = epoll_wait(l->epoll, ev, EVENTS_MOST, busy ? 0 : again ? AGAIN_MS : -1), r = 0;
+	int idle = l->finished && l->events >= 0 ? GROUP_MS : -1;
+	int n = epoll_wait(l->epoll, ev, EVENTS_MOST, busy ? 0 : again ? AGAIN_MS : idle), r = 0;
 	bool came = false;
 
 	if (n < 0 && errno != EINTR)
 		return err_sys(e, "wait for events");
+	if (n == 0 && !again)
+		look_at_group(l);
 	for (int i = 0; r >= 0 && i < n; i++) {
 		r = handle(l, &ev[i], e);
 		came = came || ev[i].data.ptr == &l->source || ev[i].data.ptr == &l->asker;

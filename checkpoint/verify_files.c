@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/nsfs.h>
 #include <linux/sockios.h>
 #include <stdio.h>
@@ -38,18 +39,21 @@ static dev_t device_of(const struct statx *x)
 	return makedev(x->stx_dev_major, x->stx_dev_minor);
 }
 
+/* Of a long path the end tells more than the beginning. */
 static int refuse(const struct holder *h, const char *dir, const char *name, struct err *e)
 {
-	char path[96], target[100] = "", what[200];
+	enum { SHOWN = 120 };
+	char path[96], target[PATH_MAX] = "", what[SHOWN + 120];
+	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s%s", h->pid, dir, name);
-	if (readlink(path, target, sizeof(target) - 1) < 0)
-		target[0] = 0;
+	n = readlink(path, target, sizeof(target) - 1);
+	target[n > 0 ? n : 0] = 0;
 	for (char *c = target; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?'; /* of the container's choice, and for a terminal */
-	snprintf(what, sizeof(what), "has %.90s (%.10s%.40s), which is not the container's", target,
-		 dir, name);
+	snprintf(what, sizeof(what), "has %s%.*s (%.10s%.40s), which is not the container's",
+		 n > SHOWN ? "..." : "", SHOWN, n > SHOWN ? target + n - SHOWN : target, dir, name);
 	return cr_check_refuse(h->pid, what, e);
 }
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/pidfd.h>
 
+#include "cgroups/freezer.h"
 #include "checkpoint/pages_serve.h"
 #include "tests/unit/checkpoint/pages_process.h"
 
@@ -73,6 +74,35 @@ static void test_killed(void **state)
 	expect_lost(l, &p, "skep-pages was killed");
 	close(pair[0]);
 	close(pair[1]);
+}
+
+/* Frozen, killed and removed at once: the kernel does not tell that it is empty. */
+static void test_removed(void **state)
+{
+	static const struct cr_page_run runs[] = {{BASE, 10, CR_PAGE_LAZY}};
+	struct lab *l = *state;
+	struct err e = {0};
+	struct process p;
+	int pair[2];
+
+	lab_pagemap(l, ID, runs, 1);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	l->source[0] = l->source[1] = pair[1];
+	lab_start(l);
+	p = spawn(l, body_waits);
+	let(&p, 'b');
+	let(&p, 'f');
+	assert_int_equal(poll(&(struct pollfd){.fd = pair[0], .events = POLLIN}, 1, DEADLINE_MS),
+			 1);
+	close(pair[0]);
+	close(pair[1]);
+	must(cg_freeze(&l->cg, DEADLINE_MS, &e));
+	must(cg_kill(&l->cg, &e));
+	assert_true(WIFSIGNALED(lab_end_of(p.pid)));
+	close(p.steps);
+	must(cg_destroy(l->group, DEADLINE_MS, &e));
+	assert_int_equal(cr_pages_wait(l->state, DEADLINE_MS, &e), 0);
+	assert_int_equal(faccessat(l->state, CR_PAGES_LOST_FILE, F_OK, 0), -1);
 }
 
 /* An image needs what nobody has. */
@@ -288,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_killed, lab_set_up, lab_tear_down),
+		cmocka_unit_test_setup_teardown(test_removed, lab_set_up, lab_tear_down),
 		cmocka_unit_test_setup_teardown(test_nowhere, lab_set_up, lab_tear_down),
 		cmocka_unit_test_setup_teardown(test_gone, lab_set_up, lab_tear_down),
 		cmocka_unit_test_setup_teardown(test_abandoned, lab_set_up, lab_tear_down),
