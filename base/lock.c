@@ -33,12 +33,26 @@ static int locked_by(int fd, const char *name, struct err *e)
 	return err_hint(e, "wait for it to end, or try again");
 }
 
+static int take_flock(int fd, const void *arg)
+{
+	(void)arg;
+	return flock(fd, LOCK_EX);
+}
+
+static int take_ofd(int fd, const void *arg)
+{
+	struct flock lock = *(const struct flock *)arg;
+
+	return fcntl(fd, F_OFD_SETLKW, &lock);
+}
+
 /*
- * flock(2) has no deadline of its own. But the lock belongs to the open file description, which a child shares: the child
- * blocks in flock for us, we wait for it to end with a deadline, and what it got is ours. A child killed in the moment it got the
+ * Neither flock(2) nor fcntl(2) has a deadline of its own. But the lock belongs to the open file description, which a child shares: the child
+ * blocks for us, we wait for it to end with a deadline, and what it got is ours. A child killed in the moment it got the
  * lock is no harm: the caller then closes the descriptor.
  */
-static int wait_for_lock(int fd, int wait_ms, struct err *e)
+static int wait_for_lock(int fd, int (*take)(int fd, const void *arg), const void *arg, int wait_ms,
+			 struct err *e)
 {
 	auto_fd int pidfd = -EBADF;
 	pid_t parent = getpid();
@@ -50,7 +64,7 @@ static int wait_for_lock(int fd, int wait_ms, struct err *e)
 	if (pid == 0) {
 		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 			_exit(1);
-		_exit(flock(fd, LOCK_EX) < 0);
+		_exit(take(fd, arg) < 0);
 	}
 	pidfd = pidfd_open(pid, 0);
 	if (pidfd < 0) {
@@ -78,7 +92,7 @@ int lock_take_at(int dir, const char *name, const char *verb, int wait_ms, struc
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK)
 			return err_sys(e, "lock %s", name);
-		if (wait_ms <= 0 || wait_for_lock(fd, wait_ms, e) < 0)
+		if (wait_ms <= 0 || wait_for_lock(fd, take_flock, NULL, wait_ms, e) < 0)
 			return e->no ? -e->no : locked_by(fd, name, e);
 	}
 	n = snprintf(line, sizeof(line), "pid %d (%s)", getpid(), verb);
@@ -89,6 +103,19 @@ int lock_take_at(int dir, const char *name, const char *verb, int wait_ms, struc
 	if (pwrite(fd, line, (size_t)n, 0) != n || ftruncate(fd, n) < 0)
 		log_info("%s: cannot note its holder: %s", name, strerror(errno));
 	return take_fd(&fd);
+}
+
+int lock_take_ofd(int fd, bool shared, int wait_ms, struct err *e)
+{
+	struct flock lock = {.l_type = shared ? F_RDLCK : F_WRLCK};
+	int r;
+
+	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
+		return 0;
+	if (errno != EAGAIN && errno != EACCES)
+		return err_sys(e, "lock a file");
+	r = wait_ms > 0 ? wait_for_lock(fd, take_ofd, &lock, wait_ms, e) : -ETIMEDOUT;
+	return r == -ETIMEDOUT ? -EWOULDBLOCK : r;
 }
 
 int lock_last_verb_at(int dir, const char *name, char *verb, size_t size)

@@ -2,6 +2,7 @@
 /* One lock a container: flock(2) on a file that is never replaced, with its holder's name in it. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct err;
@@ -12,6 +13,12 @@ struct err;
  * class LOCKED. The fd is CLOEXEC.
  */
 int lock_take_at(int dir, const char *name, const char *verb, int wait_ms, struct err *e);
+
+/*
+ * Locks the whole open file by a lock of its open file description (fcntl_locking(2)): whoever keeps that open keeps the lock, the kernel too. Waits at most wait_ms. -EWOULDBLOCK with
+ * e untouched: somebody else has it.
+ */
+int lock_take_ofd(int fd, bool shared, int wait_ms, struct err *e);
 
 /*
  * What the lock was last taken for: the verb of its holder, or of whoever had it last. -ENOENT: nobody has had it. Only a hint: the next moment it may be

@@ -15,6 +15,7 @@
 #include <sys/vfs.h>
 
 #include "base/err.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/proc.h"
@@ -24,6 +25,7 @@
 
 /* A free loop device that somebody else takes before us is asked for again this often. */
 #define LOOP_TRIES 64
+#define LET_GO_MS  5000 /* udev takes milliseconds; seconds on a machine that has much to do */
 
 /* Programs that we run take a path; the directory is ours and trusted. */
 static int image_path(int dir, const char *name, char *path, size_t size, struct err *e)
@@ -135,24 +137,26 @@ static int mount_ext4(const char *node, bool readonly, struct err *e)
 
 /*
  * The lock lives as long as the loop device has the file open: the same image on two loop devices is two file systems that
- * destroy each other, and the kernel lets you. It sits on the open file description that the loop driver keeps.
+ * destroy each other, and the kernel lets you. It sits on the open file description that the loop driver keeps, after the unmount until the last one who has the loop device open closes it
+ * (lo_release() in drivers/block/loop.c): udev opens each new one to look what is on it.
  */
 int st_disk_mount(int dir, const char *name, bool readonly, struct err *e)
 {
-	struct flock lock = {.l_type = readonly ? F_RDLCK : F_WRLCK};
 	auto_fd int image =
 		openat(dir, name, (readonly ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_CLOEXEC);
 	auto_fd int loop = -EBADF;
 	char node[32];
+	int r;
 
 	if (image < 0)
 		return err_sys(e, "open disk image %s", name);
-	if (fcntl(image, F_OFD_SETLK, &lock) < 0) {
-		if (errno != EAGAIN && errno != EACCES)
-			return err_sys(e, "lock disk image %s", name);
+	r = lock_take_ofd(image, readonly, LET_GO_MS, e);
+	if (r == -EWOULDBLOCK) {
 		err_set(e, EBUSY, "disk image %s is mounted already", name);
 		return err_class(e, ERR_RUNNING);
 	}
+	if (r < 0)
+		return err_wrap(e, "disk image %s", name);
 	loop = open_loop(image, readonly, node, sizeof(node), e);
 	if (loop < 0)
 		return loop;

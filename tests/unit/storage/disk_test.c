@@ -4,6 +4,8 @@
 
 #include <dirent.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "storage/disk.h"
@@ -80,6 +82,45 @@ static void is_full_inside_only(void **state)
 	assert_true(u.host_bytes < 8 << 20);
 	own_close_fd(&root);
 	own_close_fd(&mnt);
+	assert_true(loops_gone(t->path));
+}
+
+/* As udev does with each new loop device: it has it open for a moment longer than it is mounted. */
+static void is_waited_for(void **state)
+{
+	struct tmp_tree *t = *state;
+	struct timespec moment = {.tv_nsec = 300000000};
+	struct err e = {0};
+	auto_fd int mnt = -EBADF;
+	struct stat st;
+	char node[32], c = 0;
+	int ready[2];
+	pid_t udev;
+
+	assert_good(st_disk_create(t->dir, "disk.img", 8 << 20, &e));
+	mnt = st_disk_mount(t->dir, "disk.img", false, &e);
+	assert_good(mnt);
+	assert_int_equal(fstat(mnt, &st), 0);
+	snprintf(node, sizeof(node), "/dev/loop%u", minor(st.st_dev));
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	udev = fork();
+	if (udev == 0) {
+		int loop = open(node, O_RDONLY | O_CLOEXEC);
+
+		close(mnt);
+		if (loop < 0 || write(ready[1], &c, 1) != 1)
+			_exit(1);
+		nanosleep(&moment, NULL);
+		_exit(0);
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	own_close_fd(&mnt);
+	mnt = st_disk_mount(t->dir, "disk.img", false, &e);
+	assert_good(mnt);
+	own_close_fd(&mnt);
+	assert_int_equal(waitpid(udev, NULL, 0), udev);
+	close(ready[0]);
+	close(ready[1]);
 	assert_true(loops_gone(t->path));
 }
 
@@ -160,6 +201,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(is_full_inside_only),
+		TEST(is_waited_for),
 		TEST(is_mounted_once),
 		TEST(grows_and_keeps_its_content),
 		TEST(a_size_too_small_leaves_nothing),
