@@ -23,6 +23,7 @@
 #include "base/sync.h"
 #include "base/sys.h"
 #include "checkpoint/explain.h"
+#include "checkpoint/group_flags.h"
 #include "checkpoint/hook.h"
 #include "checkpoint/unseen.h"
 #include "ns/fds.h"
@@ -121,6 +122,7 @@ void cr_criu_done(struct cr_criu *c)
 {
 	for (unsigned i = 0; i < c->word_count; i++)
 		free(c->words[i]);
+	cr_group_flags_let(&c->group_flags);
 	*c = (struct cr_criu)CR_CRIU_INIT;
 }
 
@@ -202,6 +204,12 @@ int cr_criu_start(struct cr_criu *c, const struct cr_hook *hook, pid_t *pid, str
 		return err_set(e, E2BIG, "criu %s: too many words or no memory", c->verb);
 	if (pipe2(report, O_CLOEXEC) < 0)
 		return err_sys(e, "make a pipe");
+	c->group_flags = cr_group_flags_keep(e);
+	if (c->group_flags < 0 && e->no) {
+		close(report[0]);
+		close(report[1]);
+		return -e->no;
+	}
 	fflush(NULL);
 	*pid = sys_clone3(&args);
 	if (*pid == 0)
@@ -283,6 +291,7 @@ static int watch(const struct cr_criu *c, struct cr_hook *hook, int pidfd, struc
 		if (r > 0)
 			cr_unseen_serve(c->unseen, p + 2, n);
 		if (r > 0 && hook && p[1].revents & POLLIN) {
+			cr_group_flags_mend(c->group_flags);
 			struct err why = {0};
 
 			r = cr_hook_serve(hook, &why);
@@ -323,6 +332,7 @@ int cr_criu_wait(struct cr_criu *c, struct cr_hook *hook, int pidfd, struct err 
 	if (r >= 0)
 		end_helpers(c, pidfd);
 	status = r < 0 ? r : proc_wait(pidfd, -1, e);
+	cr_group_flags_let(&c->group_flags);
 	if (status < 0)
 		return status;
 	if (callback.no) {

@@ -37,11 +37,12 @@ struct cr_criu {
 	/* I am criu's process, right before execve: what only it is to have (a mount namespace). May be NULL. Its err becomes that of cr_criu_start(). */
 	int (*prepare)(void *arg, struct err *e);
 	void *prepare_arg;
+	int group_flags;	  /* cr_group_flags_keep(), while it runs */
 	struct cr_unseen *unseen; /* served while it runs; borrowed; NULL: none */
 };
-#define CR_CRIU_INIT             \
-	{                        \
-		.images = -EBADF \
+#define CR_CRIU_INIT                                    \
+	{                                               \
+		.images = -EBADF, .group_flags = -EBADF \
 	}
 #define auto_criu __attribute__((cleanup(cr_criu_done)))
 
