@@ -19,7 +19,7 @@
 #define EVENTS_MOST   32
 #define RESTORED_WORD 0x52535446u /* LAZY_PAGES_RESTORE_FINISHED in criu/uffd.c */
 #define AGAIN_MS      1
-#define GROUP_MS      1000
+#define GROUP_MS      20
 #define STARVED_S     60
 
 uint64_t cr_lazy_now_ns(void)
