@@ -51,7 +51,7 @@ LIB_OBJS := $(LIB_SRCS:%.c=$(BUILD)/%.o)
 UNITS    := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 MANPAGES := $(patsubst ctl/man/%.in,$(BUILD)/man/%,$(wildcard ctl/man/*.in))
-DEPS     := $(LIB_OBJS:.o=.d) $(MAINS:%.c=$(BUILD)/%.d) $(UNITS:=.d) $(FUZZERS:=.d)
+DEPS     := $(LIB_OBJS:.o=.d) $(BUILD)/net/static/mnl.d $(BUILD)/ctl/static/entry.d $(MAINS:%.c=$(BUILD)/%.d) $(UNITS:=.d) $(FUZZERS:=.d)
 
 .PHONY: all deps demo tests check check-hosts soak hosts hosts-stop lint fmt asan fuzz fuzzers bench bench-migrate install deb clean help FORCE
 .DELETE_ON_ERROR:
@@ -154,9 +154,17 @@ $(LIB): $(LIB_OBJS) $(BUILD)/sources
 	$(call say,AR)
 	$(Q)$(AR) rcs $@ $(LIB_OBJS)
 
-$(PROGRAMS): $(BUILD)/%: $(BUILD)/ctl/%.o $(LIB)
+$(filter-out $(BUILD)/skep,$(PROGRAMS)): $(BUILD)/%: $(BUILD)/ctl/%.o $(LIB)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+
+# The dynamic linker would take longer than the whole start of a container: skep is linked statically where all libraries can be (libmnl.a is
+# rare: net/static), else as the others. What it warns of then, NSS and dlopen, is asked for by rare verbs only, and may fail.
+STATIC_LDLIBS = -Wl,--no-warnings $(filter-out -lmnl -larchive -lzstd,$(LDLIBS))
+$(BUILD)/skep: $(BUILD)/ctl/skep.o $(LIB) $(BUILD)/net/static/mnl.o $(BUILD)/ctl/static/entry.o
+	$(call say,LD)
+	$(Q)$(if $(SANITIZE),false,$(CC) $(CFLAGS) -static-pie -Wl,-e,skep_entry $(LDFLAGS) -o $@ $^ $(STATIC_LDLIBS) 2>/dev/null) || \
+		$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
 $(UNITS): $(BUILD)/%: tests/%.c $(LIB) $(BUILD)/flags
 	@mkdir -p $(@D)
