@@ -33,6 +33,7 @@
 	X(CONFIG, 85, "a configuration file is invalid")                                        \
 	X(LIMIT, 6, "a limit cannot be set")                                                    \
 	X(NETWORK, 34, "the network could not be set up")                                       \
+	X(HOOK, 35, "a hook failed")                                                            \
 	X(MIGRATE, 120, "migration failed, the container is where it was")                      \
 	X(IN_DOUBT, 121, "migration interrupted; finish it with migrate --continue or --abort") \
 	X(NOT_RUNNABLE, 126, "the program in the container cannot be executed")                 \

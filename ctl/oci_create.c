@@ -78,9 +78,15 @@ static int run_create(struct ctl_line *line, struct err *e)
 static int run_start(struct ctl_line *line, struct err *e)
 {
 	auto_ct struct ct ct = CT_INIT;
+	struct err ignored = {0};
 	int r = ctl_oci_open(line, "start", &ct, e);
 
-	return r < 0 ? r : ct_start(&ct, e);
+	if (r < 0 || ct_start(&ct, e) == 0)
+		return r;
+	/* runtime-spec, "Lifecycle": a hook that fails is the container's end. */
+	if (e->class == ERR_HOOK && ct_delete(&ct, true, &ignored) < 0)
+		log_warn("clean up after a failed hook: %s", ignored.text);
+	return -e->no;
 }
 
 /* When init has ended: unless somebody has deleted it meanwhile, or made another one of the name. */

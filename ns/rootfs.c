@@ -53,14 +53,14 @@ int ns_rootfs_isolate(unsigned long propagation, struct err *e)
  * like, and pivot_root(2) wants no more than a mount point that is not the present root. Path names
  * still start at the old root below it, so the host's /proc and /dev stay in reach until the pivot.
  */
-int ns_rootfs_attach(int tree_fd, struct err *e)
+int ns_rootfs_attach(int tree_fd, const char *at, struct err *e)
 {
 	struct mount_attr attr = {.propagation = MS_PRIVATE};
-	auto_fd int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_fd int top = open(at ? at : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int r;
 
 	if (top < 0)
-		return err_sys(e, "open /");
+		return err_sys(e, "open %s", at ? at : "/");
 	r = ns_mount_attach(tree_fd, top, "the root file system", e);
 	if (r < 0)
 		return r;

@@ -28,10 +28,10 @@ int ns_rootfs_open(const char *dir, int userns_fd, struct err *e);
 int ns_rootfs_isolate(unsigned long propagation, struct err *e);
 
 /*
- * Attaches the detached tree in our mount namespace. Afterwards the same fd is the root fd for
- * every ns_ and path_ call (borrowed). The tree is private.
+ * Attaches the detached tree in our mount namespace: on top of "/", where it is in nobody's way, or at a directory when others are to
+ * find it by its name. Afterwards the same fd is the root fd for every ns_ and path_ call (borrowed). The tree is private.
  */
-int ns_rootfs_attach(int tree_fd, struct err *e);
+int ns_rootfs_attach(int tree_fd, const char *at, struct err *e);
 
 /*
  * pivot_root(2) into root, detaches the host's whole tree, chdir to the new /, and verifies that /

@@ -39,7 +39,10 @@ struct ct_created {
  */
 int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out, struct err *e);
 
-/* Lets init execute its program, and waits until it has, or why not: class NOT_FOUND, NOT_RUNNABLE. */
+/*
+ * Lets init execute its program, and waits until it has, or why not: class NOT_FOUND, NOT_RUNNABLE; class HOOK: one failed, before the
+ * program or after, and what is to follow is the end, ct_delete() with force (runtime-spec, "Lifecycle").
+ */
 int ct_start(struct ct *ct, struct err *e);
 
 /* Sends sig to init, or to every process (all). -ESRCH class NOT_RUNNING. SIGKILL reaches a paused one too. */

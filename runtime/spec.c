@@ -134,7 +134,7 @@ static int read_config(const json_t *config, struct ct_spec *spec, struct err *e
 		{"mounts", ct_read_mounts, 0},
 		{"annotations", ct_read_annotations, 0},
 		{"linux", ct_read_linux, 0},
-		{"hooks", NULL, 0},
+		{"hooks", ct_read_hooks, offsetof(struct ct_spec, hooks)},
 		{"solaris", NULL, 0},
 		{"windows", NULL, 0},
 		{"vm", NULL, 0},
@@ -209,6 +209,7 @@ void ct_spec_done(struct ct_spec *spec)
 		free(spec->join[i]);
 	ct_raw_limits_done(spec->raw_limits, spec->n_raw_limits);
 	ct_process_done(&spec->process);
+	ct_hooks_done(&spec->hooks);
 	free_strings(spec->masked);
 	free_strings(spec->readonly);
 	free_strings(spec->lower);

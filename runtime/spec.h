@@ -21,6 +21,7 @@
 #include "ns/mount.h"
 #include "ns/rlimit.h"
 #include "ns/timens.h"
+#include "runtime/hook.h"
 
 struct err;
 
@@ -80,6 +81,7 @@ struct ct_spec {
 	unsigned long propagation;   /* rootfsPropagation as MS_*, 0: private */
 	char *hostname, *domainname; /* NULL: as it is */
 	struct ct_process process;
+	struct ct_hooks hooks;
 	struct ns_mount *mounts;
 	size_t n_mounts;
 

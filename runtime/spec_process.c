@@ -73,7 +73,7 @@ static int read_console_size(const json_t *value, const char *path, void *into, 
 		       : 0;
 }
 
-static int read_env(const json_t *value, const char *path, void *into, struct err *e)
+int ct_read_env(const json_t *value, const char *path, void *into, struct err *e)
 {
 	char ***env = into;
 
@@ -236,7 +236,7 @@ int ct_read_process(const json_t *value, const char *path, void *into, struct er
 		{"consoleSize", read_console_size, 0},
 		{"user", read_user, 0},
 		{"args", ct_read_strings, offsetof(struct ct_process, args)},
-		{"env", read_env, offsetof(struct ct_process, env)},
+		{"env", ct_read_env, offsetof(struct ct_process, env)},
 		{"cwd", ct_read_str, offsetof(struct ct_process, cwd)},
 		{"capabilities", read_caps, 0},
 		{"rlimits", read_rlimits, 0},

@@ -55,3 +55,6 @@ char *ct_path_below(const char *dir, const char *path, struct err *e);
 /* The parts of the spec, each in its own file. `into` is the struct ct_spec, but for process and its own struct. */
 ct_reader ct_read_process, ct_read_mounts, ct_read_linux, ct_read_annotations,
 	ct_read_spec_resources;
+
+/* Into a struct ct_hooks. Into char **, each NAME=VALUE. */
+ct_reader ct_read_hooks, ct_read_env;

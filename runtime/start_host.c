@@ -306,6 +306,26 @@ static int open_network(struct making *m, struct err *e)
 	return net_loopback_up(m->netns, e);
 }
 
+/* prestart, createRuntime: in our own namespaces, while init waits before its pivot. */
+static int run_create_hooks(struct making *m, struct err *e)
+{
+	const struct ct_hooks *hooks = &m->how->spec->hooks;
+	const char *bundle = m->how->spec->bundle;
+	auto_json json_t *state = NULL;
+	int r = fault_at("start.hooks", e);
+
+	if (r < 0 || !ct_has_create_hooks(m->how->spec))
+		return r;
+	r = sync_expect(&m->sync, CT_STEP_HOOKS, SYNC_ASK, NULL, NULL, e);
+	if (r >= 0)
+		r = ct_state_to_hook(m->ct, CT_CREATING, m->pid, &state, e);
+	if (r >= 0)
+		r = ct_hooks_run(hooks, CT_HOOK_PRESTART, state, bundle, e);
+	if (r >= 0)
+		r = ct_hooks_run(hooks, CT_HOOK_CREATE_RUNTIME, state, bundle, e);
+	return r < 0 ? r : sync_send(&m->sync, CT_STEP_HOOKS, SYNC_OK, 0, -EBADF, e);
+}
+
 static int receive_console(struct making *m, struct err *e)
 {
 	if (m->how->system || !m->how->spec->process.terminal)
@@ -342,12 +362,25 @@ static int note_pid(struct making *m, struct err *e)
 	return r < 0 ? r : ct_state_save(m->ct, e);
 }
 
+/* Before anything is made: whoever deletes what we leave, killed, runs the hooks of the end. */
+static int prepare_hooks(struct making *m, struct err *e)
+{
+	const struct ct_hooks *hooks = &m->how->spec->hooks;
+	int r = ct_hooks_keep(m->ct, hooks, e);
+
+	if (r < 0 || (!hooks->n[CT_HOOK_CREATE_CONTAINER] && !hooks->n[CT_HOOK_START_CONTAINER]))
+		return r;
+	return ct_state_to_hook(m->ct, CT_CREATING, 0, &m->init.hook_state, e);
+}
+
 static int prepare(struct making *m, struct err *e)
 {
 	int r;
 
 	ct_ground_describe(m->ct, m->how->spec, m->how->id, m->how->system);
 	r = ct_state_save(m->ct, e);
+	if (r >= 0)
+		r = prepare_hooks(m, e);
 	if (r >= 0)
 		r = ct_ground_cgroup(m->ct, m->how->spec, m->how->best_effort, &m->cg, e);
 	if (r >= 0)
@@ -381,6 +414,8 @@ static int walk_steps(struct making *m, struct err *e)
 		r = grant_rootfs(m, e);
 	if (r >= 0)
 		r = open_network(m, e);
+	if (r >= 0)
+		r = run_create_hooks(m, e);
 	if (r >= 0)
 		r = receive_console(m, e);
 	return r < 0 ? r : grant_ready(m, e);
@@ -428,6 +463,7 @@ static void making_done(struct making *m)
 	own_close_fd(&m->pidfd);
 	for (size_t i = 0; i < spec->n_mounts; i++)
 		own_close_fd(&spec->mounts[i].source_fd);
+	json_decref(m->init.hook_state);
 	ns_seccomp_done(&m->filter);
 	cg_doors_close(&m->init.doors);
 	cg_close(&m->cg);
@@ -478,6 +514,18 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 	return 0;
 }
 
+static int run_poststart(struct ct *ct, struct err *e)
+{
+	auto_hooks struct ct_hooks hooks = {0};
+	auto_json json_t *state = NULL;
+	int r = ct_hooks_load(ct, &hooks, e);
+
+	if (r < 0 || !hooks.n[CT_HOOK_POSTSTART])
+		return r;
+	r = ct_state_to_hook(ct, CT_RUNNING, ct->s.pid, &state, e);
+	return r < 0 ? r : ct_hooks_run(&hooks, CT_HOOK_POSTSTART, state, ct->s.bundle, e);
+}
+
 int ct_start(struct ct *ct, struct err *e)
 {
 	struct sockaddr_un sa = {0};
@@ -522,7 +570,8 @@ int ct_start(struct ct *ct, struct err *e)
 	do
 		n = recv(fd, &byte, 1, MSG_PEEK);
 	while (n < 0 && errno == EINTR);
-	return n > 0 ? sync_expect(&sync, CT_STEP_EXEC, SYNC_ERROR, NULL, NULL, e) : 0;
+	return n > 0 ? sync_expect(&sync, CT_STEP_EXEC, SYNC_ERROR, NULL, NULL, e)
+		     : run_poststart(ct, e);
 }
 
 int ct_record_init(struct ct *ct, pid_t pid, struct err *e)

@@ -28,6 +28,7 @@
 #include "ns/user.h"
 #include "ns/uts.h"
 #include "runtime/program.h"
+#include "runtime/state.h"
 #include "runtime/steps.h"
 
 /* Where init is, and what it holds between steps. */
@@ -110,6 +111,7 @@ static int step_idmap(struct stage *s, struct err *e)
 
 static int step_rootfs(struct stage *s, struct err *e)
 {
+	struct err there = {0};
 	int r = sync_expect(&s->in->sync, CT_STEP_ROOTFS, SYNC_FD, NULL, &s->root, e);
 
 	if (r < 0)
@@ -117,7 +119,13 @@ static int step_rootfs(struct stage *s, struct err *e)
 	r = ns_rootfs_isolate(s->in->spec->propagation, e);
 	if (r < 0)
 		return r;
-	return ns_rootfs_attach(s->root, e);
+	if (!ct_has_create_hooks(s->in->spec))
+		return ns_rootfs_attach(s->root, NULL, e);
+	/* Where a hook that mounts something into the container looks for it. Ids of the container's may have no way to that place: no hook of theirs has either. */
+	if (s->in->spec->root_path &&
+	    ns_rootfs_attach(s->root, s->in->spec->root_path, &there) == 0)
+		return 0;
+	return ns_rootfs_attach(s->root, NULL, e);
 }
 
 static int step_mounts(struct stage *s, struct err *e)
@@ -217,6 +225,33 @@ static int step_kernel(struct stage *s, struct err *e)
 	return r;
 }
 
+static int run_hooks(struct stage *s, enum ct_hook_point point, enum ct_status status,
+		     struct err *e)
+{
+	json_t *state = s->in->hook_state;
+
+	if (!s->in->spec->hooks.n[point])
+		return 0;
+	/* As we see it ourselves: in a pid namespace of our own that is 1 (runtime-spec, "State"). */
+	if (json_object_set_new(state, "pid", json_integer(getpid())) < 0 ||
+	    json_object_set_new(state, "status", json_string(ct_status_to_str(status))) < 0)
+		return err_set(e, ENOMEM, "out of memory for the state");
+	return ct_hooks_run(&s->in->spec->hooks, point, state, NULL, e);
+}
+
+/* The host's paths are still those that a name leads to, the mounts are the container's. */
+static int step_hooks(struct stage *s, struct err *e)
+{
+	int r;
+
+	if (!ct_has_create_hooks(s->in->spec))
+		return 0;
+	r = sync_send(&s->in->sync, CT_STEP_HOOKS, SYNC_ASK, 0, -EBADF, e);
+	if (r >= 0)
+		r = sync_expect(&s->in->sync, CT_STEP_HOOKS, SYNC_OK, NULL, NULL, e);
+	return r < 0 ? r : run_hooks(s, CT_HOOK_CREATE_CONTAINER, CT_CREATING, e);
+}
+
 /* Point of no return: no host path can be opened afterwards. */
 static int step_pivot(struct stage *s, struct err *e)
 {
@@ -305,6 +340,11 @@ static int step_process(struct stage *s, struct err *e)
 	return r;
 }
 
+static int step_start_hooks(struct stage *s, struct err *e)
+{
+	return run_hooks(s, CT_HOOK_START_CONTAINER, CT_CREATED, e);
+}
+
 /* Returns only when the program cannot be executed. */
 static int step_exec(struct stage *s, struct err *e)
 {
@@ -335,11 +375,13 @@ static const struct {
 	{CT_STEP_DEV, step_dev, "init.dev"},
 	{CT_STEP_MASKS, step_masks, "init.masks"},
 	{CT_STEP_KERNEL, step_kernel, "init.kernel"},
+	{CT_STEP_HOOKS, step_hooks, "init.hooks"},
 	{CT_STEP_PIVOT, step_pivot, "init.pivot"},
 	{CT_STEP_CONSOLE, step_console, "init.console"},
 	{CT_STEP_READY, step_ready, "init.ready"},
 	{CT_STEP_START, step_start, NULL},
 	{CT_STEP_PROCESS, step_process, "init.process"},
+	{CT_STEP_START_HOOKS, step_start_hooks, "init.starthooks"},
 	{CT_STEP_EXEC, step_exec, "init.exec"},
 };
 

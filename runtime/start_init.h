@@ -19,6 +19,7 @@ struct ct_init {
 	int preserve_fds;		/* 3 .. 3 + n - 1 stay */
 	const struct ns_filter *filter; /* prog NULL: none */
 	pid_t parent;			/* 0 in a new pid namespace */
+	json_t *hook_state; /* of the hooks that init runs, but for their pid and status; NULL without any */
 };
 
 /*

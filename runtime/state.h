@@ -142,7 +142,9 @@ int ct_init_open(const struct ct *ct, struct err *e);
 /* The table state × event: 0, or an error in the user's words, class RUNNING or NOT_RUNNING. *status (may be NULL) is what was found. */
 int ct_may(const struct ct *ct, enum ct_event event, enum ct_status *status, struct err *e);
 
-/* The OCI state document (runtime-spec "State"). The caller owns *out. */
+/* The OCI state document (runtime-spec "State"). The caller owns *out. ct_state_to_hook(): for a hook, which has its turn at a known status; pid 0: none. */
+int ct_state_to_hook(const struct ct *ct, enum ct_status status, pid_t pid, json_t **out,
+		     struct err *e);
 int ct_state_to_oci(const struct ct *ct, json_t **out, struct err *e);
 
 /* Calls fn for each container below state_root, in the order of names; a broken one is skipped with a log_warn. fn < 0 ends the walk. */

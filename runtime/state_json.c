@@ -159,24 +159,30 @@ int ct_state_reload(struct ct *ct, struct err *e)
 	return 0;
 }
 
+int ct_state_to_hook(const struct ct *ct, enum ct_status status, pid_t pid, json_t **out,
+		     struct err *e)
+{
+	json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O*}", "ociVersion", OCI_VERSION, "id",
+			      ct->s.id, "status", ct_status_to_str(status), "bundle", ct->s.bundle,
+			      "created", ct->s.created, "annotations", ct->s.annotations);
+	if (!j)
+		return err_set(e, ENOMEM, "state of container %s: no memory", ct->s.id);
+	if (pid && json_object_set_new(j, "pid", json_integer(pid)) < 0) {
+		json_decref(j);
+		return err_set(e, ENOMEM, "state of container %s: no memory", ct->s.id);
+	}
+	*out = j;
+	return 0;
+}
+
 int ct_state_to_oci(const struct ct *ct, json_t **out, struct err *e)
 {
 	enum ct_status status;
-	json_t *j;
 	int r = ct_status(ct, &status, e);
+	bool has_init = r >= 0 && status != CT_STOPPED && status != CT_CREATING;
 
-	if (r < 0)
-		return r;
-	j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O*}", "ociVersion", OCI_VERSION, "id", ct->s.id,
-		      "status", ct_status_to_str(status), "bundle", ct->s.bundle, "created",
-		      ct->s.created, "annotations", ct->s.annotations);
-	if (!j)
-		return err_set(e, ENOMEM, "state of container %s: no memory", ct->s.id);
 	/* Runtime-spec: pid is there when the container is created or running. */
-	if (status != CT_STOPPED && status != CT_CREATING)
-		json_object_set_new(j, "pid", json_integer(ct->s.pid));
-	*out = j;
-	return 0;
+	return r < 0 ? r : ct_state_to_hook(ct, status, has_init ? ct->s.pid : 0, out, e);
 }
 
 int ct_exit_read(const struct ct *ct, int *wait_status, struct err *e)

@@ -2,6 +2,8 @@
 /* The steps of a start, in their order, as both sides read them. */
 #pragma once
 
+#include "runtime/spec.h"
+
 /*
  * Host side: start_host.c, one function a step, named host_STEP. Init side: start_init.c, init_STEP. Before the first: cgroup made and
  * limited, root file system mounted (detached), clone3 into the cgroup. A step is asked by init (SYNC_ASK) and granted by the host (SYNC_OK or
@@ -14,16 +16,20 @@
 	  BOTH) /* host: id maps, limits of init. After: init may become root inside */                                                  \
 	X(ROOTFS, "rootfs",                                                                                                              \
 	  BOTH) /* host sends the root file system's mount. After: it is attached in init's mount namespace */                           \
-	X(MOUNTS, "mounts", INIT)   /* cgroup namespace, then the spec's mounts in order */                                              \
-	X(DEV, "dev", INIT)	    /* nodes, pts, shm; the console */                                                                   \
-	X(MASKS, "masks", INIT)	    /* masked and read-only paths */                                                                     \
-	X(KERNEL, "kernel", INIT)   /* host name, sysctls, time offsets */                                                               \
+	X(MOUNTS, "mounts", INIT) /* cgroup namespace, then the spec's mounts in order */                                                \
+	X(DEV, "dev", INIT)	  /* nodes, pts, shm; the console */                                                                     \
+	X(MASKS, "masks", INIT)	  /* masked and read-only paths */                                                                       \
+	X(KERNEL, "kernel", INIT) /* host name, sysctls, time offsets */                                                                 \
+	X(HOOKS, "hooks",                                                                                                                \
+	  BOTH) /* only with hooks of these points: the host runs prestart and createRuntime, then init createContainer */               \
 	X(PIVOT, "pivot", INIT)	    /* the host's tree is gone: point of no return */                                                    \
 	X(CONSOLE, "console", BOTH) /* OCI terminal: init sends the pty's master */                                                      \
 	X(READY, "ready",                                                                                                                \
 	  BOTH)			    /* all is made; init listens on start.sock and no longer dies with its parent once asked to start */ \
 	X(START, "start", BOTH)	    /* over start.sock: execute */                                                                       \
 	X(PROCESS, "process", INIT) /* user, working directory, capabilities, seccomp */                                                 \
+	X(START_HOOKS, "start hooks",                                                                                                    \
+	  INIT) /* startContainer, with no more rights than the program: it is a file of the container's */                              \
 	X(EXEC, "exec",                                                                                                                  \
 	  INIT) /* "about to"; then execve: failed is an ERROR, its success is the socket's closing */
 
@@ -35,3 +41,12 @@ enum ct_step {
 };
 
 const char *ct_step_to_str(unsigned step);
+
+/* Whether HOOKS is taken by both sides. */
+static inline bool ct_has_create_hooks(const struct ct_spec *spec)
+{
+	const struct ct_hooks *h = &spec->hooks;
+
+	return h->n[CT_HOOK_PRESTART] || h->n[CT_HOOK_CREATE_RUNTIME] ||
+	       h->n[CT_HOOK_CREATE_CONTAINER];
+}

@@ -29,7 +29,7 @@ static int wait_for_ever(struct lab *lab, struct err *e)
 
 	(void)lab;
 	if (r >= 0)
-		r = ns_rootfs_attach(tree_fd, e);
+		r = ns_rootfs_attach(tree_fd, NULL, e);
 	if (r >= 0)
 		r = ns_rootfs_pivot(tree_fd, 0, e);
 	if (r < 0)

@@ -44,7 +44,7 @@ static int enter(struct lab *lab, struct err *e)
 	(void)lab;
 	if (ns_rootfs_isolate(0, e) < 0)
 		return -e->no;
-	return ns_rootfs_attach(tree_fd, e);
+	return ns_rootfs_attach(tree_fd, NULL, e);
 }
 
 static int standard_mounts(struct err *e)

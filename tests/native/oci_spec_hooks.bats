@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2016 # what is in single quotes is for other shells
+# The runtime-spec's MUSTs about hooks, each test named by its section.
+
+bats_require_minimum_version 1.5.0
+load ../lib/oci
+
+setup() {
+	oci_setup
+	LOG=$SKEP_DIR/log
+	: >"$LOG"
+}
+teardown() {
+	oci_teardown
+	rm -f "$LOG"
+}
+
+# hook POINT SHELL [JQ]: a hook of the host's shell; $LOG is the file to write to.
+hook() {
+	configure ".hooks[\"$1\"] += [{path: \"/bin/sh\", args: [\"hook\", \"-c\", $(jq -n --arg s "LOG=$LOG; $2" '$s')]} + (${3:-{\}})]"
+}
+
+# Each notes its point, what the state says, and whether it is in the host's mount and pid namespaces.
+all_hooks() {
+	local point
+	for point in prestart createRuntime createContainer poststart poststop; do
+		hook $point "s=\$(cat); n=host; [ \$(readlink /proc/self/ns/mnt) = $(readlink /proc/self/ns/mnt) ] || n=container
+			echo $point \$n \$(echo \"\$s\" | sed 's/.*\"status\":\"\\([a-z]*\\)\".*/\\1/') >>\$LOG"
+	done
+	configure '.hooks.startContainer = [{path: "/bin/sh", args: ["sh", "-c", "cat >/tmp/state; echo startContainer >>/tmp/log"]}]
+		| .root.readonly = false | .process.args = ["sh", "-c", "echo program >>/tmp/log; sleep 1000"]'
+}
+
+@test "config.md, POSIX-platform Hooks: all six points, in their order, in their namespaces, with the state on stdin" {
+	bundle
+	all_hooks
+	oci create --bundle "$BUNDLE" "$ID"
+	[ "$(cat "$LOG")" = $'prestart host creating\ncreateRuntime host creating\ncreateContainer container creating' ]
+	[ ! -e "$BUNDLE/rootfs/tmp/log" ]
+	oci start "$ID"
+	wait_for 5 grep -q program "$BUNDLE/rootfs/tmp/log"
+	[ "$(cat "$BUNDLE/rootfs/tmp/log")" = $'startContainer\nprogram' ]
+	jq -e --arg id "$ID" --arg b "$BUNDLE" '.id == $id and .bundle == $b and .status == "created" and .pid == 1' "$BUNDLE/rootfs/tmp/state"
+	[ "$(tail -1 "$LOG")" = 'poststart host running' ]
+	oci delete --force "$ID"
+	[ "$(tail -1 "$LOG")" = 'poststop host stopped' ]
+	[ "$(wc -l <"$LOG")" = 5 ]
+	oci_gone "$ID"
+}
+
+@test "config.md, POSIX-platform Hooks: in the listed order, with argv and env as given and nothing else" {
+	bundle '.process.args = ["true"]'
+	hook prestart 'echo 1 "$0" "$1" >>$LOG' '{args: ["zero", "-c", "LOG='"$LOG"'; echo 1 $0 $1 $A >>$LOG; env | grep -c ^HOME= >>$LOG; ls /proc/$$/fd | wc -l >>$LOG", "one", "two"], env: ["A=b"]}'
+	hook prestart 'echo 2 >>$LOG'
+	hook prestart 'echo 3 >>$LOG'
+	oci run --bundle "$BUNDLE" "$ID" 7</dev/null
+	# 0, 1, 2, and what the shell of the host opens for itself.
+	[ "$(sed 3d "$LOG")" = $'1 one two b\n0\n2\n3' ]
+	[ "$(sed -n 3p "$LOG")" -le 4 ]
+}
+
+@test "config.md, POSIX-platform Hooks: path MUST be absolute, timeout over zero" {
+	bundle '.hooks.prestart = [{path: "bin/true"}]'
+	fails_with 1 'hooks.prestart[0]: path must be absolute' oci create --bundle "$BUNDLE" "$ID"
+	configure '.hooks.prestart = [{args: ["x"]}]'
+	fails_with 1 'hooks.prestart[0]: path must be absolute' oci create --bundle "$BUNDLE" "$ID"
+	configure '.hooks.prestart = [{path: "/bin/true", timeout: 0}]'
+	fails_with 1 'hooks.prestart[0].timeout' oci create --bundle "$BUNDLE" "$ID"
+	oci_gone "$ID"
+}
+
+@test "config.md, POSIX-platform Hooks: a hook that takes too long is killed and has failed" {
+	bundle '.process.args = ["true"]'
+	hook createRuntime 'echo $$ >$LOG; exec sleep 1000' '{timeout: 1}'
+	fails_with 1 'hook createRuntime[0] /bin/sh: did not end within 1 s' oci run --bundle "$BUNDLE" "$ID"
+	run ! kill -0 "$(cat "$LOG")"
+	oci_gone "$ID"
+}
+
+@test "runtime.md, Lifecycle: a prestart, createRuntime or createContainer hook that fails is an error, and the end with its poststop hooks" {
+	local point
+	for point in prestart createRuntime createContainer; do
+		bundle '.process.args = ["sh", "-c", "echo program >/tmp/ran"] | .root.readonly = false'
+		hook $point 'echo a word of mine; exit 3'
+		hook $point 'echo later >>$LOG'
+		hook poststop 'echo stopped >>$LOG'
+		: >"$LOG"
+		fails_with 1 "hook $point[0] /bin/sh: ended with 3: a word of mine" oci create --bundle "$BUNDLE" "$ID"
+		[ "$(cat "$LOG")" = stopped ]
+		[ ! -e "$BUNDLE/rootfs/tmp/ran" ]
+		oci_gone "$ID"
+	done
+}
+
+@test "runtime.md, Lifecycle: a startContainer hook that fails: no program, and the end" {
+	bundle '.process.args = ["sh", "-c", "echo program >/tmp/ran"] | .root.readonly = false
+		| .hooks.startContainer = [{path: "/bin/sh", args: ["sh", "-c", "exit 4"]}]'
+	hook poststop 'echo stopped >>$LOG'
+	oci create --bundle "$BUNDLE" "$ID"
+	fails_with 1 'hook startContainer[0] /bin/sh: ended with 4' oci start "$ID"
+	[ "$(cat "$LOG")" = stopped ]
+	[ ! -e "$BUNDLE/rootfs/tmp/ran" ]
+	oci_gone "$ID"
+}
+
+@test "runtime.md, Lifecycle: a poststart hook that fails is an error, and the end" {
+	bundle '.process.args = ["sleep", "1000"]'
+	hook poststart 'exit 5'
+	hook poststop 'echo stopped >>$LOG'
+	oci create --bundle "$BUNDLE" "$ID"
+	fails_with 1 'hook poststart[0] /bin/sh: ended with 5' oci start "$ID"
+	[ "$(cat "$LOG")" = stopped ]
+	oci_gone "$ID"
+	fails_with 1 'hook poststart[0]' oci run --bundle "$BUNDLE" "$ID"
+	[ "$(wc -l <"$LOG")" = 2 ]
+	oci_gone "$ID"
+}
+
+@test "runtime.md, Lifecycle: a poststop hook that fails is a warning, and the others have their turn" {
+	bundle '.process.args = ["true"]'
+	hook poststop 'exit 6'
+	hook poststop 'kill -9 $$'
+	hook poststop 'echo last >>$LOG'
+	configure '.hooks.poststop += [{path: "/no/such/hook"}]'
+	oci run --bundle "$BUNDLE" "$ID" 2>"$SKEP_DIR/err"
+	[ "$(cat "$LOG")" = last ]
+	grep -q 'warning: hook poststop\[0\] /bin/sh: ended with 6' "$SKEP_DIR/err"
+	grep -q 'warning: hook poststop\[1\] /bin/sh: ended by signal 9' "$SKEP_DIR/err"
+	grep -q 'warning: hook poststop\[3\] /no/such/hook: execute it: No such file' "$SKEP_DIR/err"
+	oci_gone "$ID"
+}
+
+@test "config.md, Poststop: also of a container whose config.json is gone, and whose create was killed" {
+	bundle '.process.args = ["sleep", "1000"]'
+	hook poststop 'echo stopped >>$LOG'
+	oci create --bundle "$BUNDLE" "$ID"
+	mv "$BUNDLE/config.json" "$BUNDLE/other.json"
+	oci delete --force "$ID"
+	[ "$(cat "$LOG")" = stopped ]
+	mv "$BUNDLE/other.json" "$BUNDLE/config.json"
+	SKEP_FAULT=start.clone:kill run ! "$SKEP_DIR/here/bin/skep" create --bundle "$BUNDLE" "$ID"
+	oci delete --force "$ID"
+	[ "$(wc -l <"$LOG")" = 2 ]
+	oci_gone "$ID"
+}
+
+@test "config.md, CreateContainer Hooks: what it mounts below root.path is in the container" {
+	bundle '.process.args = ["cat", "/tmp/given/file"]'
+	mkdir "$SKEP_DIR/given" "$BUNDLE/rootfs/tmp/given"
+	echo content >"$SKEP_DIR/given/file"
+	hook createContainer "mount --bind $SKEP_DIR/given $BUNDLE/rootfs/tmp/given"
+	[ "$(oci run --bundle "$BUNDLE" "$ID")" = content ]
+	[ ! -e "$BUNDLE/rootfs/tmp/given/file" ]
+	oci_gone "$ID"
+}
+
+@test "config.md, CreateRuntime Hooks: the container's namespaces are there, by the state's pid" {
+	bundle '.process.args = ["true"]'
+	hook createRuntime 'p=$(sed "s/.*\"pid\":\([0-9]*\).*/\1/"); [ $(readlink /proc/$p/ns/net) != $(readlink /proc/self/ns/net) ] && nsenter -t $p -n true && echo ok >>$LOG'
+	oci run --bundle "$BUNDLE" "$ID"
+	[ "$(cat "$LOG")" = ok ]
+}
+
+@test "config.md, StartContainer Hooks: with no more rights than the program" {
+	bundle '.process.args = ["cat", "/tmp/ids"] | .process.user = {uid: 1000, gid: 1000} | .root.readonly = false
+		| .hooks.startContainer = [{path: "/bin/sh", args: ["sh", "-c", "grep -E ^\"(Uid|CapEff|NoNewPrivs)\" /proc/self/status >/tmp/ids"]}]'
+	chmod 777 "$BUNDLE/rootfs/tmp"
+	chmod 755 "$BUNDLE" "$BUNDLE/rootfs"
+	run -0 oci run --bundle "$BUNDLE" "$ID"
+	[ "$output" = $'Uid:\t1000\t1000\t1000\t1000\nCapEff:\t0000000000000000\nNoNewPrivs:\t1' ]
+}
+
+# bats test_tags=host
+@test "config.md, POSIX-platform Hooks: in a user namespace" {
+	# The container's ids have a way to it, and none to the bundle.
+	LOG=$(mktemp -p /tmp)
+	chmod 666 "$LOG"
+	bundle
+	all_hooks
+	with_userns
+	chmod 777 "$BUNDLE/rootfs/tmp"
+	oci create --bundle "$BUNDLE" "$ID"
+	oci start "$ID"
+	oci delete --force "$ID"
+	[ "$(wc -l <"$LOG")" = 5 ]
+	grep -q 'createContainer container creating' "$LOG"
+}
+
+@test "a hook that leaves a process with its output behind holds nobody up; one that says much does not either" {
+	bundle '.process.args = ["true"]'
+	hook prestart 'sleep 1000 & echo $! >$LOG'
+	hook prestart 'head -c 1000000 /dev/zero | tr "\0" x; exit 7'
+	local left
+	fails_with 1 'ended with 7: xxx' timeout 20 "$SKEP_DIR/here/bin/skep" run --bundle "$BUNDLE" "$ID"
+	left=$(cat "$LOG")
+	kill "$left"
+}
