@@ -12,12 +12,8 @@
 
 #include "base/err.h"
 #include "base/own.h"
+#include "checkpoint/pagemap_words.h"
 #include "checkpoint/uffd.h"
-
-/* proc_pid_pagemap(5) */
-#define PM_SOFT_DIRTY (1ull << 55)
-#define PM_PRESENT    (1ull << 63)
-#define PM_FRAME      ((1ull << 55) - 1)
 
 const char *cr_track_backend_to_str(enum cr_track_backend b)
 {
@@ -78,30 +74,25 @@ static int try_uffd(struct err *e)
 	return r;
 }
 
-static bool read_two(int pagemap, uint64_t vaddr, uint64_t words[2])
-{
-	return pread(pagemap, words, 16, (off_t)(vaddr / CR_PAGE_SIZE * 8)) == 16;
-}
-
 /* The steps on two pages of ours: neither is marked after the clearing, the one that is written is. Our own marks are nobody else's business. */
 static int try_marks(int refs, int pagemap, volatile char *pages, struct err *e)
 {
 	uint64_t at = (uint64_t)(uintptr_t)pages, words[2] = {0};
 
 	pages[0] = pages[CR_PAGE_SIZE] = 1;
-	if (!read_two(pagemap, at, words) || !(words[0] & words[1] & PM_PRESENT))
+	if (cr_words_read(pagemap, at, 2, words) != 2 || !(words[0] & words[1] & CR_WORD_PRESENT))
 		return err_set(e, EOPNOTSUPP,
 			       "/proc/PID/pagemap does not show a page that is there");
-	if (!(words[0] & PM_SOFT_DIRTY))
+	if (!(words[0] & CR_WORD_SOFT_DIRTY))
 		return err_set(e, EOPNOTSUPP, "the kernel has no soft-dirty marks");
-	if (!(words[0] & PM_FRAME))
+	if (!(words[0] & CR_WORD_FRAME))
 		return err_set(e, EOPNOTSUPP,
 			       "/proc/PID/pagemap shows no page frames without CAP_SYS_ADMIN");
 	if (write(refs, "4", 1) != 1)
 		return err_set(e, EOPNOTSUPP, "clear soft-dirty marks: %s", strerror(errno));
 	pages[0] = 2;
-	if (!read_two(pagemap, at, words) || !(words[0] & PM_SOFT_DIRTY) ||
-	    words[1] & PM_SOFT_DIRTY)
+	if (cr_words_read(pagemap, at, 2, words) != 2 || !(words[0] & CR_WORD_SOFT_DIRTY) ||
+	    words[1] & CR_WORD_SOFT_DIRTY)
 		return err_set(e, EOPNOTSUPP,
 			       "soft-dirty marks do not tell which page was written");
 	return 0;

@@ -19,14 +19,11 @@
 
 #include "base/err.h"
 #include "base/own.h"
+#include "checkpoint/pagemap_words.h"
 
 _Static_assert(CR_TRACK_SECRET >= XXH3_SECRET_SIZE_MIN, "the library wants a longer secret");
 
-/* proc_pid_pagemap(5) */
-#define PM_PRESENT (1ull << 63)
-#define PM_SWAPPED (1ull << 62)
-#define PM_FILE	   (1ull << 61)
-#define PM_WORDS   512u
+#define WORDS 512u /* of a pagemap, at once */
 
 static struct cr_hash hash_page(const struct cr_track *t, const void *page)
 {
@@ -99,19 +96,17 @@ int cr_content_compare(void *arg, uint64_t vaddr, uint32_t npages, const void *d
 /* The same by the words of /proc/PID/pagemap, for kernels without PAGEMAP_SCAN. */
 static int read_by_words(struct cr_send *s, int pagemap, const struct cr_run *m, struct err *e)
 {
-	uint64_t words[PM_WORDS];
+	uint64_t words[WORDS];
 	int r = 0;
 
 	for (uint64_t at = 0; at < m->npages && r >= 0;) {
-		uint64_t n = m->npages - at < PM_WORDS ? m->npages - at : PM_WORDS;
-		ssize_t got =
-			pread(pagemap, words, n * 8, (off_t)((m->vaddr / CR_PAGE_SIZE + at) * 8));
+		uint64_t n = m->npages - at < WORDS ? m->npages - at : WORDS;
 
-		if (got < 8)
+		n = cr_words_read(pagemap, m->vaddr + at * CR_PAGE_SIZE, n, words);
+		if (n == 0)
 			return 0;
-		n = (uint64_t)got / 8;
 		for (uint64_t i = 0; i < n && r >= 0; i++)
-			if (words[i] & (PM_PRESENT | PM_SWAPPED) && !(words[i] & PM_FILE))
+			if (cr_word_exists(words[i]))
 				r = cr_reader_add(&s->t->reader, m->vaddr + (at + i) * CR_PAGE_SIZE,
 						  1, e);
 		at += n;

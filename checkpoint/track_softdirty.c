@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/proc.h"
+#include "checkpoint/pagemap_words.h"
 
 /*
  * /proc/PID/pagemap shows a page's mark (bit 55), "4" into /proc/PID/clear_refs takes the marks of all pages of a process away and protects them, and the first write to
@@ -31,13 +32,6 @@
  * each process, the witnesses, are given their mark back, and when one of them has lost it nothing of that process counts as unchanged.
  */
 
-/* proc_pid_pagemap(5) */
-#define PM_SOFT_DIRTY (1ull << 55)
-#define PM_FILE	      (1ull << 61)
-#define PM_SWAPPED    (1ull << 62)
-#define PM_PRESENT    (1ull << 63)
-#define PM_FRAME      ((1ull << 55) - 1)
-
 /* Of a mapping larger than this, which is mostly holes, only what has pages is looked at while the container stands still: a word for each page of a terabyte takes a second. */
 #define LARGE_PAGES (1ull << 18)
 /* So many words at once, for that. */
@@ -45,22 +39,9 @@
 /* More than a process needs to leave a disk's queue; the one that does not stand still by then costs us this round's clearing. */
 #define STILL_MS 300
 
-static bool exists(uint64_t word)
-{
-	return (word & (PM_PRESENT | PM_SWAPPED)) && !(word & PM_FILE);
-}
-
 static uint64_t frame_of(uint64_t word)
 {
-	return word & (PM_PRESENT | PM_SWAPPED | PM_FRAME);
-}
-
-/* Words of n pages. Returns how many came: 0 for a process that is gone. */
-static unsigned read_words(int pagemap, uint64_t vaddr, uint64_t n, uint64_t *words)
-{
-	ssize_t got = pread(pagemap, words, n * 8, (off_t)(vaddr / CR_PAGE_SIZE * 8));
-
-	return got < 8 ? 0 : (unsigned)(got / 8);
+	return word & (CR_WORD_PRESENT | CR_WORD_SWAPPED | CR_WORD_FRAME);
 }
 
 /* Words of the pages of one leaf, and what we know of those pages. */
@@ -86,8 +67,8 @@ static bool is_sent(const struct look *l, unsigned i)
 
 static bool is_clean(const struct look *l, unsigned i)
 {
-	return exists(l->words[i]) && !(l->words[i] & PM_SOFT_DIRTY) && is_sent(l, i) &&
-	       l->frames && l->frames[l->first + i] == frame_of(l->words[i]);
+	return cr_word_exists(l->words[i]) && !(l->words[i] & CR_WORD_SOFT_DIRTY) &&
+	       is_sent(l, i) && l->frames && l->frames[l->first + i] == frame_of(l->words[i]);
 }
 
 /* The next ones of [*at, end). 0 at the end, and then, or before end, when the process is gone, *at is where that was. */
@@ -101,7 +82,7 @@ static unsigned look_on(struct cr_proc *p, int pagemap, uint64_t *at, uint64_t e
 	if (l->n > left)
 		l->n = (unsigned)left;
 	if (l->n)
-		l->n = read_words(pagemap, *at, l->n, l->words);
+		l->n = cr_words_read(pagemap, *at, l->n, l->words);
 	l->sent = cr_leaves_at(&p->sent, *at, false);
 	l->echo = cr_leaves_at(&p->echo, *at, false);
 	l->frames = cr_leaves_at(&p->soft.frames, *at, false);
@@ -119,7 +100,7 @@ static void draw_witness(struct cr_proc *p, const struct look *l)
 	for (unsigned i = 0; i < l->n && calm < 0; i++) {
 		if (is_clean(l, i))
 			calm = (int)i;
-		if (exists(l->words[i]))
+		if (cr_word_exists(l->words[i]))
 			any = (int)i;
 	}
 	if (any < 0)
@@ -153,8 +134,8 @@ static void mark_witnesses(struct cr_proc *p)
 		uint64_t word = 0;
 
 		(void)process_vm_writev(p->pid, &here, 1, &there, 1, 0);
-		if (read_words(pagemap, s->drawn[i], 1, &word) && exists(word) &&
-		    word & PM_SOFT_DIRTY)
+		if (cr_words_read(pagemap, s->drawn[i], 1, &word) && cr_word_exists(word) &&
+		    word & CR_WORD_SOFT_DIRTY)
 			s->witness[s->witnesses++] = s->drawn[i];
 	}
 }
@@ -167,9 +148,9 @@ static bool witnessed(const struct cr_proc *p, int pagemap)
 	for (unsigned i = 0; i < p->soft.witnesses; i++) {
 		uint64_t word = 0;
 
-		if (!read_words(pagemap, p->soft.witness[i], 1, &word) || !exists(word))
+		if (!cr_words_read(pagemap, p->soft.witness[i], 1, &word) || !cr_word_exists(word))
 			continue;
-		if (!(word & PM_SOFT_DIRTY))
+		if (!(word & CR_WORD_SOFT_DIRTY))
 			return false;
 		good++;
 	}
@@ -217,14 +198,15 @@ static int append_large(struct cr_soft *s, size_t *room, int pagemap, const stru
 		return err_set(e, ENOMEM, "no memory for the words of a page map");
 	while (at < end && r >= 0) {
 		uint64_t want = (end - at) / CR_PAGE_SIZE;
-		unsigned n = read_words(pagemap, at, want < MANY_WORDS ? want : MANY_WORDS, words);
+		unsigned n =
+			cr_words_read(pagemap, at, want < MANY_WORDS ? want : MANY_WORDS, words);
 
 		if (n == 0)
 			break;
 		for (unsigned i = 0; i < n && r >= 0; i += CR_LEAF_PAGES) {
 			unsigned to = n - i < CR_LEAF_PAGES ? n : i + CR_LEAF_PAGES, k = i;
 
-			while (k < to && !exists(words[k]))
+			while (k < to && !cr_word_exists(words[k]))
 				k++;
 			if (k < to)
 				r = append(s, room, at + (uint64_t)i * CR_PAGE_SIZE, to - i, e);
@@ -278,7 +260,7 @@ static int note_written(struct cr_proc *p, struct look *l)
 	for (unsigned i = 0; i <= l->n; i++) {
 		uint64_t vaddr = l->vaddr + (uint64_t)from * CR_PAGE_SIZE;
 
-		if (i < l->n && exists(l->words[i]) && !is_clean(l, i)) {
+		if (i < l->n && cr_word_exists(l->words[i]) && !is_clean(l, i)) {
 			if (!l->frames)
 				l->frames = cr_leaves_at(&p->soft.frames, vaddr, true);
 			if (!l->frames)
@@ -290,7 +272,7 @@ static int note_written(struct cr_proc *p, struct look *l)
 			return -ENOMEM;
 		from = i + 1;
 		/* Nothing is there now. */
-		if (i < l->n && !exists(l->words[i]) && is_sent(l, i))
+		if (i < l->n && !cr_word_exists(l->words[i]) && is_sent(l, i))
 			cr_set_remove(&p->sent, l->vaddr + (uint64_t)i * CR_PAGE_SIZE, 1);
 	}
 	return 0;
@@ -437,6 +419,25 @@ int cr_track_soft_round(struct cr_send *s, struct err *e)
 	return r;
 }
 
+/*
+ * Has the pages read that may be others than those sent. What is sent or compared now is not what the latest round had found in the frame that it noted: pages that are moved
+ * away, sent here, and moved back would else count as unchanged (page_tables_that_move in the tests). So the next round compares them.
+ */
+static int settle_leaf(struct cr_track *t, struct look *l, struct err *e)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < l->n && r >= 0; i++) {
+		bool clean = is_clean(l, i);
+
+		if (!clean && l->frames)
+			l->frames[l->first + i] = 0;
+		if (is_sent(l, i) && (!clean || is_in(l->echo, l, i)))
+			r = cr_reader_add(&t->reader, l->vaddr + (uint64_t)i * CR_PAGE_SIZE, 1, e);
+	}
+	return r;
+}
+
 int cr_track_soft_settle(struct cr_track *t, struct cr_proc *p, const struct cr_run *needed,
 			 size_t count, struct err *e)
 {
@@ -456,11 +457,7 @@ int cr_track_soft_settle(struct cr_track *t, struct cr_proc *p, const struct cr_
 		struct look l;
 
 		while (r >= 0 && look_on(p, pagemap, &at, end, &l))
-			for (unsigned i = 0; i < l.n && r >= 0; i++)
-				if (is_sent(&l, i) && (!is_clean(&l, i) || is_in(l.echo, &l, i)))
-					r = cr_reader_add(&t->reader,
-							  l.vaddr + (uint64_t)i * CR_PAGE_SIZE, 1,
-							  e);
+			r = settle_leaf(t, &l, e);
 		/* Nothing is known of the rest. */
 		if (at < end)
 			cr_set_remove(&p->sent, at, (end - at) / CR_PAGE_SIZE);
@@ -484,7 +481,7 @@ int cr_track_soft_pending(struct cr_track *t, struct cr_proc *p, uint64_t *pages
 
 		while (look_on(p, pagemap, &at, end, &l))
 			for (unsigned i = 0; i < l.n; i++)
-				marked += exists(l.words[i]) && !is_clean(&l, i);
+				marked += cr_word_exists(l.words[i]) && !is_clean(&l, i);
 	}
 	marked -= marked < p->soft.witnesses ? marked : p->soft.witnesses;
 	/* As many of them as in the latest round will turn out to be other than what was sent: of a huge page most is the same. */
