@@ -89,6 +89,10 @@ same_units() {
 	active >"$ROUNDS_DIR/now"
 	diff "$ROUNDS_DIR/units" "$ROUNDS_DIR/now"
 }
+told_units() {
+	echo "at move $n, units before and now:"
+	same_units || rounds_inside journalctl -q -b -o short-monotonic -n 60 --no-pager
+}
 wchar() { awk '/^wchar:/ { print $2 }' "/proc/$1/io"; }
 more_than() { (($(wchar "$2") > $1 + 100)); }
 # The shell inside counts; each number got a time here. The longest pause between two is what the user at the keyboard saw.
@@ -135,7 +139,7 @@ rounds_debian() {
 		kill -0 "$http"
 		before=$(wchar "$http")
 		wait_for 20 more_than "$before" "$http"
-		wait_for 20 same_units
+		wait_for 20 same_units || { told_units; return 1; }
 	done
 	rounds_told "$1"
 	echo "#: $1: longest pause of the session $(pause_ms "$ROUNDS_DIR/session") ms" >&3
