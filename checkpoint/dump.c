@@ -24,6 +24,7 @@
 #include "cgroups/kill.h"
 #include "checkpoint/criu.h"
 #include "checkpoint/exe_flags.h"
+#include "checkpoint/family.h"
 #include "checkpoint/held.h"
 #include "checkpoint/hook.h"
 #include "checkpoint/preflight.h"
@@ -139,6 +140,9 @@ static int hook_complete(pid_t init, void *arg, struct err *e)
 		r = cr_record_save(d->how->images, &record, e);
 	if (r >= 0)
 		r = cr_exe_flags_mend(d->how->images, e);
+	/* A live one brings memory by userfaultfd(2), into one address space at a time. */
+	if (r >= 0 && !d->how->journal)
+		r = cr_family_align(d->how->images, e);
 	if (r >= 0 && cr_unseen_save(d->unseen, d->how->images, e) < 0)
 		r = -e->no;
 	if (r >= 0)

@@ -19,7 +19,7 @@ int cr_plan(enum cr_mode wanted, unsigned here, unsigned there, const char *host
 
 /*
  * The live modes bring memory by userfaultfd(2), which puts pages into one address space: what forked processes shared each has for itself at the target. So mode is not live when
- * apart, what they would have together, is beyond limit (bytes; 0: none): CR_MODE_AUTO takes suspend, where criu lets them share again, and why says so; anything else that was wanted
+ * apart, what they would have together, is beyond limit (bytes; 0: none): CR_MODE_AUTO takes suspend, where a process shares again with its living parent (family.h), and why says so; anything else that was wanted
  * is -EOPNOTSUPP, class UNSUPPORTED.
  */
 int cr_plan_memory(enum cr_mode wanted, uint64_t apart, uint64_t limit, enum cr_mode *mode,

@@ -40,6 +40,8 @@
 #define MB	    (1 << 20)
 #define REPORTS	    70 /* a descriptor: not all of them see the directory */
 #define FOREVER_S   36000
+#define LARGE	    (20 * MB)
+#define EDGE	    (64 << 10)
 #define IOPRIO_BE_6 (2 << 13 | 6)
 
 static void must(bool good, const char *what)
@@ -136,6 +138,9 @@ static void own_sockets(void)
 
 /* --- its memory --- */
 
+/* LARGE bytes that all its children have by fork, with EDGE bytes before them that none can use. */
+static char *large;
+
 static void *map(size_t len, int prot, int flags, int fd)
 {
 	void *p = mmap(NULL, len, prot, flags, fd, 0);
@@ -155,10 +160,12 @@ static void own_memory(void)
 		long type;
 		char text[8];
 	} message = {1, "waiting"};
-	char *p = map(20 * MB, rw, anon, -1);
+	char *p = map(EDGE + LARGE, PROT_NONE, anon, -1);
 
-	for (size_t at = 0; at < 20 * MB; at += 4096)
-		p[at] = (char)(at >> 12 | 1);
+	large = p + EDGE;
+	must(mprotect(large, LARGE, rw) == 0, "mprotect");
+	for (size_t at = 0; at < LARGE; at += 4096)
+		large[at] = (char)(at >> 12 | 1);
 	memset(map(MB, rw, MAP_SHARED | MAP_ANONYMOUS, -1), 1, MB);
 	must(ftruncate(memfd, MB) == 0 && ftruncate(shm, MB) == 0, "size");
 	memset(map(MB, rw, MAP_SHARED, memfd), 2, MB);
@@ -177,6 +184,21 @@ static void own_memory(void)
 	     "madvise");
 	must(mlock(p + 3 * MB, 4 * 4096) == 0, "mlock");
 	must(mprotect(p + 3 * MB + 8 * 4096, 4096, PROT_READ) == 0, "mprotect");
+}
+
+/*
+ * The kernel makes one mapping of large and of what becomes writable beside it: so, without either of them touching it, that of a parent and that of its child do not begin, or do
+ * not end, at the same address any more. (mmap(2) does the same whenever the place that it chooses is beside another mapping: a matter of chance.)
+ */
+static void grow_large(void)
+{
+	must(mprotect(large - EDGE, EDGE, PROT_READ | PROT_WRITE) == 0, "mprotect");
+	large[-EDGE] = 1;
+}
+
+static void shrink_large(void)
+{
+	must(munmap(large + LARGE - EDGE, EDGE) == 0, "munmap");
 }
 
 /* --- what it is --- */
@@ -316,6 +338,7 @@ static void in_a_session(void)
 	must(chdir("/tmp") == 0, "chdir");
 	umask(0);
 	setenv("ESTATE", "changed later", 1);
+	shrink_large();
 	child("grandchild", own_timers);
 }
 
@@ -384,6 +407,7 @@ int main(void)
 	child("dead", nothing);
 	own_threads();
 	own_timers();
+	grow_large();
 	close(file("/run/estate.ready", O_WRONLY | O_CREAT));
 	live();
 }

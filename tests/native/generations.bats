@@ -127,3 +127,15 @@ generations() {
 @test "ten generations by precopy leave no residue" { generations precopy; }
 @test "ten generations by postcopy leave no residue" { generations postcopy; }
 @test "ten generations by suspend leave no residue" { generations suspend; }
+
+# Nobody's mapping is like its parent's: see grow_large() in tests/estate.c.
+@test "what would not fit into its limit without sharing goes by suspend, which keeps it" {
+	family 64M
+	(($(memory | awk '/^group-anon/ { print $2 }') < 40 * 1024))
+	fails_with 5 'ends the sharing of memory' on A skepctl migrate "$c" B --mode precopy --rsh "$rsh"
+	on A skepctl migrate "$c" B --rsh "$rsh" --json >"$SKEP_DIR/account"
+	[ "$(jq -r .mode "$SKEP_DIR/account")" = suspend ]
+	at=B
+	[ "$(inside sh -c 'cat /proc/[0-9]*/comm | grep -cxE "estate|session|grandchild|user|low|rooted|stopped"')" = 7 ]
+	(($(memory | awk '/^group-anon/ { print $2 }') < 40 * 1024))
+}
