@@ -240,7 +240,8 @@ static int apply_v1(const struct cg *cg, const struct cg_limits *l, enum cg_limi
 	switch (w) {
 	case CG_LIMIT_CPU_WEIGHT:
 		/* 100 is 1024 shares: the ratios between containers are those of v2. */
-		return cg_limit_write_v1(r->text, cg, r->ctl, r->v1, value * 1024 / 100, e);
+		return cg_limit_write_v1(r->text, cg, r->ctl, r->v1,
+					 l->shares ? l->shares : value * 1024 / 100, e);
 	case CG_LIMIT_CPU_QUOTA:
 		if (cpu_times(l, &value, &period, e) < 0)
 			return -e->no;
@@ -253,11 +254,14 @@ static int apply_v1(const struct cg *cg, const struct cg_limits *l, enum cg_limi
 				    e);
 	case CG_LIMIT_SWAP_MAX:
 		return l->set[CG_LIMIT_MEM_MAX] ? 0 : cg_v1_memory(cg, NULL, &value, e);
+	case CG_LIMIT_MEM_LOW:
+		/* What v1 has for it says the same from the other side: who is over it gives back first. So none is "unlimited" there, and 0 here. */
+		value = value ? value : CG_UNLIMITED;
+		return cg_limit_write_v1(r->text, cg, r->ctl, r->v1, value, e);
 	case CG_LIMIT_PIDS_MAX:
 	case CG_LIMIT_IO_WEIGHT:
 		return cg_limit_write_v1(r->text, cg, r->ctl, r->v1, value, e);
 	case CG_LIMIT_MEM_HIGH:
-	case CG_LIMIT_MEM_LOW:
 	case CG_LIMIT_MEM_MIN:
 	case CG_LIMIT_COUNT:
 		break;

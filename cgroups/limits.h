@@ -25,7 +25,8 @@ struct err;
 	X(MEM_MAX, "memory limit", MEMORY, "memory.max", "memory.limit_in_bytes", 0, INT64_MAX, \
 	  true)                                                                                 \
 	X(MEM_HIGH, "memory throttle", MEMORY, "memory.high", "", 0, INT64_MAX, true)           \
-	X(MEM_LOW, "memory reservation", MEMORY, "memory.low", "", 0, INT64_MAX, true)          \
+	X(MEM_LOW, "memory reservation", MEMORY, "memory.low", "memory.soft_limit_in_bytes", 0, \
+	  INT64_MAX, true)                                                                      \
 	X(MEM_MIN, "memory guarantee", MEMORY, "memory.min", "", 0, INT64_MAX, true)            \
 	X(SWAP_MAX, "swap limit", MEMORY, "memory.swap.max", "memory.memsw.limit_in_bytes", 0,  \
 	  INT64_MAX, true)                                                                      \
@@ -51,7 +52,9 @@ struct cg_limits {
 	bool set[CG_LIMIT_COUNT];
 	uint64_t value
 		[CG_LIMIT_COUNT]; /* CPU_QUOTA: thousandths of a CPU. SWAP_MAX: swap alone, without memory */
-	char cpus[128];		  /* "0-3,6"; "" as it is */
+	uint64_t
+		shares; /* cpu.shares where it was said in v1's unit, which the weight is too coarse for; 0: as the weight says */
+	char cpus[128]; /* "0-3,6"; "" as it is */
 	char mems[128];
 	struct cg_io_limit io[CG_IO_LIMITS];
 	size_t io_count;

@@ -112,27 +112,59 @@ static int refuse(const char *name, int no, struct err *e)
 	return err_class(e, missing ? ERR_NOT_FOUND : ERR_NOT_RUNNABLE);
 }
 
-int ct_program_exec(const struct ct_process *p, struct err *e)
+/* Why it cannot be executed, as an errno; look: without doing it, 0: it looks as if it could be. */
+static int attempt(const char *file, const struct ct_process *p, bool look)
+{
+	struct stat st;
+
+	if (!look) {
+		execve(file, p->args, p->env);
+		return errno;
+	}
+	if (stat(file, &st) < 0)
+		return errno;
+	return S_ISREG(st.st_mode) && st.st_mode & 0111 ? 0 : EACCES;
+}
+
+static int execute(const struct ct_process *p, bool look, struct err *e)
 {
 	const char *name = p->args[0], *path = search_path(p->env);
 	int no = ENOENT;
 
 	if (strchr(name, '/')) {
-		execve(name, p->args, p->env);
-		return refuse(name, errno, e);
+		no = attempt(name, p, look);
+		path = "";
 	}
 	while (*path) {
 		size_t n = strcspn(path, ":");
 		char full[PATH_MAX];
+		int why;
 
 		if (n && snprintf(full, sizeof(full), "%.*s/%s", (int)n, path, name) <
 				 (int)sizeof(full)) {
-			execve(full, p->args, p->env);
+			why = attempt(full, p, look);
 			/* A later directory may have it; what was there but could not run is the better answer. */
-			if (errno != ENOENT && errno != ENOTDIR)
-				no = errno;
+			if (why != ENOENT && why != ENOTDIR)
+				no = why;
+			if (!no)
+				return 0;
 		}
 		path += n + (path[n] == ':');
 	}
-	return refuse(name, no, e);
+	return no ? refuse(name, no, e) : 0;
+}
+
+int ct_program_exec(const struct ct_process *p, struct err *e)
+{
+	return execute(p, false, e);
+}
+
+int ct_program_look(const struct ct_process *p, struct err *e)
+{
+	const char *name = p->args[0];
+
+	/* Below a working directory that is made and entered later. */
+	if (strchr(name, '/') && *name != '/')
+		return 0;
+	return execute(p, true, e);
 }

@@ -23,3 +23,9 @@ int ct_program_home(struct ct_process *p, const char *home, struct err *e);
 
 /* execve(2) of args[0], searched in the PATH of env if it has no slash. Returns only on failure: class NOT_FOUND or NOT_RUNNABLE. */
 int ct_program_exec(const struct ct_process *p, struct err *e);
+
+/*
+ * The same without doing it, as root and before the working directory is entered: whether there is such a program at all. A relative path is not looked at. What passes may still
+ * fail (its interpreter, its user's rights).
+ */
+int ct_program_look(const struct ct_process *p, struct err *e);

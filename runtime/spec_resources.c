@@ -99,6 +99,7 @@ static int set_cpu(struct resources *r, const struct cpu *c, const char *path, s
 		return ct_refuse(e, path, "shares is negative");
 	if (c->shares && set(r, CG_LIMIT_CPU_WEIGHT, shares_to_weight(c->shares), path, e) < 0)
 		return -e->no;
+	r->limits->shares = (uint64_t)c->shares;
 	if (set_quota(r, c, path, e) < 0)
 		return -e->no;
 	if (set_cpu_files(r, c, path, e) < 0)

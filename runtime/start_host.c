@@ -92,6 +92,17 @@ static int prepare_filter(struct making *m, struct err *e)
 	return ns_seccomp_get(m->how->cache_dir, spec->seccomp, &opt, &m->filter, e);
 }
 
+/*
+ * A user namespace may mount cgroup2 only over a cgroup namespace of its own (EPERM from fsopen(2)'s FSCONFIG_CMD_CREATE else): without one, as Podman wants it on hosts with v1 controllers, its view begins at
+ * the container's group all the same.
+ */
+static bool needs_group(const struct ct_spec *spec, const struct ns_mount *mount)
+{
+	return mount->fstype && !strncmp(mount->fstype, "cgroup", strlen("cgroup")) &&
+	       (spec->own[CT_NS_USER] || spec->join[CT_NS_USER]) && !spec->own[CT_NS_CGROUP] &&
+	       !spec->join[CT_NS_CGROUP];
+}
+
 /* Bind mounts' sources are opened while we still have the host's ids. */
 static int prepare_sources(struct making *m, struct err *e)
 {
@@ -102,6 +113,12 @@ static int prepare_sources(struct making *m, struct err *e)
 		struct ns_mount *mount = &spec->mounts[i];
 		int r;
 
+		if (needs_group(spec, mount) && m->cg.ct >= 0) {
+			mount->source_fd = ns_mount_clone(m->cg.ct, "", AT_EMPTY_PATH, e);
+			if (mount->source_fd < 0)
+				return err_wrap(e, "mount %s", mount->target);
+			continue;
+		}
 		if (!mount->bind || mount->remount)
 			continue;
 		if ((mount->idmap || mount->ridmap) && userns < 0) {

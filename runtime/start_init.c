@@ -262,6 +262,22 @@ static int step_pivot(struct stage *s, struct err *e)
 	return ns_rootfs_readonly(s->root, e);
 }
 
+static int take_terminal(struct stage *s, struct err *e)
+{
+	int slave = s->in->console_slave >= 0 ? s->in->console_slave : s->console_slave;
+	int r = ns_console_session(e);
+
+	if (r < 0)
+		return r;
+	if (slave < 0)
+		return ns_console_stdio(s->in->stdio, e);
+	return ns_console_take(slave, e);
+}
+
+/*
+ * A terminal of its own is taken at once: one that is created and waits must not hold its caller's output. containerd's shim reads what `create` says to the end of the stream, and only then the
+ * terminal.
+ */
 static int step_console(struct stage *s, struct err *e)
 {
 	int r;
@@ -270,15 +286,18 @@ static int step_console(struct stage *s, struct err *e)
 		return 0;
 	r = sync_send(&s->in->sync, CT_STEP_CONSOLE, SYNC_FD, 0, s->console_master, e);
 	own_close_fd(&s->console_master);
-	return r;
+	return r < 0 ? r : take_terminal(s, e);
 }
 
 /* The host has written down that we are created. From here on we live without it. */
 static int step_ready(struct stage *s, struct err *e)
 {
 	struct ct_init *in = s->in;
-	int r = sync_send(&in->sync, CT_STEP_READY, SYNC_ASK, 0, -EBADF, e);
+	/* A program that does not exist fails the creation already, as with runc and crun: Podman's 127 depends on it. */
+	int r = ct_program_look(&s->process, e);
 
+	if (r >= 0)
+		r = sync_send(&in->sync, CT_STEP_READY, SYNC_ASK, 0, -EBADF, e);
 	if (r >= 0)
 		r = sync_expect(&in->sync, CT_STEP_READY, SYNC_OK, NULL, NULL, e);
 	if (r < 0)
@@ -314,22 +333,10 @@ static int step_start(struct stage *s, struct err *e)
 	return fault_at("init.start", e);
 }
 
-static int take_terminal(struct stage *s, struct err *e)
-{
-	int slave = s->in->console_slave >= 0 ? s->in->console_slave : s->console_slave;
-	int r = ns_console_session(e);
-
-	if (r < 0)
-		return r;
-	if (slave < 0)
-		return ns_console_stdio(s->in->stdio, e);
-	return ns_console_take(slave, e);
-}
-
 static int step_process(struct stage *s, struct err *e)
 {
 	const struct ct_spec *spec = s->in->spec;
-	int r = take_terminal(s, e);
+	int r = s->console_slave >= 0 ? 0 : take_terminal(s, e);
 
 	if (r >= 0 && spec->personality)
 		r = ns_self_personality(spec->personality, e);

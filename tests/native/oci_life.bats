@@ -201,9 +201,14 @@ teardown() { oci_teardown; }
 	fails_with 127 'No such file or directory' oci run --bundle "$BUNDLE" "$ID"
 	configure '.process.args = ["/etc/passwd"]'
 	fails_with 126 'Permission denied' oci run --bundle "$BUNDLE" "$ID"
+	# Who creates hears it already; what only execve(2) can tell, who starts.
+	fails_with 1 'Permission denied' oci create --bundle "$BUNDLE" "$ID"
 	oci_gone "$ID"
+	printf '#!/nowhere\n' >"$BUNDLE/rootfs/bin/script"
+	chmod 755 "$BUNDLE/rootfs/bin/script"
+	configure '.process.args = ["script"]'
 	oci create --bundle "$BUNDLE" "$ID"
-	fails_with 1 'Permission denied' oci start "$ID"
+	fails_with 1 'No such file or directory' oci start "$ID"
 	wait_for 5 oci_is "$ID" stopped
 	oci delete "$ID"
 	oci_gone "$ID"

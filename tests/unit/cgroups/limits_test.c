@@ -216,8 +216,7 @@ static void count_warning(enum log_level level, const char *line)
 
 static void what_v1_lacks_is_said(void **state)
 {
-	static const enum cg_limit only_v2[] = {CG_LIMIT_MEM_HIGH, CG_LIMIT_MEM_LOW,
-						CG_LIMIT_MEM_MIN};
+	static const enum cg_limit only_v2[] = {CG_LIMIT_MEM_HIGH, CG_LIMIT_MEM_MIN};
 	struct cg cg;
 
 	(void)state;
