@@ -15,6 +15,7 @@
 caller_setup() {
 	oci_setup
 	CALLER=$SKEP_DIR/caller
+	# shellcheck disable=SC2034 # for the bats files
 	GROUP=--cgroup-parent=/$ID
 	mkdir "$CALLER"
 	net_new caller
