@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The physical floor of a container start: floor CGROUP_DIR ROOTFS PROGRAM makes what the bench's bundle asks for, bare. */
+/* The physical floor of a container start: floor CGROUP_DIR ROOTFS FILTER|- PROGRAM makes what the bench's bundle asks for, bare. */
+/*
+ * What the kernel has to do for that bundle, and nothing else: all its namespaces, one control group with a device filter (linux.resources.devices), its mounts and
+ * default devices, masked and read-only paths, a raised loopback, an own session and keyring, capabilities, limits, no_new_privs, and the system call filter,
+ * ready-made (an array of struct sock_filter: FILTER is a file whose last bytes are it, preceded by their number as skep caches it). No state that another command could
+ * read, no check of what it does, no defence against a hostile rootfs.
+ */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/keyctl.h>
+#include <linux/seccomp.h>
 #include <net/if.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +26,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -150,22 +162,101 @@ static void drop_privileges(void)
 	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
 }
 
+#define LOAD(dst, at)                                                                      \
+	{                                                                                  \
+		.code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = dst, .src_reg = 1, .off = at \
+	}
+#define MOVE(dst, v)                                                          \
+	{                                                                     \
+		.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = dst, .imm = v \
+	}
+#define JUMP(op, r, v, n)                                                      \
+	{                                                                      \
+		.code = BPF_JMP | op | BPF_K, .dst_reg = r, .imm = v, .off = n \
+	}
+#define LEAVE                              \
+	{                                  \
+		.code = BPF_JMP | BPF_EXIT \
+	}
+
+/* OCI's default devices may be used, any may be made, all else is denied. */
+static void filter_devices(int group)
+{
+	struct bpf_insn insns[] = {
+		LOAD(2, offsetof(struct bpf_cgroup_dev_ctx, access_type)),
+		LOAD(4, offsetof(struct bpf_cgroup_dev_ctx, major)),
+		LOAD(5, offsetof(struct bpf_cgroup_dev_ctx, minor)),
+		MOVE(0, 1),
+		/* mknod alone: 1 in the upper half; type: in the lower one. */
+		JUMP(BPF_JEQ, 2, BPF_DEVCG_ACC_MKNOD << 16 | BPF_DEVCG_DEV_CHAR, 13),
+		JUMP(BPF_JEQ, 2, BPF_DEVCG_ACC_MKNOD << 16 | BPF_DEVCG_DEV_BLOCK, 12),
+		{.code = BPF_ALU64 | BPF_AND | BPF_K, .dst_reg = 2, .imm = 0xffff},
+		JUMP(BPF_JNE, 2, BPF_DEVCG_DEV_CHAR, 9),
+		JUMP(BPF_JEQ, 4, 136, 9),
+		JUMP(BPF_JEQ, 4, 5, 6),
+		JUMP(BPF_JNE, 4, 1, 6),
+		JUMP(BPF_JEQ, 5, 3, 6),
+		JUMP(BPF_JEQ, 5, 5, 5),
+		JUMP(BPF_JLT, 5, 7, 3),
+		JUMP(BPF_JLE, 5, 9, 3),
+		JUMP(BPF_JA, 0, 0, 1),
+		JUMP(BPF_JLE, 5, 2, 1),
+		MOVE(0, 0),
+		LEAVE,
+	};
+	union bpf_attr load = {.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
+			       .insns = (uintptr_t)insns,
+			       .insn_cnt = sizeof(insns) / sizeof(insns[0]),
+			       .license = (uintptr_t) "GPL"};
+	union bpf_attr attach = {.attach_type = BPF_CGROUP_DEVICE,
+				 .attach_flags = BPF_F_ALLOW_MULTI};
+	int program = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
+
+	must(program, "load a device filter");
+	attach.target_fd = (uint32_t)group;
+	attach.attach_bpf_fd = (uint32_t)program;
+	must(syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof(attach)), "attach it");
+	close(program);
+}
+
+/* The end of the file; its length is at byte 16. */
+static struct sock_fprog read_filter(const char *path)
+{
+	static char text[1 << 17];
+	struct sock_fprog prog = {0};
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+
+	must(n < 18 ? -1 : 0, path);
+	memcpy(&prog.len, text + 16, sizeof(prog.len));
+	must(prog.len * (ssize_t)sizeof(struct sock_filter) > n ? -1 : 0, path);
+	memmove(text, text + n - prog.len * sizeof(struct sock_filter),
+		prog.len * sizeof(struct sock_filter));
+	prog.filter = (void *)text;
+	close(fd);
+	return prog;
+}
+
 int main(int argc, char **argv)
 {
 	struct clone_args args = {.flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET |
 					   CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
 					   CLONE_INTO_CGROUP,
 				  .exit_signal = SIGCHLD};
+	struct sock_fprog filter = {0};
 	int group, status = 0;
 	pid_t pid;
 
-	if (argc < 4) {
-		fprintf(stderr, "use: floor CGROUP_DIR ROOTFS PROGRAM\n");
+	if (argc < 5) {
+		fprintf(stderr, "use: floor CGROUP_DIR ROOTFS FILTER|- PROGRAM\n");
 		return 125;
 	}
+	if (strcmp(argv[3], "-") != 0)
+		filter = read_filter(argv[3]);
 	must(mkdir(argv[1], 0755), argv[1]);
 	group = open(argv[1], O_DIRECTORY | O_CLOEXEC);
 	must(group, argv[1]);
+	filter_devices(group);
 	args.cgroup = (uint64_t)group;
 	pid = sys_clone3(&args);
 	must(pid, "clone3");
@@ -175,9 +266,13 @@ int main(int argc, char **argv)
 		enter_root();
 		hide();
 		raise_loopback();
+		must(setsid(), "setsid");
+		must(syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL), "keyring");
 		drop_privileges();
-		execv(argv[3], argv + 3);
-		must(-1, argv[3]);
+		if (filter.len)
+			must(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter), "seccomp");
+		execv(argv[4], argv + 4);
+		must(-1, argv[4]);
 	}
 	must(waitpid(pid, &status, 0), "wait");
 	must(rmdir(argv[1]), argv[1]);
