@@ -52,8 +52,9 @@ int ctl_oci_judge_globals(const struct ctl_line *line, struct err *e);
 int ctl_oci_remember(int argc, char **argv, struct err *e);
 int ctl_oci_shield(const struct ct_spec *spec, struct err *e);
 
-/* The state root; the directory below it for compiled filters (the caller's; -EBADF if there can be none). */
+/* The state root; the directory below it for compiled filters (the caller's; -EBADF if there can be none; _look: if it is not there). */
 const char *ctl_oci_root(const struct ctl_line *line);
+int ctl_oci_cache_look(const struct ctl_line *line);
 int ctl_oci_cache(const struct ctl_line *line);
 
 /* Opens the container that the first word names. Missing: "container "ID" does not exist", which Podman and containerd look for. */

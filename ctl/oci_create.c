@@ -26,8 +26,10 @@ static int create(const struct ctl_line *line, bool detached, struct ct *ct,
 	uint64_t since = log_now_ns();
 	int r = ctl_oci_preserved(line, &how.preserve_fds, e);
 
-	if (r >= 0)
-		r = ct_spec_load(bundle ? bundle : ".", &spec, e);
+	if (r >= 0) {
+		cache = ctl_oci_cache_look(line);
+		r = ct_spec_load_cached(bundle ? bundle : ".", cache, &spec, e);
+	}
 	if (r >= 0)
 		r = ctl_oci_shield(&spec, e);
 	if (r >= 0)
@@ -39,7 +41,8 @@ static int create(const struct ctl_line *line, bool detached, struct ct *ct,
 	log_step("read the bundle", &since);
 	if (!detached)
 		ct_exec_size(&spec.process);
-	cache = spec.seccomp || spec.seccomp_profile ? ctl_oci_cache(line) : -EBADF;
+	if (cache < 0 && ct_spec_filters(&spec))
+		cache = ctl_oci_cache(line);
 	how.cache_dir = cache;
 	r = ct_create(&how, ct, made, e);
 	if (r < 0)

@@ -200,13 +200,14 @@ static int run_exec(struct ctl_line *line, struct err *e)
 		r = ctl_oci_open(line, "exec", &ct, e);
 	if (r >= 0)
 		r = ct_may(&ct, CT_EVENT_EXEC, NULL, e);
+	cache = ctl_oci_cache_look(line);
 	if (r >= 0)
-		r = ct_spec_load(ct.s.bundle, &spec, e);
+		r = ct_spec_load_cached(ct.s.bundle, cache, &spec, e);
 	if (r >= 0)
 		r = ctl_oci_shield(&spec, e);
 	if (r < 0)
 		return r;
-	if (spec.seccomp || spec.seccomp_profile)
+	if (cache < 0 && ct_spec_filters(&spec))
 		cache = ctl_oci_cache(line);
 	how.cache_dir = cache;
 	r = read_process(line, &spec, &p, e);

@@ -64,15 +64,22 @@ const char *ctl_oci_root(const struct ctl_line *line)
 	return root ? root : CT_STATE_DIR;
 }
 
+int ctl_oci_cache_look(const struct ctl_line *line)
+{
+	auto_fd int root = open(ctl_oci_root(line), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = root < 0 ? -1 : openat(root, ".cache", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -EBADF : fd;
+}
+
 int ctl_oci_cache(const struct ctl_line *line)
 {
-	auto_fd int root = open(ctl_oci_root(line), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_fd int root = -EBADF;
 	struct err why = {0};
-	int fd = root < 0 ? -errno : openat(root, ".cache", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = ctl_oci_cache_look(line);
 
 	if (fd >= 0)
 		return fd;
-	own_close_fd(&root);
 	root = file_mkdirs_at(AT_FDCWD, ctl_oci_root(line), 0700, &why);
 	fd = root < 0 ? root : file_mkdirs_at(root, ".cache", 0700, &why);
 	if (fd < 0) {

@@ -99,32 +99,47 @@ static int compile(const json_t *oci, const struct ns_seccomp_options *opt, stru
 }
 
 /* Everything that decides the program: library, machine, rules. The caller's. */
-static int key_text(const json_t *oci, const struct ns_seccomp_options *opt, char **text,
-		    size_t *len, struct err *e)
+static char *key_text(const json_t *oci, const char *given, const struct ns_seccomp_options *opt,
+		      size_t *len)
 {
 	const struct scmp_version *v = seccomp_version();
-	FILE *to = open_memstream(text, len);
-	int r = 0;
+	auto_free char *rules = NULL;
+	char *text = NULL;
+	size_t rules_len;
+	FILE *to;
+	int n;
 
-	if (!to)
-		return err_set(e, ENOMEM, "out of memory for a filter's source");
-	fprintf(to, "libseccomp %u.%u.%u arch %x\n", v->major, v->minor, v->micro,
-		seccomp_arch_native());
-	if (!oci)
-		ns_seccomp_profile_text(opt, to);
-	else if (json_dumpf(oci, to, JSON_COMPACT | JSON_SORT_KEYS) < 0)
-		r = -1;
-	if (fclose(to) != 0 || r < 0)
-		return err_set(e, ENOMEM, "out of memory for a filter's source");
-	return 0;
+	if (!given && oci) {
+		rules = json_dumps(oci, JSON_COMPACT | JSON_SORT_KEYS);
+	} else if (!given) {
+		to = open_memstream(&rules, &rules_len);
+		if (to)
+			ns_seccomp_profile_text(opt, to);
+		if (to && fclose(to) != 0)
+			return NULL;
+	}
+	if (!given && !rules)
+		return NULL;
+	n = asprintf(&text, "libseccomp %u.%u.%u arch %x\n%s", v->major, v->minor, v->micro,
+		     seccomp_arch_native(), given ? given : rules);
+	*len = (size_t)n;
+	return n < 0 ? NULL : text;
 }
 
+/* Eight bytes at a time: a profile is 12 KB, and read at each start. Of two texts with one name the later keeps the place. */
 static void cache_name(const char *text, size_t len, char name[48])
 {
-	uint64_t h = 0xcbf29ce484222325ULL;
+	uint64_t h = 0xcbf29ce484222325ULL ^ len, word;
 
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (unsigned char)text[i]) * 0x100000001b3ULL;
+	for (; len >= sizeof(word); text += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, text, sizeof(word));
+		h = (h ^ word) * 0x9fb21c651e98df25ULL;
+		h ^= h >> 32;
+	}
+	for (word = 0; len > 0; len--)
+		word = word << 8 | (unsigned char)text[len - 1];
+	h = (h ^ word) * 0x9fb21c651e98df25ULL;
+	h ^= h >> 32;
 	snprintf(name, 48, "seccomp-%016" PRIx64 ".bpf", h);
 }
 
@@ -177,8 +192,8 @@ static int cache_save(int dir, const char *name, const char *text, size_t len,
 	return file_replace_at(dir, name, data, sizeof(head) + len + prog, 0600, e);
 }
 
-int ns_seccomp_get(int cache_dir, const json_t *oci, const struct ns_seccomp_options *opt,
-		   struct ns_filter *out, struct err *e)
+int ns_seccomp_get(int cache_dir, const json_t *oci, const char *source,
+		   const struct ns_seccomp_options *opt, struct ns_filter *out, struct err *e)
 {
 	auto_free char *text = NULL;
 	struct err cache_err = {0};
@@ -189,9 +204,9 @@ int ns_seccomp_get(int cache_dir, const json_t *oci, const struct ns_seccomp_opt
 	*out = (struct ns_filter){0};
 	if (cache_dir < 0)
 		return compile(oci, opt, out, e);
-	r = key_text(oci, opt, &text, &len, e);
-	if (r < 0)
-		return r;
+	text = key_text(oci, source, opt, &len);
+	if (!text)
+		return err_set(e, ENOMEM, "out of memory for a filter's source");
 	cache_name(text, len, name);
 	if (cache_load(cache_dir, name, text, len, out))
 		return 0;
@@ -201,6 +216,23 @@ int ns_seccomp_get(int cache_dir, const json_t *oci, const struct ns_seccomp_opt
 	if (cache_save(cache_dir, name, text, len, out, &cache_err) < 0)
 		log_warn("compiled filter not cached: %s", cache_err.text);
 	return 0;
+}
+
+bool ns_seccomp_known(int cache_dir, const char *source, struct ns_filter *out)
+{
+	auto_free char *text = NULL;
+	char name[48];
+	size_t len = 0;
+
+	*out = (struct ns_filter){0};
+	text = cache_dir < 0 ? NULL : key_text(NULL, source, NULL, &len);
+	if (!text)
+		return false;
+	cache_name(text, len, name);
+	if (cache_load(cache_dir, name, text, len, out) && !out->notify)
+		return true;
+	ns_seccomp_done(out);
+	return false;
 }
 
 int ns_seccomp_load(const struct ns_filter *f, struct err *e)

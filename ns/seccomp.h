@@ -45,12 +45,15 @@ int ns_seccomp_from_profile(const struct ns_seccomp_options *opt, struct ns_filt
 			    struct err *e);
 
 /*
- * The same through a cache: cache_dir < 0: none. oci NULL: our profile. A cached file carries its
+ * The same through a cache: cache_dir < 0: none. oci NULL: our profile; text: oci as it was written, or NULL. A cached file carries its
  * whole source text and the library's version and is used only when both are equal; a damaged one
  * is made again. Failure to write the cache is a notice.
  */
-int ns_seccomp_get(int cache_dir, const json_t *oci, const struct ns_seccomp_options *opt,
-		   struct ns_filter *out, struct err *e);
+int ns_seccomp_get(int cache_dir, const json_t *oci, const char *text,
+		   const struct ns_seccomp_options *opt, struct ns_filter *out, struct err *e);
+
+/* Whether the cache has a filter of exactly this text, and without a listener; then out is filled. */
+bool ns_seccomp_known(int cache_dir, const char *text, struct ns_filter *out);
 
 /* Installs the filter on this (single) thread. 0, or the listener's fd (the caller's, CLOEXEC) when
  * f->notify. */

@@ -68,6 +68,7 @@ struct entry {
 	const struct ct_exec *how;
 	struct ct_process p; /* as asked, completed; borrows its lists */
 	struct ns_filter filter;
+	const struct ns_filter *use; /* that, or the one that came with the spec */
 	struct cg_doors doors;
 	const char *personality;
 	int init; /* pidfd */
@@ -155,7 +156,7 @@ static int become_program(struct entry *en, enum step *step, struct err *e)
 	if (r >= 0 && en->personality)
 		r = ns_self_personality(en->personality, e);
 	if (r >= 0)
-		r = ct_program_become(&en->p, false, &en->filter, e);
+		r = ct_program_become(&en->p, false, en->use, e);
 	if (r < 0)
 		return r;
 	*step = STEP_EXEC;
@@ -262,9 +263,11 @@ static int prepare_filter(struct entry *en, const struct ct_spec *spec, struct e
 {
 	const struct ns_seccomp_options opt = {.userns = spec->nesting};
 
-	if (!spec->seccomp && !spec->seccomp_profile)
+	en->use = spec->filter.prog ? &spec->filter : &en->filter;
+	if (spec->filter.prog || !ct_spec_filters(spec))
 		return 0;
-	return ns_seccomp_get(en->how->cache_dir, spec->seccomp, &opt, &en->filter, e);
+	return ns_seccomp_get(en->how->cache_dir, spec->seccomp, spec->seccomp_text, &opt,
+			      &en->filter, e);
 }
 
 static int not_running(const struct ct *ct, struct err *e)

@@ -93,6 +93,11 @@ static bool has(const json_t *config, const char *key)
 	return value && !json_is_null(value);
 }
 
+static int both_filters(struct err *e)
+{
+	return ct_refuse(e, "linux.seccomp", "is there beside the annotation skep.seccomp");
+}
+
 static int judge(const struct ct_spec *spec, const json_t *config, struct err *e)
 {
 	if (ct_need(has(config, "ociVersion"), "ociVersion", e) < 0 ||
@@ -103,7 +108,7 @@ static int judge(const struct ct_spec *spec, const json_t *config, struct err *e
 	if ((spec->hostname || spec->domainname) && !spec->own[CT_NS_UTS] && !spec->join[CT_NS_UTS])
 		return ct_refuse(e, "hostname", "needs a uts namespace in linux.namespaces");
 	if (spec->seccomp && spec->seccomp_profile)
-		return ct_refuse(e, "linux.seccomp", "is there beside the annotation skep.seccomp");
+		return both_filters(e);
 	return judge_ids(spec, e);
 }
 
@@ -166,6 +171,12 @@ int ct_spec_from_json(const json_t *config, const char *bundle, struct ct_spec *
 
 int ct_spec_load(const char *bundle, struct ct_spec *spec, struct err *e)
 {
+	return ct_spec_load_cached(bundle, -EBADF, spec, e);
+}
+
+int ct_spec_load_cached(const char *bundle, int cache, struct ct_spec *spec, struct err *e)
+{
+	struct ct_spec kept = {0};
 	auto_free char *absolute = realpath(bundle, NULL);
 	auto_json json_t *config = NULL;
 	auto_fd int dir = -EBADF;
@@ -177,14 +188,21 @@ int ct_spec_load(const char *bundle, struct ct_spec *spec, struct err *e)
 		err_sys(e, "open bundle %s", bundle);
 		return err_class(e, ERR_CONFIG);
 	}
-	if (ct_config_load_at(dir, "config.json", &config, e) < 0) {
+	if (ct_config_load_but_filter(dir, "config.json", cache, &kept, &config, e) < 0) {
+		ct_spec_done(&kept);
 		err_wrap(e, "bundle %s", bundle);
 		if (e->no == ENOENT)
 			err_hint(e, "a bundle is a directory with a config.json in it");
 		return err_class(e, ERR_CONFIG);
 	}
-	if (ct_spec_from_json(config, absolute, spec, e) < 0)
+	if (ct_spec_from_json(config, absolute, spec, e) < 0) {
+		ct_spec_done(&kept);
 		return err_wrap(e, "%s/config.json", bundle);
+	}
+	spec->filter = kept.filter;
+	spec->seccomp_text = kept.seccomp_text;
+	if (spec->filter.prog && spec->seccomp_profile)
+		return both_filters(e);
 	return 0;
 }
 
@@ -229,6 +247,8 @@ void ct_spec_done(struct ct_spec *spec)
 	free(spec->work);
 	free(spec->disk);
 	json_decref(spec->seccomp);
+	ns_seccomp_done(&spec->filter);
+	free(spec->seccomp_text);
 	json_decref(spec->annotations);
 	*spec = (struct ct_spec){0};
 }

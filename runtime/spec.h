@@ -20,6 +20,7 @@
 #include "ns/idmap.h"
 #include "ns/mount.h"
 #include "ns/rlimit.h"
+#include "ns/seccomp.h"
 #include "ns/timens.h"
 #include "runtime/hook.h"
 
@@ -105,10 +106,12 @@ struct ct_spec {
 	size_t n_sysctls;
 	char **masked, **readonly; /* NULL-terminated */
 	size_t n_masked, n_readonly;
-	json_t *seccomp;      /* linux.seccomp, or NULL */
-	bool seccomp_profile; /* annotation skep.seccomp=default: our own profile */
-	bool nesting;	      /* annotation skep.nesting=true: user namespaces allowed inside */
-	char *personality;    /* "LINUX32"; NULL: none */
+	json_t *seccomp;	 /* linux.seccomp; NULL without, or when filter has it */
+	char *seccomp_text;	 /* the same as it was read, or NULL */
+	struct ns_filter filter; /* of linux.seccomp, out of the cache; prog NULL: not there */
+	bool seccomp_profile;	 /* annotation skep.seccomp=default: our own profile */
+	bool nesting;		 /* annotation skep.nesting=true: user namespaces allowed inside */
+	char *personality;	 /* "LINUX32"; NULL: none */
 
 	/* skep.rootfs.*: the engine makes the overlay itself. lower[] NULL-terminated, topmost first; n_lower 0: root_path is a directory. */
 	char **lower;
@@ -121,8 +124,22 @@ struct ct_spec {
 	json_t *annotations; /* all of them, for state */
 };
 
+/*
+ * Whether the process is to have a filter of system calls.
+ */
+static inline bool ct_spec_filters(const struct ct_spec *spec)
+{
+	return spec->filter.prog || spec->seccomp || spec->seccomp_profile;
+}
+
 /* Reads BUNDLE/config.json. -ENOENT: class CONFIG with a hint; anything it cannot honour: class CONFIG, the member named by its JSON path. */
 int ct_spec_load(const char *bundle, struct ct_spec *spec, struct err *e);
+
+/*
+ * As ct_spec_load() for one that is to be started: a linux.seccomp that cache (of compiled filters, -EBADF: none) has is not parsed, which is three quarters of the work, but
+ * taken from there. It has been accepted and compiled before, byte by byte the same.
+ */
+int ct_spec_load_cached(const char *bundle, int cache, struct ct_spec *spec, struct err *e);
 
 /* The same from a config that is in memory. bundle: absolute; relative root.path and bind sources are below it. */
 int ct_spec_from_json(const json_t *config, const char *bundle, struct ct_spec *spec,

@@ -13,6 +13,8 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "ns/seccomp.h"
+#include "runtime/spec_text.h"
 
 #define CONFIG_MOST (16u << 20)
 #define LIST_MOST   65536u
@@ -93,6 +95,19 @@ static bool is_empty(const json_t *j)
 	return true;
 }
 
+/* PATH.KEY without printf, which would take longer than the reading. One that is too long is cut off. */
+static void join(char below[CT_PATH_MOST], const char *path, const char *key)
+{
+	size_t at = strnlen(path, CT_PATH_MOST - 2), more;
+
+	memcpy(below, path, at);
+	if (at)
+		below[at++] = '.';
+	more = strnlen(key, CT_PATH_MOST - 1 - at);
+	memcpy(below + at, key, more);
+	below[at + more] = 0;
+}
+
 int ct_read_members(const json_t *obj, const char *path, const struct ct_member *table, size_t n,
 		    void *into, struct err *e)
 {
@@ -105,7 +120,7 @@ int ct_read_members(const json_t *obj, const char *path, const struct ct_member 
 
 		if (!value || json_is_null(value))
 			continue;
-		snprintf(below, sizeof(below), "%s%s%s", path, path[0] ? "." : "", table[i].key);
+		join(below, path, table[i].key);
 		if (table[i].read)
 			r = table[i].read(value, below, (char *)into + table[i].offset, e);
 		else if (!is_empty(value))
@@ -195,65 +210,39 @@ int ct_read_u32(const json_t *value, const char *path, void *into, struct err *e
 	return 0;
 }
 
-static size_t string_length(const char *p)
+/* The text of a config, whole and without NUL. The caller's. */
+static char *read_text(int dir, const char *name, size_t *len, struct err *e)
 {
-	size_t n = 1;
+	auto_free char *text = NULL;
+	int r = file_read_at(dir, name, CONFIG_MOST, &text, e);
 
-	while (p[n] && p[n] != '"')
-		n += p[n] == '\\' && p[n + 1] ? 2 : 1;
-	return p[n] ? n + 1 : n;
-}
-
-/*
- * jansson has signed numbers only and gives up on 18446744073709551615, which is how the others write RLIM_INFINITY. Numbers over INT64_MAX
- * become their two's complement; where they are legal at all (rlimits, seccomp arguments) the reader casts them back.
- */
-static char *fold_unsigned(const char *text, size_t len)
-{
-	/* 19 digits may become 20 characters; a separator stands between two numbers. */
-	size_t size = len + len / 16 + 32;
-	char *out = malloc(size), *o = out;
-
-	for (const char *p = text; out && *p;) {
-		size_t n = 1;
-		unsigned long long v;
-
-		if (*p == '"') {
-			n = string_length(p);
-		} else if (strchr("-0123456789", *p)) {
-			n += strspn(p + 1, "0123456789.eE+-");
-			errno = 0;
-			v = n >= 19 && n == strspn(p, "0123456789") ? strtoull(p, NULL, 10) : 0;
-			if (!errno && v > INT64_MAX) {
-				o += snprintf(o, size - (size_t)(o - out), "%" PRId64, (int64_t)v);
-				p += n;
-				continue;
-			}
-		}
-		memcpy(o, p, n);
-		o += n;
-		p += n;
+	if (r < 0) {
+		err_class(e, ERR_CONFIG);
+		return NULL;
 	}
-	if (out)
-		*o = 0;
-	return out;
+	if (strlen(text) != (size_t)r) {
+		ct_refuse(e, name, "has a NUL byte");
+		return NULL;
+	}
+	*len = (size_t)r;
+	return take_ptr(&text);
 }
 
-int ct_config_load_at(int dir, const char *name, json_t **out, struct err *e)
+static int parse_text(const char *text, size_t len, const char *name, json_t **out, struct err *e)
 {
-	auto_free char *text = NULL, *folded = NULL;
+	bool needed;
+	auto_free char *folded = ct_text_fold(text, len, &needed);
+	auto_free char *tight = NULL;
 	json_error_t why;
 	json_t *j;
-	int len = file_read_at(dir, name, CONFIG_MOST, &text, e);
 
-	if (len < 0)
-		return err_class(e, ERR_CONFIG);
-	if (strlen(text) != (size_t)len)
-		return ct_refuse(e, name, "has a NUL byte");
-	folded = fold_unsigned(text, (size_t)len);
-	if (!folded)
+	if (needed && !folded)
 		return ct_no_memory(e);
-	j = json_loads(folded, JSON_REJECT_DUPLICATES, &why);
+	tight = ct_text_tight(folded ? folded : text, NULL, 0);
+	j = tight ? json_loads(tight, JSON_REJECT_DUPLICATES, &why) : NULL;
+	/* A complaint is about the lines of the file. */
+	if (!j)
+		j = json_loads(folded ? folded : text, JSON_REJECT_DUPLICATES, &why);
 	if (!j)
 		return ct_refuse(e, name, "line %d: %s", why.line, why.text);
 	if (!json_is_object(j)) {
@@ -261,5 +250,37 @@ int ct_config_load_at(int dir, const char *name, json_t **out, struct err *e)
 		return ct_refuse(e, name, "is not a JSON object");
 	}
 	*out = j;
+	return 0;
+}
+
+int ct_config_load_at(int dir, const char *name, json_t **out, struct err *e)
+{
+	size_t len;
+	auto_free char *text = read_text(dir, name, &len, e);
+
+	return text ? parse_text(text, len, name, out, e) : -e->no;
+}
+
+int ct_config_load_but_filter(int dir, const char *name, int cache, struct ct_spec *spec,
+			      json_t **out, struct err *e)
+{
+	size_t len, filter_len = 0;
+	auto_free char *text = read_text(dir, name, &len, e);
+	char *filter = text ? ct_text_object(text, "linux", "seccomp", &filter_len) : NULL;
+	auto_free char *copy = filter ? strndup(filter, filter_len) : NULL;
+
+	if (!text || (filter && !copy))
+		return text ? ct_no_memory(e) : -e->no;
+	if (filter && ns_seccomp_known(cache, copy, &spec->filter)) {
+		auto_free char *rest = ct_text_tight(text, filter, filter_len);
+		struct err ignored = {0};
+
+		if (rest && parse_text(rest, strlen(rest), name, out, &ignored) >= 0)
+			return 0;
+		ns_seccomp_done(&spec->filter);
+	}
+	if (parse_text(text, len, name, out, e) < 0)
+		return -e->no;
+	spec->seccomp_text = take_ptr(&copy);
 	return 0;
 }

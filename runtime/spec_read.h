@@ -58,3 +58,7 @@ ct_reader ct_read_process, ct_read_mounts, ct_read_linux, ct_read_annotations,
 
 /* Into a struct ct_hooks. Into char **, each NAME=VALUE. */
 ct_reader ct_read_hooks, ct_read_env;
+
+/* ct_config_load_at() for ct_spec_load_cached(): fills spec->filter, or spec->seccomp_text for the one who compiles it. */
+int ct_config_load_but_filter(int dir, const char *name, int cache, struct ct_spec *spec,
+			      json_t **out, struct err *e);

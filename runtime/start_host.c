@@ -87,9 +87,12 @@ static int prepare_filter(struct making *m, struct err *e)
 	const struct ns_seccomp_options opt = {.userns = spec->nesting};
 	int r = fault_at("start.seccomp", e);
 
-	if (r < 0 || (!spec->seccomp && !spec->seccomp_profile))
+	m->init.filter = &spec->filter;
+	if (r < 0 || spec->filter.prog || !ct_spec_filters(spec))
 		return r;
-	return ns_seccomp_get(m->how->cache_dir, spec->seccomp, &opt, &m->filter, e);
+	m->init.filter = &m->filter;
+	return ns_seccomp_get(m->how->cache_dir, spec->seccomp, spec->seccomp_text, &opt,
+			      &m->filter, e);
 }
 
 /*
@@ -511,7 +514,6 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 
 	if (r < 0)
 		return r;
-	m.init.filter = &m.filter;
 	r = prepare(&m, e);
 	if (r >= 0)
 		r = walk_steps(&m, e);

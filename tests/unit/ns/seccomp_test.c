@@ -336,9 +336,9 @@ static void test_cache(void **state)
 	lab_make(&lab);
 	dir = open(lab.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(dir >= 0);
-	assert_int_equal(ns_seccomp_get(dir, NULL, NULL, &a, &e), 0);
-	assert_int_equal(ns_seccomp_get(dir, NULL, NULL, &b, &e), 0);
-	assert_int_equal(ns_seccomp_get(dir, NULL, &nesting, &c, &e), 0);
+	assert_int_equal(ns_seccomp_get(dir, NULL, NULL, NULL, &a, &e), 0);
+	assert_int_equal(ns_seccomp_get(dir, NULL, NULL, NULL, &b, &e), 0);
+	assert_int_equal(ns_seccomp_get(dir, NULL, NULL, &nesting, &c, &e), 0);
 	assert_int_equal(a.len, b.len);
 	assert_memory_equal(a.prog, b.prog, a.len * sizeof(*a.prog));
 	assert_int_equal(a.flags, b.flags);
@@ -359,7 +359,7 @@ static void test_cache(void **state)
 						 100),
 					0);
 	}
-	assert_int_equal(ns_seccomp_get(dir, NULL, NULL, &b, &e), 0);
+	assert_int_equal(ns_seccomp_get(dir, NULL, NULL, NULL, &b, &e), 0);
 	assert_int_equal(a.len, b.len);
 	assert_memory_equal(a.prog, b.prog, a.len * sizeof(*a.prog));
 	ns_seccomp_done(&a);
