@@ -283,12 +283,14 @@ static int cmd_touch(char **arg)
 		if (now > last)
 			due += rate * (double)(now - last < 200000 ? now - last : 200000) / 1e6;
 		last = now;
-		for (; due >= 4096; due -= (double)step, at += step) {
+		while (due >= 4096) {
 			if (at >= size)
 				at = 0;
 			step = (size_t)due & ~4095UL;
 			step = at + step < size ? step : size - at;
 			dirty(mem, at, at + step, &seed);
+			due -= (double)step;
+			at += step;
 		}
 		pause_ms(10);
 	}
