@@ -28,6 +28,8 @@ struct err;
 	X(pause)            \
 	X(resume)           \
 	X(delete)           \
+	X(update)           \
+	X(events)           \
 	X(spec)             \
 	X(features)
 

@@ -44,6 +44,8 @@ static int create(const struct ctl_line *line, bool detached, struct ct *ct,
 	if (cache < 0 && ct_spec_filters(&spec))
 		cache = ctl_oci_cache(line);
 	how.cache_dir = cache;
+	how.no_pivot = ctl_flag(line, "no-pivot");
+	spec.process.keep_keyring = ctl_flag(line, "no-new-keyring");
 	r = ct_create(&how, ct, made, e);
 	if (r < 0)
 		return r;
@@ -167,10 +169,13 @@ static const struct ctl_option create_options[] = {
 	 .arg = "SOCKET",
 	 .help = "send the terminal's master to this socket"},
 	{.name = "preserve-fds", .arg = "N", .help = "N descriptors from 3 on are the program's"},
+	{.name = "no-pivot", .help = "leave the host's root by chroot: where it is a ramdisk"},
+	{.name = "no-new-keyring", .help = "the program keeps the caller's session keyring"},
 	{0},
 };
 static const struct ctl_option run_options[] = {
 	{.name = "detach", .letter = 'd', .help = "return when the program runs"},
+	{.name = "no-subreaper", .help = "without a meaning, as in runc"},
 	{.name = "keep", .help = "do not delete the container when it has ended"},
 	{0},
 };

@@ -254,6 +254,6 @@ const struct ctl_command ctl_oci_exec = {
 	.tables = tables,
 	.least = 1,
 	.most = -1,
-	.tail = true,
+	.name_ends = true,
 	.run = run_exec,
 };

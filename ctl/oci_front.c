@@ -37,6 +37,7 @@ const struct ctl_front ctl_oci = {
 	.summary = "an OCI runtime: runs containers from bundles that others make",
 	.global = globals,
 	.commands = commands,
+	.as_runc = true,
 };
 
 int ctl_oci_judge_globals(const struct ctl_line *line, struct err *e)

@@ -99,6 +99,9 @@ int ctl_oci_report(const struct ctl_line *line, const struct err *e)
 	fprintf(stderr, "skep: %s\n", e->text);
 	if (e->hint[0])
 		fprintf(stderr, "hint: %s\n", e->hint);
+	/* As the library that runc parses its line with has it. */
+	if (!line->command && e->class == ERR_USAGE && strncmp(e->text, "No help", 7) == 0)
+		return 3;
 	if (e->class == ERR_NOT_FOUND || e->class == ERR_NOT_RUNNABLE)
 		return is_exec || line->command == &ctl_oci_run ? err_class_exit_code(e->class) : 1;
 	return is_exec ? 255 : 1;

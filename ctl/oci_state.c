@@ -298,12 +298,12 @@ const struct ctl_command ctl_oci_list = {
 
 const struct ctl_command ctl_oci_ps = {
 	.name = "ps",
-	.words = "ID [-- PS OPTIONS...]",
+	.words = "ID [PS OPTIONS...]",
 	.summary = "list a container's processes as the host sees them",
-	.examples = {"skep ps web", "skep ps --format json web", "skep ps web -- -o pid,rss,args"},
+	.examples = {"skep ps web", "skep ps --format json web", "skep ps web -o pid,rss,args"},
 	.tables = ps_tables,
 	.least = 1,
 	.most = -1,
-	.tail = true,
+	.name_ends = true,
 	.run = run_ps,
 };

@@ -61,7 +61,8 @@ static int no_such_verb(const struct ctl_front *front, const char *word, struct 
 	for (const struct ctl_command *const *c = front->commands; *c; c++)
 		if (!(*c)->hidden)
 			ctl_nearest(word, (*c)->name, &best, &distance);
-	err_set(e, EINVAL, "there is no command %s", word);
+	err_set(e, EINVAL, front->as_runc ? "No help topic for '%s'" : "there is no command %s",
+		word);
 	err_class(e, ERR_USAGE);
 	if (best)
 		return err_hint(e, "did you mean %s %s? (%s --help lists all)", front->name, best,
@@ -79,8 +80,11 @@ static int no_such_option(const struct ctl_line *line, const char *word, struct 
 	for (int n = 0; (t = table_nth(line->front, line->command, n)); n++)
 		for (; t->name; t++)
 			ctl_nearest(word, t->name, &best, &distance);
-	err_set(e, EINVAL, "%s%s%s has no option --%s", line->front->name, *verb ? " " : "", verb,
-		word);
+	if (line->front->as_runc)
+		err_set(e, EINVAL, "flag provided but not defined: -%s", word);
+	else
+		err_set(e, EINVAL, "%s%s%s has no option --%s", line->front->name, *verb ? " " : "",
+			verb, word);
 	err_class(e, ERR_USAGE);
 	if (best)
 		return err_hint(e, "did you mean --%s?", best);
@@ -167,17 +171,21 @@ static int parse_short(struct ctl_line *line, char **argv, struct err *e)
 static int check_words(struct ctl_line *line, struct err *e)
 {
 	const struct ctl_command *c = line->command;
+	bool fits = line->nwords >= c->least && (c->most < 0 || line->nwords <= c->most);
 
-	if (line->help)
+	if (line->help || fits)
 		return 0;
+	if (line->front->as_runc) {
+		err_set(e, EINVAL, "%s: \"%s\" requires %s %d argument(s)", line->front->name,
+			c->name, c->least == c->most ? "exactly" : "a minimum of", c->least);
+		return err_class(e, ERR_USAGE);
+	}
 	if (line->nwords < c->least) {
 		err_set(e, EINVAL, "%s needs: %s", c->name, c->words);
 		err_class(e, ERR_USAGE);
 		return err_hint(e, "%s %s --help shows examples", line->front->name, c->name);
 	}
-	if (c->most >= 0 && line->nwords > c->most)
-		return usage(e, line, "one word too many: ", line->words[c->most]);
-	return 0;
+	return usage(e, line, "one word too many: ", line->words[c->most]);
 }
 
 int ctl_parse(const struct ctl_front *front, int argc, char **argv, struct ctl_line *line,
@@ -223,7 +231,9 @@ int ctl_parse(const struct ctl_front *front, int argc, char **argv, struct ctl_l
 		line->words = argv;
 		argv[line->nwords++] = word;
 		i++;
-		if (line->command->tail && line->nwords > 1) {
+		if (line->command->name_ends || (line->command->tail && line->nwords > 1)) {
+			if (line->nwords == 1 && i < argc && strcmp(argv[i], "--") == 0)
+				i++;
 			for (; i < argc; i++)
 				argv[line->nwords++] = argv[i];
 		}
@@ -231,7 +241,7 @@ int ctl_parse(const struct ctl_front *front, int argc, char **argv, struct ctl_l
 	if (line->nwords)
 		argv[line->nwords < argc ? line->nwords : argc] = NULL;
 	if (!line->command) {
-		if (line->help || ctl_flag(line, "version"))
+		if (line->help || ctl_flag(line, "version") || front->as_runc)
 			return 0;
 		return usage(e, line, "a command is missing", "");
 	}

@@ -33,7 +33,8 @@ struct ctl_command {
 	const struct ctl_option *const *tables; /* NULL-terminated list of option tables */
 	int least, most;			/* how many words; most < 0: any number */
 	ctl_run run;
-	bool tail; /* the first word after the name ends the options (exec NAME ls -l) */
+	bool tail;	/* the first word after the name ends the options (exec NAME ls -l) */
+	bool name_ends; /* the name ends them already (runc's ps NAME -ef) */
 	bool hidden;
 	const char *also; /* a second name ("delete" for destroy), or NULL */
 };
@@ -44,6 +45,7 @@ struct ctl_front {
 	const struct ctl_option *global;
 	const struct ctl_command *const *commands; /* NULL-terminated */
 	bool exit_codes; /* a failure's class is its exit code: the help lists them */
+	bool as_runc;	 /* refuses in runc's words; nothing said at all asks for the help */
 };
 
 #define CTL_MOST_OPTIONS 128

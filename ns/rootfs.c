@@ -111,6 +111,22 @@ int ns_rootfs_pivot(int root, unsigned long propagation, struct err *e)
 	return ns_rootfs_chdir("/", false, e);
 }
 
+int ns_rootfs_chroot(int root, unsigned long propagation, struct err *e)
+{
+	int r;
+
+	if (fchdir(root) < 0)
+		return err_sys(e, "enter the root file system");
+	if (chroot(".") < 0)
+		return err_sys(e, "chroot");
+	r = verify_root(root, e);
+	if (r < 0)
+		return r;
+	if ((propagation & ~(unsigned long)MS_REC) && mount(NULL, "/", NULL, propagation, NULL) < 0)
+		return err_sys(e, "set the propagation of the root file system");
+	return ns_rootfs_chdir("/", false, e);
+}
+
 int ns_rootfs_readonly(int root, struct err *e)
 {
 	int r = ns_mount_setattr(root, MOUNT_ATTR_RDONLY, 0, false, e);

@@ -40,6 +40,12 @@ int ns_rootfs_attach(int tree_fd, const char *at, struct err *e);
  */
 int ns_rootfs_pivot(int root, unsigned long propagation, struct err *e);
 
+/*
+ * The same where pivot_root(2) is not to be had: when the host's root is the initial ramdisk. As switch_root(8): the tree covers the old "/", so that no
+ * way through that leads anywhere but back into it. The host's mounts stay in the namespace, out of reach.
+ */
+int ns_rootfs_chroot(int root, unsigned long propagation, struct err *e);
+
 /* Makes the root mount itself (not the mounts in it) read-only; after all mount points have been
  * made. */
 int ns_rootfs_readonly(int root, struct err *e);

@@ -22,6 +22,7 @@ struct ct_create {
 	const struct ct_spec *spec;
 	bool system;	  /* for skepctl: console on the host's devpts, delegated cgroup */
 	bool best_effort; /* limits that the host lacks are notices */
+	bool no_pivot;	  /* chroot instead: the initial ramdisk cannot be left by pivot_root(2) */
 	int preserve_fds; /* that many from 3 on stay open in init (OCI) */
 	int stdio[3];	  /* without a terminal: init's 0, 1, 2; all borrowed */
 	int cache_dir;	  /* of compiled seccomp filters; -EBADF: none */

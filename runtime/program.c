@@ -37,7 +37,7 @@ int ct_program_become(const struct ct_process *p, bool make_cwd, const struct ns
 		.bounding = ns_caps_all(), .effective = ns_caps_all(), .permitted = ns_caps_all()};
 	int r = ns_self_reset_signals(e);
 
-	if (r >= 0)
+	if (r >= 0 && !p->keep_keyring)
 		r = ns_self_new_keyring(e);
 	if (r >= 0)
 		r = ns_rootfs_chdir(p->cwd ? p->cwd : "/", make_cwd, e);

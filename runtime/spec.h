@@ -62,6 +62,7 @@ struct ct_process {
 	struct ns_rlimit *rlimits;
 	size_t n_rlimits;
 	bool no_new_privs;
+	bool keep_keyring; /* no session keyring of its own */
 	bool has_oom_score_adj;
 	int oom_score_adj;
 };

@@ -14,6 +14,7 @@
 #define DEFAULT_PERIOD_US 100000u
 #define LEAST_SHARES	  2
 #define MOST_SHARES	  262144
+#define NOT_GIVEN	  INT64_MIN
 
 /* What one resources object becomes; rules are refused where the caller has no place for them. */
 struct resources {
@@ -53,12 +54,12 @@ static int set_quota(struct resources *r, const struct cpu *c, const char *path,
 
 	if (c->quota < -1 || c->period < 0)
 		return ct_refuse(e, path, "quota or period is negative");
-	/* Kubernetes gives a period to all, and a quota to some: alone it has no effect in the kernel either. */
-	if (!c->quota)
+	/* Kubernetes gives the usual period to all, and a quota to some. */
+	if (!c->quota && (!c->period || period == DEFAULT_PERIOD_US))
 		return 0;
 	if (c->period && set(r, CG_LIMIT_CPU_PERIOD, period, path, e) < 0)
 		return -e->no;
-	if (c->quota == -1)
+	if (c->quota == -1 || !c->quota)
 		return set(r, CG_LIMIT_CPU_QUOTA, CG_UNLIMITED, path, e);
 	if (c->quota > INT64_MAX / 2000)
 		return ct_refuse(e, path, "quota %" PRId64 " is out of range", c->quota);
@@ -83,14 +84,18 @@ static int set_cpu_files(struct resources *r, const struct cpu *c, const char *p
 {
 	char text[24];
 
-	if (c->burst < 0)
+	if (c->burst < 0 && c->burst != NOT_GIVEN)
 		return ct_refuse(e, path, "burst is negative");
-	if (c->idle < 0 || c->idle > 1)
+	if (c->idle != NOT_GIVEN && (c->idle < 0 || c->idle > 1))
 		return ct_refuse(e, path, "idle is not 0 or 1");
 	snprintf(text, sizeof(text), "%" PRId64, c->burst);
-	if (c->burst && ct_add_raw(&r->raw, &r->n_raw, "cpu.max.burst", text, e) < 0)
+	/* A new group has 0 of both; to an update it is a word like others. */
+	if ((c->burst > 0 || (!c->burst && !r->takes_rules)) &&
+	    ct_add_raw(&r->raw, &r->n_raw, "cpu.max.burst", text, e) < 0)
 		return -e->no;
-	return c->idle ? ct_add_raw(&r->raw, &r->n_raw, "cpu.idle", "1", e) : 0;
+	if (c->idle == NOT_GIVEN || (!c->idle && r->takes_rules))
+		return 0;
+	return ct_add_raw(&r->raw, &r->n_raw, "cpu.idle", c->idle ? "1" : "0", e);
 }
 
 static int set_cpu(struct resources *r, const struct cpu *c, const char *path, struct err *e)
@@ -122,7 +127,7 @@ static int read_cpu(const json_t *value, const char *path, void *into, struct er
 		{"realtimeRuntime", NULL, 0},
 		{"realtimePeriod", NULL, 0},
 	};
-	struct cpu c = {0};
+	struct cpu c = {.burst = NOT_GIVEN, .idle = NOT_GIVEN};
 	int r = ct_read_members(value, path, members, ARRAY_SIZE(members), &c, e);
 
 	if (r >= 0)
@@ -134,7 +139,7 @@ static int read_cpu(const json_t *value, const char *path, void *into, struct er
 
 struct memory {
 	int64_t limit, reservation, swap;
-	bool hierarchy;
+	bool hierarchy, check;
 };
 
 /* 0: not given (podman and Docker write it so); -1: unlimited. */
@@ -173,7 +178,8 @@ static int read_memory(const json_t *value, const char *path, void *into, struct
 		{"kernelTCP", NULL, 0},
 		{"swappiness", NULL, 0},
 		{"disableOOMKiller", NULL, 0},
-		{"checkBeforeUpdate", NULL, 0},
+		/* Nothing is in use yet; ctl/oci_update.c asks. */
+		{"checkBeforeUpdate", ct_read_bool, offsetof(struct memory, check)},
 	};
 	struct memory m = {0};
 

@@ -507,6 +507,7 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 			 .console_mount = -EBADF,
 			 .console_slave = -EBADF,
 			 .stdio = {how->stdio[0], how->stdio[1], how->stdio[2]},
+			 .no_pivot = how->no_pivot,
 			 .preserve_fds = how->preserve_fds},
 	};
 	struct err ignored = {0};

@@ -119,7 +119,7 @@ static int step_rootfs(struct stage *s, struct err *e)
 	r = ns_rootfs_isolate(s->in->spec->propagation, e);
 	if (r < 0)
 		return r;
-	if (!ct_has_create_hooks(s->in->spec))
+	if (!ct_has_create_hooks(s->in->spec) || s->in->no_pivot)
 		return ns_rootfs_attach(s->root, NULL, e);
 	/* Where a hook that mounts something into the container looks for it. Ids of the container's may have no way to that place: no hook of theirs has either. */
 	if (s->in->spec->root_path &&
@@ -255,7 +255,8 @@ static int step_hooks(struct stage *s, struct err *e)
 /* Point of no return: no host path can be opened afterwards. */
 static int step_pivot(struct stage *s, struct err *e)
 {
-	int r = ns_rootfs_pivot(s->root, s->in->spec->propagation, e);
+	int r = s->in->no_pivot ? ns_rootfs_chroot(s->root, s->in->spec->propagation, e)
+				: ns_rootfs_pivot(s->root, s->in->spec->propagation, e);
 
 	if (r < 0 || !s->in->spec->root_readonly)
 		return r;

@@ -16,6 +16,7 @@ struct ct_init {
 	int console_mount; /* system container: its console's slave as a detached mount, else -EBADF */
 	int console_slave;		/* the same as a descriptor */
 	int stdio[3];			/* without a terminal */
+	bool no_pivot;			/* chroot instead */
 	int preserve_fds;		/* 3 .. 3 + n - 1 stay */
 	const struct ns_filter *filter; /* prog NULL: none */
 	pid_t parent;			/* 0 in a new pid namespace */

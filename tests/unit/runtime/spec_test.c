@@ -399,7 +399,7 @@ static const struct bad {
 	{LIMITS("'memory': {'kernelTCP': 5}"), "linux.resources.memory.kernelTCP: is not"},
 	{LIMITS("'memory': {'disableOOMKiller': true}"),
 	 "linux.resources.memory.disableOOMKiller: is"},
-	{LIMITS("'memory': {'checkBeforeUpdate': true}"),
+	{LIMITS("'memory': {'checkBeforeUpdate': 1}"),
 	 "linux.resources.memory.checkBeforeUpdate: "},
 	{LIMITS("'cpu': {'quota': -2}"), "linux.resources.cpu: "},
 	{LIMITS("'cpu': {'quota': 1000, 'period': 5}"), "linux.resources.cpu"},
