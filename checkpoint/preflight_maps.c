@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The memory of a container's processes: mappings that criu cannot make again. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #endif
 
 #define MAPS_MOST (64u << 20)
+#define INFO_MOST (1u << 20)
 
 /* One file of a process is often mapped in several pieces, one after the other. */
 struct last {
@@ -124,8 +126,58 @@ static void look_at_line(struct cr_look *l, const struct cr_look_process *p, con
 		look_at_file(l, p, range, name);
 }
 
+/* A file that p has mapped, the same one as st. */
+static bool is_mapped(const struct cr_look_process *p, const struct stat *st)
+{
+	int fd = openat(p->proc, "map_files", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	while (d && (entry = readdir(d))) {
+		struct statx m;
+
+		if (entry->d_name[0] != '.' &&
+		    statx(dirfd(d), entry->d_name, AT_STATX_DONT_SYNC, STATX_INO, &m) == 0 &&
+		    m.stx_ino == st->st_ino &&
+		    makedev(m.stx_dev_major, m.stx_dev_minor) == st->st_dev)
+			return true;
+	}
+	return false;
+}
+
+/* Closing what it maps, criu's init loses its locks on that. All others take theirs again (file_locks.h). */
+static void look_at_locks(struct cr_look *l, const struct cr_look_process *p)
+{
+	int fd = openat(p->proc, "fdinfo", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	while (d && (entry = readdir(d))) {
+		auto_free char *text = NULL;
+		char name[48], link[PATH_MAX];
+		struct stat st;
+		ssize_t n;
+
+		snprintf(name, sizeof(name), "fdinfo/%.16s", entry->d_name);
+		text = entry->d_name[0] == '.' ? NULL : cr_look_read(p, name, INFO_MOST);
+		if (!text || !strstr(text, ": POSIX"))
+			continue;
+		snprintf(name, sizeof(name), "fd/%.16s", entry->d_name);
+		n = readlinkat(p->proc, name, link, sizeof(link) - 1);
+		link[n > 0 ? n : 0] = 0;
+		if (n > 0 && fstatat(p->proc, name, &st, 0) == 0 && is_mapped(p, &st))
+			cr_look_add(
+				l, p, "lock", false,
+				"let it give up the lock, or run it below another init",
+				"is the container's init and has locked a file that it has in its "
+				"memory, too: it would lose the lock on %.100s (descriptor %.16s)",
+				link, entry->d_name);
+	}
+}
+
 void cr_look_maps(struct cr_look *l)
 {
+	look_at_locks(l, cr_look_init(l));
 	for (size_t i = 0; i < l->process_count; i++) {
 		const struct cr_look_process *p = &l->processes[i];
 		auto_free char *text = NULL;

@@ -27,6 +27,7 @@
 #include "base/proc.h"
 #include "cgroups/freezer.h"
 #include "checkpoint/criu.h"
+#include "checkpoint/file_locks.h"
 #include "checkpoint/held.h"
 #include "checkpoint/hook.h"
 #include "checkpoint/image.h"
@@ -314,6 +315,17 @@ static int hook_post_setup_namespaces(pid_t init, void *arg, struct err *e)
 	return cr_record_equip_groups(&r->record, &r->ground.cg, e);
 }
 
+/* All tasks have their files and their memory, and are not traced yet; criu undoes all if this fails. */
+static int hook_post_restore(pid_t init, void *arg, struct err *e)
+{
+	const struct restore *r = arg;
+	int n = cr_file_locks_take(r->how->images, &r->ground.cg, init, e);
+
+	if (n > 0)
+		log_info("container %s: %d file locks were taken again", r->ct->s.id, n);
+	return n < 0 ? n : 0;
+}
+
 static void add_words(struct cr_criu *c, const struct restore *r, const char *hook)
 {
 	static const char *const always[] = {"--restore-detached",
@@ -428,6 +440,7 @@ static int run(struct restore *r, struct err *e)
 	hook.freezer = n < 0 ? NULL : freezer;
 	if (r->equip_groups)
 		hook.fn[CR_STAGE_POST_SETUP_NAMESPACES] = hook_post_setup_namespaces;
+	hook.fn[CR_STAGE_POST_RESTORE] = hook_post_restore;
 	hook.fn[CR_STAGE_PRE_RESUME] = hook_pre_resume;
 	cr_hook_ready(&hook);
 	c.prepare = attach_root;

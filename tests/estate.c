@@ -80,6 +80,10 @@ static void own_files(void)
 
 	must(write(fd, "0123456789", 10) == 10 && lseek(fd, 3, SEEK_SET) == 3, "write");
 	must(dup2(fd, 60) == 60 && fcntl(locked, F_SETLK, &lock) == 0, "lock");
+	/* As in databases: who closes the file that he maps now, loses the lock. */
+	must(ftruncate(locked, 4096) == 0 &&
+		     mmap(NULL, 4096, PROT_READ, MAP_SHARED, locked, 0) != MAP_FAILED,
+	     "map what is locked");
 	must(write(gone, "deleted", 7) == 7 && unlink("/root/estate.gone") == 0, "delete");
 	must(write(temporary, "deleted", 7) == 7 && unlink("/tmp/estate.gone") == 0, "delete");
 	must(write(append, "line\n", 5) == 5 && flock(append, LOCK_EX) == 0, "append");

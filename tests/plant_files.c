@@ -160,15 +160,22 @@ int plant_lease(void)
 	return fd < 0 ? -1 : fcntl(fd, F_SETLEASE, F_RDLCK);
 }
 
+/* "mapped", "private": the file is mapped, too; "twice": and is open twice. */
 int plant_lock(void)
 {
 	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 10};
 	int fd = open("/root/plant.lock", O_RDWR | O_CREAT, 0600);
 
-	if (fd < 0)
+	if (fd < 0 || ftruncate(fd, 4096) < 0)
 		return -1;
 	if (!strcmp(word, "flock"))
 		return flock(fd, LOCK_EX);
+	if (!strcmp(word, "twice") && open("/root/plant.lock", O_RDONLY) < 0)
+		return -1;
+	if ((!strcmp(word, "mapped") || !strcmp(word, "private")) &&
+	    mmap(NULL, 4096, PROT_READ, *word == 'm' ? MAP_SHARED : MAP_PRIVATE, fd, 0) ==
+		    MAP_FAILED)
+		return -1;
 	return fcntl(fd, !strcmp(word, "ofd") ? F_OFD_SETLK : F_SETLK, &l);
 }
 

@@ -238,8 +238,10 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); os.chmod(sys.argv[1], 0o
 }
 not() { ! "$@"; }
 
+locks() { inside sh -c 'for p in $(pidof plant); do grep -hE "^lock:" /proc/$p/fdinfo/*; done' | awk '{ $6 = $7 = ""; print }' | sort; }
+
 @test "what criu takes along is not named" {
-	local row
+	local row before
 	container
 	# As after an upgrade: program, working directory and an open file are gone, or their names are others'.
 	inside sh -c 'mkdir /root/dir; cp /bin/plant /root/dir/plant; cd /root/dir; echo old >file; ln file /root/link; exec 7<file; setsid ./plant nothing </dev/null >/dev/null 2>&1 & sleep 0.2
@@ -255,9 +257,11 @@ not() { ! "$@"; }
 		# shellcheck disable=SC2086
 		plant ${row#\? } || { [ "${row::2}" = '? ' ] && continue; echo "cannot plant: $row"; false; }
 		clean || { echo "planted $row:"; blockers; false; }
+		before=$(locks)
 		skepctl suspend "$c"
 		skepctl resume "$c"
 		inside pidof plant >/dev/null || { echo "$row: plant has gone"; false; }
+		[[ "$(locks)" == "$before" && (${row% *} != lock || $before == *WRITE*) ]] || { echo "$row: was $before and is $(locks)"; false; }
 		weed
 	done <<-'EOF'
 		nothing
@@ -287,6 +291,10 @@ not() { ! "$@"; }
 		lease
 		lock flock
 		lock ofd
+		lock posix
+		lock mapped
+		lock private
+		lock twice
 		epoll dup
 		pidfd child
 		pidfd zombie
@@ -297,6 +305,26 @@ not() { ! "$@"; }
 		sem-undo
 		tty session
 	EOF
+}
+
+@test "a lock that init would lose is named" {
+	mkdir -p "$SKEP_DIR"/root/{dev,proc,sys,tmp,run,root}
+	cp "$BUILD/plant" "$SKEP_DIR/root/plant"
+	skepctl template import plant "$SKEP_DIR/root"
+	skepctl create "$c" --template plant --network none --init '/plant lock posix' --start
+	is_ready() { [ -e "/proc/$(pid)/root/run/plant.ready" ]; }
+	wait_for 10 is_ready
+	clean
+	skepctl suspend "$c"
+	skepctl resume "$c"
+	clean
+	skepctl destroy --force "$c"
+	skepctl create "$c" --template plant --network none --init '/plant lock mapped' --start
+	wait_for 10 is_ready
+	[[ $(blockers) == "CT $c: process 1 (plant) "*'would lose the lock on /root/plant.lock (descriptor '* ]]
+	fails_with 16 'would lose the lock' skepctl suspend "$c"
+	skepctl suspend --no-check "$c"
+	fails_with 17 'process 1 has lost its lock' skepctl resume "$c"
 }
 
 @test "the check as a command: words, JSON, several containers, exit codes" {
