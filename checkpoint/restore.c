@@ -501,7 +501,8 @@ int cr_restore(const struct cr_restore *how, struct ct *ct, struct ct_created *o
 			    .slave = -EBADF};
 	int n = cr_sums_check(how->images, e);
 
-	*out = (struct ct_created){.pidfd = -EBADF, .console = -EBADF, .netns = -EBADF};
+	*out = (struct ct_created){
+		.pidfd = -EBADF, .console = -EBADF, .netns = -EBADF, .init = -EBADF};
 	if (n >= 0)
 		n = cr_record_load(how->images, &r.record, e);
 	if (n >= 0)

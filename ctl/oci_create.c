@@ -11,7 +11,7 @@
 #include "runtime/exec.h"
 
 /* Everything but the start. On failure nothing remains. ct is locked and the caller's, as is what is in made. */
-static int create(const struct ctl_line *line, bool detached, struct ct *ct,
+static int create(const struct ctl_line *line, bool detached, bool at_once, struct ct *ct,
 		  struct ct_created *made, struct err *e)
 {
 	const char *bundle = ctl_value(line, "bundle"), *socket = ctl_value(line, "console-socket");
@@ -21,6 +21,7 @@ static int create(const struct ctl_line *line, bool detached, struct ct *ct,
 	struct ct_create how = {.state_root = ctl_oci_root(line),
 				.id = line->words[0],
 				.spec = &spec,
+				.at_once = at_once,
 				.stdio = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}};
 	struct err ignored = {0};
 	uint64_t since = log_now_ns();
@@ -64,11 +65,12 @@ static void created_done(struct ct_created *made)
 	own_close_fd(&made->pidfd);
 	own_close_fd(&made->console);
 	own_close_fd(&made->netns);
+	own_close_fd(&made->init);
 }
 
-#define CREATED_INIT                                                 \
-	{                                                            \
-		.pidfd = -EBADF, .console = -EBADF, .netns = -EBADF, \
+#define CREATED_INIT                                                                 \
+	{                                                                            \
+		.pidfd = -EBADF, .console = -EBADF, .netns = -EBADF, .init = -EBADF, \
 	}
 #define auto_created __attribute__((cleanup(created_done)))
 
@@ -77,7 +79,7 @@ static int run_create(struct ctl_line *line, struct err *e)
 	auto_created struct ct_created made = CREATED_INIT;
 	auto_ct struct ct ct = CT_INIT;
 
-	return create(line, true, &ct, &made, e);
+	return create(line, true, false, &ct, &made, e);
 }
 
 static int run_start(struct ctl_line *line, struct err *e)
@@ -138,14 +140,14 @@ static int run_run(struct ctl_line *line, struct err *e)
 	auto_ct struct ct ct = CT_INIT;
 	struct err ignored = {0};
 	uint64_t since = log_now_ns();
-	int r = create(line, detached, &ct, &made, e);
+	int r = create(line, detached, true, &ct, &made, e);
 
 	if (r < 0)
 		return r;
 	if (!detached)
 		r = ct_exec_signals(e);
 	if (r >= 0)
-		r = ct_start(&ct, e);
+		r = ct_start_waiting(&ct, &made, e);
 	log_step("create and start", &since);
 	if (r < 0) {
 		if (ct_delete(&ct, true, &ignored) < 0)

@@ -25,6 +25,7 @@ struct ct_create {
 	bool no_pivot;	  /* chroot instead: the initial ramdisk cannot be left by pivot_root(2) */
 	int preserve_fds; /* that many from 3 on stay open in init (OCI) */
 	int stdio[3];	  /* without a terminal: init's 0, 1, 2; all borrowed */
+	bool at_once;	  /* ct_start_waiting() follows; no other process can start it */
 	int cache_dir;	  /* of compiled seccomp filters; -EBADF: none */
 };
 
@@ -32,6 +33,7 @@ struct ct_created {
 	int pidfd;   /* of init; the caller's */
 	int console; /* pty master when the process wants a terminal, else -EBADF; the caller's */
 	int netns;   /* init's network namespace; the caller's */
+	int init; /* at_once: the socket to init, which waits for the word; the caller's; else as it was */
 };
 
 /*
@@ -45,6 +47,9 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
  * program or after, and what is to follow is the end, ct_delete() with force (runtime-spec, "Lifecycle").
  */
 int ct_start(struct ct *ct, struct err *e);
+
+/* The same right after a ct_create() with at_once, which left init waiting for us: without start.sock, and without a look at what became of it meanwhile. */
+int ct_start_waiting(struct ct *ct, struct ct_created *made, struct err *e);
 
 /* Sends sig to init, or to every process (all). -ESRCH class NOT_RUNNING. SIGKILL reaches a paused one too. */
 int ct_kill(struct ct *ct, int sig, bool all, struct err *e);

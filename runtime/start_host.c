@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,10 +29,9 @@
 #include "ns/seccomp.h"
 #include "runtime/container.h"
 #include "runtime/ground.h"
+#include "runtime/start_go.h"
 #include "runtime/start_init.h"
 #include "runtime/steps.h"
-
-#define START_SOCKET "start.sock"
 
 const char *ct_step_to_str(unsigned step)
 {
@@ -62,24 +60,6 @@ struct making {
 	int joined
 		[CT_NS_COUNT]; /* our own namespaces, while we are in those that init is to share */
 };
-
-/* A path of any length fits into sun_path by way of the directory's descriptor. */
-static void start_socket_name(int dir, struct sockaddr_un *sa)
-{
-	sa->sun_family = AF_UNIX;
-	snprintf(sa->sun_path, sizeof(sa->sun_path), "/proc/self/fd/%d/" START_SOCKET, dir);
-}
-
-static int listen_for_start(const struct ct *ct, struct err *e)
-{
-	struct sockaddr_un sa = {0};
-	auto_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-	start_socket_name(ct->dir, &sa);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 8) < 0)
-		return err_sys(e, "make the socket " START_SOCKET);
-	return take_fd(&fd);
-}
 
 static int prepare_filter(struct making *m, struct err *e)
 {
@@ -362,7 +342,8 @@ static int grant_ready(struct making *m, struct err *e)
 	if (r < 0)
 		return r;
 	r = fault_at("start.ready", e);
-	if (r < 0)
+	/* Else it waits for our OK, and ct_start_waiting() writes it down. */
+	if (r < 0 || m->how->at_once)
 		return r;
 	s->status = CT_CREATED;
 	r = ct_state_save(m->ct, e);
@@ -372,6 +353,7 @@ static int grant_ready(struct making *m, struct err *e)
 	return r < 0 ? r : sync_expect(&m->sync, CT_STEP_READY, SYNC_OK, NULL, NULL, e);
 }
 
+/* Who cleans up after us finds init by its control group: only where it is not born there it must be written down at once. */
 static int note_pid(struct making *m, struct err *e)
 {
 	struct ct_state *s = &m->ct->s;
@@ -379,7 +361,7 @@ static int note_pid(struct making *m, struct err *e)
 
 	s->pid = m->pid;
 	r = proc_start_time(m->pid, &s->pid_start, e);
-	return r < 0 ? r : ct_state_save(m->ct, e);
+	return r < 0 || cg_v2_fd(&m->cg) >= 0 ? r : ct_state_save(m->ct, e);
 }
 
 /* Before anything is made: whoever deletes what we leave, killed, runs the hooks of the end. */
@@ -413,8 +395,9 @@ static int prepare(struct making *m, struct err *e)
 		r = prepare_console(m, e);
 	if (r < 0)
 		return r;
-	m->init.listen = listen_for_start(m->ct, e);
-	if (m->init.listen < 0)
+	if (!m->how->at_once)
+		m->init.listen = ct_start_listen(m->ct, e);
+	if (!m->how->at_once && m->init.listen < 0)
 		return m->init.listen;
 	r = sync_pair(&m->sync.fd, &m->theirs, e);
 	m->init.sync =
@@ -439,23 +422,6 @@ static int walk_steps(struct making *m, struct err *e)
 	if (r >= 0)
 		r = receive_console(m, e);
 	return r < 0 ? r : grant_ready(m, e);
-}
-
-/* When we fail because init failed first (a send, or the opening of its namespaces), its own words are in the socket: they are the first cause. */
-static void prefer_words_of_init(struct making *m, struct err *e)
-{
-	char byte;
-
-	while (m->sync.fd >= 0 && recv(m->sync.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
-		struct err theirs = {0};
-
-		/* What it asked or sent before is a mismatch, EPROTO. */
-		if (sync_expect(&m->sync, CT_STEP_COUNT, SYNC_ERROR, NULL, NULL, &theirs) < 0 &&
-		    theirs.no != EPIPE && theirs.no != EPROTO) {
-			*e = theirs;
-			return;
-		}
-	}
 }
 
 static void end_init(struct making *m)
@@ -519,7 +485,7 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 	if (r >= 0)
 		r = walk_steps(&m, e);
 	if (r < 0) {
-		prefer_words_of_init(&m, e);
+		ct_prefer_words_of_init(&m.sync, e);
 		end_init(&m);
 		making_done(&m);
 		if (ct_delete(ct, true, &ignored) < 0)
@@ -527,71 +493,13 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 		ct_close(ct);
 		return -e->no;
 	}
+	if (how->at_once)
+		out->init = take_fd(&m.sync.fd);
 	out->pidfd = take_fd(&m.pidfd);
 	out->console = take_fd(&m.console_master);
 	out->netns = take_fd(&m.netns);
 	making_done(&m);
 	return 0;
-}
-
-static int run_poststart(struct ct *ct, struct err *e)
-{
-	auto_hooks struct ct_hooks hooks = {0};
-	auto_json json_t *state = NULL;
-	int r = ct_hooks_load(ct, &hooks, e);
-
-	if (r < 0 || !hooks.n[CT_HOOK_POSTSTART])
-		return r;
-	r = ct_state_to_hook(ct, CT_RUNNING, ct->s.pid, &state, e);
-	return r < 0 ? r : ct_hooks_run(&hooks, CT_HOOK_POSTSTART, state, ct->s.bundle, e);
-}
-
-int ct_start(struct ct *ct, struct err *e)
-{
-	struct sockaddr_un sa = {0};
-	struct sync sync = {.peer = "init", .step_to_str = ct_step_to_str};
-	auto_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	char byte;
-	ssize_t n;
-	int r = ct_may(ct, CT_EVENT_START, NULL, e);
-
-	if (r < 0)
-		return r;
-	if (fd < 0)
-		return err_sys(e, "make a socket");
-	start_socket_name(ct->dir, &sa);
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-		return err_sys(e, "reach the container's first process");
-	/* Before the word is sent: if we are killed in between, a living container is not taken for one that can be started twice. */
-	ct->s.status = CT_RUNNING;
-	r = ct_state_save(ct, e);
-	if (r < 0)
-		return r;
-	sync.fd = fd;
-	r = fault_at("start.go", e);
-	if (r >= 0)
-		r = sync_send(&sync, CT_STEP_START, SYNC_ASK, 0, -EBADF, e);
-	if (r < 0) {
-		struct err ignored = {0};
-
-		/* It waits as before. */
-		ct->s.status = CT_CREATED;
-		(void)ct_state_save(ct, &ignored);
-		return r;
-	}
-	(void)unlinkat(ct->dir, START_SOCKET, 0);
-	r = sync_expect(&sync, CT_STEP_EXEC, SYNC_OK, NULL, NULL, e);
-	if (r < 0)
-		return r;
-	/*
-	 * After init's "about to execute" comes an error, or the end of the stream: its descriptor closes at execve. No need to look whether
-	 * the process lives: a program that ran and ended at once was started all the same.
-	 */
-	do
-		n = recv(fd, &byte, 1, MSG_PEEK);
-	while (n < 0 && errno == EINTR);
-	return n > 0 ? sync_expect(&sync, CT_STEP_EXEC, SYNC_ERROR, NULL, NULL, e)
-		     : run_poststart(ct, e);
 }
 
 int ct_record_init(struct ct *ct, pid_t pid, struct err *e)

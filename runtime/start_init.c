@@ -305,6 +305,9 @@ static int step_ready(struct stage *s, struct err *e)
 		return r;
 	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
 		return err_sys(e, "outlive the host side");
+	/* Created and started by one command: its OK was the word, and what follows goes to it. */
+	if (in->listen < 0)
+		return 0;
 	r = sync_send(&in->sync, CT_STEP_READY, SYNC_OK, 0, -EBADF, e);
 	own_close_fd(&in->sync.fd);
 	return r;
@@ -315,7 +318,7 @@ static int step_start(struct stage *s, struct err *e)
 {
 	struct ct_init *in = s->in;
 
-	while (1) {
+	while (in->listen >= 0) {
 		struct err gone = {0};
 
 		do

@@ -12,7 +12,7 @@ struct ct_init {
 	const struct ct_spec *spec;
 	struct cg_doors doors;
 	struct sync sync; /* to the host side, until READY */
-	int listen;	  /* start.sock */
+	int listen;	  /* start.sock; -EBADF: started at once */
 	int console_mount; /* system container: its console's slave as a detached mount, else -EBADF */
 	int console_slave;		/* the same as a descriptor */
 	int stdio[3];			/* without a terminal */

@@ -139,23 +139,35 @@ static int judge_old(struct ct *ct, struct err *e)
 	return err_class(e, ERR_EXISTS);
 }
 
-static int write_first(struct ct *ct, const char *id, struct err *e)
+/* RFC 3339 in UTC. Not gmtime(3), which reads /etc/localtime first. From the number of days by Hinnant's chrono-Compatible Low-Level Date Algorithms. */
+static void say_time(time_t now, char out[40])
+{
+	unsigned days = (unsigned)(now / 86400) + 719468, secs = (unsigned)(now % 86400);
+	unsigned era = days / 146097, doe = days % 146097;
+	unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
+	unsigned month = mp < 10 ? mp + 3 : mp - 9;
+
+	snprintf(out, 40, "%04u-%02u-%02uT%02u:%02u:%02uZ", yoe + era * 400 + (month <= 2), month,
+		 doy - (153 * mp + 2) / 5 + 1, secs / 3600, secs / 60 % 60, secs % 60);
+}
+
+/* An empty ledger. Who finds no state.json here takes us for one that died before its first intent, which is what we would be. */
+static int begin(struct ct *ct, const char *id, struct err *e)
 {
 	auto_fd int ledger = openat(ct->dir, CT_LEDGER_FILE,
 				    O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600);
-	time_t now = time(NULL);
-	struct tm tm;
 
 	if (ledger < 0)
 		return err_sys(e, "make the ledger of container %s", id);
-	if (unlinkat(ct->dir, CT_EXIT_FILE, 0) < 0 && errno != ENOENT)
-		return err_sys(e, "remove the end note of an earlier container %s", id);
+	if ((unlinkat(ct->dir, CT_EXIT_FILE, 0) < 0 && errno != ENOENT) ||
+	    (unlinkat(ct->dir, CT_STATE_FILE, 0) < 0 && errno != ENOENT))
+		return err_sys(e, "remove the state of an earlier container %s", id);
 	json_decref(ct->s.annotations);
 	ct->s = (struct ct_state){.status = CT_CREATING};
 	snprintf(ct->s.id, sizeof(ct->s.id), "%s", id);
-	gmtime_r(&now, &tm);
-	strftime(ct->s.created, sizeof(ct->s.created), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	return ct_state_save(ct, e);
+	say_time(time(NULL), ct->s.created);
+	return 0;
 }
 
 int ct_state_new(const char *state_root, const char *id, const char *verb, struct ct *ct,
@@ -186,7 +198,7 @@ int ct_state_new(const char *state_root, const char *id, const char *verb, struc
 			continue;
 		}
 		if (r >= 0)
-			r = write_first(ct, id, e);
+			r = begin(ct, id, e);
 		if (r < 0)
 			ct_close(ct);
 		return r;

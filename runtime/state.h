@@ -96,7 +96,7 @@ struct ct {
 #define auto_ct __attribute__((cleanup(ct_close)))
 
 /*
- * Makes STATE/ID (0700) with an empty ledger and state CREATING, locked. -EEXIST, class EXISTS, if there is one that has a life or a
+ * Makes STATE/ID (0700) with an empty ledger, locked; the state is CREATING, and the caller's to write down before its first deed. -EEXIST, class EXISTS, if there is one that has a life or a
  * state; the remains of a creation that died before its first intent are taken over.
  */
 int ct_state_new(const char *state_root, const char *id, const char *verb, struct ct *ct,

@@ -69,6 +69,39 @@ static void check_default(const struct cg *cg, int dir, apply_fn *apply)
 	assert_int_equal(try_open(cg, 1, 11, O_RDONLY), 0);
 }
 
+/* Rules that allow everything stand in runs, of one type and major or not, with others between them. */
+static void bpf_runs(void **state)
+{
+	static const struct cg_device_rule rules[] = {
+		{'b', -1, -1, true, true, true, true},
+		{'c', 1, 3, true, true, true, true},
+		{'c', 1, 9, true, true, true, true},
+		{'c', 1, 5, true, true, true, true},
+		{'c', 1, 9, .w = true},
+		{'c', 5, -1, true, true, true, true},
+		{'c', 1, 8, true, true, true, true},
+		{'c', -1, -1, .m = true, .allow = true},
+	};
+	struct err e = {0};
+	struct cg cg;
+
+	(void)state;
+	test_make("runs", &cg);
+	if (cg.v2 >= 0) {
+		OK(cg_devices_bpf_apply(cg.v2, rules, ARRAY_SIZE(rules), &e));
+		assert_int_equal(try_open(&cg, 1, 3, O_RDWR), 0);
+		assert_int_equal(try_open(&cg, 1, 5, O_RDWR), 0);
+		assert_int_equal(try_open(&cg, 1, 8, O_RDONLY), 0);
+		assert_int_equal(try_open(&cg, 1, 9, O_RDONLY), 0);
+		assert_int_equal(try_open(&cg, 1, 9, O_RDWR), EPERM);
+		assert_int_equal(try_open(&cg, 1, 7, O_RDONLY), EPERM);
+		assert_int_not_equal(try_open(&cg, 5, 2, O_RDWR),
+				     EPERM); /* ENOENT: no pts beside it */
+		assert_int_equal(try_open(&cg, 10, 229, O_RDWR), EPERM);
+	}
+	test_end(&cg);
+}
+
 static void bpf_filters(void **state)
 {
 	struct cg cg;
@@ -138,9 +171,8 @@ static void host_chooses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bpf_filters),
-		cmocka_unit_test(v1_filters),
-		cmocka_unit_test(later_rule_wins),
+		cmocka_unit_test(bpf_runs),	cmocka_unit_test(bpf_filters),
+		cmocka_unit_test(v1_filters),	cmocka_unit_test(later_rule_wins),
 		cmocka_unit_test(host_chooses),
 	};
 

@@ -4,6 +4,20 @@
 
 #include <time.h>
 
+/* What gmtime(3) says of the moment, or of the second before. */
+static bool is_now(const char *created)
+{
+	time_t now = time(NULL);
+	char text[40];
+
+	for (int i = 0; i < 2; i++, now--) {
+		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
+		if (!strcmp(text, created))
+			return true;
+	}
+	return false;
+}
+
 static void saved_and_read(void **state)
 {
 	struct place *p = *state;
@@ -11,6 +25,7 @@ static void saved_and_read(void **state)
 	const char *text = NULL;
 
 	ok(ct_state_new(p->state, "101", "create", &a, &e));
+	assert_true(is_now(a.s.created));
 	assert_int_equal(a.s.status, CT_CREATING);
 	assert_int_equal(place_status(&a), CT_CREATING);
 	snprintf(a.s.bundle, sizeof(a.s.bundle), "/b/101");

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The host's side of a start from READY on: the word to go, and the sight of the running program. */
+#include "runtime/start_go.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/own.h"
+#include "base/sync.h"
+#include "runtime/container.h"
+#include "runtime/hook.h"
+#include "runtime/steps.h"
+
+#define START_SOCKET "start.sock"
+
+/* A path of any length fits into sun_path by way of the directory's descriptor. */
+static void start_socket_name(int dir, struct sockaddr_un *sa)
+{
+	sa->sun_family = AF_UNIX;
+	snprintf(sa->sun_path, sizeof(sa->sun_path), "/proc/self/fd/%d/" START_SOCKET, dir);
+}
+
+int ct_start_listen(const struct ct *ct, struct err *e)
+{
+	struct sockaddr_un sa = {0};
+	auto_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	start_socket_name(ct->dir, &sa);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 8) < 0)
+		return err_sys(e, "make the socket " START_SOCKET);
+	return take_fd(&fd);
+}
+
+void ct_prefer_words_of_init(struct sync *sync, struct err *e)
+{
+	char byte;
+
+	while (sync->fd >= 0 && recv(sync->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
+		struct err theirs = {0};
+
+		/* What it asked or sent before is a mismatch, EPROTO. */
+		if (sync_expect(sync, CT_STEP_COUNT, SYNC_ERROR, NULL, NULL, &theirs) < 0 &&
+		    theirs.no != EPIPE && theirs.no != EPROTO) {
+			*e = theirs;
+			return;
+		}
+	}
+}
+
+static int run_poststart(struct ct *ct, struct err *e)
+{
+	auto_hooks struct ct_hooks hooks = {0};
+	auto_json json_t *state = NULL;
+	int r = ct_hooks_load(ct, &hooks, e);
+
+	if (r < 0 || !hooks.n[CT_HOOK_POSTSTART])
+		return r;
+	r = ct_state_to_hook(ct, CT_RUNNING, ct->s.pid, &state, e);
+	return r < 0 ? r : ct_hooks_run(&hooks, CT_HOOK_POSTSTART, state, ct->s.bundle, e);
+}
+
+/* From the word to go: until the program runs, and the hooks of that have. */
+static int see_it_run(struct ct *ct, struct sync *sync, struct err *e)
+{
+	char byte;
+	ssize_t n;
+	int r = sync_expect(sync, CT_STEP_EXEC, SYNC_OK, NULL, NULL, e);
+	if (r < 0)
+		return r;
+	/*
+	 * After init's "about to execute" comes an error, or the end of the stream: its descriptor closes at execve. No need to look whether
+	 * the process lives: a program that ran and ended at once was started all the same.
+	 */
+	do
+		n = recv(sync->fd, &byte, 1, MSG_PEEK);
+	while (n < 0 && errno == EINTR);
+	return n > 0 ? sync_expect(sync, CT_STEP_EXEC, SYNC_ERROR, NULL, NULL, e)
+		     : run_poststart(ct, e);
+}
+
+int ct_start(struct ct *ct, struct err *e)
+{
+	struct sockaddr_un sa = {0};
+	struct sync sync = {.peer = "init", .step_to_str = ct_step_to_str};
+	auto_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int r = ct_may(ct, CT_EVENT_START, NULL, e);
+
+	if (r < 0)
+		return r;
+	if (fd < 0)
+		return err_sys(e, "make a socket");
+	start_socket_name(ct->dir, &sa);
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+		return err_sys(e, "reach the container's first process");
+	/* Before the word is sent: if we are killed in between, a living container is not taken for one that can be started twice. */
+	ct->s.status = CT_RUNNING;
+	r = ct_state_save(ct, e);
+	if (r < 0)
+		return r;
+	sync.fd = fd;
+	r = fault_at("start.go", e);
+	if (r >= 0)
+		r = sync_send(&sync, CT_STEP_START, SYNC_ASK, 0, -EBADF, e);
+	if (r < 0) {
+		struct err ignored = {0};
+
+		/* It waits as before. */
+		ct->s.status = CT_CREATED;
+		(void)ct_state_save(ct, &ignored);
+		return r;
+	}
+	(void)unlinkat(ct->dir, START_SOCKET, 0);
+	return see_it_run(ct, &sync, e);
+}
+
+int ct_start_waiting(struct ct *ct, struct ct_created *made, struct err *e)
+{
+	struct sync sync = {.fd = made->init, .peer = "init", .step_to_str = ct_step_to_str};
+	int r;
+
+	/* Before init is allowed to outlive us. */
+	ct->s.status = CT_RUNNING;
+	r = ct_state_save(ct, e);
+	if (r >= 0)
+		r = fault_at("start.go", e);
+	if (r < 0)
+		return r;
+	r = sync_send(&sync, CT_STEP_READY, SYNC_OK, 0, -EBADF, e);
+	if (r < 0) {
+		ct_prefer_words_of_init(&sync, e);
+		return -e->no;
+	}
+	return see_it_run(ct, &sync, e);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Between the host's side of a creation and that of a start. */
+#pragma once
+
+/*
+ * A container that is created waits on start.sock in its state directory, which init inherits as a listening socket, so that any later command can start it
+ * (ct_start()). One that is started by who creates it (ct_create.at_once) has none: init waits for the answer to its READY.
+ */
+
+struct ct;
+struct err;
+struct sync;
+
+/* Makes start.sock. The caller's. */
+int ct_start_listen(const struct ct *ct, struct err *e);
+
+/* When we fail because init failed first (a send, or the opening of its namespaces), its own words are in the socket: they are the first cause. */
+void ct_prefer_words_of_init(struct sync *sync, struct err *e);
