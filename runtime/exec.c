@@ -256,6 +256,18 @@ static void complete(struct entry *en, const struct ct_spec *spec)
 		p->has_oom_score_adj = init->has_oom_score_adj;
 		p->oom_score_adj = init->oom_score_adj;
 	}
+	if (!p->has_scheduler) {
+		p->has_scheduler = init->has_scheduler;
+		p->scheduler = init->scheduler;
+	}
+	if (!p->io_class) {
+		p->io_class = init->io_class;
+		p->io_priority = init->io_priority;
+	}
+	if (!p->exec_cpus_first && !p->exec_cpus) {
+		p->exec_cpus_first = init->exec_cpus_first;
+		p->exec_cpus = init->exec_cpus;
+	}
 	en->personality = spec->personality;
 }
 
@@ -288,6 +300,9 @@ static int clone_middle(struct entry *en, const struct cg *cg, int *pidfd, struc
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)leaf;
 	}
+	/* Ours is what a process begins with that is cloned into another group. */
+	if (en->p.exec_cpus_first && ns_affinity_apply(0, en->p.exec_cpus_first, e) < 0)
+		return -e->no;
 	en->middle = sys_clone3(&args);
 	if (en->middle == 0)
 		run_middle(en);
@@ -307,6 +322,10 @@ static int limit_middle(struct entry *en, struct err *e)
 
 	for (size_t i = 0; r >= 0 && i < p->n_rlimits; i++)
 		r = ns_rlimit_apply(en->middle, &p->rlimits[i], 0, e);
+	if (r >= 0)
+		r = ct_process_schedule(p, en->middle, e);
+	if (r >= 0 && p->exec_cpus)
+		r = ns_affinity_apply(en->middle, p->exec_cpus, e);
 	if (r < 0 || !p->has_oom_score_adj)
 		return r;
 	snprintf(name, sizeof(name), "/proc/%d/oom_score_adj", en->middle);

@@ -56,6 +56,13 @@ int ct_program_become(const struct ct_process *p, bool make_cwd, const struct ns
 	return p->no_new_privs ? load_filter(filter, e) : 0;
 }
 
+int ct_process_schedule(const struct ct_process *p, pid_t pid, struct err *e)
+{
+	if (p->has_scheduler && ns_scheduler_apply(pid, &p->scheduler, e) < 0)
+		return -e->no;
+	return p->io_class ? ns_ioprio_apply(pid, p->io_class, p->io_priority, e) : 0;
+}
+
 /* Whatever is wrong with its passwd must keep nobody from looking after a container. */
 static void find_home(uid_t uid, struct ns_user *user)
 {

@@ -15,6 +15,9 @@ struct ns_filter;
 int ct_program_become(const struct ct_process *p, bool make_cwd, const struct ns_filter *filter,
 		      struct err *e);
 
+/* Host side, on the process to be: scheduling policy and I/O priority. */
+int ct_process_schedule(const struct ct_process *p, pid_t pid, struct err *e);
+
 /*
  * Inside, before ct_program_become(): puts HOME into env if it is not there, as the other runtimes do. home NULL: that of uid in the container's passwd, "/" if there is
  * none. The new env has an execve for its end, nobody frees it.

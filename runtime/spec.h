@@ -20,6 +20,7 @@
 #include "ns/idmap.h"
 #include "ns/mount.h"
 #include "ns/rlimit.h"
+#include "ns/schedule.h"
 #include "ns/seccomp.h"
 #include "ns/timens.h"
 #include "runtime/hook.h"
@@ -65,6 +66,11 @@ struct ct_process {
 	bool keep_keyring; /* no session keyring of its own */
 	bool has_oom_score_adj;
 	int oom_score_adj;
+	bool has_scheduler;
+	struct ns_scheduler scheduler;
+	int io_class, io_priority; /* class 0: as it is */
+	cpu_set_t *exec_cpus_first,
+		*exec_cpus; /* of an exec on its way into the container, and in it; NULL: as it is */
 };
 
 struct ct_sysctl {

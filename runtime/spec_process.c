@@ -244,9 +244,9 @@ int ct_read_process(const json_t *value, const char *path, void *into, struct er
 		{"oomScoreAdj", read_oom_score, 0},
 		{"apparmorProfile", read_apparmor, 0},
 		{"selinuxLabel", NULL, 0},
-		{"scheduler", NULL, 0},
-		{"ioPriority", NULL, 0},
-		{"execCPUAffinity", NULL, 0},
+		{"scheduler", ct_read_scheduler, 0},
+		{"ioPriority", ct_read_ioprio, 0},
+		{"execCPUAffinity", ct_read_exec_affinity, 0},
 		{"commandLine", NULL, 0},
 	};
 	struct ct_process *p = into;
@@ -283,5 +283,7 @@ void ct_process_done(struct ct_process *p)
 	free(p->groups);
 	free(p->user_name);
 	free(p->rlimits);
+	free(p->exec_cpus_first);
+	free(p->exec_cpus);
 	*p = (struct ct_process){.umask = -1};
 }

@@ -56,6 +56,9 @@ char *ct_path_below(const char *dir, const char *path, struct err *e);
 ct_reader ct_read_process, ct_read_mounts, ct_read_linux, ct_read_annotations,
 	ct_read_spec_resources;
 
+/* Into a struct ct_process (spec_schedule.c). */
+ct_reader ct_read_scheduler, ct_read_ioprio, ct_read_exec_affinity;
+
 /* Into a struct ct_hooks. Into char **, each NAME=VALUE. */
 ct_reader ct_read_hooks, ct_read_env;
 

@@ -29,6 +29,7 @@
 #include "ns/seccomp.h"
 #include "runtime/container.h"
 #include "runtime/ground.h"
+#include "runtime/program.h"
 #include "runtime/start_go.h"
 #include "runtime/start_init.h"
 #include "runtime/steps.h"
@@ -271,6 +272,8 @@ static int grant_idmap(struct making *m, struct err *e)
 		r = ns_rlimit_apply(m->pid, &spec->process.rlimits[i], 0, e);
 	if (r >= 0)
 		r = set_oom_score(m, e);
+	if (r >= 0)
+		r = ct_process_schedule(&spec->process, m->pid, e);
 	if (r >= 0 && spec->own[CT_NS_USER])
 		r = ns_idmap_write(m->pid, spec->uids, spec->n_uids, spec->gids, spec->n_gids, e);
 	return r < 0 ? r : sync_send(&m->sync, CT_STEP_IDMAP, SYNC_OK, 0, -EBADF, e);

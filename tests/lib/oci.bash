@@ -32,7 +32,7 @@ bundle() {
 	if [ ! -d "$root" ]; then
 		mkdir -p "$root"/{bin,dev,etc,home/joe,proc,sys,tmp}
 		cp "$busybox" "$PROBE" "$root/bin"
-		for applet in tail sh sleep cat id ps ls tty stty env echo true false kill hostname grep mount pwd test readlink mkdir wc; do
+		for applet in tail cut sed sh sleep cat id ps ls tty stty env echo true false kill hostname grep mount pwd test readlink mkdir wc; do
 			ln -s busybox "$root/bin/$applet"
 		done
 		printf 'root:x:0:0::/root:/bin/sh\njoe:x:1000:1000::/home/joe:/bin/sh\n' >"$root/etc/passwd"

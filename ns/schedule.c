@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* sched_setattr(2), ioprio_set(2), sched_setaffinity(2). */
+#include "ns/schedule.h"
+
+#include <errno.h>
+#include <linux/ioprio.h>
+#include <linux/sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/own.h"
+
+/* Version 0 of the kernel's struct sched_attr (sched_setattr(2)); its header and glibc's cannot be included together. */
+struct attr {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+
+struct word {
+	const char *text;
+	uint64_t value;
+};
+
+static int find(const struct word *words, size_t n, const char *text, uint64_t *value,
+		struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(words[i].text, text)) {
+			*value = words[i].value;
+			return 0;
+		}
+	return err_set(e, EINVAL, "'%.40s' is not one of this kernel's", text);
+}
+
+int ns_scheduler_policy(const char *text, int *policy, struct err *e)
+{
+	/* SCHED_ISO has a number and was never implemented. */
+	static const struct word words[] = {
+		{"SCHED_OTHER", SCHED_OTHER}, {"SCHED_FIFO", SCHED_FIFO},
+		{"SCHED_RR", SCHED_RR},	      {"SCHED_BATCH", SCHED_BATCH},
+		{"SCHED_IDLE", SCHED_IDLE},   {"SCHED_DEADLINE", SCHED_DEADLINE},
+	};
+	uint64_t value = 0;
+
+	if (find(words, ARRAY_SIZE(words), text, &value, e) < 0)
+		return -e->no;
+	*policy = (int)value;
+	return 0;
+}
+
+int ns_scheduler_flag(const char *text, uint64_t *flag, struct err *e)
+{
+	/* The two of utilization clamping say that values follow, which the spec has no place for. */
+	static const struct word words[] = {
+		{"SCHED_FLAG_RESET_ON_FORK", SCHED_FLAG_RESET_ON_FORK},
+		{"SCHED_FLAG_RECLAIM", SCHED_FLAG_RECLAIM},
+		{"SCHED_FLAG_DL_OVERRUN", SCHED_FLAG_DL_OVERRUN},
+		{"SCHED_FLAG_KEEP_POLICY", SCHED_FLAG_KEEP_POLICY},
+		{"SCHED_FLAG_KEEP_PARAMS", SCHED_FLAG_KEEP_PARAMS},
+	};
+
+	return find(words, ARRAY_SIZE(words), text, flag, e);
+}
+
+int ns_scheduler_check(const struct ns_scheduler *s, struct err *e)
+{
+	bool real_time = s->policy == SCHED_FIFO || s->policy == SCHED_RR;
+	bool ordinary = s->policy == SCHED_OTHER || s->policy == SCHED_BATCH;
+
+	if (s->nice < -20 || s->nice > 19)
+		return err_set(e, EINVAL, "nice %d is not from -20 to 19", s->nice);
+	if (s->nice && !ordinary)
+		return err_set(e, EINVAL, "nice is for SCHED_OTHER and SCHED_BATCH");
+	if (s->priority && !real_time)
+		return err_set(e, EINVAL, "priority is for SCHED_FIFO and SCHED_RR");
+	if (real_time && (s->priority < 1 || s->priority > 99))
+		return err_set(e, EINVAL, "priority %d is not from 1 to 99", s->priority);
+	if ((s->runtime || s->deadline || s->period) && s->policy != SCHED_DEADLINE)
+		return err_set(e, EINVAL, "runtime, deadline, period are for SCHED_DEADLINE");
+	return 0;
+}
+
+int ns_scheduler_apply(pid_t pid, const struct ns_scheduler *s, struct err *e)
+{
+	struct attr a = {.size = sizeof(a),
+			 .policy = (uint32_t)s->policy,
+			 .flags = s->flags,
+			 .nice = s->nice,
+			 .priority = (uint32_t)s->priority,
+			 .runtime = s->runtime,
+			 .deadline = s->deadline,
+			 .period = s->period};
+
+	if (s->policy < 0 || syscall(SYS_sched_setattr, pid, &a, 0) == 0)
+		return 0;
+	err_sys(e, "set the scheduling policy");
+	if (e->no == EPERM)
+		err_hint(
+			e,
+			"a cgroup v1 group without cpu.rt_runtime_us, or a missing CAP_SYS_NICE, forbids it");
+	return -e->no;
+}
+
+int ns_ioprio_class(const char *text, int *class, struct err *e)
+{
+	static const struct word words[] = {{"IOPRIO_CLASS_RT", IOPRIO_CLASS_RT},
+					    {"IOPRIO_CLASS_BE", IOPRIO_CLASS_BE},
+					    {"IOPRIO_CLASS_IDLE", IOPRIO_CLASS_IDLE}};
+	uint64_t value = 0;
+
+	if (find(words, ARRAY_SIZE(words), text, &value, e) < 0)
+		return -e->no;
+	*class = (int)value;
+	return 0;
+}
+
+int ns_ioprio_apply(pid_t pid, int class, int priority, struct err *e)
+{
+	if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, pid, IOPRIO_PRIO_VALUE(class, priority)) <
+	    0)
+		return err_sys(e, "set the I/O priority");
+	return 0;
+}
+
+int ns_affinity_parse(const char *list, cpu_set_t *set, struct err *e)
+{
+	const char *at = list;
+
+	CPU_ZERO(set);
+	while (1) {
+		char *end;
+		unsigned long from = strtoul(at, &end, 10), to = from;
+
+		if (end == at || *at < '0' || *at > '9')
+			break;
+		if (*end == '-') {
+			at = end + 1;
+			to = strtoul(at, &end, 10);
+			if (end == at || *at < '0' || *at > '9')
+				break;
+		}
+		if (to < from || to >= CPU_SETSIZE)
+			break;
+		for (; from <= to; from++)
+			CPU_SET(from, set);
+		if (!*end)
+			return 0;
+		if (*end != ',')
+			break;
+		at = end + 1;
+	}
+	return err_set(e, EINVAL, "'%.60s' is not a list of CPUs like 0-3,6", list);
+}
+
+int ns_affinity_apply(pid_t pid, const cpu_set_t *set, struct err *e)
+{
+	return sched_setaffinity(pid, sizeof(*set), set) < 0 ? err_sys(e, "set the CPU affinity")
+							     : 0;
+}

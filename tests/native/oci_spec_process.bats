@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2016 # what is in single quotes is for the shell in the container
+# The runtime-spec's MUSTs about process, each test named by its section.
+
+bats_require_minimum_version 1.5.0
+load ../lib/oci
+
+setup() { oci_setup; }
+teardown() { oci_teardown; }
+
+start_sleeper() {
+	bundle ".process.args = [\"sleep\", \"1000\"] | ${1:-.}"
+	oci run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	PID=$(oci_pid "$ID")
+}
+# field N: of /proc/PID/stat behind the name.
+field() { sed 's/.*) //' "/proc/$PID/stat" | cut -d' ' -f$(($1 - 2)); }
+ionice_of() { ionice -p "$1"; }
+
+@test "config.md, Linux Process: scheduler is that of the program, and of an exec" {
+	start_sleeper '.process.scheduler = {policy: "SCHED_BATCH", nice: 7, flags: ["SCHED_FLAG_RESET_ON_FORK"]}'
+	[ "$(field 41)" = 3 ]
+	[ "$(field 19)" = 7 ]
+	[[ $(chrt -p "$PID") == *RESET_ON_FORK* ]]
+	oci delete --force "$ID"
+	start_sleeper '.process.scheduler = {policy: "SCHED_BATCH", nice: 3}'
+	[ "$(oci exec "$ID" sh -c 'sed "s/.*) //" /proc/self/stat | cut -d" " -f17,39')" = '3 3' ]
+}
+
+@test "config.md, Linux Process: a scheduler that the host refuses is an error" {
+	bundle '.process.args = ["true"] | .process.scheduler = {policy: "SCHED_DEADLINE", runtime: 10, deadline: 5, period: 5}'
+	fails_with 1 'set the scheduling policy' oci run --bundle "$BUNDLE" "$ID"
+	oci_gone "$ID"
+}
+
+@test "config.md, Linux Process: ioPriority is that of the program, and of an exec" {
+	start_sleeper '.process.ioPriority = {class: "IOPRIO_CLASS_BE", priority: 6}'
+	[ "$(ionice_of "$PID")" = 'best-effort: prio 6' ]
+	oci exec --detach --pid-file "$SKEP_DIR/pid" "$ID" sleep 1000 >/dev/null 3>&-
+	[ "$(ionice_of "$(cat "$SKEP_DIR/pid")")" = 'best-effort: prio 6' ]
+	oci delete --force "$ID"
+	start_sleeper '.process.ioPriority = {class: "IOPRIO_CLASS_IDLE"}'
+	[ "$(ionice_of "$PID")" = idle ]
+}
+
+@test "config.md, Linux Process: execCPUAffinity is an exec's, and not the program's" {
+	[ "$(nproc)" -gt 1 ] || skip 'one CPU'
+	start_sleeper '.process.execCPUAffinity = {initial: "0-1", final: "1"}'
+	[ "$(oci exec "$ID" grep Cpus_allowed_list /proc/self/status)" = $'Cpus_allowed_list:\t1' ]
+	[ "$(sed -n 's/^Cpus_allowed_list:\t//p' "/proc/$PID/status")" != 1 ]
+}
+
+# bats test_tags=host
+@test "config.md, Linux Process: scheduler and ioPriority in a user namespace" {
+	bundle '.process.args = ["sleep", "1000"] | .process.scheduler = {policy: "SCHED_OTHER", nice: -5} | .process.ioPriority = {class: "IOPRIO_CLASS_RT", priority: 1}'
+	with_userns
+	oci run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	PID=$(oci_pid "$ID")
+	[ "$(field 19)" = -5 ]
+	[ "$(ionice_of "$PID")" = 'realtime: prio 1' ]
+}
