@@ -29,7 +29,7 @@ const char *const fault_list[] = {
 	"suspend.directory", "suspend.traffic", "suspend.stopped", "suspend.images", "suspend.commit", "suspend.marker", "suspend.killed",
 	"resume.ground", "resume.network", "resume.criu", "resume.restored", "resume.ready", "resume.marker", "resume.running", "resume.drop",
 	"destroy.end", "destroy.hide", "destroy.remove",
-	"migrate.connect", "migrate.offer", "migrate.rootfs", "migrate.stop", "migrate.track", "migrate.round", "migrate.freeze",
+	"migrate.connect", "migrate.offer", "migrate.rootfs", "migrate.stop", "migrate.track", "migrate.round", "migrate.freeze", "migrate.parting",
 	"migrate.frozen", "migrate.pages", "migrate.stale", "migrate.delta", "migrate.images", "migrate.feed", "migrate.lend", "migrate.ready", "migrate.journal", "migrate.commit",
 	"migrate.done", "migrate.kill", "migrate.moved", "migrate.cleanup",
 	"receive.offer", "receive.reserve", "receive.rootfs", "receive.pages", "receive.round", "receive.stale", "receive.delta", "receive.images",

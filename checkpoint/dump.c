@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@
 #include "checkpoint/family.h"
 #include "checkpoint/held.h"
 #include "checkpoint/hook.h"
+#include "checkpoint/kerndat.h"
 #include "checkpoint/preflight.h"
 #include "checkpoint/record.h"
 #include "checkpoint/repair.h"
@@ -61,6 +63,7 @@ struct dump {
 	const struct cg *cg;
 	const struct cr_criu *criu;
 	struct cr_unseen *unseen; /* of a live migration */
+	int kerndat;		  /* what criu knows of the kernel (cr_kerndat_open()) */
 	uint64_t stopped_ns;
 	bool killed; /* they were given away: that criu did not end well is no matter */
 };
@@ -88,8 +91,11 @@ static int engage(struct dump *d, enum net_lock_way way, struct err *e)
 /* criu is about to stop the tasks. They still accept and answer what has reached them: a connection in their queue would be left out of the images. */
 static int hook_stopping(pid_t init, void *arg, struct err *e)
 {
+	struct dump *d = arg;
+	int r = d->how->stopping ? d->how->stopping(d->how->arg, e) : 0;
+
 	(void)init;
-	return engage(arg, NET_LOCK_TO, e);
+	return r < 0 ? r : engage(d, NET_LOCK_TO, e);
 }
 
 static int hook_stopped(pid_t init, void *arg, struct err *e)
@@ -245,14 +251,32 @@ static int freezer_path(const struct dump *d, char path[PATH_MAX], struct err *e
 	return err_class(e, ERR_UNSUPPORTED);
 }
 
+/* I am criu's process. */
+static int enter(void *arg, struct err *e)
+{
+	const struct dump *d = arg;
+	struct err why = {0};
+
+	if (cr_unseen_attach(d->unseen, e) < 0)
+		return -e->no;
+	if (d->kerndat < 0 || cr_kerndat_would_spread())
+		return 0;
+	if (!d->unseen->count && unshare(CLONE_NEWNS) < 0)
+		return err_sys(e, "make a mount namespace for criu");
+	if (cr_kerndat_attach(d->kerndat, &why) < 0)
+		log_info("criu looks at the kernel once more: %s", why.text);
+	return 0;
+}
+
 static int run(struct dump *d, struct err *e)
 {
 	const struct cr_dump *how = d->how;
 	auto_criu struct cr_criu c = CR_CRIU_INIT;
 	auto_hook struct cr_hook hook = CR_HOOK_INIT;
 	auto_unseen struct cr_unseen unseen = {0};
-	auto_fd int hold = -EBADF;
+	auto_fd int hold = -EBADF, kerndat = -EBADF;
 	char state[PATH_MAX], freezer[PATH_MAX];
+	struct err without = {0};
 	int r;
 
 	snprintf(state, sizeof(state), "%s/%s", how->ct->state_root, how->ct->s.id);
@@ -273,8 +297,10 @@ static int run(struct dump *d, struct err *e)
 	d->unseen = &unseen;
 	if (how->journal)
 		cr_unseen_open(&unseen, d->cg);
-	c.prepare = cr_unseen_attach;
-	c.prepare_arg = c.unseen = &unseen;
+	d->kerndat = kerndat = cr_kerndat_open(how->s->host, &without);
+	c.prepare = enter;
+	c.prepare_arg = d;
+	c.unseen = &unseen;
 	hook.fn[CR_STAGE_PRE_DUMP] = hook_stopping;
 	hook.fn[CR_STAGE_NETWORK_LOCK] = hook_stopped;
 	hook.fn[CR_STAGE_POST_DUMP] = hook_complete;

@@ -32,6 +32,8 @@ struct cr_dump {
 	bool leave_running;  /* after commit has said 0 */
 	bool unchecked;	     /* without the preflight: criu says itself what it cannot do */
 	int (*commit)(void *arg, struct err *e); /* in our process; NULL: 0 */
+	/* Criu is about to stop the tasks, which run still, a millisecond or two later. Not 0: it does not. NULL: 0. With tries (the next one after a failed dump) each time. */
+	int (*stopping)(void *arg, struct err *e);
 	void *arg;
 	const char *
 		decided; /* absolute path of a file whose existence means: committed. NULL: after our death nothing was */

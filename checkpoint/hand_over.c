@@ -139,10 +139,16 @@ static int when_frozen(int images, void *arg, struct err *e)
 	return r;
 }
 
+static int when_stopping(void *arg, struct err *e)
+{
+	return cr_source_parting_round(arg, e);
+}
+
 static int hand_over_live(struct cr_source *m, struct err *e)
 {
 	const struct cr_suspend how = {.unflushed = true,
 				       .stopped_at_ns = &m->stopped_at,
+				       .stopping = when_stopping,
 				       .commit = when_frozen,
 				       .frames = &m->frames,
 				       .arg = m,

@@ -8,6 +8,7 @@
 #include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -122,6 +123,57 @@ int cr_kerndat_open(const struct ct_host *h, struct err *e)
 	if (cache < 0 || name_cached(name, e) < 0)
 		return -e->no;
 	return faccessat(cache, name, F_OK, 0) < 0 ? -ENOENT : ns_mount_clone(cache, name, 0, e);
+}
+
+bool cr_kerndat_would_spread(void)
+{
+	auto_file FILE *mounts = fopen("/proc/self/mountinfo", "re");
+	auto_free char *line = NULL;
+	size_t size = 0;
+	struct statx st;
+
+	if (!mounts || statx(AT_FDCWD, RUN, 0, STATX_MNT_ID, &st) < 0 ||
+	    !(st.stx_mask & STATX_MNT_ID))
+		return true;
+	/* "ID PARENT DEV ROOT POINT OPTIONS [shared:N] [master:N] - TYPE ..." (proc_pid_mountinfo(5)) */
+	while (getline(&line, &size, mounts) > 0) {
+		char *fields = strstr(line, " - ");
+
+		if (strtoull(line, NULL, 10) != st.stx_mnt_id || !fields)
+			continue;
+		*fields = 0;
+		return strstr(line, " shared:") != NULL;
+	}
+	return true;
+}
+
+int cr_kerndat_version(const struct ct_host *h, struct err *e)
+{
+	auto_fd int cache = ct_host_cache(h, e);
+	auto_free char *known = NULL;
+	struct err ignored = {0};
+	char program[256], name[96], text[16];
+	struct stat st;
+	int version;
+
+	if (cache < 0 || cr_criu_find(program, e) < 0)
+		return -e->no;
+	if (stat(program, &st) < 0)
+		return err_sys(e, "stat %s", program);
+	/* A new criu is another file, or was written again. */
+	snprintf(name, sizeof(name), "criu.version-%" PRIx64 "-%" PRIx64 ".%lx-%" PRIx64,
+		 (uint64_t)st.st_ino, (uint64_t)st.st_ctim.tv_sec, st.st_ctim.tv_nsec,
+		 (uint64_t)st.st_dev);
+	if (file_try_read_at(cache, name, sizeof(text), &known, &ignored) > 0 &&
+	    (version = atoi(known)) > 0)
+		return version;
+	version = cr_criu_version(e);
+	if (version < 0)
+		return version;
+	snprintf(text, sizeof(text), "%d\n", version);
+	if (file_replace_volatile_at(cache, name, text, strlen(text), 0600, &ignored) < 0)
+		log_info("criu's version cannot be noted: %s", ignored.text);
+	return version;
 }
 
 int cr_kerndat_attach(int mount, struct err *e)

@@ -5,8 +5,10 @@
 /*
  * Each criu tries out dozens of the kernel's features before it does anything: 15 to 20 ms on an idle host, in the middle of the time for which a migrated container answers nobody. It keeps what it found in /run/criu.kdat, if
  * /run is a tmpfs and it has run since the boot. So it is run once when nobody waits for it (`criu check`); where /run is on a disk, with a tmpfs in its place, and then the file lies
- * in the host's cache, and over /run/criu.kdat in the mount namespace of a criu that restores.
+ * in the host's cache, and over /run/criu.kdat in the mount namespace of a criu that dumps or restores. The same cache keeps what `criu --version` says, which takes 3 ms.
  */
+
+#include <stdbool.h>
 
 struct ct_host;
 struct err;
@@ -20,3 +22,12 @@ int cr_kerndat_prepare(const struct ct_host *h, struct err *e);
  */
 int cr_kerndat_open(const struct ct_host *h, struct err *e);
 int cr_kerndat_attach(int mount, struct err *e);
+
+/*
+ * Whether a mount on /run/criu.kdat would be seen in other mount namespaces than the caller's. A criu that dumps compares how the host's mounts are shared with those of the container, so
+ * there they stay as they are, and criu looks at the kernel itself. (Where /run is on a disk and that is shared: rare.)
+ */
+bool cr_kerndat_would_spread(void);
+
+/* As cr_criu_version(), out of the host's cache as long as criu is the same file. */
+int cr_kerndat_version(const struct ct_host *h, struct err *e);

@@ -16,7 +16,7 @@
 #include "base/size.h"
 #include "cgroups/group.h"
 #include "cgroups/kill.h"
-#include "checkpoint/criu.h"
+#include "checkpoint/kerndat.h"
 #include "net/link.h"
 #include "net/netlink.h"
 #include "runtime/container.h"
@@ -86,7 +86,7 @@ int cr_offer_describe(const struct ct_system *s, int upper, struct cr_offer *o, 
 		return r;
 	if (!cr_offer_has_images(o))
 		return 0;
-	o->criu_version = cr_criu_version(e);
+	o->criu_version = cr_kerndat_version(s->host, e);
 	return o->criu_version < 0 ? o->criu_version : cr_cpu_flags(o->cpu, e);
 }
 
@@ -224,13 +224,13 @@ static int check_room(const struct ct_host *h, const struct cr_offer *o, struct 
 	return err_class(e, ERR_NO_SPACE);
 }
 
-static int check_criu(const struct cr_offer *o, struct err *e)
+static int check_criu(const struct ct_host *h, const struct cr_offer *o, struct err *e)
 {
 	int ours;
 
 	if (!cr_offer_has_images(o))
 		return 0;
-	ours = cr_criu_version(e);
+	ours = cr_kerndat_version(h, e);
 	if (ours < 0)
 		return ours;
 	if (ours >= o->criu_version)
@@ -297,6 +297,6 @@ int cr_offer_check(const struct ct_host *h, const struct cr_offer *o, struct err
 	if (r >= 0)
 		r = check_links(o, e);
 	if (r >= 0)
-		r = check_criu(o, e);
+		r = check_criu(h, o, e);
 	return r < 0 ? r : check_cpu(o, e);
 }

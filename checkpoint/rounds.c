@@ -224,6 +224,22 @@ int cr_source_rounds(struct cr_source *m, struct err *e)
 	return r < 0 || cr_mode_is_lazy(m->j.mode) ? r : judge(m, e);
 }
 
+int cr_source_parting_round(struct cr_source *m, struct err *e)
+{
+	struct cr_track_stats stats = {0};
+	uint64_t before = m->peer.link.sent;
+	int r = fault_at("migrate.parting", e);
+
+	if (r < 0 || !m->report->rounds || !cr_track_is_quick(m->track))
+		return r;
+	r = cr_track_round(m->track, cr_memory_out_run, &m->memory, &stats, e);
+	if (r >= 0)
+		r = cr_memory_out_flush(&m->memory, e);
+	m->report->memory_bytes += stats.fresh * CR_PAGE_SIZE;
+	cr_progress_bytes(&m->progress, m->peer.link.sent - before);
+	return r;
+}
+
 static int lazy_runs(const struct cr_pagemap *map, struct cr_run **needed, size_t *count,
 		     struct err *e)
 {

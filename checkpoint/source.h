@@ -84,6 +84,11 @@ int cr_source_commit(struct cr_source *m, struct err *e);
 
 /* Its memory, while it runs, until little is left; what that took is in the account. Class MIGRATE when it cannot become little enough. */
 int cr_source_rounds(struct cr_source *m, struct err *e);
+/*
+ * Right before its tasks are stopped: what they have written since the last round, if that costs no more than its own bytes. Nobody waits for the answer: these pages cross the link while criu
+ * works. So what is left for the freeze does not grow with the memory.
+ */
+int cr_source_parting_round(struct cr_source *m, struct err *e);
 /* After one that went well: what its freeze took without memory, for the next one's prediction. */
 void cr_source_learn(const struct cr_source *m);
 /* For who reads its memory without rounds. */

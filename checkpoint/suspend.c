@@ -141,6 +141,15 @@ struct suspend {
 	bool refused; /* by the caller's commit: the log knows nothing of that */
 };
 
+static int stopping(void *arg, struct err *e)
+{
+	struct suspend *s = arg;
+	int r = s->how->stopping ? s->how->stopping(s->how->arg, e) : 0;
+
+	s->refused = r < 0;
+	return r;
+}
+
 static int commit(void *arg, struct err *e)
 {
 	struct suspend *s = arg;
@@ -229,6 +238,7 @@ int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 			       .leave_running = what.how->keep_running,
 			       .unchecked = what.how->unchecked,
 			       .commit = commit,
+			       .stopping = stopping,
 			       .arg = &what,
 			       .decided = decided,
 			       .journal = what.how->live ? journal : NULL,

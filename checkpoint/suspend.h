@@ -29,6 +29,8 @@ struct cr_suspend {
 	/* For migration, each may be NULL. */
 	uint64_t *
 		stopped_at_ns; /* out: log_now_ns() when the tasks had been stopped; set before commit */
+	/* As cr_dump's: it runs, and is about to be stopped. */
+	int (*stopping)(void *arg, struct err *e);
 	/* Images complete, tasks stopped, marker not yet written. Not 0: they go on, as after any failure. images: borrowed. */
 	int (*commit)(int images, void *arg, struct err *e);
 	/* The tasks are dead, the marker is written; the state, cgroups and links are not yet cleaned. Its failure is returned after the cleaning. */

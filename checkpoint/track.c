@@ -256,6 +256,14 @@ int cr_track_left(struct cr_track *t, uint32_t id, const struct cr_run *needed, 
 	return (int)n;
 }
 
+bool cr_track_is_quick(const struct cr_track *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (t->procs[i].direct)
+			return false;
+	return t->began && t->backend == CR_TRACK_UFFD;
+}
+
 static int missed(void *arg, uint64_t vaddr, struct err *e)
 {
 	const struct cr_send *s = arg;

@@ -135,6 +135,12 @@ int cr_track_round(struct cr_track *t, cr_track_sink sink, void *arg, struct cr_
 int cr_track_pending(struct cr_track *t, uint64_t *pages, struct err *e);
 
 /*
+ * Whether a round costs no more than what was written since the last one, and may follow it at once. Not where it stops the container or reads all, and not where a process does O_DIRECT
+ * transfers: those are trusted to be over one round later (above), so that it should not be a short one. Before any round: false.
+ */
+bool cr_track_is_quick(const struct cr_track *t);
+
+/*
  * All tasks of the container are stopped (by criu, cured of its parasite, or by the freezer after it) and stay so. Gives to the sink exactly those pages of
  * `needed` (count runs, of process id) that no round gave, that were written since, or of which this is not certain. What was given counts as sent: a
  * second call gives only what is not followed. When the tasks have run again a round must come before the next final. An id that no round saw is looked for among the processes; -ESRCH, e filled, when there is none. -EFAULT, e filled, when a needed page cannot be
