@@ -31,7 +31,7 @@ const char *const fault_list[] = {
 	"destroy.end", "destroy.hide", "destroy.remove",
 	"migrate.connect", "migrate.offer", "migrate.rootfs", "migrate.stop", "migrate.track", "migrate.round", "migrate.freeze", "migrate.parting",
 	"migrate.frozen", "migrate.pages", "migrate.stale", "migrate.delta", "migrate.images", "migrate.feed", "migrate.lend", "migrate.ready", "migrate.journal", "migrate.commit",
-	"migrate.done", "migrate.kill", "migrate.moved", "migrate.cleanup",
+	"migrate.done", "migrate.kill", "migrate.runs", "migrate.moved", "migrate.cleanup",
 	"receive.offer", "receive.reserve", "receive.rootfs", "receive.pages", "receive.round", "receive.stale", "receive.delta", "receive.images",
 	"receive.restore", "receive.feed", "receive.ready", "receive.record", "receive.run", "receive.commit", "receive.memory", "receive.done",
 	NULL};

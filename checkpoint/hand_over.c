@@ -170,7 +170,8 @@ static int hand_over_live(struct cr_source *m, struct err *e)
 	r = fault_at("migrate.freeze", e);
 	if (r >= 0)
 		r = cr_suspend(m->s, &how, e);
-	return given_away(m, r, e);
+	r = given_away(m, r, e);
+	return r < 0 ? r : cr_source_await_done(m, e);
 }
 
 int cr_hand_over(struct cr_source *m, struct err *e)

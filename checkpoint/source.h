@@ -76,9 +76,14 @@ int cr_source_await_ready(struct cr_source *m, struct err *e);
 
 /*
  * The point of no return. Nothing of it runs here any more. Behind the write of the journal it is given away: only an ERROR, which the target sends after it has
- * forgotten the container, gives it back. 0: the target has it (m->done). < 0: m->in_doubt says whether it may have it.
+ * forgotten the container, gives it back. 0: the target has it (m->done), and, of a live one with all its memory, runs it. < 0: m->in_doubt says whether it may have it.
  */
 int cr_source_commit(struct cr_source *m, struct err *e);
+/*
+ * The end of one whose memory went before: cr_source_commit() was over when it ran there, so that here its processes, links and groups are removed while the target puts the memory in place and
+ * flushes the files. Its files stay until this has returned 0; < 0: m->in_doubt. Others: 0, they have heard it.
+ */
+int cr_source_await_done(struct cr_source *m, struct err *e);
 
 /* --- rounds.c: the live modes --- */
 
