@@ -105,6 +105,12 @@ int cr_task_retry(struct cr_lazy *l, struct cr_task *t, struct err *e);
 /* Copies up to npages of `left` from addr on. Returns how many; 0: not now (t->again). */
 int cr_task_push(struct cr_lazy *l, struct cr_task *t, uint64_t addr, uint32_t npages,
 		 struct err *e);
+/*
+ * An answer of the source, npages that were dumped from img on: straight into the process, where they are absent. Returns how many were put; what the kernel does not take now
+ * stays absent.
+ */
+int cr_task_take(struct cr_lazy *l, struct cr_task *t, uint64_t img, uint32_t npages,
+		 const uint8_t *data, struct err *e);
 /* Nothing is missing. */
 bool cr_task_is_complete(const struct cr_task *t);
 /* Complete, or dead: its ranges are forgotten, its userfaultfd closed. */

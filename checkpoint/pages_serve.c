@@ -16,6 +16,8 @@
 #include "checkpoint/pages_wire.h"
 
 #define PAGE ((uint64_t)CR_PAGE_BYTES)
+/* Of one answer: 256 KiB stay in a processor's cache from the reading over the sum to the link, and at the other end from the link into the process. */
+#define ANSWER_MOST 64u
 
 static bool is_zero(const uint8_t *data, size_t len)
 {
@@ -38,7 +40,7 @@ static int judge_request(const struct cr_pages_request *q, struct err *e)
 
 struct service {
 	int out;
-	uint8_t *data; /* CR_PAGES_RUN_MOST pages */
+	uint8_t *data; /* ANSWER_MOST pages */
 	struct cr_pages_served *served;
 };
 
@@ -89,7 +91,9 @@ static int answer(struct service *s, const struct cr_pages_request *q, cr_pages_
 
 	while (done < q->npages) {
 		uint64_t vaddr = q->vaddr + done * PAGE;
-		int n = read(q->id, vaddr, q->npages - done, s->data, arg, e);
+		uint32_t left = q->npages - done;
+		int n = read(q->id, vaddr, left < ANSWER_MOST ? left : ANSWER_MOST, s->data, arg,
+			     e);
 
 		if (n < 0)
 			return n;
@@ -114,7 +118,7 @@ int cr_pages_serve(int in, int out, cr_pages_read_fn read,
 		   int (*idle)(const struct cr_pages_served *so_far, void *arg, struct err *e),
 		   void *arg, struct cr_pages_served *served, struct err *e)
 {
-	auto_free uint8_t *data = malloc(CR_PAGES_RUN_MOST * PAGE);
+	auto_free uint8_t *data = malloc(ANSWER_MOST * PAGE);
 	struct service s = {.out = out, .data = data, .served = served};
 	struct cr_pages_request q;
 	int r;

@@ -171,18 +171,59 @@ static void note_answer(struct cr_source *s)
 		memmove(s->asked, s->asked + 1, --s->asked_count * sizeof(*s->asked));
 }
 
-/* It is whole: into the store, and every process of that id can have it. */
+/*
+ * Whose pages they are, if only one process can have them: those that are one by fork get them out of the store. To a process that is not whole yet nothing
+ * may be copied; it gets them from there, too.
+ */
+static struct cr_task *only_one(const struct cr_lazy *l, uint32_t id)
+{
+	struct cr_task *found = NULL;
+
+	for (size_t i = 0; l->finished && i < l->task_count; i++) {
+		struct cr_task *t = l->tasks[i];
+
+		if (t->id != id || t->uffd < 0)
+			continue;
+		if (found || t->family->forked)
+			return NULL;
+		found = t;
+	}
+	return found;
+}
+
+/* 1: the process that misses them has them all. By way of the store each would be copied twice more. */
+static int hand_over(struct cr_lazy *l, const struct cr_pages_answer *a, struct err *e)
+{
+	struct cr_source *s = &l->source;
+	struct cr_task *t = only_one(l, a->id);
+	uint64_t *count = s->asked[0].wanted ? &l->report.faulted : &l->report.pushed;
+	int n = t ? cr_task_take(l, t, a->vaddr, a->npages, s->data, e) : 0;
+
+	if (n > 0)
+		*count += (uint64_t)n;
+	return n < 0 ? n : n == (int)a->npages;
+}
+
+/* It is whole: where it is missed, or into the store, and every process of that id can have it. */
 static int take_answer(struct cr_lazy *l, struct err *e)
 {
 	struct cr_source *s = &l->source;
 	const struct cr_pages_answer a = s->head;
 	size_t len = a.npages * PAGE;
 	uint32_t slot;
+	int r;
 
 	if (a.flags & CR_PAGES_ZERO)
 		memset(s->data, 0, len);
 	else if (cr_pages_sum(0, s->data, a.npages) != a.sum)
 		return err_set(e, EBADMSG, "pages from the source are damaged");
+	r = hand_over(l, &a, e);
+	if (r > 0) {
+		l->report.fetched += a.npages;
+		note_answer(s);
+	}
+	if (r != 0)
+		return r;
 	slot = slot_make(l, a.id);
 	if (!slot)
 		return err_set(e, ENOSPC, "no room for more processes in the store of pages");

@@ -186,6 +186,23 @@ static int judge(struct cr_lazy *l, struct cr_task *t, const char *what, uint64_
 	}
 }
 
+/* Pages that lie at `from`. Returns how many need no more care, 0: not now. */
+static int put_from(struct cr_lazy *l, struct cr_task *t, uint64_t addr, const void *from,
+		    uint32_t npages, struct err *e)
+{
+	int done, n;
+
+	do {
+		struct uffdio_copy c = {
+			.dst = addr, .src = (uint64_t)(uintptr_t)from, .len = npages * PAGE};
+
+		n = ioctl(t->uffd, UFFDIO_COPY, &c);
+		done = judge(l, t, "copy", addr, &npages, n < 0 ? c.copy : (int64_t)c.len,
+			     n < 0 ? errno : 0, e);
+	} while (done == -EAGAIN && !e->no);
+	return done;
+}
+
 /*
  * Pages of the store at `at`, which are contiguous. Through a buffer that stays in the processor's cache: 46 ms of it for 180 MB; to map the store and let the kernel copy
  * from there takes 54, with larger pieces more.
@@ -193,19 +210,9 @@ static int judge(struct cr_lazy *l, struct cr_task *t, const char *what, uint64_
 static int put(struct cr_lazy *l, struct cr_task *t, uint64_t addr, uint64_t at, uint32_t npages,
 	       struct err *e)
 {
-	int done, n;
-
 	if (pread(l->store, l->buffer, npages * PAGE, (off_t)at) != (ssize_t)(npages * PAGE))
 		return err_sys(e, "read the store of pages");
-	do {
-		struct uffdio_copy c = {
-			.dst = addr, .src = (uint64_t)(uintptr_t)l->buffer, .len = npages * PAGE};
-
-		n = ioctl(t->uffd, UFFDIO_COPY, &c);
-		done = judge(l, t, "copy", addr, &npages, n < 0 ? c.copy : (int64_t)c.len,
-			     n < 0 ? errno : 0, e);
-	} while (done == -EAGAIN && !e->no);
-	return done;
+	return put_from(l, t, addr, l->buffer, npages, e);
 }
 
 /* npages of one range of `left`. */
@@ -232,6 +239,60 @@ int cr_task_push(struct cr_lazy *l, struct cr_task *t, uint64_t addr, uint32_t n
 	uint64_t most = (r->end - addr) / PAGE;
 
 	return copy(l, t, r, addr, npages < most ? npages : (uint32_t)most, e);
+}
+
+/* The first part of what is absent that was dumped in [img, img_end). */
+static bool find_absent(const struct cr_task *t, uint64_t img, uint64_t img_end,
+			struct cr_range *part)
+{
+	for (size_t i = 0; i < t->absent.count; i++) {
+		const struct cr_range *r = &t->absent.all[t->absent.first + i];
+		uint64_t end = r->img + (r->end - r->start);
+		uint64_t from = r->img > img ? r->img : img;
+
+		end = end < img_end ? end : img_end;
+		if (from >= end)
+			continue;
+		part->img = from;
+		part->start = r->start + (from - r->img);
+		part->end = part->start + (end - from);
+		return true;
+	}
+	return false;
+}
+
+/* Nobody waits for those any more. */
+static void forget_waiting(struct cr_task *t, uint64_t start, uint64_t end)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < t->waiting_count; i++)
+		if (t->waiting[i] < start || t->waiting[i] >= end)
+			t->waiting[kept++] = t->waiting[i];
+	t->waiting_count = kept;
+}
+
+int cr_task_take(struct cr_lazy *l, struct cr_task *t, uint64_t img, uint32_t npages,
+		 const uint8_t *data, struct err *e)
+{
+	uint64_t img_end = img + npages * PAGE;
+	struct cr_range part;
+	int all = 0;
+
+	while (t->uffd >= 0 && find_absent(t, img, img_end, &part)) {
+		uint64_t end;
+		int n = put_from(l, t, part.start, data + (part.img - img),
+				 (uint32_t)((part.end - part.start) / PAGE), e);
+
+		if (n <= 0)
+			return n < 0 ? n : all;
+		end = part.start + (uint64_t)n * PAGE;
+		if (cr_ranges_cut(&t->absent, part.start, end, e) < 0)
+			return -e->no;
+		forget_waiting(t, part.start, end);
+		all += n;
+	}
+	return all;
 }
 
 /* --- its faults --- */
