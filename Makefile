@@ -38,11 +38,14 @@ CMOCKA    = $(or $(call pkg,--libs cmocka),-lcmocka)
 
 # Programs of libskep, and tiny static ones that stay resident or run inside a container and link nothing of it.
 MAINS       := ctl/skepctl.c ctl/skep.c
-STATIC_MAINS := runtime/skep_monitor_main.c checkpoint/skep_criu_hook_main.c checkpoint/skep_pages_main.c
+STATIC_MAINS := runtime/skep_monitor_main.c checkpoint/skep_criu_hook_main.c checkpoint/skep_pages_main.c checkpoint/skep_criu_tool_main.c
 PROGRAMS    := $(patsubst ctl/%.c,$(BUILD)/%,$(wildcard $(MAINS)))
 LIBEXEC     := $(if $(wildcard runtime/skep_monitor_main.c),$(BUILD)/skep-monitor) \
                $(if $(wildcard checkpoint/skep_criu_hook_main.c),$(BUILD)/skep-criu-hook) \
-               $(if $(wildcard checkpoint/skep_pages_main.c),$(BUILD)/skep-pages)
+               $(if $(wildcard checkpoint/skep_pages_main.c),$(BUILD)/skep-pages) \
+               $(if $(wildcard checkpoint/skep_criu_tool_main.c),$(BUILD)/skep-criu-tool)
+# Names under which criu finds skep-criu-tool.
+CRIU_TOOLS  := tar $(foreach v,iptables ip6tables,$(v)-save $(v)-restore $(v)-legacy-save $(v)-legacy-restore)
 TEST_STATIC := $(if $(wildcard tests/probe.c),$(BUILD)/probe $(BUILD)/plant $(BUILD)/pattern $(BUILD)/estate $(BUILD)/timers) $(patsubst tests/bench/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 
 LIB      := $(BUILD)/libskep.a
@@ -57,7 +60,7 @@ DEPS     := $(LIB_OBJS:.o=.d) $(BUILD)/net/static/mnl.d $(BUILD)/ctl/static/entr
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(LIB) $(PROGRAMS) $(LIBEXEC) $(MANPAGES) ## build skepctl, skep, their helper programs and manual pages
+all: $(LIB) $(PROGRAMS) $(LIBEXEC) $(CRIU_TOOLS:%=$(BUILD)/criu-tools/%) $(MANPAGES) ## build skepctl, skep, their helper programs and manual pages
 
 tests: all $(UNITS) $(TEST_STATIC) $(BUILD)/fault-points ## build the unit tests, the probe and the bench's floor too
 
@@ -121,6 +124,8 @@ install: all ## install below $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR) $(DESTDIR)$(UNITDIR)
 	$(if $(PROGRAMS),install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin)
 	$(if $(strip $(LIBEXEC)),install -m 755 $(LIBEXEC) $(DESTDIR)$(LIBEXECDIR))
+	install -d $(DESTDIR)$(LIBEXECDIR)/criu-tools
+	for tool in $(CRIU_TOOLS); do ln -sfn ../skep-criu-tool $(DESTDIR)$(LIBEXECDIR)/criu-tools/$$tool || exit; done
 	install -m 644 $(MANPAGES) $(DESTDIR)$(MANDIR)/man8
 	$(if $(wildcard ctl/completion/*),install -m 644 $(wildcard ctl/completion/*) $(DESTDIR)$(COMPDIR))
 	install -m 644 systemd/* $(DESTDIR)$(UNITDIR)
@@ -193,11 +198,19 @@ $(BUILD)/fault-points: tests/fault_points.c $(LIB) $(BUILD)/flags
 # The static programs are few files each and carry no sanitizer: they run where no library is.
 # musl-gcc hides the kernel's headers: they come last, after musl's own.
 KERNEL_HEADERS = $(if $(findstring musl,$(STATIC_CC)),-idirafter /usr/include -idirafter /usr/include/$(shell gcc -print-multiarch))
-STATIC_BUILD   = $(STATIC_CC) -std=gnu11 -static -Os -g $(WARN) -D_GNU_SOURCE -I. $(KERNEL_HEADERS) -MMD -MP -MF $@.d -o $@ $(filter %.c,$^)
+STATIC_OPT     = -Os
+STATIC_BUILD   = $(STATIC_CC) -std=gnu11 -static $(STATIC_OPT) -g $(WARN) -D_GNU_SOURCE -I. $(KERNEL_HEADERS) -MMD -MP -MF $@.d -o $@ $(filter %.c,$^)
 $(BUILD)/skep-monitor: runtime/skep_monitor_main.c
 $(BUILD)/skep-criu-hook: checkpoint/skep_criu_hook_main.c
 $(BUILD)/skep-pages: checkpoint/skep_pages_main.c $(patsubst %,checkpoint/%.c,pages pages_index pages_lazy pages_task pages_source pages_ranges pagemap image) base/err.c base/file.c \
                      $(wildcard checkpoint/pages*.h) checkpoint/pagemap.h checkpoint/image.h base/err.h base/file.h base/own.h
+# Those two work through gigabytes while somebody waits.
+$(BUILD)/skep-pages $(BUILD)/skep-criu-tool: STATIC_OPT = -O2
+$(BUILD)/skep-criu-tool: checkpoint/skep_criu_tool_main.c checkpoint/tmpfs_pack.c checkpoint/tmpfs_unpack.c base/err.c base/file.c \
+                         checkpoint/tmpfs_tar.h checkpoint/criu_tools.h base/err.h base/file.h base/own.h
+$(BUILD)/criu-tools/%: | $(BUILD)/skep-criu-tool
+	@mkdir -p $(@D)
+	@ln -sfn ../skep-criu-tool $@
 $(BUILD)/probe: tests/probe.c
 $(BUILD)/plant: tests/plant.c tests/plant_files.c tests/plant_sockets.c
 $(BUILD)/pattern: tests/pattern.c

@@ -22,11 +22,13 @@
 #include "base/proc.h"
 #include "base/sync.h"
 #include "base/sys.h"
+#include "checkpoint/criu_tools.h"
 #include "checkpoint/explain.h"
 #include "checkpoint/group_flags.h"
 #include "checkpoint/hook.h"
 #include "checkpoint/unseen.h"
 #include "ns/fds.h"
+#include "runtime/libexec.h"
 
 #define LOOK_MS	     1000
 #define PRIVATE_CRIU "/usr/local/lib/skep/criu/bin/criu"
@@ -99,10 +101,15 @@ void cr_criu_add_all(struct cr_criu *c, const char *const *words)
 int cr_criu_init(struct cr_criu *c, const char *verb, enum err_class class, int images,
 		 struct err *e)
 {
+	struct err without = {0};
 	int r = cr_criu_find(c->program, e);
 
 	if (r < 0)
 		return r;
+	if (ct_libexec_find(CR_TOOLS_DIR, c->tools, sizeof(c->tools), &without) < 0) {
+		log_info("criu has only the host's tools: %s", without.text);
+		c->tools[0] = 0;
+	}
 	c->verb = verb;
 	c->class = class;
 	c->images = images;
@@ -180,6 +187,8 @@ static _Noreturn void become(struct cr_criu *c, const struct cr_hook *hook, int 
 		r = err_sys(&e, "tell criu's hook where we are");
 	else
 		r = c->prepare ? c->prepare(c->prepare_arg, &e) : 0;
+	if (r >= 0 && c->tools[0])
+		r = cr_tools_enter(c->tools, c->no_iptables, &e);
 	if (r >= 0)
 		r = place_descriptors(c, report, &e);
 	if (r >= 0) {

@@ -26,6 +26,8 @@ struct cr_criu {
 	const char *verb;
 	enum err_class class;
 	char program[256];
+	char tools[256];	   /* our own directory in its PATH (criu_tools.h); "": none */
+	bool no_iptables;	   /* there are no rules for iptables */
 	char *words[CR_WORDS_MAX]; /* owned, NULL-terminated */
 	unsigned word_count;
 	int pass[CR_PASS_MAX]; /* borrowed; become CR_PASS_FIRST + index */

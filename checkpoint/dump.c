@@ -24,6 +24,7 @@
 #include "cgroups/group.h"
 #include "cgroups/kill.h"
 #include "checkpoint/criu.h"
+#include "checkpoint/criu_tools.h"
 #include "checkpoint/exe_flags.h"
 #include "checkpoint/family.h"
 #include "checkpoint/held.h"
@@ -301,6 +302,7 @@ static int run(struct dump *d, struct err *e)
 	c.prepare = enter;
 	c.prepare_arg = d;
 	c.unseen = &unseen;
+	c.no_iptables = cr_tools_no_tables(how->ct->s.pid);
 	hook.fn[CR_STAGE_PRE_DUMP] = hook_stopping;
 	hook.fn[CR_STAGE_NETWORK_LOCK] = hook_stopped;
 	hook.fn[CR_STAGE_POST_DUMP] = hook_complete;

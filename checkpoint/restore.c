@@ -27,6 +27,7 @@
 #include "base/proc.h"
 #include "cgroups/freezer.h"
 #include "checkpoint/criu.h"
+#include "checkpoint/criu_tools.h"
 #include "checkpoint/file_locks.h"
 #include "checkpoint/held.h"
 #include "checkpoint/hook.h"
@@ -443,6 +444,7 @@ static int run(struct restore *r, struct err *e)
 	hook.fn[CR_STAGE_POST_RESTORE] = hook_post_restore;
 	hook.fn[CR_STAGE_PRE_RESUME] = hook_pre_resume;
 	cr_hook_ready(&hook);
+	c.no_iptables = cr_tools_no_rules(r->how->images);
 	c.prepare = attach_root;
 	c.prepare_arg = r;
 	add_words(&c, r, hook.program);
