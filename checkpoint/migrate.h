@@ -40,7 +40,8 @@
  * before anything is decided; the links are cut by a table of nftables without an owner between "committed" and COMMIT, so that the frozen one's kernel acknowledges nothing
  * that the running one should hear. The target's images hold no memory, so a record alone makes it not the target's: the second fact there is that the marker beside the images
  * is gone, which happens while the restored tasks are stopped, right before they run. The memory is whole at the target before it says READY, and in place before it says DONE: after COMMIT
- * the source is not needed for anything.
+ * the source is not needed for anything. So when the target has said RUNS the frozen tasks are killed here, and what they had on this host is removed, while the target puts the memory in place and
+ * flushes the files; the container's files and the journal stay until DONE.
  *   stage                    source dies                     target dies               link dies
  *   offer, files, rounds     source, still running, its      source, still running     as target dies; the target
  *                            tracking ends with the command                            removes what it reserved
@@ -51,8 +52,8 @@
  *   committed, no record     source, frozen: abort thaws     source: abort thaws       source: abort thaws
  *   record, marker there     (the target goes on) target;    source: abort thaws; the  target: goes on, runs; continue
  *                            continue deletes                target forgets it         on the source deletes
- *   runs, memory on the way  target; continue                target: what is lost is   target; continue
- *                                                            lost with that host, and
+ *   runs, memory on the way, target; continue                target: what is lost is   target; continue
+ *     source's tasks killed                                  lost with that host, and
  *                                                            its keeper kills the rest
  *   moved, not deleted       target; continue                target                    target
  * In the lazy ones (postcopy, hybrid) the source is needed until DONE: while memory is on the way the container runs at the target, its processes that need a missing page

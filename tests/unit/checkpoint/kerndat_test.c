@@ -118,10 +118,52 @@ static void test_taken(void **state)
 	assert_non_null(strstr(log, "Loaded kdat cache from /run/criu.kdat"));
 }
 
+static void note_version(const struct lab *l, const char *text)
+{
+	char path[100], file[256] = "";
+	auto_dir DIR *d = NULL;
+	struct err e = {0};
+
+	snprintf(path, sizeof(path), "%s/.cache", l->state);
+	d = opendir(path);
+	for (struct dirent *entry; d && (entry = readdir(d));)
+		if (!strncmp(entry->d_name, "criu.version-", 13))
+			snprintf(file, sizeof(file), "%.255s", entry->d_name);
+	assert_true(file[0]);
+	must(file_replace_volatile_at(dirfd(d), file, text, strlen(text), 0600, &e), &e);
+}
+
+/* It is asked but once, and anew when it is another file. */
+static void test_version(void **state)
+{
+	struct lab *l = *state;
+	struct err e = {0};
+	int version = cr_criu_version(&e);
+	char other[100];
+	FILE *script;
+
+	assert_true(version > 0);
+	assert_int_equal(cr_kerndat_version(&l->h, &e), version);
+	note_version(l, "123456\n");
+	assert_int_equal(cr_kerndat_version(&l->h, &e), 123456);
+	note_version(l, "nonsense\n");
+	assert_int_equal(cr_kerndat_version(&l->h, &e), version);
+	snprintf(other, sizeof(other), "%s/criu", l->dir);
+	script = fopen(other, "we");
+	fputs("#!/bin/sh\necho Version: 9.8.7\n", script);
+	fclose(script);
+	assert_int_equal(chmod(other, 0755), 0);
+	setenv("SKEP_CRIU", other, 1);
+	assert_int_equal(cr_kerndat_version(&l->h, &e), 90807);
+	unsetenv("SKEP_CRIU");
+	assert_int_equal(cr_kerndat_version(&l->h, &e), version);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_taken, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_version, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
