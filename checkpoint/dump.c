@@ -70,10 +70,10 @@ struct dump {
 };
 
 /* What criu would refuse after it has stopped all tasks is told before, and by name. What passes in a moment is left to run_again(). */
-static int refuse(const struct ct *ct, struct err *e)
+static int refuse(const struct ct_system *s, const struct ct *ct, struct err *e)
 {
 	auto_preflight struct cr_preflight found = {0};
-	int r = cr_preflight(ct, CR_PREFLIGHT_DUMP, &found, e);
+	int r = cr_preflight(ct, &s->d, CR_PREFLIGHT_DUMP, &found, e);
 
 	return r < 0 ? r : cr_preflight_judge(&found, ct->s.id, e);
 }
@@ -387,7 +387,7 @@ int cr_dump(const struct cr_dump *how, struct err *e)
 	if (r >= 0)
 		r = cg_open(how->ct->s.cgroup, &cg, e);
 	if (r >= 0 && !how->unchecked)
-		r = refuse(how->ct, e);
+		r = refuse(how->s, how->ct, e);
 	if (r >= 0)
 		r = run_again(&d, e);
 	return r < 0 ? err_class(e, ERR_CHECKPOINT) : 0;

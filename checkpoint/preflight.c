@@ -19,6 +19,7 @@
 #include "base/proc.h"
 #include "cgroups/group.h"
 #include "checkpoint/preflight_look.h"
+#include "runtime/compile.h"
 
 /* It is looked again after 20, 40 ms, and for what may pass after 80, 160, 320: together about as long as a dump would try (dump.c). */
 #define SURE_LOOKS    2
@@ -170,13 +171,13 @@ static void look_at_console(struct cr_look *l)
 		    "its monitor was killed, and its console is gone");
 }
 
-static int look_once(const struct ct *ct, const struct cg *cg, bool quickly, struct cr_preflight *p,
-		     struct err *e)
+/* l: how, and at what; what was read is gone afterwards. */
+static int look_once(struct cr_look l, struct cr_preflight *p, struct err *e)
 {
-	struct cr_look l = {.ct = ct, .cg = cg, .found = p, .quickly = quickly, .root = -EBADF};
 	uint64_t began = log_now_ns();
 	int r;
 
+	l.found = p;
 	p->list = p->list ? p->list : calloc(CR_BLOCKERS_MOST, sizeof(*p->list));
 	p->count = 0;
 	p->more = false;
@@ -235,26 +236,31 @@ static void drop_passing(struct cr_preflight *p)
  * A look at programs that run sees one file here and, a moment later, another one there; and a daemon that was just started still has the files of who started
  * it. What is not there every time was such a sight. What passes by its nature is looked at for longer; a dump does not ask for it, since it tries again itself.
  */
-int cr_preflight(const struct ct *ct, enum cr_preflight_for what_for, struct cr_preflight *p,
-		 struct err *e)
+int cr_preflight(const struct ct *ct, const struct ct_definition *d, enum cr_preflight_for what_for,
+		 struct cr_preflight *p, struct err *e)
 {
 	auto_preflight struct cr_preflight again = {0};
 	auto_cg struct cg cg = CG_INIT;
 	bool quickly = what_for == CR_PREFLIGHT_DUMP;
+	const struct cr_look how = {.ct = ct,
+				    .cg = &cg,
+				    .caps = ct_compile_capabilities(d),
+				    .quickly = quickly,
+				    .root = -EBADF};
 	size_t passing = 0;
 	int ms = FIRST_LOOK_MS, r = ct_may(ct, CT_EVENT_CHECKPOINT, NULL, e);
 
 	if (r >= 0)
 		r = cg_open(ct->s.cgroup, &cg, e);
 	if (r >= 0)
-		r = look_once(ct, &cg, quickly, p, e);
+		r = look_once(how, p, e);
 	if (r >= 0 && quickly)
 		drop_passing(p);
 	for (int looks = 0; r >= 0 && p->count && looks < (passing ? PASSING_LOOKS : SURE_LOOKS);
 	     looks++, ms *= 2) {
 		/* Nothing tells when a program has read its answer. */
 		(void)poll(NULL, 0, ms);
-		r = look_once(ct, &cg, quickly, &again, e);
+		r = look_once(how, &again, e);
 		passing = r < 0 ? 0 : keep_common(p, &again);
 	}
 	return r < 0 ? r : 0;

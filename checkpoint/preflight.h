@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "runtime/state.h"
 
+struct ct_definition;
 struct err;
 
 struct cr_blocker {
@@ -46,11 +47,11 @@ enum cr_preflight_for {
 };
 
 /*
- * Fills p (a zeroed one). ct: open, its lock is not needed. 0, also with blockers in p->list; an error only when it could not be looked (class NOT_RUNNING when it
+ * Fills p (a zeroed one). ct: open, its lock is not needed; d: its definition, which it may be restored with only. 0, also with blockers in p->list; an error only when it could not be looked (class NOT_RUNNING when it
  * does not run). Host side, as root; some ms for a container with twenty processes, twice that when there is something to name.
  */
-int cr_preflight(const struct ct *ct, enum cr_preflight_for what_for, struct cr_preflight *p,
-		 struct err *e);
+int cr_preflight(const struct ct *ct, const struct ct_definition *d, enum cr_preflight_for what_for,
+		 struct cr_preflight *p, struct err *e);
 
 /* One line: "process 212 (nginx, unit nginx.service) has an io_uring; ...". */
 void cr_blocker_to_str(const struct cr_blocker *b, char *text, size_t size);

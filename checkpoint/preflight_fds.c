@@ -106,6 +106,25 @@ static bool is_queue(const struct cr_look_process *p, const char *fd)
 }
 
 /*
+ * A login holds the FIFO of its session (/run/systemd/sessions/NUMBER.ref), which logind opened for it: through logind's own mounts, which have gone with that logind if it was restarted since. No
+ * restart of anything brings that back, but the session can be ended.
+ */
+static void find_remedy(const struct statx *st, const char *link, char fix[128])
+{
+	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz", end[] = ".ref";
+	const char *name = strrchr(link, '/');
+	size_t n = name ? strspn(name + 1, digits) : 0;
+
+	if (S_ISFIFO(st->stx_mode) && n && n < 32 && !strcmp(name + 1 + n, end))
+		snprintf(
+			fix, 128,
+			"log out of that session, or end it inside: loginctl terminate-session %.*s",
+			(int)n, name + 1);
+	else
+		snprintf(fix, 128, "restart that program");
+}
+
+/*
  * A file that has a name, and maybe no link: link is what /proc/PID/fd/FD says. Which mount it is on tells the kernel, not the name: that may
  * be of another mount, or of none.
  */
@@ -114,6 +133,7 @@ static void look_at_file(const struct walk *w, const struct cr_look_process *p, 
 {
 	struct cr_look *l = w->l;
 	const struct cr_look_mount *m = cr_look_mount(l, (int)st->stx_mnt_id);
+	char fix[128];
 
 	if (S_ISCHR(st->stx_mode) && is_console(w, st))
 		return;
@@ -128,7 +148,8 @@ static void look_at_file(const struct walk *w, const struct cr_look_process *p, 
 		return;
 	}
 	if (!m) {
-		cr_look_add(l, p, "no-mount", false, "restart that program",
+		find_remedy(st, link, fix);
+		cr_look_add(l, p, "no-mount", false, fix,
 			    "has a file open that is on no mount of the container: %.100s "
 			    "(descriptor %s)",
 			    link, fd);

@@ -41,6 +41,7 @@ struct cr_look_process {
 	pid_t tracer, session;	   /* session: in the container, 0: of one outside */
 	unsigned threads, seccomp; /* seccomp: its mode */
 	char state;		   /* as in proc_pid_status(5) */
+	uint64_t caps;		   /* all that it has, or can have, in any of its sets */
 	char name[64];
 	uint64_t ns[CR_LOOK_NS_COUNT]; /* inode numbers; 0: the kernel has no such kind */
 	int proc;		       /* /proc/PID, O_PATH */
@@ -64,8 +65,9 @@ struct cr_look {
 	char **texts; /* that the mounts point into */
 	size_t text_count;
 	struct cr_preflight *found;
-	int root;     /* directory of init, O_PATH */
-	bool quickly; /* for a dump, which finds by itself what takes a walk over all files */
+	int root;      /* directory of init, O_PATH */
+	uint64_t caps; /* what the definition gives */
+	bool quickly;  /* for a dump, which finds by itself what takes a walk over all files */
 };
 
 /* Says that process p (NULL: nobody's) has something. kind: static. passing: it may be gone in a moment, as when a program has not read its answer yet. */

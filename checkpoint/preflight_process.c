@@ -19,6 +19,7 @@
 #include "cgroups/hierarchy.h"
 #include "cgroups/kill.h"
 #include "checkpoint/preflight_look.h"
+#include "ns/caps.h"
 
 #define STATUS_MOST 65536
 
@@ -87,6 +88,19 @@ static void read_name(const char *status, char name[64])
 	snprintf(name, 64, "%.*s", at ? (int)strcspn(at, "\n") : 0, at ? at : "");
 }
 
+static uint64_t read_caps(const char *status)
+{
+	static const char *const sets[] = {"CapBnd", "CapPrm", "CapEff", "CapInh", "CapAmb"};
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+		const char *at = field(status, sets[i]);
+
+		all |= at ? strtoull(at, NULL, 16) : 0;
+	}
+	return all;
+}
+
 /* 0: it has gone. */
 static int read_process(struct cr_look_process *p, pid_t pid, unsigned depth)
 {
@@ -107,6 +121,7 @@ static int read_process(struct cr_look_process *p, pid_t pid, unsigned depth)
 	p->tracer = (pid_t)number(status, "TracerPid");
 	p->threads = (unsigned)number(status, "Threads");
 	p->seccomp = (unsigned)number(status, "Seccomp");
+	p->caps = read_caps(status);
 	p->inner = (pid_t)number_at(status, "NSpid", depth);
 	p->session = (pid_t)number_at(status, "NSsid", depth);
 	for (int k = 0; k < CR_LOOK_NS_COUNT; k++) {
@@ -373,6 +388,34 @@ static bool is_frozen(const struct cr_look_process *p, const char *unified)
 	       strstr(events, "frozen 1");
 }
 
+/* At the target no process may have more than the definition gives (verify.h), and that may have changed since init was started. */
+static void look_at_caps(struct cr_look *l, const struct cr_look_process *p)
+{
+	const struct cr_look_process *init = cr_look_init(l);
+	uint64_t more = p->caps & ~l->caps;
+	char name[32];
+
+	if (p != init)
+		more &= ~init->caps; /* that was told of init, and of all */
+	/* In a namespace of its own it has all, but over that namespace; and that is told. */
+	if (p->ns[CR_LOOK_NS_USER] != init->ns[CR_LOOK_NS_USER])
+		return;
+	if (!more)
+		return;
+	ns_caps_to_str(__builtin_ctzll(more), name, sizeof(name));
+	if (p == init)
+		cr_look_add(l, NULL, "capability", false,
+			    "stop and start it, so that it is as its definition",
+			    "runs with the capability %s, which its definition does not give it "
+			    "any more",
+			    name);
+	else
+		cr_look_add(l, p, "capability", false, "start it inside: skepctl exec",
+			    "has the capability %s, which no process of the container may have: it "
+			    "was brought in from outside",
+			    name);
+}
+
 void cr_look_processes(struct cr_look *l)
 {
 	struct err ignored = {0};
@@ -411,6 +454,7 @@ void cr_look_processes(struct cr_look *l)
 				l, p, "seccomp", false, "start it inside: skepctl exec",
 				"has no system call filter, as all of the container must have: it "
 				"was brought in from outside");
+		look_at_caps(l, p);
 		look_at_namespaces(l, p);
 		look_at_tracing(l, p);
 	}

@@ -142,7 +142,7 @@ static int look(struct cr_source *m, struct err *e)
 		return 0;
 	r = ct_open(m->s->host->state, m->s->d.name, NULL, &ct, e);
 	if (r >= 0)
-		r = cr_preflight(&ct, CR_PREFLIGHT_DUMP, &found, e);
+		r = cr_preflight(&ct, &m->s->d, CR_PREFLIGHT_DUMP, &found, e);
 	return r < 0 ? r : cr_preflight_judge(&found, m->s->d.name, e);
 }
 

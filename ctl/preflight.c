@@ -17,7 +17,7 @@ int ctl_preflight(const struct ctl_line *line, const struct ct_system *s, json_t
 	auto_ct struct ct ct = CT_INIT;
 
 	if (ctl_runtime_running(s, &ct, e) < 0 ||
-	    cr_preflight(&ct, CR_PREFLIGHT_CHECK, &found, e) < 0)
+	    cr_preflight(&ct, &s->d, CR_PREFLIGHT_CHECK, &found, e) < 0)
 		return -e->no;
 	if (ctl_flag(line, "json")) {
 		*list = cr_preflight_to_json(&found);

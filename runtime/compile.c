@@ -148,20 +148,26 @@ static uint64_t bits(const char list[][32])
 	return set;
 }
 
+/* Dropping wins over adding. */
+uint64_t ct_compile_capabilities(const struct ct_definition *d)
+{
+	struct ns_caps caps;
+
+	ns_caps_system(&caps);
+	return (caps.bounding | bits(d->cap_add)) & ~bits(d->cap_drop);
+}
+
 /*
- * No inheritable and no ambient ones: a program of the container gets its rights from its own user id alone. Dropping wins over adding. A
- * set has each one once, whatever was added twice.
+ * No inheritable and no ambient ones: a program of the container gets its rights from its own user id alone. A set has each one once, whatever was added twice.
  */
 static json_t *capabilities(const struct ct_definition *d, bool *bad)
 {
 	json_t *all = json_object(), *list = json_array();
-	struct ns_caps caps;
+	uint64_t bounding = ct_compile_capabilities(d);
 	char name[32];
 
-	ns_caps_system(&caps);
-	caps.bounding = (caps.bounding | bits(d->cap_add)) & ~bits(d->cap_drop);
 	for (int cap = 0; cap < 64; cap++)
-		if (caps.bounding & (UINT64_C(1) << cap))
+		if (bounding & (UINT64_C(1) << cap))
 			push(list, json_string(ns_caps_to_str(cap, name, sizeof(name))), bad);
 	set(all, "bounding", json_incref(list), bad);
 	set(all, "effective", json_incref(list), bad);

@@ -35,6 +35,9 @@ struct ct_compile {
 int ct_compile(const struct ct_definition *d, const struct ct_compile *how, json_t **out,
 	       struct err *e);
 
+/* The most capabilities that a process of the container may have: bit N is capability N. */
+uint64_t ct_compile_capabilities(const struct ct_definition *d);
+
 /*
  * The group that holds all system containers. Where systemd manages the hierarchy this is its slice (systemd/skep.slice), with what `systemctl
  * set-property skep.slice` gives it; elsewhere only a name.

@@ -63,11 +63,16 @@ int plant_open_rdwr(void)
 }
 
 /* A file on a mount that is gone. */
+/* "session": the FIFO of a login, as logind opens it. */
 int plant_unmounted(void)
 {
+	const char *file = "/root/plant.dir/c2.ref";
+	bool session = !strcmp(word, "session");
+
 	mkdir("/root/plant.dir", 0700);
 	if (mount("plant", "/root/plant.dir", "tmpfs", 0, NULL) < 0 ||
-	    open("/root/plant.dir/f", O_RDWR | O_CREAT, 0600) < 0)
+	    (session && mkfifo(file, 0600) < 0) ||
+	    open(file, O_RDWR | (session ? 0 : O_CREAT), 0600) < 0)
 		return -1;
 	return umount2("/root/plant.dir", MNT_DETACH);
 }

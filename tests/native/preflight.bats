@@ -111,7 +111,8 @@ seccomp-notify | has the listener of a seccomp filter | seccomp filter
 deleted 120 | has a deleted file of 120 MiB open.*/root/plant.deleted | too large
 deleted 120,/run | has a deleted file of 120 MiB open.*/run/plant.deleted | too large
 deleted 120,/root,mapped | has a deleted file of 120 MiB in its memory | too large
-unmounted | file open that is on no mount | on no mount
+unmounted | file open that is on no mount.*; restart that program | on no mount
+unmounted session | file open that is on no mount.*; log out of that session, or end it inside: loginctl terminate-session c2 | on no mount
 hidden | file open that another mount hides: /root/plant.dir/f | another mount hides
 covered | file open that a mount hides: /root/plant.dir/f | a mount hides
 covered taken | file open that a mount hides: /root/plant.dir/f | a mount hides
@@ -305,6 +306,23 @@ locks() { inside sh -c 'for p in $(pidof plant); do grep -hE "^lock:" /proc/$p/f
 		sem-undo
 		tty session
 	EOF
+}
+
+@test "what its definition does not give it any more is named" {
+	container
+	skepctl set "$c" --cap-drop CAP_NET_RAW
+	[[ $(blockers) == "CT $c: runs with the capability CAP_NET_RAW, which its definition does not give it any more; stop and start it, "* ]]
+	fails_with 16 'CAP_NET_RAW' skepctl suspend "$c"
+	skepctl suspend --no-check "$c"
+	fails_with 17 'has a capability that its definition does not give' skepctl resume "$c"
+	skepctl stop "$c"
+	skepctl start "$c"
+	clean
+	# More than it has is no harm.
+	skepctl set "$c" --cap-add CAP_SYS_TIME
+	clean
+	skepctl suspend "$c"
+	skepctl resume "$c"
 }
 
 @test "a lock that init would lose is named" {
