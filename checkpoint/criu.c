@@ -167,8 +167,10 @@ static _Noreturn void become(struct cr_criu *c, const struct cr_hook *hook, int 
 {
 	struct err e = {0};
 	sigset_t none;
+	char kept[12];
 	int r;
 
+	snprintf(kept, sizeof(kept), "%u", c->pass_count);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
@@ -183,6 +185,7 @@ static _Noreturn void become(struct cr_criu *c, const struct cr_hook *hook, int 
 		  setenv(CR_HOOK_ENV_DECIDED, hook->decided ? hook->decided : "", 1) < 0 ||
 		  setenv(CR_HOOK_ENV_UNDECIDED, hook->undecided ? hook->undecided : "", 1) < 0 ||
 		  setenv(CR_HOOK_ENV_FREEZER, hook->freezer ? hook->freezer : "", 1) < 0 ||
+		  setenv(CR_HOOK_ENV_KEPT, kept, 1) < 0 ||
 		  setenv(CR_HOOK_ENV_JOURNAL, hook->journal ? hook->journal : "", 1) < 0))
 		r = err_sys(&e, "tell criu's hook where we are");
 	else

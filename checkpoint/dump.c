@@ -66,6 +66,7 @@ struct dump {
 	struct cr_unseen *unseen; /* of a live migration */
 	int kerndat;		  /* what criu knows of the kernel (cr_kerndat_open()) */
 	uint64_t stopped_ns;
+	bool frozen; /* they are, from the hook's last stage on */
 	bool killed; /* they were given away: that criu did not end well is no matter */
 };
 
@@ -114,16 +115,13 @@ static int hook_stopped(pid_t init, void *arg, struct err *e)
 }
 
 /*
- * The tasks are stopped by criu's ptrace, which ends with criu: from the freeze on they are stopped without it, too. When they have been given away nothing of them may go on:
- * they have their SIGKILL before criu, in whose stop they are, gets its own. (criu left alone would let them go: its server of lazy pages has no address that it
+ * When they have been given away nothing of them may go on: they have their SIGKILL before criu, in whose stop they are, gets its own. (criu left alone would let them go: its server of lazy pages has no address that it
  * could listen at, and a failed dump ends with its tasks alive.)
  */
 static int give_away(struct dump *d, struct err *e)
 {
-	int r = cg_freeze(d->cg, FREEZE_MS, e);
+	int r = d->how->commit(d->how->arg, e);
 
-	if (r >= 0)
-		r = d->how->commit(d->how->arg, e);
 	if (r < 0)
 		return r;
 	d->killed = true;
@@ -141,6 +139,12 @@ static int hook_complete(pid_t init, void *arg, struct err *e)
 	int r = fault_at("suspend.images", e);
 
 	(void)init;
+	/*
+	 * criu's ptrace, which has stopped the tasks, ends with criu: from here on they are stopped without it, too, and a criu that is killed does not let them use connections
+	 * that it has not given back (repair.h). Not earlier: it runs code of its own in them.
+	 */
+	if (r >= 0 && d->frozen)
+		r = cg_freeze(d->cg, FREEZE_MS, e);
 	if (r >= 0)
 		r = cr_record_take(d->how->ct, &d->how->s->d, &record, e);
 	if (r >= 0)
@@ -240,13 +244,18 @@ static int prepare_traffic(struct dump *d, struct err *e)
 	return t->lock;
 }
 
-/* A hook whose command is dead thaws by one write. */
+/* A hook whose command is dead thaws by one write. A suspend does without, where there is no such file: then it is empty. */
 static int freezer_path(const struct dump *d, char path[PATH_MAX], struct err *e)
 {
-	int r = cg_freeze_path(d->cg, path, PATH_MAX, e);
+	int r = d->how->leave_running && !d->how->journal
+			? -EOPNOTSUPP
+			: cg_freeze_path(d->cg, path, PATH_MAX, e);
 
 	if (r >= 0 || e->no)
 		return r;
+	path[0] = 0;
+	if (!d->how->journal)
+		return 0;
 	err_set(e, EOPNOTSUPP, "a live migration needs cgroup2's freezer, and this host has none");
 	err_hint(e, "mount cgroup2, or migrate with --mode suspend");
 	return err_class(e, ERR_UNSUPPORTED);
@@ -289,11 +298,11 @@ static int run(struct dump *d, struct err *e)
 	hook.arg = d;
 	hook.decided = how->journal ? NULL : how->decided;
 	hook.journal = how->journal;
-	if (how->journal)
-		r = freezer_path(d, freezer, e);
+	r = freezer_path(d, freezer, e);
 	if (r < 0)
 		return r;
-	hook.freezer = how->journal ? freezer : NULL;
+	hook.freezer = freezer;
+	d->frozen = freezer[0];
 	d->criu = &c;
 	d->unseen = &unseen;
 	if (how->journal)
@@ -393,6 +402,24 @@ int cr_dump(const struct cr_dump *how, struct err *e)
 	return r < 0 ? err_class(e, ERR_CHECKPOINT) : 0;
 }
 
+static int mend(const struct ct *ct, struct cg *cg, struct err *e)
+{
+	int r = cg_open(ct->s.cgroup, cg, e);
+
+	if (r >= 0)
+		r = cr_repair_off(cg, e);
+	if (r > 0)
+		log_info("container %s: %d connections were still held by a dump", ct->s.id, r);
+	return r < 0 ? r : 0;
+}
+
+int cr_dump_mend(const struct ct *ct, struct err *e)
+{
+	auto_cg struct cg cg = CG_INIT;
+
+	return mend(ct, &cg, e);
+}
+
 /*
  * criu stops tasks by ptrace, whose end with criu lets them go on, and the traffic by a lock that ends with it. What can be left is a frozen group, and, of a criu that was killed,
  * connections that nobody can use.
@@ -400,11 +427,7 @@ int cr_dump(const struct cr_dump *how, struct err *e)
 int cr_dump_recover(struct ct *ct, struct err *e)
 {
 	auto_cg struct cg cg = CG_INIT;
-	int r = cg_open(ct->s.cgroup, &cg, e);
+	int r = mend(ct, &cg, e);
 
-	if (r >= 0)
-		r = cr_repair_off(&cg, e);
-	if (r > 0)
-		log_info("container %s: %d connections were still held by a dump", ct->s.id, r);
 	return r < 0 ? r : cg_thaw(&cg, THAW_MS, e);
 }

@@ -8,9 +8,12 @@
  * them go on (cr_dump_finish() in criu/cr-dump.c: `if (ret || post_dump_ret || …) { network_unlock(); … } pstree_switch_state(ret || post_dump_ret ? TASK_ALIVE : …)`).
  * If we die, criu goes on to that stage by itself and asks the file `decided`.
  *
- * With `journal` (a live migration) the tasks are not criu's to kill. Its images hold no private memory, the control group is frozen before commit is called, and after
- * commit has said 0 we kill the tasks, and criu with them. So whoever dies in between - we, the hook, criu - the tasks are where they were, and do not
- * run: the hook thaws them when we are dead and the journal says that they were not given away; after the death of all of them, cr_dump_recover().
+ * Unless they are to go on after it (leave_running) the control group is frozen at that stage before anything else is done. So whoever dies from then on - we, the hook, criu - the
+ * tasks are where they were, and do not run: when we are dead, and they are still ours, the hook sees to it that they are thawed behind criu's end (heir.h); after the
+ * death of all of them, cr_dump_recover(). A SIGKILL of criu before that stage lets them run with connections that they cannot use until then (repair.h).
+ *
+ * With `journal` (a live migration) the tasks are not criu's to kill. Its images hold no private memory, and after commit has said 0 we kill the tasks, and criu with them;
+ * the journal says whether they were given away.
  */
 
 #include <stdbool.h>
@@ -58,3 +61,6 @@ int cr_dump(const struct cr_dump *how, struct err *e);
  * dies, and the traffic's lock ends with the last process that holds it. Nothing there is success.
  */
 int cr_dump_recover(struct ct *ct, struct err *e);
+
+/* The first half of it, for who thaws them himself: what is paused may be what such a dump has left. */
+int cr_dump_mend(const struct ct *ct, struct err *e);

@@ -8,8 +8,8 @@
  * stage's callback and send 0 or 1, which becomes the hook's exit status. cr_hook_close() removes the socket. criu closes all descriptors above 2
  * before it executes a script (cr_system_userns() in criu/util.c): that is why there is a name and no inherited descriptor.
  *
- * If we are dead the hook decides: post-dump is 0 when the file `decided` exists, else 1, and with `freezer` it thaws the tasks first, unless `journal` is there and does not say
- * "started" (or cannot be read): then they are not ours any more, and stay as they are; at pre-resume, while the file `undecided` exists, it kills
+ * If we are dead the hook decides: post-dump is 0 when the file `decided` exists, else 1, and with `freezer` it leaves a process behind that thaws the tasks when criu has ended
+ * (heir.h), unless `journal` is there and does not say "started" (or cannot be read): then they are not ours any more, and stay as they are; at pre-resume, while the file `undecided` exists, it kills
  * init, since criu does not look at that stage's status, and when it is gone it thaws them by `freezer`; all others are 0.
  */
 
@@ -20,6 +20,7 @@
 #define CR_HOOK_ENV_UNDECIDED "SKEP_HOOK_UNDECIDED"
 #define CR_HOOK_ENV_FREEZER   "SKEP_HOOK_FREEZER"
 #define CR_HOOK_ENV_JOURNAL   "SKEP_HOOK_JOURNAL"
+#define CR_HOOK_ENV_KEPT      "SKEP_HOOK_KEPT" /* how many descriptors criu was given */
 #define CR_HOOK_SOCKET_FILE   "criu.sock"
 
 #include <sys/types.h>

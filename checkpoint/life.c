@@ -3,12 +3,15 @@
 #include "checkpoint/life.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/own.h"
 #include "checkpoint/dump.h"
 #include "checkpoint/suspend.h"
 #include "net/lock.h"
+#include "net/netns.h"
+#include "net/veth.h"
 #include "runtime/container.h"
 #include "runtime/network.h"
 
@@ -34,10 +37,19 @@ static int runs(const struct ct_system *s, struct err *e)
 	case CT_RUNNING:
 		return 1;
 	case CT_PAUSED:
-		if (cr_journal_load(s->dir, &j, e) < 0)
-			return -e->no;
-		/* A live one that is frozen here, or one that came and was not let go: nobody pauses what migrates. */
-		if (cr_mode_is_live(j.mode) || j.point == CR_POINT_RECEIVING)
+		r = cr_journal_load(s->dir, &j, e);
+		if (r < 0)
+			return r;
+		/*
+		 * Nobody pauses what migrates. One that came and was not let go: as long as its images count, what was made of them does not, without its network
+		 * and who should have looked after it.
+		 */
+		if (r > 0 && j.point == CR_POINT_RECEIVING) {
+			r = cr_checkpoint_exists(s, e);
+			return r < 0 ? r : !r;
+		}
+		/* One that is frozen here for its migration. */
+		if (r > 0 && j.mode != CR_MODE_RESTART)
 			return 1;
 		err_set(e, EBUSY, "it is paused");
 		err_hint(e, "let it go on first: skepctl resume %s", s->d.name);
@@ -84,12 +96,33 @@ int cr_life_cut(const struct ct_system *s, struct err *e)
 	return r < 0 ? r : each_link(&ct, net_lock, e);
 }
 
+/* Who should have done that as the last deed of a restore was killed right before it. */
+static int open_links(const struct ct_system *s, const struct ct *ct, struct err *e)
+{
+	auto_fd int netns = net_netns_open(ct->s.pid, e);
+	char names[CT_NETS_MAX][IFNAMSIZ];
+	int r = 0, n = netns < 0 ? netns : ct_network_links(ct, names, e);
+
+	for (int i = 0; r >= 0 && i < n && i < (int)s->d.net_count; i++) {
+		struct net_if ifc = s->d.nets[i];
+
+		memcpy(ifc.host_name, names[i], IFNAMSIZ);
+		r = net_if_open(&ifc, netns, e);
+	}
+	return n < 0 ? n : r;
+}
+
 /* The links first: what it sends must not be lost. */
 static int let_go_on(const struct ct_system *s, struct err *e)
 {
 	auto_ct struct ct ct = CT_INIT;
+	struct cr_journal j;
 	int r = ct_open(s->host->state, s->d.name, NULL, &ct, e);
 
+	if (r >= 0)
+		r = cr_journal_load(s->dir, &j, e);
+	if (r > 0 && j.point == CR_POINT_RECEIVING)
+		r = open_links(s, &ct, e);
 	if (r >= 0)
 		r = each_link(&ct, net_unlock, e);
 	return r < 0 ? r : cr_dump_recover(&ct, e);
@@ -103,6 +136,9 @@ int cr_life_restore(struct ct_system *s, enum cr_mode mode, enum cr_life was, st
 	/* With the journal still there, so that who finds it again knows what it is. */
 	if (r >= 0 && now == CR_LIFE_RUNNING)
 		r = let_go_on(s, e);
+	/* What was made of its images and never ran. */
+	if (r >= 0 && now == CR_LIFE_SUSPENDED)
+		r = cr_life_clean(s, e);
 	/* start and resume refuse a container that is migrating; if we die behind this line it is stopped or suspended, as any other. */
 	if (r >= 0)
 		r = cr_journal_remove(s->dir, e);

@@ -20,7 +20,9 @@
  *   offer, first pass        source, still running; next     source, still running     as target dies; the target
  *                            migrate, or abort, clears                                 removes what it reserved
  *   frozen: delta, images,   source: CRIU's hook sees it     source, thawed at once    as target dies
- *     restore, READY         and thaws; abort clears
+ *     restore, READY         and lets it go on; is the
+ *                            hook dead, too: abort, or the
+ *                            next migrate, thaws
  *   killed, not committed    source: abort resumes it from   source, resumed at once   as target dies
  *                            the images that lie there       from its images
  *   committed, no record     source: abort resumes it        source: abort resumes it  source: abort
@@ -34,7 +36,7 @@
  *   link frozen              goes on when it thaws, unless the remote shell gives up first (ssh: 40 s): then as link dies. A target that waits on a dead link for its source keeps
  *                            the lock until its time is over (CR_SILENCE_MS); a question or a new offer from the source ends it at once, as it has no record.
  * Restored tasks are held by the freezer of their control group from before READY until the record and the marker say that they may run: what stops them otherwise is criu, whose
- * death would let them go. Those that a killed dump has left at the source go on with their connections mended (repair.h).
+ * death would let them go. So are those at the source while the target decides, and they go on with their connections mended (heir.h, repair.h).
  *
  * The live modes (precopy, content) send the memory while it runs, and do not kill at all before DONE: the tasks are frozen by their control group, which nobody's death thaws,
  * before anything is decided; the links are cut by a table of nftables without an owner between "committed" and COMMIT, so that the frozen one's kernel acknowledges nothing
@@ -46,9 +48,9 @@
  *   offer, files, rounds     source, still running, its      source, still running     as target dies; the target
  *                            tracking ends with the command                            removes what it reserved
  *   frozen: pages, delta,    source: CRIU's hook reads the   source, thawed at once    as target dies
- *     images, READY          journal and thaws; is the hook
- *                            dead, too: abort, or the next
- *                            migrate, thaws
+ *     images, READY          journal and lets it go on; is
+ *                            the hook dead, too: abort, or
+ *                            the next migrate, thaws
  *   committed, no record     source, frozen: abort thaws     source: abort thaws       source: abort thaws
  *   record, marker there     (the target goes on) target;    source: abort thaws; the  target: goes on, runs; continue
  *                            continue deletes                target forgets it         on the source deletes

@@ -2,6 +2,8 @@
 /* Connections that a dump left in the state in which it reads them. */
 #pragma once
 
+#include <sys/types.h>
+
 struct cg;
 struct err;
 
@@ -12,3 +14,6 @@ struct err;
  * there were.
  */
 int cr_repair_off(const struct cg *cg, struct err *e);
+
+/* The same of one process, without the library: for heir.h. */
+int cr_repair_off_task(pid_t pid);

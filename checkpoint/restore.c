@@ -193,6 +193,7 @@ static int attach_root(void *arg, struct err *e)
 {
 	struct restore *r = arg;
 	auto_fd int at = -EBADF;
+	struct err without = {0};
 
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_sys(e, "make a mount namespace for criu");
@@ -208,8 +209,9 @@ static int attach_root(void *arg, struct err *e)
 		return err_sys(e, "open the place of the root file system");
 	if (ns_mount_attach(r->ground.rootfs, at, "the root file system", e) < 0)
 		return -e->no;
-	if (r->kerndat >= 0 && cr_kerndat_attach(r->kerndat, e) < 0)
-		return -e->no;
+	/* Any other criu takes the file that we mount on, which is empty elsewhere, for a stale one and removes it (kerndat_try_load_cache() in criu/kerndat.c). */
+	if (r->kerndat >= 0 && cr_kerndat_attach(r->kerndat, &without) < 0)
+		log_info("criu looks at the kernel once more: %s", without.text);
 	return attach_console(r, e);
 }
 

@@ -18,6 +18,7 @@
 #include "checkpoint/pages_daemon.h"
 #include "checkpoint/suspend.h"
 #include "checkpoint/uffd_allow.h"
+#include "net/netns.h"
 #include "runtime/container.h"
 
 static int answer(json_t **state, bool taken, bool runs, bool gone, const char *moved_to,
@@ -55,6 +56,30 @@ static int open_any(const struct ct_host *h, const char *name, struct ct_system 
 	return r < 0 ? r : 1;
 }
 
+static bool runs(const struct ct_system *s)
+{
+	struct err ignored = {0};
+	enum cr_life life;
+
+	return cr_life_now(s, &life, &ignored) >= 0 && life == CR_LIFE_RUNNING;
+}
+
+/* When it was let go the link may have been dead, and the switches still send to its old place what is for it. */
+static void announce(struct ct_system *s)
+{
+	auto_ct struct ct ct = CT_INIT;
+	auto_fd int netns = -EBADF;
+	struct err why = {0};
+	int r = ct_open(s->host->state, s->d.name, NULL, &ct, &why);
+
+	if (r >= 0)
+		r = netns = net_netns_open(ct.s.pid, &why);
+	if (r >= 0)
+		r = ct_system_announce(s, &ct, netns, &why);
+	if (r < 0)
+		log_info("announce %s: %s", s->d.name, why.text);
+}
+
 /* A received and taken one becomes a container that is what it was; one that is a container already stays what it is. */
 static int finish(struct ct_system *s, struct err *e)
 {
@@ -65,7 +90,11 @@ static int finish(struct ct_system *s, struct err *e)
 		return r < 0 ? r : 0;
 	if (ct_system_receive_commit(s, e) < 0)
 		return -e->no;
-	return r ? cr_life_restore(s, j.mode, j.was, e) : 0;
+	if (r && cr_life_restore(s, j.mode, j.was, e) < 0)
+		return -e->no;
+	if (runs(s))
+		announce(s);
+	return 0;
 }
 
 /*
@@ -81,14 +110,6 @@ static int never_ran(const struct ct_system *s, struct err *e)
 	    j.was != CR_LIFE_RUNNING)
 		return r < 0 ? r : 0;
 	return cr_checkpoint_exists(s, e);
-}
-
-static bool runs(const struct ct_system *s)
-{
-	struct err ignored = {0};
-	enum cr_life life;
-
-	return cr_life_now(s, &life, &ignored) >= 0 && life == CR_LIFE_RUNNING;
 }
 
 /* Whether it still waits for memory. */

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "checkpoint/heir.h"
 #include "checkpoint/hook.h"
 
 #define DEPTH_MOST \
@@ -145,6 +146,20 @@ static void thaw(const char *freezer)
 		close(fd);
 }
 
+/*
+ * It was refused, or nobody is there to say that it was taken: criu lets them go on. A living command thaws them; for a dead one we leave somebody, if they are still ours.
+ * Without criu, who leads our group, they wait for the next command.
+ */
+static int not_dumped(char answer)
+{
+	const char *journal = env(CR_HOOK_ENV_JOURNAL), *freezer = env(CR_HOOK_ENV_FREEZER);
+
+	if (answer == 0 && freezer[0] && !(journal[0] && given_away(journal)) &&
+	    getppid() == getpgrp())
+		(void)cr_heir_leave(getppid(), (unsigned)atoi(env(CR_HOOK_ENV_KEPT)), freezer);
+	return 1;
+}
+
 int main(void)
 {
 	const char *stage = env("CRTOOLS_SCRIPT_ACTION");
@@ -156,12 +171,8 @@ int main(void)
 	answer = ask(stage);
 	if (answer == '0')
 		return 0;
-	/* Without criu, who leads our group, its connections are not theirs yet (repair.h): the next command lets them go on. */
-	if (!strcmp(stage, "post-dump") && answer == 0 && getppid() == getpgrp() &&
-	    env(CR_HOOK_ENV_JOURNAL)[0] && !given_away(env(CR_HOOK_ENV_JOURNAL)))
-		thaw(env(CR_HOOK_ENV_FREEZER));
 	if (!strcmp(stage, "post-dump"))
-		return answer == 0 && exists(env(CR_HOOK_ENV_DECIDED)) ? 0 : 1;
+		return answer == 0 && exists(env(CR_HOOK_ENV_DECIDED)) ? 0 : not_dumped(answer);
 	if (strcmp(stage, "pre-resume"))
 		return answer ? 1 : 0;
 	/* Without the word of a living command the tasks may run only if that word was given before it died. */

@@ -23,9 +23,11 @@
 #include "checkpoint/held.h"
 #include "checkpoint/restore.h"
 #include "net/netns.h"
+#include "net/veth.h"
 #include "ns/fds.h"
 #include "runtime/container.h"
 #include "runtime/guardian.h"
+#include "runtime/network.h"
 
 #define RESIDENT_MS 60000
 
@@ -207,6 +209,22 @@ static void clear_failed(const struct ct_system *s, int images, struct ct *ct, b
 	name_log(s, CT_CHECKPOINT_DIR "/dump.log", e);
 }
 
+/*
+ * The links go before the lock on them does: its network outlives the sockets for a moment (and for as long as anybody has it open), and would answer a packet for them with a
+ * reset.
+ */
+static void remove_links(const struct ct *ct)
+{
+	char names[CT_NETS_MAX][IFNAMSIZ];
+	struct err why = {0};
+	int n = ct_network_links(ct, names, &why);
+
+	for (int i = 0; i < n; i++)
+		(void)net_veth_destroy(names[i], &why);
+	if (why.no)
+		log_warn("after a suspend: %s", why.text);
+}
+
 /* The tasks are dead, and what they had on the host goes. A failure here is none of the suspend: `start`, `resume` and `destroy` clean it, too. */
 static int clean(struct suspend *s, struct ct *ct, struct err *e)
 {
@@ -218,6 +236,7 @@ static int clean(struct suspend *s, struct ct *ct, struct err *e)
 	if (r >= 0 && s->how->killed)
 		r = s->how->killed(s->how->arg, e);
 	own_close_fd(s->netns);
+	remove_links(ct);
 	if (ct_delete(ct, true, &why) < 0)
 		log_warn("after a suspend: %s", why.text);
 	return r < 0 ? r : 0;
@@ -230,7 +249,7 @@ int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 	struct suspend what = {.how = how ? how : &plain, .images = -EBADF, .netns = &netns};
 	auto_ct struct ct ct = CT_INIT;
 	auto_fd int images = -EBADF;
-	/* Until its links are gone: its network outlives the sockets for a moment, and would answer a packet for them with a reset. */
+	/* Until its links are gone, see remove_links(). */
 	auto_fd int hold = -EBADF;
 	char decided[PATH_MAX], journal[PATH_MAX];
 	struct cr_dump dump = {.s = s,

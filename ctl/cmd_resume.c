@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/err.h"
+#include "checkpoint/dump.h"
 #include "checkpoint/suspend.h"
 #include "ctl/names.h"
 #include "ctl/report.h"
@@ -14,7 +15,9 @@ static int go_on(struct ct_system *s, struct err *e)
 {
 	auto_ct struct ct ct = CT_INIT;
 
-	return ctl_runtime_lock(s, "resume", &ct, e) < 0 ? -e->no : ct_resume(&ct, e);
+	if (ctl_runtime_lock(s, "resume", &ct, e) < 0 || cr_dump_mend(&ct, e) < 0)
+		return -e->no;
+	return ct_resume(&ct, e);
 }
 
 static int refuse(const struct ct_system *s, enum ct_system_status status, struct err *e)

@@ -159,28 +159,49 @@ int net_nft_set_table(const char *family, const char *table, const char *body, c
 	return net_nft_run(text, what, e);
 }
 
-int net_nft_drop_tables(const char *family, const char *const *tables, size_t count, struct err *e)
+int net_nft_tables(const char *family, char **list, struct err *e)
 {
-	auto_free char *there = NULL;
-	char text[1600], line[160], list[64];
-	size_t used = 0;
+	char command[64];
 	int r;
 
-	snprintf(list, sizeof(list), "list tables %s\n", family);
-	r = net_nft_list(list, &there, e);
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	for (size_t i = 0; there && i < count; i++) {
-		snprintf(line, sizeof(line), "table %s %s\n", family, tables[i]);
-		if (!strstr(there, line))
+	snprintf(command, sizeof(command), "list tables %s\n", family);
+	r = net_nft_list(command, list, e);
+	return r == -ENOENT ? 0 : r;
+}
+
+bool net_nft_has_table(const char *list, const char *family, const char *table)
+{
+	char line[160];
+
+	snprintf(line, sizeof(line), "table %s %s\n", family, table);
+	return list && strstr(list, line);
+}
+
+int net_nft_drop_listed(const char *list, const char *family, const char *const *tables,
+			size_t count, struct err *e)
+{
+	char text[1600];
+	size_t used = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!net_nft_has_table(list, family, tables[i]))
 			continue;
 		/* "add" first: somebody else may delete it between our look and our deed. */
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "add %sdelete %s", line,
-					 line);
+		used += (size_t)snprintf(text + used, sizeof(text) - used,
+					 "add table %s %s\ndelete table %s %s\n", family, tables[i],
+					 family, tables[i]);
 		if (used >= sizeof(text))
 			return err_set(e, ENOBUFS, "too many nftables tables to remove at once");
 	}
 	return used ? net_nft_run(text, "remove nftables rules", e) : 0;
+}
+
+int net_nft_drop_tables(const char *family, const char *const *tables, size_t count, struct err *e)
+{
+	auto_free char *there = NULL;
+	int r = net_nft_tables(family, &there, e);
+
+	return r < 0 ? r : net_nft_drop_listed(there, family, tables, count, e);
 }
 
 int net_nft_drop_table(const char *family, const char *table, struct err *e)

@@ -2,6 +2,7 @@
 /* Running nftables commands in this process: one transaction a call, the complaint turned into an err. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct err;
@@ -20,8 +21,14 @@ int net_nft_list(const char *command, char **out, struct err *e);
 int net_nft_set_table(const char *family, const char *table, const char *body, const char *what,
 		      struct err *e);
 
+/* What "list tables FAMILY" prints; *list is the caller's, and NULL where there is no such family. Whether a table is in it. */
+int net_nft_tables(const char *family, char **list, struct err *e);
+bool net_nft_has_table(const char *list, const char *family, const char *table);
+
 /* Removes a table of ours ("netdev", "skep_lock_sk0"); gone already is success. */
 int net_nft_drop_table(const char *family, const char *table, struct err *e);
 
 /* Removes several in one transaction (one grace period); those that are gone already are skipped. At most 8. */
 int net_nft_drop_tables(const char *family, const char *const *tables, size_t count, struct err *e);
+int net_nft_drop_listed(const char *list, const char *family, const char *const *tables,
+			size_t count, struct err *e);

@@ -472,34 +472,42 @@ int net_veth_destroy(const char *host_name, struct err *e)
 	return r < 0 ? r : net_link_destroy(&nl, host_name, e);
 }
 
-/* All rules that a host end can have, in one transaction. */
-static int drop_rules(const char *host_name, struct err *e)
+/* All rules that a host end can have, in one transaction. leave_link: but a lock, and then 1 is returned. */
+static int drop_rules(const char *host_name, bool leave_link, struct err *e)
 {
 	char guard[48], shape[48], lock[48];
+	auto_free char *there = NULL;
+	int r = net_nft_tables("netdev", &there, e);
 
 	snprintf(guard, sizeof(guard), "skep_guard_%s", host_name);
 	snprintf(shape, sizeof(shape), "skep_shape_%s", host_name);
 	snprintf(lock, sizeof(lock), "skep_lock_%s", host_name);
-	return net_nft_drop_tables("netdev", (const char *[]){guard, shape, lock}, 3, e);
+	if (r < 0 || (leave_link && net_nft_has_table(there, "netdev", lock)))
+		return r < 0 ? r : 1;
+	return net_nft_drop_listed(there, "netdev", (const char *[]){guard, shape, lock}, 3, e);
 }
 
 /* Goes on after a failure, so that one stuck thing does not keep the others; the first cause is returned. */
 int net_if_destroy(const char *host_name, bool leave_link, struct err *e)
 {
-	static int (*const steps[])(const char *, struct err *) = {net_veth_destroy, drop_rules,
-								   net_forward_drop};
-	int result = 0;
+	int link = 0, rules, forward;
 
 	if (!net_link_name_ok(host_name))
 		return err_set(e, EINVAL, "'%.15s' cannot name a link", host_name);
 	/* With the link its queue goes as well. */
-	for (size_t i = leave_link ? 1 : 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		int r = steps[i](host_name, e);
-
-		if (r < 0 && !result)
-			result = r;
+	if (!leave_link)
+		link = net_veth_destroy(host_name, e);
+	rules = drop_rules(host_name, leave_link, e);
+	/*
+	 * A locked one is not left: it runs elsewhere under the same address. Its network is still there for a moment, without the sockets, and a frame that the switches bring
+	 * here, since they have not heard of the other place yet, would be answered with a reset.
+	 */
+	if (rules > 0) {
+		link = net_veth_destroy(host_name, e);
+		rules = drop_rules(host_name, false, e);
 	}
-	return result;
+	forward = net_forward_drop(host_name, e);
+	return link < 0 ? link : rules < 0 ? rules : forward < 0 ? forward : 0;
 }
 
 int net_loopback_up(int netns, struct err *e)

@@ -29,7 +29,8 @@ int net_if_open(const struct net_if *ifc, int netns, struct err *e);
 
 /*
  * Undoes net_if_create by the host name alone (all but ROUTED proxy entries on an uplink: net_routed_proxy_remove): guard, shape, lock, forward hold, and the
- * link. leave_link: the container's namespace is gone or about to go, and the kernel removes the link by itself, without our waiting 14-20 ms for it.
+ * link. leave_link: the container's namespace is gone or about to go, and the kernel removes the link by itself, without our waiting 14-20 ms for it; one under
+ * net_lock() is removed all the same, before its lock.
  */
 int net_if_destroy(const char *host_name, bool leave_link, struct err *e);
 

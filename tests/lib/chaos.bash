@@ -86,11 +86,10 @@ commands_below() {
 		esac
 	done
 }
-# The host's command dies with all its helpers: SIGKILL. The helpers first: a hook that outlives the command thaws, and a criu that is killed between that and the end of its
-# own work leaves connections that are used before anybody can mend them (repair.h).
+# The host's command dies with all its helpers: SIGKILL.
 kill_source() { # COMMAND'S PID
 	# shellcheck disable=SC2046 # they are words
-	kill -KILL $(commands_below "$1") "$1" 2>/dev/null || true
+	kill -KILL "$1" $(commands_below "$1") 2>/dev/null || true
 }
 kill_target() {
 	# shellcheck disable=SC2046

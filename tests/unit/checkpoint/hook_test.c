@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -25,6 +26,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "checkpoint/criu.h"
 #include "checkpoint/hook.h"
 #include "checkpoint/journal.h"
 
@@ -120,6 +122,7 @@ static pid_t run_hook(const struct lab *l, const char *stage, pid_t init)
 	setenv(CR_HOOK_ENV_JOURNAL, l->live ? l->journal : "", 1);
 	setenv("CRTOOLS_SCRIPT_ACTION", stage, 1);
 	setenv("CRTOOLS_INIT_PID", number, 1);
+	setenv(CR_HOOK_ENV_KEPT, "1", 1);
 	close_range(3, ~0u, 0);
 	execl(l->hook.program, l->hook.program, (char *)NULL);
 	_exit(99);
@@ -234,32 +237,62 @@ static void test_dead_dump(void **state)
 	assert_int_equal(end_of(run_hook(l, "post-dump", 0)), 0);
 }
 
-/* The hook's end, run by a criu that leads its process group, as ours does. */
-static int end_below_criu(const struct lab *l, const char *stage)
+static char content(int fd)
 {
-	pid_t criu = fork();
+	char c = 0;
 
+	assert_int_equal(pread(fd, &c, 1, 0), 1);
+	return c;
+}
+
+/*
+ * The hook's end, run by a criu that leads its process group, as ours does, and has the container's lock. It lives on, and whoever the hook has left behind waits for it; he has the lock
+ * when it is dead, until he ends.
+ */
+static void post_dump_below_criu(const struct lab *l, int freezer)
+{
+	int lock = open(l->dir, O_RDONLY | O_DIRECTORY), ours = open(l->dir, O_RDONLY | O_CLOEXEC);
+	int told[2];
+	char status = 0;
+	pid_t criu;
+
+	assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+	assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
+	criu = fork();
 	if (criu == 0) {
 		we_are_criu = true;
 		setsid();
-		_exit(end_of(run_hook(l, stage, 0)));
+		dup2(lock, CR_PASS_FIRST);
+		status = (char)end_of(run_hook(l, "post-dump", 0));
+		if (write(told[1], &status, 1) == 1)
+			while (pause())
+				;
+		_exit(1);
 	}
-	return end_of(criu);
+	close(told[1]);
+	close(lock);
+	assert_int_equal(read(told[0], &status, 1), 1);
+	close(told[0]);
+	assert_int_equal(status, 1);
+	assert_int_equal(content(freezer), '1');
+	assert_int_equal(flock(ours, LOCK_EX | LOCK_NB), -1);
+	kill(criu, SIGKILL);
+	dies(criu);
+	assert_int_equal(flock(ours, LOCK_EX), 0);
+	close(ours);
 }
 
-/* What the hook of a live dump, whose command is dead, writes to the freezer: '1' is still there when it wrote nothing. */
+/* What the hook of a dump whose command is dead has brought about at the freezer: '1' is still there when nothing. */
 static char thawed_by(struct lab *l, bool criu_lives)
 {
-	char c = 0;
-	int fd = open(l->freezer, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	auto_fd int fd = open(l->freezer, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	assert_int_equal(write(fd, "1", 1), 1);
-	assert_int_equal(criu_lives ? end_below_criu(l, "post-dump")
-				    : end_of(run_hook(l, "post-dump", 0)),
-			 1);
-	assert_int_equal(pread(fd, &c, 1, 0), 1);
-	close(fd);
-	return c;
+	if (criu_lives)
+		post_dump_below_criu(l, fd);
+	else
+		assert_int_equal(end_of(run_hook(l, "post-dump", 0)), 1);
+	return content(fd);
 }
 
 static void save_journal(const struct lab *l, enum cr_point point)
@@ -276,7 +309,7 @@ static void test_dead_live_dump(void **state)
 	struct lab *l = *state;
 
 	own_close_fd(&l->hook.listener);
-	assert_int_equal(thawed_by(l, true), '1'); /* not live */
+	assert_int_equal(thawed_by(l, true), '1'); /* no freezer */
 	l->live = true;
 	assert_int_equal(thawed_by(l, true), '0'); /* no journal */
 	save_journal(l, CR_POINT_STARTED);

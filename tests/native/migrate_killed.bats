@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The source's command, criu's hook and criu itself die one after the other while the container is stopped: a client outside keeps its connection.
+
+load ../lib/skep
+
+setup() {
+	skep_setup
+	host_new A
+	host_new B
+	client_new client
+	template_probe A
+	template_probe B
+	rsh=$(host_rsh)
+	c=$(ct_name)
+}
+teardown() { skep_teardown; }
+
+status() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
+is_on() { [ "$(status "$1")" = "$2" ]; }
+is_frozen() { grep -qx 'frozen 1' "$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)/$(jq -r .cgroup "$SKEP_DIR/A/run/$c/state.json")/cgroup.events"; }
+not() { ! "$@"; }
+longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
+descendants() {
+	local p
+	for p in $(pgrep -P "$1"); do
+		echo "$p"
+		descendants "$p"
+	done
+}
+# The criu that dumps: the target, which is below the command, too, has another one.
+dumping() {
+	local p
+	for p in $(descendants "$1"); do
+		[[ $(tr '\0' ' ' <"/proc/$p/cmdline") != */"criu dump "* ]] || { echo "$p" && return; }
+	done
+	return 1
+}
+stopped() { [[ $(cat "/proc/$1/stat" 2>/dev/null) == *') '[Tt]' '* ]]; }
+ended() { [[ ! -e /proc/$1 || $(cat "/proc/$1/stat") == *') Z '* ]]; }
+
+# One whose client hears a number all the time.
+serve() {
+	on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe counter 7000 8 2" --start
+	wait_for 10 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
+	spawn client "$SKEP_DIR/numbers" "$PROBE" client 10.77.1.1 7000 0 10
+	client=$SPAWNED
+	wait_for 10 grep -q ready "$SKEP_DIR/numbers"
+}
+hears_all() {
+	local seen
+	seen=$(wc -l <"$SKEP_DIR/numbers")
+	wait_for 20 longer_than "$seen" "$SKEP_DIR/numbers"
+	stop_spawned "$client"
+	grep -q ' lost=0 ' "$SKEP_DIR/numbers"
+}
+# pause_at POINT CMD...: the command goes on to that point and stops there, itself, its hook and criu.
+pause_at() {
+	spawn A "$SKEP_DIR/said" "SKEP_FAULT=$1:pause=$SKEP_DIR/paused" "${@:2}"
+	command=$SPAWNED
+	wait_for 30 test -s "$SKEP_DIR/paused"
+	wait_for 5 stopped "$(cat "$SKEP_DIR/paused")"
+	criu=$(dumping "$command")
+	hook=$(pgrep -P "$criu")
+	[[ $(readlink "/proc/$hook/exe") == */skep-criu-hook ]]
+}
+# The hook hears that its command is dead, and what it leaves behind has to wait for criu's end, which is another SIGKILL.
+kill_command_then_criu() {
+	kill -STOP "$criu"
+	wait_for 5 stopped "$criu"
+	kill -KILL "$command" "$(cat "$SKEP_DIR/paused")"
+	stop_spawned "$command" || true
+	wait_for 5 ended "$hook"
+	is_frozen
+	fails_with 9 'locked' on A skepctl migrate "$c" --continue --rsh "$rsh"
+	is_frozen
+	kill -KILL "$criu"
+	wait_for 10 not is_frozen
+}
+kill_during_migration() { # MODE
+	serve
+	pause_at migrate.ready skepctl migrate "$c" B --mode "$1" --rsh "$rsh"
+	kill_command_then_criu
+	hears_all
+	on A skepctl migrate "$c" --continue --rsh "$rsh" || [ $? = 120 ]
+	is_on A running
+	is_on B ''
+}
+
+@test "mode precopy: criu dies behind its command and its hook, and the connections are mended before anything runs" { kill_during_migration precopy; }
+@test "mode suspend: criu dies behind its command and its hook, and the connections are mended before anything runs" { kill_during_migration suspend; }
+
+@test "a suspend whose command and criu die before it is decided goes on with its connections" {
+	serve
+	pause_at suspend.marker skepctl suspend "$c"
+	kill -STOP "$criu"
+	kill -KILL "$command"
+	stop_spawned "$command" || true
+	wait_for 5 ended "$hook"
+	is_frozen
+	kill -KILL "$criu"
+	wait_for 10 is_on A running
+	hears_all
+}
+
+@test "a suspend whose command, hook and criu die at once stays paused, and resume lets it go on with its connections" {
+	serve
+	pause_at suspend.marker skepctl suspend "$c"
+	kill -KILL "$hook" "$criu" "$command"
+	stop_spawned "$command" || true
+	is_on A paused
+	on A skepctl resume "$c"
+	hears_all
+}
+
+links() { in_net A ip -o link show type veth | cut -d: -f2; }
+
+# Its network outlives its sockets: for some ms, and here for as long as we have it open.
+@test "the link is gone when a suspend is done, so that nobody resets what is to be resumed" {
+	local pid net before
+	before=$(links)
+	serve
+	pid=$(jq -r .pid "$SKEP_DIR/A/run/$c/state.json")
+	exec {net}<"/proc/$pid/ns/net"
+	on A skepctl suspend "$c"
+	[ "$(links)" = "$before" ]
+	exec {net}<&-
+	on A skepctl resume "$c"
+	hears_all
+}
+
+@test "the link is gone before the lock on it when a migration is finished later" {
+	local pid net before
+	before=$(links)
+	serve
+	pid=$(jq -r .pid "$SKEP_DIR/A/run/$c/state.json")
+	exec {net}<"/proc/$pid/ns/net"
+	on A env SKEP_FAULT=migrate.done:kill skepctl migrate "$c" B --mode precopy --rsh "$rsh" || true
+	wait_for 20 is_on B running
+	is_on A migrating
+	on A skepctl migrate "$c" --continue --rsh "$rsh"
+	[ "$(links)" = "$before" ]
+	exec {net}<&-
+	hears_all
+}
