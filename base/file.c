@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <linux/fs.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -125,12 +126,27 @@ int file_write_all(int fd, const void *data, size_t len, struct err *e)
 	return 0;
 }
 
+ssize_t file_read_within(int fd, void *data, size_t len, int ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int r = ms < 0 ? 1 : poll(&p, 1, ms);
+
+	if (r == 0)
+		errno = EAGAIN;
+	return r <= 0 ? -1 : read(fd, data, len);
+}
+
 int file_read_exactly(int fd, void *data, size_t len, struct err *e)
+{
+	return file_read_exactly_within(fd, data, len, -1, e);
+}
+
+int file_read_exactly_within(int fd, void *data, size_t len, int ms, struct err *e)
 {
 	char *p = data;
 
 	while (len > 0) {
-		ssize_t n = read(fd, p, len);
+		ssize_t n = file_read_within(fd, p, len, ms);
 
 		if (n < 0 && errno == EINTR)
 			continue;

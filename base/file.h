@@ -41,3 +41,7 @@ int file_remove_tree_at(int dir, const char *name, struct err *e);
 int file_write_all(int fd, const void *data, size_t len, struct err *e);
 /* Exactly len bytes; -EPIPE when the stream ends before. */
 int file_read_exactly(int fd, void *data, size_t len, struct err *e);
+/* The same of a stream that may go silent: -EAGAIN, as of a socket with SO_RCVTIMEO, when no byte comes for ms; < 0: for ever. For pipes, which have no such setting. */
+int file_read_exactly_within(int fd, void *data, size_t len, int ms, struct err *e);
+/* One read(2) of it. */
+ssize_t file_read_within(int fd, void *data, size_t len, int ms);

@@ -76,7 +76,7 @@ static int write_all(struct cr_link *l, const void *data, size_t len, struct err
 
 static int read_exactly(struct cr_link *l, void *data, size_t len, struct err *e)
 {
-	if (file_read_exactly(l->in, data, len, e) < 0)
+	if (file_read_exactly_within(l->in, data, len, cr_link_silence(l), e) < 0)
 		return gone(l, e);
 	l->received += len;
 	return 0;
@@ -311,14 +311,22 @@ int cr_link_greet(struct cr_link *l, bool first, unsigned can, int ms, struct er
 	return r;
 }
 
-int cr_link_bound(const struct cr_link *l, int ms, struct err *e)
+int cr_link_bound(struct cr_link *l, int ms, struct err *e)
 {
 	const struct timeval limit = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 
-	if (setsockopt(l->in, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0 &&
-	    errno != ENOTSOCK)
+	l->silence_ms = 0;
+	if (setsockopt(l->in, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0)
+		return 0;
+	if (errno != ENOTSOCK)
 		return err_sys(e, "set the time limit of the link");
+	l->silence_ms = ms;
 	return 0;
+}
+
+int cr_link_silence(const struct cr_link *l)
+{
+	return l->silence_ms > 0 ? l->silence_ms : -1;
 }
 
 int cr_link_blame(struct cr_link *l, struct err *e)
@@ -412,7 +420,8 @@ int cr_link_receive_file(struct cr_link *l, int file, uint64_t size, struct err 
 	if (!buf)
 		return err_set(e, ENOMEM, "receive a file: out of memory");
 	while (size) {
-		ssize_t n = read(l->in, buf, size < CHUNK ? size : CHUNK);
+		ssize_t n = file_read_within(l->in, buf, size < CHUNK ? size : CHUNK,
+					     cr_link_silence(l));
 
 		if (n < 0 && errno == EINTR)
 			continue;

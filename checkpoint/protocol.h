@@ -104,6 +104,7 @@ struct cr_link {
 	int in, out;	  /* borrowed; may be the same socket */
 	const char *peer; /* "host-b", "the source": for messages */
 	uint64_t sent, received;
+	int silence_ms;		 /* of a pipe: cr_link_bound() */
 	bool refused;		 /* the peer sent ERROR: it ended the talk by its own will */
 	unsigned can;		 /* what the peer said that it can: bit 1 << enum cr_can */
 	struct squeeze *squeeze; /* what it may be sent packed by; borrowed; NULL: nothing is */
@@ -136,10 +137,11 @@ int cr_link_blame(struct cr_link *l, struct err *e);
 int cr_link_judge(const struct cr_link *l, int r, struct err *e);
 
 /*
- * Bulk data, until the next call of this: a read that gets no byte for ms fails with -EAGAIN, or as cr_link_judge() has it, -ETIMEDOUT. Of sockets, as sshd and the
- * source's own end are; a pipe has no such limit.
+ * Bulk data, until the next call of this: a read that gets no byte for ms fails with -EAGAIN, or as cr_link_judge() has it, -ETIMEDOUT. Sockets, as sshd's and the
+ * source's own end are, know that by themselves; who reads from a pipe by its descriptor asks cr_link_silence() for how long to wait, < 0: for ever.
  */
-int cr_link_bound(const struct cr_link *l, int ms, struct err *e);
+int cr_link_bound(struct cr_link *l, int ms, struct err *e);
+int cr_link_silence(const struct cr_link *l);
 
 /* Bulk data: exactly size bytes of file (from its start, or from at) to the peer, from the peer. A shorter file is -EIO. */
 int cr_link_send_file(struct cr_link *l, int file, uint64_t size, struct err *e);

@@ -22,7 +22,8 @@ static int receive_pass(struct cr_target *t, const char *point, struct err *e)
 
 	if (r < 0)
 		return r;
-	r = st_stream_receive(t->upper.dir, t->s.d.id_base, t->link.in, NULL, e);
+	r = st_stream_receive_within(t->upper.dir, t->s.d.id_base, t->link.in,
+				     cr_link_silence(&t->link), NULL, e);
 	return cr_link_judge(&t->link, r, e);
 }
 

@@ -129,7 +129,7 @@ void st_put_time(struct st_frame *f, const struct timespec *t)
 /* size packed bytes follow, and before them what they become, which is put into *len. */
 static int get_packed(struct st_frame *f, uint32_t size, uint32_t *len)
 {
-	int r = file_read_exactly(f->fd, len, sizeof(*len), f->e);
+	int r = file_read_exactly_within(f->fd, len, sizeof(*len), f->silence_ms, f->e);
 
 	*len = le32toh(*len);
 	if (r >= 0 && (*len > ST_FRAME_MAX || size >= *len))
@@ -139,14 +139,14 @@ static int get_packed(struct st_frame *f, uint32_t size, uint32_t *len)
 	if (r >= 0 && !f->packed)
 		return err_set(f->e, ENOMEM, "out of memory");
 	if (r >= 0)
-		r = file_read_exactly(f->fd, f->packed, size, f->e);
+		r = file_read_exactly_within(f->fd, f->packed, size, f->silence_ms, f->e);
 	return r < 0 ? r : squeeze_unpack(f->packed, size, f->buf, *len, f->e);
 }
 
 static void next_frame(struct st_frame *f)
 {
 	uint32_t len = 0, size;
-	int r = file_read_exactly(f->fd, &len, sizeof(len), f->e);
+	int r = file_read_exactly_within(f->fd, &len, sizeof(len), f->silence_ms, f->e);
 
 	len = le32toh(len);
 	size = len & ~ST_FRAME_PACKED;
@@ -155,7 +155,7 @@ static void next_frame(struct st_frame *f)
 	else if (r >= 0 && len & ST_FRAME_PACKED)
 		r = get_packed(f, size, &len);
 	else if (r >= 0)
-		r = file_read_exactly(f->fd, f->buf, len, f->e);
+		r = file_read_exactly_within(f->fd, f->buf, len, f->silence_ms, f->e);
 	if (r < 0) {
 		err_wrap(f->e, "receive a tree");
 		f->failed = r;

@@ -55,6 +55,7 @@ struct st_frame {
 	void *pace_arg;
 	struct squeeze *squeeze; /* writing: borrowed; NULL: nothing is packed */
 	uint64_t wire;		 /* bytes that went or came over fd */
+	int silence_ms;		 /* reading: see st_stream_receive_within() */
 	uint8_t *packed;	 /* reading: room for one packed frame, once there was one */
 	uint8_t buf[4 + ST_FRAME_MAX];
 };

@@ -62,3 +62,6 @@ int st_stream_send_pass(const struct st_stream_pass *p, struct st_stream_stats *
  */
 int st_stream_receive(int dir, uint32_t id_base, int fd, struct st_stream_stats *stats,
 		      struct err *e);
+/* -EAGAIN when fd, a pipe, brings no byte for ms; < 0: it may be silent for ever. A socket has its own limit (SO_RCVTIMEO). */
+int st_stream_receive_within(int dir, uint32_t id_base, int fd, int ms,
+			     struct st_stream_stats *stats, struct err *e);

@@ -428,6 +428,12 @@ static int one_record(struct receiver *rx, struct err *e)
 int st_stream_receive(int dir, uint32_t id_base, int fd, struct st_stream_stats *stats,
 		      struct err *e)
 {
+	return st_stream_receive_within(dir, id_base, fd, -1, stats, e);
+}
+
+int st_stream_receive_within(int dir, uint32_t id_base, int fd, int ms,
+			     struct st_stream_stats *stats, struct err *e)
+{
 	auto_free struct receiver *rx = calloc(1, sizeof(*rx));
 	auto_fd int root = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r = 0;
@@ -435,6 +441,7 @@ int st_stream_receive(int dir, uint32_t id_base, int fd, struct st_stream_stats 
 	if (!rx || root < 0)
 		return err_sys(e, "receive a tree");
 	rx->frame.fd = fd;
+	rx->frame.silence_ms = ms;
 	rx->frame.e = e;
 	rx->base = id_base;
 	rx->file = -EBADF;

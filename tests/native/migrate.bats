@@ -32,7 +32,7 @@ fake_rsh() {
 	printf '#!/bin/bash\n%s\n' "$1" >"$SKEP_DIR/fake"
 	chmod +x "$SKEP_DIR/fake"
 }
-fake_migrate() { on A skepctl migrate "$c" B --rsh "$SKEP_DIR/fake"; }
+fake_migrate() { on A skepctl migrate "$c" B --rsh "$SKEP_DIR/fake" "$@"; }
 unharmed() {
 	[ "$(status A)" = running ] && [ -z "$(status B)" ] && [ ! -e "$SKEP_DIR/A/lib/ct/$c/migration.json" ] &&
 		on A skepctl exec "$c" -- /probe true
@@ -69,6 +69,17 @@ longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 	move B A
 	only_on A suspended
 	on A skepctl resume "$c"
+	only_on A running
+}
+
+@test "the remote shell may be pipes" {
+	make_ct --start
+	fake_rsh "cat | $rsh \"\$@\" | cat"
+	for mode in precopy suspend; do
+		fake_migrate --mode $mode
+		only_on B running
+		move B A --mode $mode
+	done
 	only_on A running
 }
 

@@ -71,9 +71,8 @@ static void sends_frame(struct pair *p, uint32_t magic, uint32_t type, uint32_t 
 }
 
 /* A host without power ends no connection. */
-static void test_silence_in_the_middle(void **state)
+static void silence_in_the_middle(struct pair *p)
 {
-	struct pair *p = *state;
 	auto_fd int file = memfd_create("received", MFD_CLOEXEC);
 	char data[8];
 	struct err e = {0};
@@ -90,6 +89,30 @@ static void test_silence_in_the_middle(void **state)
 	/* In the middle of a frame, too. */
 	sends(p, "skm1", 4);
 	assert_int_equal(cr_link_receive(&p->link, NULL, 1000, &e), -ETIMEDOUT);
+}
+
+static void test_silence_in_the_middle(void **state)
+{
+	silence_in_the_middle(*state);
+}
+
+static void test_silence_of_a_pipe(void **state)
+{
+	struct pair *p = *state;
+	struct err e = {0};
+	int fd[2];
+
+	assert_int_equal(cr_link_silence(&p->link), -1);
+	own_close_fd(&p->ours);
+	own_close_fd(&p->theirs);
+	assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+	p->ours = p->link.in = fd[0];
+	p->theirs = fd[1];
+	silence_in_the_middle(p);
+	assert_int_equal(cr_link_silence(&p->link), 100);
+	/* As long as something comes it takes what time it takes. */
+	assert_int_equal(cr_link_bound(&p->link, 60000, &e), 0);
+	assert_int_equal(cr_link_silence(&p->link), 60000);
 }
 
 static void test_round_trip(void **state)
@@ -498,6 +521,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_silence_in_the_middle, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_silence_of_a_pipe, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test_setup_teardown(test_out_of_order, set_up, tear_down),

@@ -244,6 +244,33 @@ static void refuses_a_stream_that_was_cut(void **state)
 	assert_int_equal(st_stream_receive(b, THERE, file, NULL, &e), -EPIPE);
 }
 
+/* A pipe, whose other end is still open, and says no more. */
+static void gives_up_a_stream_that_went_silent(void **state)
+{
+	struct tmp_tree *t = *state;
+	auto_fd int a = tmp_mkdir(t->dir, "a"), b = tmp_mkdir(t->dir, "b");
+	auto_fd int file = openat(t->dir, "stream", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct err e = {0};
+	char some[4096];
+	ssize_t size;
+	int fd[2];
+
+	fill(a);
+	assert_good(st_stream_send_pass(
+		&(struct st_stream_pass){.dir = a, .fd = file, .id_base = BASE}, NULL, &e));
+	assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+	size = pread(file, some, sizeof(some), 0);
+	assert_true(size > 100);
+	/* In the middle of a frame, and of its length. */
+	for (ssize_t n = size - 5; n > 0; n = n > 2 ? 2 : 0) {
+		assert_int_equal(write(fd[1], some, (size_t)n), n);
+		assert_int_equal(st_stream_receive_within(b, THERE, fd[0], 100, NULL, &e), -EAGAIN);
+		err_clear(&e);
+	}
+	close(fd[0]);
+	close(fd[1]);
+}
+
 /* What a hostile sender writes: one entry of the given path, type, owner and link. */
 static int receive_forged(int into, const char *path, uint32_t mode, uint32_t uid, uint64_t rdev,
 			  const char *link, int hard, const char *before)
@@ -435,6 +462,7 @@ int main(void)
 		TEST(second_pass_sends_the_difference),
 		TEST(tolerates_a_tree_that_changes),
 		TEST(refuses_a_stream_that_was_cut),
+		TEST(gives_up_a_stream_that_went_silent),
 		TEST(refuses_hostile_streams),
 		TEST(refuses_hostile_differences),
 		TEST(refuses_hostile_packs),
