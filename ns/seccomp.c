@@ -98,98 +98,126 @@ static int compile(const json_t *oci, const struct ns_seccomp_options *opt, stru
 	return oci ? ns_seccomp_from_oci(oci, out, e) : ns_seccomp_from_profile(opt, out, e);
 }
 
-/* Everything that decides the program: library, machine, rules. The caller's. */
-static char *key_text(const json_t *oci, const char *given, const struct ns_seccomp_options *opt,
-		      size_t *len)
+/* Everything that decides the program: library and machine, and the rules. */
+struct key {
+	char about[64];
+	const char *rules;
+	size_t about_len, len; /* len: of the rules */
+};
+
+static void key_about(struct key *k)
 {
 	const struct scmp_version *v = seccomp_version();
-	auto_free char *rules = NULL;
-	char *text = NULL;
-	size_t rules_len;
-	FILE *to;
-	int n;
 
-	if (!given && oci) {
-		rules = json_dumps(oci, JSON_COMPACT | JSON_SORT_KEYS);
-	} else if (!given) {
-		to = open_memstream(&rules, &rules_len);
-		if (to)
-			ns_seccomp_profile_text(opt, to);
-		if (to && fclose(to) != 0)
-			return NULL;
-	}
-	if (!given && !rules)
+	k->about_len = (size_t)snprintf(k->about, sizeof(k->about), "libseccomp %u.%u.%u arch %x\n",
+					v->major, v->minor, v->micro, seccomp_arch_native());
+}
+
+/* What is not given as text is made to one. The caller's. */
+static char *rules_text(const json_t *oci, const struct ns_seccomp_options *opt)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *to;
+
+	if (oci)
+		return json_dumps(oci, JSON_COMPACT | JSON_SORT_KEYS);
+	to = open_memstream(&text, &len);
+	if (!to)
 		return NULL;
-	n = asprintf(&text, "libseccomp %u.%u.%u arch %x\n%s", v->major, v->minor, v->micro,
-		     seccomp_arch_native(), given ? given : rules);
-	*len = (size_t)n;
-	return n < 0 ? NULL : text;
+	ns_seccomp_profile_text(opt, to);
+	if (fclose(to) == 0)
+		return text;
+	free(text);
+	return NULL;
 }
 
 /* Eight bytes at a time: a profile is 12 KB, and read at each start. Of two texts with one name the later keeps the place. */
-static void cache_name(const char *text, size_t len, char name[48])
+static uint64_t mix(uint64_t h, const char *text, size_t len)
 {
-	uint64_t h = 0xcbf29ce484222325ULL ^ len, word;
+	uint64_t word;
 
 	for (; len >= sizeof(word); text += sizeof(word), len -= sizeof(word)) {
 		memcpy(&word, text, sizeof(word));
 		h = (h ^ word) * 0x9fb21c651e98df25ULL;
 		h ^= h >> 32;
 	}
-	for (word = 0; len > 0; len--)
+	for (word = 1; len > 0; len--)
 		word = word << 8 | (unsigned char)text[len - 1];
 	h = (h ^ word) * 0x9fb21c651e98df25ULL;
-	h ^= h >> 32;
-	snprintf(name, 48, "seccomp-%016" PRIx64 ".bpf", h);
+	return h ^ h >> 32;
+}
+
+static void cache_name(const struct key *k, char name[48])
+{
+	uint64_t h = mix(0xcbf29ce484222325ULL, k->about, k->about_len);
+
+	snprintf(name, 48, "seccomp-%016" PRIx64 ".bpf", mix(h, k->rules, k->len));
+}
+
+/* Whether the file goes on with this text. By pieces: a buffer for all of it would cost more page faults than the reading does. */
+static bool reads_as(int fd, const char *text, size_t len)
+{
+	char piece[2048];
+
+	while (len > 0) {
+		size_t n = len < sizeof(piece) ? len : sizeof(piece);
+
+		if (read(fd, piece, n) != (ssize_t)n || memcmp(piece, text, n) != 0)
+			return false;
+		text += n;
+		len -= n;
+	}
+	return true;
 }
 
 /* Whether the file is whole and was made from exactly this text; then out is filled. */
-static bool cache_load(int dir, const char *name, const char *text, size_t len,
-		       struct ns_filter *out)
+static bool cache_load(int dir, const char *name, const struct key *k, struct ns_filter *out)
 {
 	auto_fd int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	auto_free char *data = NULL;
+	auto_free struct sock_filter *prog = NULL;
+	size_t len = k->about_len + k->len, size;
 	struct cache_head head;
 	struct stat st;
-	size_t size;
 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
-	    (size_t)st.st_size < sizeof(head) || st.st_size > CACHE_MOST)
+	    read(fd, &head, sizeof(head)) != sizeof(head))
 		return false;
-	size = (size_t)st.st_size;
-	data = malloc(size);
-	if (!data || pread(fd, data, size, 0) != st.st_size)
-		return false;
-	memcpy(&head, data, sizeof(head));
+	size = head.len * sizeof(*prog);
 	if (memcmp(head.magic, CACHE_MAGIC, 8) || head.text_len != len || !head.len ||
-	    size != sizeof(head) + len + head.len * sizeof(struct sock_filter) ||
-	    memcmp(data + sizeof(head), text, len))
+	    st.st_size != (off_t)(sizeof(head) + len + size) ||
+	    !reads_as(fd, k->about, k->about_len) || !reads_as(fd, k->rules, k->len))
 		return false;
-	out->prog = malloc(head.len * sizeof(struct sock_filter));
-	if (!out->prog)
+	prog = malloc(size);
+	if (!prog || read(fd, prog, size) != (ssize_t)size)
 		return false;
-	memcpy(out->prog, data + sizeof(head) + len, head.len * sizeof(struct sock_filter));
+	out->prog = take_ptr(&prog);
 	out->len = head.len;
 	out->flags = head.flags;
 	out->notify = head.notify;
 	return true;
 }
 
-static int cache_save(int dir, const char *name, const char *text, size_t len,
-		      const struct ns_filter *f, struct err *e)
+static int cache_save(int dir, const char *name, const struct key *k, const struct ns_filter *f,
+		      struct err *e)
 {
-	struct cache_head head = {
-		.text_len = (uint32_t)len, .flags = f->flags, .len = f->len, .notify = f->notify};
-	size_t prog = f->len * sizeof(struct sock_filter);
-	auto_free char *data = malloc(sizeof(head) + len + prog);
+	struct cache_head head = {.text_len = (uint32_t)(k->about_len + k->len),
+				  .flags = f->flags,
+				  .len = f->len,
+				  .notify = f->notify};
+	size_t prog = f->len * sizeof(struct sock_filter),
+	       len = sizeof(head) + head.text_len + prog;
+	auto_free char *data = malloc(len);
+	char *p = data;
 
 	if (!data)
 		return err_set(e, ENOMEM, "out of memory for the filter cache");
 	memcpy(head.magic, CACHE_MAGIC, 8);
-	memcpy(data, &head, sizeof(head));
-	memcpy(data + sizeof(head), text, len);
-	memcpy(data + sizeof(head) + len, f->prog, prog);
-	return file_replace_at(dir, name, data, sizeof(head) + len + prog, 0600, e);
+	p = mempcpy(p, &head, sizeof(head));
+	p = mempcpy(p, k->about, k->about_len);
+	p = mempcpy(p, k->rules, k->len);
+	memcpy(p, f->prog, prog);
+	return file_replace_at(dir, name, data, len, 0600, e);
 }
 
 int ns_seccomp_get(int cache_dir, const json_t *oci, const char *source,
@@ -197,39 +225,41 @@ int ns_seccomp_get(int cache_dir, const json_t *oci, const char *source,
 {
 	auto_free char *text = NULL;
 	struct err cache_err = {0};
+	struct key k = {.rules = source};
 	char name[48];
-	size_t len = 0;
 	int r;
 
 	*out = (struct ns_filter){0};
 	if (cache_dir < 0)
 		return compile(oci, opt, out, e);
-	text = key_text(oci, source, opt, &len);
-	if (!text)
+	if (!source)
+		k.rules = text = rules_text(oci, opt);
+	if (!k.rules)
 		return err_set(e, ENOMEM, "out of memory for a filter's source");
-	cache_name(text, len, name);
-	if (cache_load(cache_dir, name, text, len, out))
+	k.len = strlen(k.rules);
+	key_about(&k);
+	cache_name(&k, name);
+	if (cache_load(cache_dir, name, &k, out))
 		return 0;
 	r = compile(oci, opt, out, e);
 	if (r < 0)
 		return r;
-	if (cache_save(cache_dir, name, text, len, out, &cache_err) < 0)
+	if (k.len <= CACHE_MOST && cache_save(cache_dir, name, &k, out, &cache_err) < 0)
 		log_warn("compiled filter not cached: %s", cache_err.text);
 	return 0;
 }
 
-bool ns_seccomp_known(int cache_dir, const char *source, struct ns_filter *out)
+bool ns_seccomp_known(int cache_dir, const char *source, size_t len, struct ns_filter *out)
 {
-	auto_free char *text = NULL;
+	struct key k = {.rules = source, .len = len};
 	char name[48];
-	size_t len = 0;
 
 	*out = (struct ns_filter){0};
-	text = cache_dir < 0 ? NULL : key_text(NULL, source, NULL, &len);
-	if (!text)
+	if (cache_dir < 0)
 		return false;
-	cache_name(text, len, name);
-	if (cache_load(cache_dir, name, text, len, out) && !out->notify)
+	key_about(&k);
+	cache_name(&k, name);
+	if (cache_load(cache_dir, name, &k, out) && !out->notify)
 		return true;
 	ns_seccomp_done(out);
 	return false;

@@ -53,7 +53,7 @@ int ns_seccomp_get(int cache_dir, const json_t *oci, const char *text,
 		   const struct ns_seccomp_options *opt, struct ns_filter *out, struct err *e);
 
 /* Whether the cache has a filter of exactly this text, and without a listener; then out is filled. */
-bool ns_seccomp_known(int cache_dir, const char *text, struct ns_filter *out);
+bool ns_seccomp_known(int cache_dir, const char *text, size_t len, struct ns_filter *out);
 
 /* Installs the filter on this (single) thread. 0, or the listener's fd (the caller's, CLOEXEC) when
  * f->notify. */

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "ns/seccomp.h"
+#include "runtime/spec_plain.h"
 #include "runtime/spec_text.h"
 
 #define CONFIG_MOST (16u << 20)
@@ -231,18 +232,16 @@ static char *read_text(int dir, const char *name, size_t *len, struct err *e)
 static int parse_text(const char *text, size_t len, const char *name, json_t **out, struct err *e)
 {
 	bool needed;
-	auto_free char *folded = ct_text_fold(text, len, &needed);
-	auto_free char *tight = NULL;
+	auto_free char *folded = NULL;
 	json_error_t why;
-	json_t *j;
+	json_t *j = ct_plain_parse(text, NULL, 0);
 
-	if (needed && !folded)
-		return ct_no_memory(e);
-	tight = ct_text_tight(folded ? folded : text, NULL, 0);
-	j = tight ? json_loads(tight, JSON_REJECT_DUPLICATES, &why) : NULL;
-	/* A complaint is about the lines of the file. */
-	if (!j)
+	if (!j) {
+		folded = ct_text_fold(text, len, &needed);
+		if (needed && !folded)
+			return ct_no_memory(e);
 		j = json_loads(folded ? folded : text, JSON_REJECT_DUPLICATES, &why);
+	}
 	if (!j)
 		return ct_refuse(e, name, "line %d: %s", why.line, why.text);
 	if (!json_is_object(j)) {
@@ -267,20 +266,23 @@ int ct_config_load_but_filter(int dir, const char *name, int cache, struct ct_sp
 	size_t len, filter_len = 0;
 	auto_free char *text = read_text(dir, name, &len, e);
 	char *filter = text ? ct_text_object(text, "linux", "seccomp", &filter_len) : NULL;
-	auto_free char *copy = filter ? strndup(filter, filter_len) : NULL;
 
-	if (!text || (filter && !copy))
-		return text ? ct_no_memory(e) : -e->no;
-	if (filter && ns_seccomp_known(cache, copy, &spec->filter)) {
-		auto_free char *rest = ct_text_tight(text, filter, filter_len);
-		struct err ignored = {0};
-
-		if (rest && parse_text(rest, strlen(rest), name, out, &ignored) >= 0)
+	if (!text)
+		return -e->no;
+	if (filter && ns_seccomp_known(cache, filter, filter_len, &spec->filter)) {
+		*out = ct_plain_parse(text, filter, filter_len);
+		if (*out)
 			return 0;
 		ns_seccomp_done(&spec->filter);
 	}
 	if (parse_text(text, len, name, out, e) < 0)
 		return -e->no;
-	spec->seccomp_text = take_ptr(&copy);
-	return 0;
+	if (!filter)
+		return 0;
+	spec->seccomp_text = strndup(filter, filter_len);
+	if (spec->seccomp_text)
+		return 0;
+	json_decref(*out);
+	*out = NULL;
+	return ct_no_memory(e);
 }

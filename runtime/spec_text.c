@@ -12,10 +12,15 @@
 /* From a quote to behind the one that closes the string; NULL: there is none. */
 static char *behind_string(char *p)
 {
-	for (p++; *p && *p != '"'; p++)
-		if (*p == '\\' && !*++p)
-			return NULL;
-	return *p ? p + 1 : NULL;
+	while ((p = strchr(p + 1, '"'))) {
+		char *before = p;
+
+		while (before[-1] == '\\')
+			before--;
+		if ((p - before) % 2 == 0)
+			return p + 1;
+	}
+	return NULL;
 }
 
 static char *skip_space(char *p)
@@ -25,30 +30,40 @@ static char *skip_space(char *p)
 	return p;
 }
 
+/* Of all that can stand in an object, only these matter to where it ends. */
+static bool is_mark(char c)
+{
+	static const bool marks[256] = {
+		[0] = true, ['"'] = true, ['{'] = true, ['}'] = true, ['['] = true, [']'] = true};
+
+	return marks[(unsigned char)c];
+}
+
 static char *behind_brackets(char *p)
 {
 	size_t depth = 0;
 
-	while (*p) {
+	for (;; p++) {
+		while (!is_mark(*p))
+			p++;
 		switch (*p) {
+		case 0:
+			return NULL;
 		case '"':
 			p = behind_string(p);
 			if (!p)
 				return NULL;
-			continue;
+			p--;
+			break;
 		case '{':
 		case '[':
 			depth++;
 			break;
-		case '}':
-		case ']':
+		default:
 			if (--depth == 0)
 				return p + 1;
-			break;
 		}
-		p++;
 	}
-	return NULL;
 }
 
 static char *behind_value(char *p)
@@ -109,36 +124,6 @@ static size_t string_length(const char *p)
 	while (p[n] && p[n] != '"')
 		n += p[n] == '\\' && p[n + 1] ? 2 : 1;
 	return p[n] ? n + 1 : n;
-}
-
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
-
-char *ct_text_tight(const char *text, const char *without, size_t without_len)
-{
-	char *out = malloc(strlen(text) - without_len + sizeof("null")), *o = out;
-	const char *p = text;
-
-	while (out && *p) {
-		if (p == without) {
-			o = mempcpy(o, "null", 4);
-			p += without_len;
-		} else if (*p == '"') {
-			size_t n = string_length(p);
-
-			o = mempcpy(o, p, n);
-			p += n;
-		} else {
-			*o++ = *p++;
-			while (is_space(o[-1]) && is_space(*p))
-				p++;
-		}
-	}
-	if (out)
-		*o = 0;
-	return out;
 }
 
 static bool is_digit(char c)

@@ -13,12 +13,6 @@
 char *ct_text_object(char *text, const char *outer, const char *inner, size_t *len);
 
 /*
- * A copy with one character for each run of white space outside of strings, on which the parser spends half of its time, and with null in place of the object that begins at
- * `without` (NULL: none), of without_len characters. The caller's; NULL: no memory.
- */
-char *ct_text_tight(const char *text, const char *without, size_t without_len);
-
-/*
  * jansson has signed numbers only and gives up on 18446744073709551615, which is how the others write RLIM_INFINITY. In the copy that this returns (the caller's; NULL: no
  * memory) numbers over INT64_MAX are their two's complement; where they are legal at all (rlimits, seccomp arguments) the reader casts them back. *needed
  * false: there are none, and the result is NULL.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The value that is found without a parser is the one the parser finds; a text made tight says the same. */
+/* The value that is found without a parser is the one the parser finds; the plain parser takes nothing that jansson would not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "runtime/spec_plain.h"
 #include "runtime/spec_text.h"
 
 static char *found(const char *text)
@@ -65,44 +66,104 @@ static void test_not_found(void **state)
 		assert_null(found(texts[i]));
 }
 
-/* Compares what the parser makes of both. */
-static void same(const char *text)
+/* What the plain parser takes, jansson takes for the same. Returns whether it did. */
+static bool same(const char *text)
 {
-	char *tight = ct_text_tight(text, NULL, 0);
-	json_t *a = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-	json_t *b = json_loads(tight, JSON_REJECT_DUPLICATES, NULL);
+	json_t *plain = ct_plain_parse(text, NULL, 0);
+	json_t *j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	bool took = plain != NULL;
 
-	assert_int_equal(!a, !b);
-	assert_true(!a || json_equal(a, b));
-	assert_true(strlen(tight) <= strlen(text));
-	json_decref(a);
-	json_decref(b);
-	free(tight);
+	if (took && (!j || !json_equal(plain, j)))
+		fail_msg("not the same: %s", text);
+	json_decref(plain);
+	json_decref(j);
+	return took;
 }
 
-static void test_tight(void **state)
+static const char config[] =
+	"{ \"ociVersion\": \"1.0.2\",\n\t\"process\": { \"args\": [ \"/true\", \"\" ], \"n\": [0, -1, 123456789012345678],"
+	"\"env\":[]}, \"linux\": {\"a\":null,\"b\":true, \"c\" :false , \"d\":{} , \"e\": [ [ ] , { } ] } }\n";
+
+static void test_plain(void **state)
 {
-	char *tight;
+	static const char *const not_plain[] = {"",
+						"[]",
+						"{",
+						"{}x",
+						"{\"a\":1,}",
+						"{\"a\":01}",
+						"{\"a\":1.5}",
+						"{\"a\":1e3}",
+						"{\"a\":-}",
+						"{\"a\":1,\"a\":2}",
+						"{\"a\":\"\\u0041\"}",
+						"{\"a\":\"\xc3\xa4\"}",
+						"{\"a\":\"\n\"}",
+						"{\"a\":[1,]}",
+						"{\"a\" 1}",
+						"{\"a\":tru}",
+						"{\"a\":1 2}",
+						"{a:1}",
+						"{\"a\":1",
+						"{\"a\":\"b}",
+						"{\"a\":1234567890123456789}"};
 
 	(void)state;
-	same("{ \"a  b\" :\n\n\t[ 1 ,  2 ] , \"c\\\"  \" : \"\\\\\" }  ");
-	same("{\"a\": 1  2}"); /* wrong before and after: no number grows together */
-	same("{\"a\": tr  ue}");
-	same("{\"a\":\"unended  }");
-	same("");
-	tight = ct_text_tight("{\n\t\t\"a\": 1,\n  \"b\": 2\n}\n", NULL, 0);
-	assert_string_equal(tight, "{\n\"a\": 1,\n\"b\": 2\n}\n");
-	free(tight);
+	assert_true(same(config));
+	assert_true(same(" {\"a\":\"b c\"} "));
+	for (size_t i = 0; i < sizeof(not_plain) / sizeof(not_plain[0]); i++)
+		if (same(not_plain[i]))
+			fail_msg("taken: %s", not_plain[i]);
+}
+
+/* Each character of the config replaced, taken out, and doubled. */
+static void test_mutations(void **state)
+{
+	static const char marks[] = "{}[]\",:\\0-9.e tfn\x01\x7f\xff\n";
+	char text[sizeof(config) + 2];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(config) - 1; i++) {
+		for (const char *m = marks; *m; m++) {
+			memcpy(text, config, sizeof(config));
+			text[i] = *m;
+			same(text);
+			memmove(text + i + 1, config + i, sizeof(config) - i);
+			same(text);
+		}
+		memcpy(text, config, sizeof(config));
+		memmove(text + i, text + i + 1, sizeof(config) - i - 1);
+		same(text);
+		memcpy(text, config, sizeof(config));
+		text[i] = 0;
+		assert_true(!same(text) ||
+			    !config[i + 1]); /* without the last newline it is whole */
+	}
 }
 
 static void test_without(void **state)
 {
-	const char *text = "{\"linux\": {\"seccomp\": {\"a\": 1}, \"b\": 2}}";
-	char *tight = ct_text_tight(text, strstr(text, "{\"a"), 8);
+	const char *text = "{\"linux\": {\"seccomp\": {\"a\": 1.5}, \"b\": 2}}";
+	json_t *j = ct_plain_parse(text, strstr(text, "{\"a"), 10);
 
 	(void)state;
-	assert_string_equal(tight, "{\"linux\": {\"seccomp\": null, \"b\": 2}}");
-	free(tight);
+	assert_non_null(j);
+	assert_true(json_is_null(json_object_get(json_object_get(j, "linux"), "seccomp")));
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(j, "linux"), "b")), 2);
+	json_decref(j);
+}
+
+static void test_levels(void **state)
+{
+	char text[256] = "{\"a\":";
+
+	(void)state;
+	for (int deep = 31; deep <= 32; deep++) {
+		memset(text + 5, '[', (size_t)deep);
+		memset(text + 5 + deep, ']', (size_t)deep);
+		strcpy(text + 5 + 2 * deep, "}");
+		assert_int_equal(same(text), deep == 31);
+	}
 }
 
 static char *fold(const char *text)
@@ -139,8 +200,9 @@ static void test_fold(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_found), cmocka_unit_test(test_not_found),
-		cmocka_unit_test(test_tight), cmocka_unit_test(test_without),
+		cmocka_unit_test(test_found),  cmocka_unit_test(test_not_found),
+		cmocka_unit_test(test_plain),  cmocka_unit_test(test_mutations),
+		cmocka_unit_test(test_levels), cmocka_unit_test(test_without),
 		cmocka_unit_test(test_fold),
 	};
 
