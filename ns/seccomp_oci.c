@@ -17,6 +17,8 @@
 #define ARGS_MOST 6
 #define X32_BIT	  0x40000000u
 
+#define NOT_GIVEN -1 /* errnoRet: EPERM then */
+
 static int bad(struct err *e, const char *what, const char *word)
 {
 	err_set(e, EINVAL, "linux.seccomp: unknown %s '%.60s'", what, word ? word : "(none)");
@@ -38,10 +40,15 @@ static int parse_action(const char *name, int64_t errno_ret, uint32_t *action, s
 		{"SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY},
 	};
 
+	bool given;
+
 	if (!name)
 		return bad(e, "action", NULL);
-	if (errno_ret < 0 || errno_ret > 4095)
+	if (errno_ret < NOT_GIVEN || errno_ret > 4095)
 		return bad(e, "errno value with action", name);
+	given = errno_ret != NOT_GIVEN;
+	if (!given)
+		errno_ret = EPERM;
 	if (!strcmp(name, "SCMP_ACT_ERRNO")) {
 		*action = SCMP_ACT_ERRNO((uint32_t)errno_ret);
 		return 0;
@@ -52,6 +59,9 @@ static int parse_action(const char *name, int64_t errno_ret, uint32_t *action, s
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
 		if (!strcmp(name, actions[i].name)) {
+			/* runtime-spec, "Seccomp": to be refused. */
+			if (given)
+				return bad(e, "use: errnoRet with", name);
 			*action = actions[i].action;
 			return 0;
 		}
@@ -188,7 +198,7 @@ static int add_group(scmp_filter_ctx ctx, const json_t *group, uint32_t default_
 	struct scmp_arg_cmp args[ARGS_MOST];
 	const char *action_name = NULL;
 	json_t *names = NULL, *arg_list = NULL, *item;
-	int64_t errno_ret = EPERM;
+	int64_t errno_ret = NOT_GIVEN;
 	uint32_t action;
 	bool repeated;
 	size_t n, i;
@@ -206,6 +216,8 @@ static int add_group(scmp_filter_ctx ctx, const json_t *group, uint32_t default_
 		r = parse_args(arg_list, args, &n, &repeated, e);
 	if (r < 0)
 		return r;
+	if (!json_array_size(names))
+		return bad(e, "rule without names, with action", action_name);
 	*notify |= action == SCMP_ACT_NOTIFY;
 	json_array_foreach (names, i, item) {
 		const char *name = json_string_value(item);
@@ -267,7 +279,7 @@ int ns_seccomp_from_oci(const json_t *seccomp, struct ns_filter *out, struct err
 	};
 	auto_seccomp scmp_filter_ctx ctx = NULL;
 	const char *name = NULL;
-	int64_t errno_ret = EPERM;
+	int64_t errno_ret = NOT_GIVEN;
 	json_t *arches = NULL, *groups = NULL, *item;
 	uint32_t action = 0, flags = 0;
 	bool notify = false, x32 = false, is_errno;

@@ -17,6 +17,34 @@
 
 #define STOP_TIMEOUT_S 10
 
+static bool skip_number(const char **p)
+{
+	size_t n = strspn(*p, "0123456789");
+	bool ok = n && (n == 1 || **p != '0');
+
+	*p += n;
+	return ok;
+}
+
+/* MAJOR.MINOR.PATCH[-PRERELEASE][+BUILD] (semver.org, 2.0.0). */
+static bool is_semver(const char *p)
+{
+	static const char word[] =
+		"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-.";
+
+	if (!skip_number(&p) || *p++ != '.' || !skip_number(&p) || *p++ != '.' || !skip_number(&p))
+		return false;
+	for (const char *mark = "-+"; *mark; mark++)
+		if (*p == *mark) {
+			size_t n = strspn(p + 1, word);
+
+			if (!n)
+				return false;
+			p += 1 + n;
+		}
+	return !*p;
+}
+
 static int read_version(const json_t *value, const char *path, void *into, struct err *e)
 {
 	auto_free char *version = NULL;
@@ -24,6 +52,8 @@ static int read_version(const json_t *value, const char *path, void *into, struc
 	(void)into;
 	if (ct_read_str(value, path, &version, e) < 0)
 		return -e->no;
+	if (!is_semver(version))
+		return ct_refuse(e, path, "'%s' is not a version like 1.2.0", version);
 	if (strncmp(version, "1.", 2) != 0)
 		return ct_refuse(e, path, "'%s' is not a version 1", version);
 	return 0;

@@ -122,6 +122,8 @@ static int refuse_strangers(const json_t *annotations, const char *path, struct 
 	json_object_foreach ((json_t *)annotations, key, value) {
 		bool known = strncmp(key, "skep.", 5) != 0;
 
+		if (!key[0])
+			return ct_refuse(e, path, "has an empty key");
 		if (!json_is_string(value))
 			return ct_refuse(e, path, "'%s' must be a string", key);
 		for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
