@@ -78,7 +78,9 @@ empty() { [ -z "$(ls -A "$SKEP_DIR/here/lib/ct")" ] && [ -z "$(find "$SKEP_DIR/h
 	mkdir -p "$SKEP_DIR/tree"/{sbin,etc,dev,proc,sys,tmp,run}
 	cp "$PROBE" "$SKEP_DIR/tree/probe"
 	ln -s /probe "$SKEP_DIR/tree/sbin/init"
+	# Turns without others about would show nothing: each goes on as long as the other does.
 	script comes <<-SCRIPT
+		trap 'touch "$SKEP_DIR/over"' EXIT
 		for ((i = 0; i < turns; i++)); do
 			skepctl -q template import fleeting "$SKEP_DIR/tree"
 			until said=\$(skepctl -q template remove fleeting 2>&1); do
@@ -88,7 +90,8 @@ empty() { [ -z "$(ls -A "$SKEP_DIR/here/lib/ct")" ] && [ -z "$(find "$SKEP_DIR/h
 	SCRIPT
 	script uses <<-'SCRIPT'
 		made=0
-		for ((i = 0; i < 4 * turns; i++)); do
+		for ((i = 0; i < 5 * turns; i++)); do
+			[ ! -e "${0%/*}/over" ] || break
 			rc=0
 			said=$(skepctl -q create "$name" --template fleeting --network none --start 2>&1) || rc=$?
 			[ $rc = 0 ] || [ $rc = 91 ] || { echo "$said"; exit 1; }
@@ -96,7 +99,7 @@ empty() { [ -z "$(ls -A "$SKEP_DIR/here/lib/ct")" ] && [ -z "$(find "$SKEP_DIR/h
 		done
 		echo $made >"${0%/*}/made$name"
 	SCRIPT
-	crowd 10 comes uses uses uses
+	crowd 5 comes uses uses uses
 	cat "$SKEP_DIR"/made* | awk '{ n += $1 } END { exit !n }'
 	empty
 	[ "$(ls "$SKEP_DIR/here/lib/templates")" = probe ]
