@@ -30,6 +30,7 @@
 #include "checkpoint/held.h"
 #include "checkpoint/hook.h"
 #include "checkpoint/kerndat.h"
+#include "checkpoint/pidfds.h"
 #include "checkpoint/preflight.h"
 #include "checkpoint/record.h"
 #include "checkpoint/repair.h"
@@ -160,6 +161,8 @@ static int hook_complete(pid_t init, void *arg, struct err *e)
 		r = cr_traits_save(d->how->images, d->cg, e);
 	if (r >= 0)
 		r = cr_timers_save(d->how->images, d->cg, d->how->ct->s.pid, e);
+	if (r >= 0)
+		r = cr_pidfds_save(d->how->images, d->cg, e);
 	if (r >= 0)
 		r = cr_sums_write(d->how->images, e);
 	if (r < 0)

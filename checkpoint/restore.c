@@ -34,6 +34,7 @@
 #include "checkpoint/image.h"
 #include "checkpoint/kerndat.h"
 #include "checkpoint/pages_daemon.h"
+#include "checkpoint/pidfds.h"
 #include "checkpoint/record.h"
 #include "checkpoint/sums.h"
 #include "checkpoint/timers.h"
@@ -255,6 +256,8 @@ static int decide(struct restore *r, struct err *e)
 		n = cr_traits_restore(r->how->images, &r->ground.cg, e);
 	if (n >= 0)
 		n = cr_timers_restore(r->how->images, &r->ground.cg, r->init, e);
+	if (n >= 0)
+		n = cr_pidfds_restore(r->how->images, &r->ground.cg, !r->how->hungry, e);
 	r->out->pidfd = n < 0 ? -EBADF : pidfd_open(r->init, 0);
 	if (n >= 0 && r->out->pidfd < 0)
 		return err_sys(e, "open the restored init");
