@@ -11,6 +11,7 @@
 #   rounds_builds NAME...     the templates "login12" and "login13", a Debian 12 and 13 with systemd, sshd, nginx, cron and logind
 #   rounds_counter MODE [MB]  180 MB of memory, 5 MB of them written a second, and a server of numbers: none is lost, none comes twice, over one connection
 #   rounds_debian NAME VERSION   a Debian with a logged-in session and an HTTP connection: units, PID 1, restarts
+#   rounds_watchdog; rounds_heard   a service inside with a watchdog; whether PID 1 hears it now
 # Each says how long it was frozen, as a line of the runner ("#: ...").
 
 ROUNDS_LIB=$(readlink -f "${BASH_SOURCE[0]%/*}")
@@ -111,6 +112,19 @@ idle() {
 	[ "$ticks" -le 2 ] || { echo "PID 1 used $ticks ticks in 2 s"; return 1; }
 }
 
+# rounds_watchdog: a service that says each second that it lives; rounds_heard: PID 1 hears it.
+rounds_watchdog() {
+	# shellcheck disable=SC2016 # perl's
+	printf '%s\n' '#!/usr/bin/perl' 'use Socket;' \
+		'sub say_it { socket(my $s, PF_UNIX, SOCK_DGRAM, 0) or die; send($s, $_[0], 0, sockaddr_un($ENV{NOTIFY_SOCKET})) or die }' \
+		'say_it("READY=1"); while (1) { say_it("WATCHDOG=1"); sleep 1 }' | rounds_inside sh -c 'cat >/root/alive && chmod +x /root/alive'
+	rounds_inside systemd-run --quiet --unit alive -p Type=notify -p WatchdogSec=150 /root/alive
+	rounds_heard
+}
+heard_at() { rounds_inside systemctl show -P WatchdogTimestampMonotonic alive; }
+heard_since() { (($(heard_at) > $1)); }
+rounds_heard() { wait_for 20 heard_since "$(heard_at)"; }
+
 rounds_debian() {
 	local n session http before
 	ssh-keygen -q -t ed25519 -N '' -f "$ROUNDS_DIR/key"
@@ -130,6 +144,7 @@ rounds_debian() {
 	client "$ROUNDS_DIR/http" "$ROUNDS_LIB/keepalive" http "$ROUNDS_ADDRESS" 80
 	http=$SPAWNED
 	wait_for 10 grep -q connected "$ROUNDS_DIR/http"
+	rounds_watchdog
 	active >"$ROUNDS_DIR/units"
 	for n in ssh nginx cron; do grep -q "^$n.service " "$ROUNDS_DIR/units"; done
 	grep -q '^session-.*scope ' "$ROUNDS_DIR/units"
@@ -140,6 +155,7 @@ rounds_debian() {
 		before=$(wchar "$http")
 		wait_for 20 more_than "$before" "$http"
 		wait_for 20 same_units || { told_units; return 1; }
+		rounds_heard
 	done
 	rounds_told "$1"
 	echo "#: $1: longest pause of the session $(pause_ms "$ROUNDS_DIR/session") ms" >&3
