@@ -84,6 +84,7 @@ each() {
 	clean
 }
 
+# bats test_tags=planted
 @test "namespaces and processes that cannot be taken along are named" {
 	container
 	clean
@@ -105,6 +106,7 @@ seccomp-notify | has the listener of a seccomp filter | seccomp filter
 '
 }
 
+# bats test_tags=planted
 @test "files, mounts and watches that cannot be taken along are named" {
 	container
 	each '
@@ -128,6 +130,7 @@ epoll child | watches by epoll .* a file that it has closed | by epoll
 '
 }
 
+# bats test_tags=planted
 @test "sockets that cannot be taken along are named" {
 	container
 	each '
@@ -146,6 +149,7 @@ unix-waiting data | has written into a connection | just being made
 '
 }
 
+# bats test_tags=planted
 @test "what a container may not have, but can be given by the host, is named" {
 	container
 	each '
@@ -160,7 +164,10 @@ joined uring map | has memory that is an io_uring | io_uring
 ? joined secret | has secret memory | secret memory
 ? joined socket 40,1,0 | VM \(vsock\) socket | socket of a kind
 '
-	# What was given to it open.
+}
+
+@test "what a container is given open by the host, or brought into it, is named" {
+	container
 	plant joined inherited 9 9<>/dev/fuse
 	[[ $(blockers) == *'(plant) has the device /dev/fuse open (descriptor 9)'* ]]
 	fails_with 16 'device open' skepctl suspend --no-check "$c"
@@ -241,6 +248,7 @@ not() { ! "$@"; }
 
 locks() { inside sh -c 'for p in $(pidof plant); do grep -hE "^lock:" /proc/$p/fdinfo/*; done' | awk '{ $6 = $7 = ""; print }' | sort; }
 
+# bats test_tags=planted
 @test "what criu takes along is not named" {
 	local row before
 	container
@@ -308,6 +316,7 @@ locks() { inside sh -c 'for p in $(pidof plant); do grep -hE "^lock:" /proc/$p/f
 	EOF
 }
 
+# bats test_tags=planted
 @test "what its definition does not give it any more is named" {
 	container
 	skepctl set "$c" --cap-drop CAP_NET_RAW
@@ -325,6 +334,7 @@ locks() { inside sh -c 'for p in $(pidof plant); do grep -hE "^lock:" /proc/$p/f
 	skepctl resume "$c"
 }
 
+# bats test_tags=planted
 @test "a lock that init would lose is named" {
 	mkdir -p "$SKEP_DIR"/root/{dev,proc,sys,tmp,run,root}
 	cp "$BUILD/plant" "$SKEP_DIR/root/plant"
