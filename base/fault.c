@@ -27,7 +27,7 @@ const char *const fault_list[] = {
 	"delete.ledger", "delete.state",
 	"set.limits", "set.network", "set.save",
 	"suspend.directory", "suspend.traffic", "suspend.stopped", "suspend.images", "suspend.commit", "suspend.marker", "suspend.killed",
-	"resume.ground", "resume.network", "resume.criu", "resume.restored", "resume.ready", "resume.marker", "resume.running", "resume.drop",
+	"resume.ground", "resume.network", "resume.criu", "resume.made", "resume.restored", "resume.ready", "resume.marker", "resume.running", "resume.drop",
 	"destroy.end", "destroy.hide", "destroy.remove",
 	"migrate.connect", "migrate.offer", "migrate.rootfs", "migrate.stop", "migrate.track", "migrate.round", "migrate.freeze", "migrate.parting",
 	"migrate.frozen", "migrate.pages", "migrate.stale", "migrate.delta", "migrate.images", "migrate.feed", "migrate.lend", "migrate.ready", "migrate.journal", "migrate.commit",

@@ -247,6 +247,25 @@ resume_within() { timeout -s KILL "$1" nsenter --net="$(host_net here)" -- "$SKE
 	runs 'sleep 1'
 }
 
+# criu's directories in /tmp have names that only it knows.
+# bats test_tags=host
+@test "a criu that is killed leaves nothing in /tmp" {
+	local criu name
+	busybox
+	skepctl suspend "$c"
+	spawn here "$SKEP_DIR/out" env SKEP_FAULT="resume.made:pause=$SKEP_DIR/paused" "$SKEP_DIR/here/bin/skepctl" resume "$c"
+	wait_for 20 test -s "$SKEP_DIR/paused"
+	criu=$(for p in $(cat "/proc/$(cat "$SKEP_DIR/paused")/task/"*/children); do [[ $(readlink "/proc/$p/exe") != */criu ]] || echo "$p"; done | head -n1)
+	name=$(ls -d "/proc/$criu/root/tmp/".criu.mntns.??????)
+	[ -n "$name" ]
+	kill -KILL "$criu"
+	kill -CONT "$(cat "$SKEP_DIR/paused")"
+	wait_for 20 gone "$SPAWNED"
+	cat "$SKEP_DIR/out"
+	[ ! -e "/tmp/${name##*/}" ]
+	skepctl resume "$c"
+}
+
 # bats test_tags=host
 @test "what the container itself has frozen is named, and not waited for" {
 	[ -e /sys/fs/cgroup/unified ] || [ -e /sys/fs/cgroup/cgroup.controllers ] || skip "no unified hierarchy"
