@@ -105,6 +105,17 @@ int lock_take_at(int dir, const char *name, const char *verb, int wait_ms, struc
 	return take_fd(&fd);
 }
 
+int lock_take_open(int fd, const char *what, int wait_ms, struct err *e)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return err_sys(e, "lock %s", what);
+	if (wait_ms <= 0 || wait_for_lock(fd, take_flock, NULL, wait_ms, e) < 0)
+		return e->no ? -e->no : locked_by(fd, what, e);
+	return 0;
+}
+
 int lock_take_ofd(int fd, bool shared, int wait_ms, struct err *e)
 {
 	struct flock lock = {.l_type = shared ? F_RDLCK : F_WRLCK};

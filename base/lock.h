@@ -14,6 +14,9 @@ struct err;
  */
 int lock_take_at(int dir, const char *name, const char *verb, int wait_ms, struct err *e);
 
+/* The same of what is open already, for an object that holds no words: what names it in the message. fd: borrowed; its closing unlocks. */
+int lock_take_open(int fd, const char *what, int wait_ms, struct err *e);
+
 /*
  * Locks the whole open file by a lock of its open file description (fcntl_locking(2)): whoever keeps that open keeps the lock, the kernel too. Waits at most wait_ms. -EWOULDBLOCK with
  * e untouched: somebody else has it.

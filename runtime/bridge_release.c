@@ -21,6 +21,7 @@
 #include "net/link.h"
 #include "net/nat.h"
 #include "net/netlink.h"
+#include "runtime/bridge_claim.h"
 #include "runtime/ledger.h"
 #include "runtime/network.h"
 
@@ -178,6 +179,8 @@ int ct_bridge_release(int dir, const char *name, struct err *e)
 	auto_fd int state = openat(dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r = state < 0 ? err_sys(e, "open the state directory") : claimed_by_other(dir, name, e);
 
+	if (r == 0)
+		r = ct_bridge_claimed(name, e);
 	if (r)
 		return r < 0 ? r : 0;
 	r = remove_when_empty(state, name, e);

@@ -126,9 +126,15 @@ int ct_ledger_walk(int dir,
 	return r < 0 ? r : 0;
 }
 
-int ct_ledger_lock_net(int dir, const char *verb, struct err *e)
+int ct_ledger_lock_net(struct err *e)
 {
-	return lock_take_at(dir, "../" CT_NET_LOCK, verb, CT_NET_LOCK_WAIT_MS, e);
+	auto_fd int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "open the network namespace");
+	if (lock_take_open(fd, "the host's network", CT_NET_LOCK_WAIT_MS, e) < 0)
+		return -e->no;
+	return take_fd(&fd);
 }
 
 /* "HOSTNAME ADDR/PREFIX UPLINK|-" */
@@ -229,7 +235,7 @@ static int undo_net(int dir, struct ledger *l, bool leave_links, struct err *e)
 		any = any || is_net(&l->lines[i]);
 	if (!any)
 		return 0;
-	lock = ct_ledger_lock_net(dir, "undo", e);
+	lock = ct_ledger_lock_net(e);
 	if (lock < 0)
 		return lock;
 	undo_kinds(dir, l, true, leave_links, e);

@@ -358,7 +358,7 @@ int ct_live_network(struct ct *ct, const struct ct_definition *from, const struc
 	netns = open_netns(ct, e);
 	if (netns < 0)
 		return netns;
-	lock = ct_ledger_lock_net(ct->dir, "set", e);
+	lock = ct_ledger_lock_net(e);
 	if (lock < 0)
 		return lock;
 	for (int i = 0; i < n; i++) {

@@ -14,6 +14,7 @@
 #include "net/nat.h"
 #include "net/pool.h"
 #include "net/veth.h"
+#include "runtime/bridge_claim.h"
 #include "runtime/ledger.h"
 #include "runtime/system.h"
 
@@ -61,10 +62,12 @@ int ct_system_network_ground(struct ct_system *s, struct ct *ct, struct err *e)
 		if (d->nets[i].mode != NET_MODE_BRIDGE)
 			continue;
 		if (lock < 0)
-			lock = ct_ledger_lock_net(ct->dir, "start", e);
+			lock = ct_ledger_lock_net(e);
 		if (lock < 0)
 			return lock;
 		r = note_bridge(ct, name, e);
+		if (r >= 0)
+			r = ct_bridge_claim(name, e);
 		if (r >= 0)
 			r = make_bridge(&s->host->conf, name, e);
 		if (r < 0)

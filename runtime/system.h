@@ -109,7 +109,7 @@ int ct_system_announce(struct ct_system *s, struct ct *ct, int netns, struct err
 int ct_system_announce_open(const struct ct_system *s, int netns, int socks[CT_NETS_MAX],
 			    struct err *e);
 void ct_system_announce_close(int socks[CT_NETS_MAX]);
-/* Bridge and NAT for the definition's interfaces, noted in the ledger: before a restore. */
+/* Bridge and NAT for the definition's interfaces, noted in the ledger, and claimed until this process ends (bridge_claim.h): before a restore. */
 int ct_system_network_ground(struct ct_system *s, struct ct *ct, struct err *e);
 
 /* Stop by signal and time (timeout_s < 0: the definition's), and clean what was made. Not running: class NOT_RUNNING. */

@@ -86,10 +86,14 @@ commands_below() {
 		esac
 	done
 }
-# The host's command dies with all its helpers: SIGKILL.
+# The host's command dies with all its helpers: SIGKILL. A criu that is in the middle of reading the tasks, before its last hook, is none of them (it is in a session of its own): nothing
+# could keep them from running then with connections that they cannot use (dump.h). It goes on to that hook, and finds nobody.
 kill_source() { # COMMAND'S PID
-	# shellcheck disable=SC2046 # they are words
-	kill -KILL "$1" $(commands_below "$1") 2>/dev/null || true
+	local pid all=("$1")
+	for pid in $(commands_below "$1"); do
+		[[ $(readlink "/proc/$pid/exe") == */criu && -z $(pgrep -P "$pid" -f skep-criu-hook) ]] || all+=("$pid")
+	done
+	kill -KILL "${all[@]}" 2>/dev/null || true
 }
 kill_target() {
 	# shellcheck disable=SC2046

@@ -41,7 +41,7 @@ all_residue() {
 	in_net "$1" nft list ruleset | sed 's/counter packets [0-9]* bytes [0-9]*//'
 	in_net "$1" ip route
 	# A host's own places, and what it has found out about itself, come with the first container and stay.
-	(cd "$SKEP_DIR/$1" && find lib run -not -path '*/upper/*' -not -path '*/templates/*' -not -path 'run/.cache*' | grep -vxE 'lib/(ct|lock|taken)|run/.net.lock' | grep -v console.log | sort)
+	(cd "$SKEP_DIR/$1" && find lib run -not -path '*/upper/*' -not -path '*/templates/*' -not -path 'run/.cache*' | grep -vxE 'lib/(ct|lock|taken)' | grep -v console.log | sort)
 	awk -v dir="$SKEP_DIR/$1/" 'index($5, dir) { print "mount", $5 }' /proc/self/mountinfo | sort
 	find /sys/fs/cgroup -type d -path "*$c*" -printf 'cgroup %P\n' 2>/dev/null | sort
 	if [ -e "$SKEP_DIR/$1/run/$c" ]; then

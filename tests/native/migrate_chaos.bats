@@ -18,7 +18,7 @@ points() { # MODE
 	precopy | content) none+='|migrate\.(stale|feed|lend)|receive\.(stale|feed)' ;;
 	postcopy) none+='|migrate\.(stale|track|round|pages)|receive\.(pages|round|stale)' ;;
 	hybrid) none+='|migrate\.pages' ;;
-	suspend) none+='|migrate\.(frozen|stale|feed|lend|track|round|pages)|receive\.(stale|feed|pages|round|memory)' ;;
+	suspend) none+='|migrate\.(parting|frozen|stale|feed|lend|track|round|pages)|receive\.(stale|feed|pages|round|memory)' ;;
 	esac
 	if [ "${CHAOS:-}" = all ]; then
 		all=$("$BUILD/fault-points" | grep -E '^(migrate|receive)\.')

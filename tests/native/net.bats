@@ -274,3 +274,26 @@ took_in_range() {
 	skepctl restart "$c"
 	inside "$c" grep friend /etc/hosts
 }
+
+of_another() { on here "$BUILD/skepctl" --root "$SKEP_DIR/another/lib" --state "$SKEP_DIR/another/run" "$@"; }
+stopped() { [[ $(cat "/proc/$1/stat" 2>/dev/null) == *') T '* ]]; }
+
+@test "of two state directories on one bridge, the last end in one does not take it from a start in the other" {
+	local start
+	mkdir -p "$SKEP_DIR/another/lib"
+	cp -a "$SKEP_DIR/here/lib/templates" "$SKEP_DIR/another/lib/"
+	skepctl create "$c" --template busybox --ip 10.209.7.7
+	of_another create "$d" --template busybox --ip 10.209.7.8 --start
+	# It has the bridge, and no port yet.
+	spawn here "$SKEP_DIR/said" "SKEP_FAULT=start.link:pause=$SKEP_DIR/paused" skepctl start "$c"
+	start=$SPAWNED
+	wait_for 10 test -s "$SKEP_DIR/paused"
+	wait_for 5 stopped "$(cat "$SKEP_DIR/paused")"
+	of_another destroy --force "$d"
+	kill -CONT "$(cat "$SKEP_DIR/paused")"
+	wait "$start"
+	pings "$c" 10.209.0.1
+	skepctl destroy --force "$c"
+	in_net here ip link show skep0 && return 1
+	return 0
+}

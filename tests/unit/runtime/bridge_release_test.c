@@ -3,6 +3,9 @@
 #include "runtime/bridge_release.h"
 
 #include <sched.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/wait.h>
 
 #include "base/log.h"
 #include "net/bridge.h"
@@ -10,6 +13,8 @@
 #include "net/netlink.h"
 #include "net/netns.h"
 #include "net/veth.h"
+#include "runtime/bridge_claim.h"
+#include "runtime/ledger.h"
 #include "runtime/network.h"
 #include "tests/unit/runtime/place.h"
 
@@ -110,6 +115,57 @@ static void a_claim_of_another_container_keeps_all(void **state)
 	ct_close(&b);
 }
 
+/* A start of another state directory: all that it has to do with ours is the network namespace. */
+static void a_start_from_elsewhere_keeps_all(void **state)
+{
+	struct place *p = *state;
+	struct ct a = CT_INIT;
+	struct err why = {0};
+	int told[2], status;
+	char c;
+	pid_t pid;
+
+	claim(p->state, "a", &a);
+	ok(net_bridge_ensure("skepT", NULL, 0, &e));
+	assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (ct_bridge_claim("skepT", &why) < 0 || ct_bridge_claim("skepT", &why) < 0 ||
+		    write(told[1], "", 1) != 1)
+			_exit(1);
+		while (pause())
+			;
+	}
+	assert_int_equal(read(told[0], &c, 1), 1);
+	assert_int_equal(ok(ct_bridge_claimed("skepT", &e)), 1);
+	assert_int_equal(ok(ct_bridge_claimed("skep", &e)), 0);
+	release(&a);
+	assert_true(is_there("skepT"));
+	/* It fails, and takes away what it had noted. Our own claim is no other's. */
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	ok(ct_bridge_claim("skepT", &e));
+	release(&a);
+	assert_false(is_there("skepT"));
+	ct_close(&a);
+	close(told[0]);
+	close(told[1]);
+}
+
+/* The network's lock is the namespace's, not the state directory's. */
+static void the_lock_is_the_networks(void **state)
+{
+	auto_fd int lock = ok(ct_ledger_lock_net(&e));
+	int fd;
+
+	(void)state;
+	fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), -1);
+	own_close_fd(&lock);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	close(fd);
+}
+
 static void whose_link_it_is(void **state)
 {
 	char host[IFNAMSIZ];
@@ -131,6 +187,8 @@ int main(void)
 		T(a_dead_containers_link_goes_with_the_bridge),
 		T(anothers_port_stays_and_keeps_the_bridge),
 		T(a_claim_of_another_container_keeps_all),
+		T(a_start_from_elsewhere_keeps_all),
+		T(the_lock_is_the_networks),
 		cmocka_unit_test(whose_link_it_is),
 	};
 
