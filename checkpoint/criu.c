@@ -143,18 +143,27 @@ int cr_criu_pass(struct cr_criu *c, int fd)
 	return CR_PASS_FIRST + (int)c->pass_count++;
 }
 
+void cr_criu_set_logs(struct cr_criu *c, int logs, const char *path)
+{
+	c->logs = logs;
+	cr_criu_add(c, "--work-dir");
+	cr_criu_add(c, "%s", path);
+}
+
 static int place_descriptors(const struct cr_criu *c, int report, struct err *e)
 {
 	int keep[CR_PASS_MAX + 1];
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int null;
 
-	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
-		return err_sys(e, "open /dev/null");
+	/* First: they may be our own 0, 1, 2. */
 	for (unsigned i = 0; i < c->pass_count; i++) {
 		keep[i] = CR_PASS_FIRST + (int)i;
 		if (dup2(c->pass[i], keep[i]) < 0)
 			return err_sys(e, "pass descriptor %d to criu", c->pass[i]);
 	}
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
+		return err_sys(e, "open /dev/null");
 	keep[c->pass_count] = report;
 	return ns_fds_close_others(keep, c->pass_count + 1, e);
 }
@@ -356,8 +365,8 @@ int cr_criu_wait(struct cr_criu *c, struct cr_hook *hook, int pidfd, struct err 
 	if (WIFSIGNALED(status))
 		err_set(e, EIO, "criu %s was ended by signal %d", c->verb, WTERMSIG(status));
 	else
-		cr_explain_at(c->images, c->log, c->class == ERR_RESTORE ? "restore" : "checkpoint",
-			      e);
+		cr_explain_at(c->logs >= 0 ? c->logs : c->images, c->log,
+			      c->class == ERR_RESTORE ? "restore" : "checkpoint", e);
 	return err_class(e, c->class);
 }
 

@@ -17,7 +17,7 @@
 struct cr_hook;
 struct cr_unseen;
 
-#define CR_WORDS_MAX 192
+#define CR_WORDS_MAX 512
 #define CR_PASS_MAX  16
 #define CR_PASS_FIRST \
 	700 /* numbers of passed descriptors: high, as a low one is used again by criu itself */
@@ -32,7 +32,8 @@ struct cr_criu {
 	unsigned word_count;
 	int pass[CR_PASS_MAX]; /* borrowed; become CR_PASS_FIRST + index */
 	unsigned pass_count;
-	int images; /* directory of the images and of the log; borrowed */
+	int images; /* directory of the images, and of the log; borrowed */
+	int logs;   /* directory of the log, when it is another one; borrowed */
 	char log[32];
 	pid_t pid;   /* once started; also the number of its session and process group */
 	bool failed; /* a cr_criu_add() had no room or memory: cr_criu_run() says so */
@@ -42,9 +43,9 @@ struct cr_criu {
 	int group_flags;	  /* cr_group_flags_keep(), while it runs */
 	struct cr_unseen *unseen; /* served while it runs; borrowed; NULL: none */
 };
-#define CR_CRIU_INIT                                    \
-	{                                               \
-		.images = -EBADF, .group_flags = -EBADF \
+#define CR_CRIU_INIT                                                    \
+	{                                                               \
+		.images = -EBADF, .logs = -EBADF, .group_flags = -EBADF \
 	}
 #define auto_criu __attribute__((cleanup(cr_criu_done)))
 
@@ -65,6 +66,10 @@ void cr_criu_done(struct cr_criu *c);
 void cr_criu_add(struct cr_criu *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Adds several, NULL-terminated; NULL: none. */
 void cr_criu_add_all(struct cr_criu *c, const char *const *words);
+
+/* The log, and what else is no image (statistics, the sockets of its helpers), goes to this directory, borrowed, at this absolute path: criu mounts below it, which it could
+ * not by a descriptor of another mount namespace (EINVAL). */
+void cr_criu_set_logs(struct cr_criu *c, int logs, const char *path);
 
 /* criu inherits fd (borrowed until the run is over) under the number that is returned. */
 int cr_criu_pass(struct cr_criu *c, int fd);

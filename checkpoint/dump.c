@@ -147,7 +147,7 @@ static int hook_complete(pid_t init, void *arg, struct err *e)
 	if (r >= 0 && d->frozen)
 		r = cg_freeze(d->cg, FREEZE_MS, e);
 	if (r >= 0)
-		r = cr_record_take(d->how->ct, &d->how->s->d, &record, e);
+		r = cr_record_take(d->how->ct, d->how->s ? &d->how->s->d : NULL, &record, e);
 	if (r >= 0)
 		r = cr_record_save(d->how->images, &record, e);
 	if (r >= 0)
@@ -163,7 +163,7 @@ static int hook_complete(pid_t init, void *arg, struct err *e)
 		r = cr_timers_save(d->how->images, d->cg, d->how->ct->s.pid, e);
 	if (r >= 0)
 		r = cr_pidfds_save(d->how->images, d->cg, e);
-	if (r >= 0)
+	if (r >= 0 && d->how->s)
 		r = cr_sums_write(d->how->images, e);
 	if (r < 0)
 		return r;
@@ -173,7 +173,7 @@ static int hook_complete(pid_t init, void *arg, struct err *e)
 }
 
 /* Connections that nobody has accepted yet are left out instead of failing the dump; their clients are refused and try again. */
-static void add_words(struct cr_criu *c, const struct cr_dump *how)
+static void add_system_words(struct cr_criu *c)
 {
 	static const char *const always[] = {"--manage-cgroups=soft",
 					     "--tcp-established",
@@ -188,6 +188,14 @@ static void add_words(struct cr_criu *c, const struct cr_dump *how)
 					     "--enable-external-sharing",
 					     "--enable-external-masters",
 					     NULL};
+
+	cr_criu_add_all(c, always);
+	cr_criu_add(c, "--ghost-limit");
+	cr_criu_add(c, "%dM", CR_DUMP_GHOST_MIB);
+}
+
+static void add_words(struct cr_criu *c, const struct cr_dump *how)
+{
 	/* No address at all: who is to serve the memory is not criu, see give_away(). */
 	static const char *const live[] = {"--lazy-pages", "--address", "none",
 					   "--port",	   "1",		NULL};
@@ -195,9 +203,8 @@ static void add_words(struct cr_criu *c, const struct cr_dump *how)
 
 	cr_criu_add(c, "--tree");
 	cr_criu_add(c, "%d", s->pid);
-	cr_criu_add_all(c, always);
-	cr_criu_add(c, "--ghost-limit");
-	cr_criu_add(c, "%dM", CR_DUMP_GHOST_MIB);
+	if (how->s)
+		add_system_words(c);
 	if (s->terminal[0]) {
 		cr_criu_add(c, "--external");
 		cr_criu_add(c, "tty[%s]", s->terminal);
@@ -208,7 +215,8 @@ static void add_words(struct cr_criu *c, const struct cr_dump *how)
 		cr_criu_add(c, "--leave-running");
 	if (how->journal)
 		cr_criu_add_all(c, live);
-	cr_criu_add_all(c, how->words);
+	if (how->add)
+		how->add(c, how->add_arg);
 }
 
 static void add_watched(const char *path, void *arg)
@@ -310,7 +318,7 @@ static int run(struct dump *d, struct err *e)
 	d->unseen = &unseen;
 	if (how->journal)
 		cr_unseen_open(&unseen, d->cg);
-	d->kerndat = kerndat = cr_kerndat_open(how->s->host, &without);
+	d->kerndat = kerndat = how->s ? cr_kerndat_open(how->s->host, &without) : -EBADF;
 	c.prepare = enter;
 	c.prepare_arg = d;
 	c.unseen = &unseen;
@@ -333,7 +341,8 @@ static int run(struct dump *d, struct err *e)
 	add_yard(&c, how->ct->dir, state);
 	/* Held by criu, too: nobody else gets at the container, and no packet, before it has undone or finished. */
 	cr_criu_pass(&c, hold);
-	cr_criu_pass(&c, how->s->lock);
+	if (how->s)
+		cr_criu_pass(&c, how->s->lock);
 	cr_criu_pass(&c, how->ct->lock);
 	r = cr_criu_run(&c, &hook, e);
 	cr_yard_remove(how->ct->dir);

@@ -22,6 +22,7 @@
 #include "runtime/state.h"
 #include "runtime/system.h"
 
+struct cr_criu;
 struct err;
 struct net_hold;
 
@@ -29,11 +30,12 @@ struct net_hold;
 #define CR_DUMP_GHOST_MIB 100
 
 struct cr_dump {
-	struct ct_system *s; /* locked */
-	struct ct *ct;	     /* locked, running */
-	int images;	     /* directory, empty but for parent images; borrowed */
-	bool leave_running;  /* after commit has said 0 */
-	bool unchecked;	     /* without the preflight: criu says itself what it cannot do */
+	struct ct_system *
+		s; /* locked; NULL: an OCI container, of which only `add` knows what criu is to be told */
+	struct ct *ct;	    /* locked, running */
+	int images;	    /* directory, empty but for parent images; borrowed */
+	bool leave_running; /* after commit has said 0 */
+	bool unchecked;	    /* without the preflight: criu says itself what it cannot do */
 	int (*commit)(void *arg, struct err *e); /* in our process; NULL: 0 */
 	/* Criu is about to stop the tasks, which run still, a millisecond or two later. Not 0: it does not. NULL: 0. With tries (the next one after a failed dump) each time. */
 	int (*stopping)(void *arg, struct err *e);
@@ -42,8 +44,8 @@ struct cr_dump {
 		decided; /* absolute path of a file whose existence means: committed. NULL: after our death nothing was */
 	const char *
 		journal; /* absolute path of CT_JOURNAL_FILE, for a live migration; decided and leave_running do not count then */
-	const char *const *
-		words; /* further words for criu (--page-server, --prev-images-dir, --lazy-pages...), NULL-terminated; or NULL */
+	void (*add)(struct cr_criu *c, void *arg); /* adds further words for criu; or NULL */
+	void *add_arg;
 	int *hold; /* out, may be NULL, when 0 is returned: no packet reaches its network before this is closed; the caller's */
 	/*
 	 * What arrives for the container is held here and not dropped; or NULL. The caller's. What is in it when 0 is returned, or when the container does not go on, is for

@@ -120,7 +120,7 @@ int cr_record_take(const struct ct *ct, const struct ct_definition *d, struct cr
 	if (!r->groups)
 		return err_set(e, ENOMEM, "note the control groups: no memory");
 	snprintf(r->terminal, sizeof(r->terminal), "%s", ct->s.terminal);
-	for (unsigned i = 0; d->network == CT_NETWORK_PRIVATE && i < d->net_count; i++)
+	for (unsigned i = 0; d && d->network == CT_NETWORK_PRIVATE && i < d->net_count; i++)
 		snprintf(r->nets[r->net_count++], IFNAMSIZ, "%s", d->nets[i].name);
 	if (cg.ct < 0)
 		return 0;

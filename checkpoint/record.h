@@ -31,6 +31,7 @@ struct cr_record {
 void cr_record_done(struct cr_record *r);
 #define auto_record __attribute__((cleanup(cr_record_done)))
 
+/* d NULL: none of its interfaces is ours to make again. */
 int cr_record_take(const struct ct *ct, const struct ct_definition *d, struct cr_record *r,
 		   struct err *e);
 int cr_record_save(int images, const struct cr_record *r, struct err *e);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* criu restore of a system container: what criu is told, its stages, and the moment before it runs. */
+/* criu restore: what criu is told, its stages, and the moment before it runs. */
 #include "checkpoint/restore.h"
 
 #include <errno.h>
@@ -70,7 +70,8 @@ static int decide(struct cr_restoring *r, struct err *e)
 	int n = fault_at("resume.restored", e);
 
 	cr_uffd_disallow(&r->uffd);
-	if (n >= 0)
+	/* The images of an OCI container are its caller's word, as its bundle is. */
+	if (n >= 0 && r->how->s)
 		n = cr_verify(&v, e);
 	if (n >= 0)
 		n = cr_traits_restore(r->how->images, &r->ground.cg, e);
@@ -86,9 +87,10 @@ static int decide(struct cr_restoring *r, struct err *e)
 	if (n >= 0)
 		n = adopt_links(r, e);
 	/* We will be its monitor: once it is decided, no full disk may stop us from saying so. */
-	r->ct->s.monitor = getpid();
-	if (n >= 0)
+	if (n >= 0 && r->how->s) {
+		r->ct->s.monitor = getpid();
 		n = proc_start_time(getpid(), &r->ct->s.monitor_start, e);
+	}
 	if (n >= 0)
 		n = ct_record_init(r->ct, r->init, e);
 	return n >= 0 && r->how->ready ? r->how->ready(r->ct, r->how->arg, e) : n;
@@ -154,12 +156,16 @@ static int hook_post_restore(pid_t init, void *arg, struct err *e)
 	return n < 0 ? n : 0;
 }
 
-static void add_words(struct cr_criu *c, const struct cr_restoring *r, const char *hook)
+static int hook_setup_namespaces(pid_t init, void *arg, struct err *e)
 {
-	static const char *const always[] = {"--restore-detached",
-					     "--restore-sibling",
-					     "--manage-cgroups=none",
-					     "--tcp-established",
+	struct cr_restoring *r = arg;
+
+	return r->how->bundle->fill(r->ct, init, r->how->bundle->arg, e);
+}
+
+static void add_system_words(struct cr_criu *c, const struct cr_restoring *r)
+{
+	static const char *const always[] = {"--tcp-established",
 					     "--ext-unix-sk",
 					     "--file-locks",
 					     "--link-remap",
@@ -170,6 +176,23 @@ static void add_words(struct cr_criu *c, const struct cr_restoring *r, const cha
 					     NULL};
 
 	cr_criu_add_all(c, always);
+	/* Without "@BRIDGE": the host's end stays down until the decision. A packet that found no socket yet would reset its connection. */
+	for (unsigned i = 0; i < r->record.net_count; i++) {
+		cr_criu_add(c, "--external");
+		cr_criu_add(c, "veth[%s]:%s", r->record.nets[i], r->nets[i].host_name);
+	}
+	if (r->how->pages)
+		cr_criu_add(c, "--lazy-pages");
+	cr_criu_pass(c, r->how->s->lock);
+}
+
+static void add_words(struct cr_criu *c, const struct cr_restoring *r, const char *hook)
+{
+	const struct cr_restore_bundle *b = r->how->bundle;
+
+	cr_criu_add(c, "--restore-detached");
+	cr_criu_add(c, "--restore-sibling");
+	cr_criu_add(c, "--manage-cgroups=%s", b && b->plain_groups ? "ignore" : "none");
 	cr_criu_add(c, "--action-script");
 	cr_criu_add(c, "%s", hook);
 	cr_criu_add(c, "--root");
@@ -179,20 +202,11 @@ static void add_words(struct cr_criu *c, const struct cr_restoring *r, const cha
 	cr_criu_add(c, "/%s", r->ct->s.cgroup);
 	cr_criu_add(c, "--cgroup-root");
 	cr_criu_add(c, ":/%s/ct", r->ct->s.cgroup);
-	if (r->slave >= 0) {
-		cr_criu_add(c, "--inherit-fd");
-		cr_criu_add(c, "fd[%d]:tty[%s]", cr_criu_pass(c, r->slave), r->record.terminal);
-		cr_criu_add(c, "--external");
-		cr_criu_add(c, "mnt[console]:%s", r->old_path);
-	}
-	/* Without "@BRIDGE": the host's end stays down until the decision. A packet that found no socket yet would reset its connection. */
-	for (unsigned i = 0; i < r->record.net_count; i++) {
-		cr_criu_add(c, "--external");
-		cr_criu_add(c, "veth[%s]:%s", r->record.nets[i], r->nets[i].host_name);
-	}
-	if (r->how->pages)
-		cr_criu_add(c, "--lazy-pages");
-	cr_criu_add_all(c, r->how->words);
+	cr_console_add(&r->console, c);
+	if (r->how->s)
+		add_system_words(c, r);
+	if (b)
+		b->add(c, b->arg);
 }
 
 static int broken_stream(int *fd, struct err *e)
@@ -268,6 +282,8 @@ static int run(struct cr_restoring *r, struct err *e)
 	hook.freezer = n < 0 ? NULL : freezer;
 	if (r->equip_groups)
 		hook.fn[CR_STAGE_POST_SETUP_NAMESPACES] = hook_post_setup_namespaces;
+	if (r->how->bundle)
+		hook.fn[CR_STAGE_SETUP_NAMESPACES] = hook_setup_namespaces;
 	hook.fn[CR_STAGE_POST_RESTORE] = hook_post_restore;
 	hook.fn[CR_STAGE_PRE_RESUME] = hook_pre_resume;
 	cr_hook_ready(&hook);
@@ -277,7 +293,6 @@ static int run(struct cr_restoring *r, struct err *e)
 	r->hook = hook.program;
 	r->criu = c.program;
 	add_words(&c, r, hook.program);
-	cr_criu_pass(&c, r->how->s->lock);
 	cr_criu_pass(&c, r->ct->lock);
 	/*
 	 * If we die, criu goes on to where its hook refuses. The console must not be hung up meanwhile: SIGHUP and SIGCONT would stop init, which criu has
@@ -286,7 +301,7 @@ static int run(struct cr_restoring *r, struct err *e)
 	if (r->out->console >= 0)
 		cr_criu_pass(&c, r->out->console);
 	n = fault_at("resume.criu", e);
-	r->kerndat = n >= 0 ? cr_kerndat_open(r->how->s->host, &without) : -EBADF;
+	r->kerndat = n >= 0 && r->how->s ? cr_kerndat_open(r->how->s->host, &without) : -EBADF;
 	if (without.no)
 		log_info("criu looks at the kernel once more: %s", without.text);
 	if (n >= 0)
@@ -321,35 +336,36 @@ static void undo(struct cr_restoring *r)
 int cr_restore(const struct cr_restore *how, struct ct *ct, struct ct_created *out, struct err *e)
 {
 	auto_spec struct ct_spec spec = {0};
+	const struct cr_restore_bundle *b = how->bundle;
 	struct cr_restoring r = {.how = how,
-				 .spec = &spec,
+				 .spec = b ? b->spec : &spec,
+				 .id = b ? b->id : how->s->d.name,
 				 .ct = ct,
 				 .out = out,
 				 .ground = CT_GROUND_INIT,
 				 .pages = CR_PAGES_DAEMON_INIT,
 				 .uffd = -EBADF,
 				 .kerndat = -EBADF,
-				 .slave = -EBADF};
-	int n = cr_sums_check(how->images, e);
+				 .console = CR_CONSOLE_INIT};
+	int n = b ? 0 : cr_sums_check(how->images, e);
 
 	*out = (struct ct_created){
 		.pidfd = -EBADF, .console = -EBADF, .netns = -EBADF, .init = -EBADF};
 	if (n >= 0)
 		n = cr_record_load(how->images, &r.record, e);
-	if (n >= 0)
+	if (n >= 0 && !b)
 		n = ct_system_spec(how->s, &spec, e);
 	if (n >= 0)
-		n = ct_state_new(how->s->host->state, how->s->d.name, "resume", ct, e);
+		n = ct_state_new(b ? b->state_root : how->s->host->state, r.id, "resume", ct, e);
 	if (n >= 0) {
-		snprintf(r.state, sizeof(r.state), "%s/%s", ct->state_root, how->s->d.name);
-		n = cr_restore_prepare(&r, &spec, e);
+		snprintf(r.state, sizeof(r.state), "%s/%s", ct->state_root, r.id);
+		n = cr_restore_prepare(&r, e);
 		if (n >= 0)
 			n = run(&r, e);
 		if (n < 0)
 			undo(&r);
 	}
-	own_close_fd(&r.slave);
-	own_close_fd(&r.console_mount);
+	cr_console_done(&r.console);
 	own_close_fd(&r.kerndat);
 	cr_uffd_disallow(&r.uffd);
 	cr_pages_daemon_done(&r.pages);

@@ -16,11 +16,25 @@
 #include "runtime/container.h"
 #include "runtime/system.h"
 
+struct cr_criu;
 struct err;
 
+/* An OCI container: its bundle says what a definition says of a system container. */
+struct cr_restore_bundle {
+	const char *state_root, *id;
+	const struct ct_spec *spec;
+	/* Adds to criu's words: namespaces and mounts that are others', standard streams, what the caller asked for. May pass descriptors, which are borrowed until the end. */
+	void (*add)(struct cr_criu *c, void *arg);
+	/* I am criu's process, in a mount namespace of its own in which the root file system is attached and a shelf (shelf.h) is. */
+	int (*prepare)(const struct ct_ground *ground, void *arg, struct err *e);
+	void *arg;
+	bool plain_groups; /* all tasks go into the container's own group, whatever they were in */
+};
+
 struct cr_restore {
-	struct ct_system *s; /* locked */
-	int images;	     /* borrowed; opened for reading and for the log */
+	struct ct_system *s; /* locked; NULL: an OCI container, which has no monitor */
+	const struct cr_restore_bundle *bundle; /* when s is NULL */
+	int images;				/* borrowed; opened for reading and for the log */
 	int (*ready)(struct ct *ct, void *arg, struct err *e); /* may be NULL */
 	void *arg;
 	const char *
@@ -33,7 +47,6 @@ struct cr_restore {
 	/* Not all of it is in pages: called when the daemon is up and waits for cr_pages_daemon_feed(). NULL: all is. */
 	int (*hungry)(void *arg, struct err *e);
 	void *hungry_arg;
-	const char *const *words; /* further words for criu, NULL-terminated; or NULL */
 };
 
 /* ct: filled, locked, RUNNING, the caller's to ct_close(). out: pidfd, console master (-EBADF: none), netns; the caller's. Class RESTORE; on failure nothing remains. */

@@ -15,27 +15,8 @@
 #include "base/own.h"
 #include "checkpoint/kerndat.h"
 #include "checkpoint/restore_parts.h"
+#include "checkpoint/shelf.h"
 #include "ns/mount.h"
-
-/*
- * criu makes the mounts of the console in the container's main mount namespace from where we say, but those in the namespaces of its services from where the
- * old one was on the host. So both is the same place: a file of that name in front of the host's terminals, which criu needs for nothing else.
- */
-static int attach_console(const struct cr_restoring *r, struct err *e)
-{
-	auto_fd int at = -EBADF;
-
-	if (r->console_mount < 0)
-		return 0;
-	if (mount("skep", "/dev/pts", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=16k") < 0)
-		return err_sys(e, "make a place for the console");
-	at = open(r->old_path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	own_close_fd(&at);
-	at = open(r->old_path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
-	if (at < 0)
-		return err_sys(e, "make %s for criu", r->old_path);
-	return ns_mount_attach(r->console_mount, at, "the console", e);
-}
 
 #define TMP	  "/tmp"
 #define PLACES	  4 /* that criu, or who it calls, may look for below it */
@@ -109,7 +90,7 @@ static int cover_tmp(const struct place *places, struct err *e)
 
 /*
  * criu makes directories in /tmp, and nowhere else (create_mnt_roots() in criu/mount.c: "/tmp/.criu.mntns.XXXXXX"), whose names nobody knows but it: those of one that is killed would stay. So it has a /tmp of
- * its own, which goes with it. What of ours lies below the host's one (a state directory for a test) is there, too.
+ * its own, which goes with it. What of ours lies below the host's one (a state directory for a test) is there, too. A bundle's mounts may show anything there is: it has the host's.
  */
 static int attach_tmp(const struct cr_restoring *r, struct err *e)
 {
@@ -137,7 +118,7 @@ int cr_restore_attach(void *arg, struct err *e)
 
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_sys(e, "make a mount namespace for criu");
-	if (attach_tmp(r, e) < 0)
+	if (r->how->s && attach_tmp(r, e) < 0)
 		return -e->no;
 	/* By its path: the descriptor of STATE/ID is of the namespace that I have just left. */
 	at = open(r->state, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -150,10 +131,13 @@ int cr_restore_attach(void *arg, struct err *e)
 	}
 	if (at < 0)
 		return err_sys(e, "open the place of the root file system");
-	if (ns_mount_attach(r->ground.rootfs, at, "the root file system", e) < 0)
+	if (ns_mount_attach(r->ground.rootfs, at, "the root file system", e) < 0 ||
+	    cr_shelf_make(e) < 0)
+		return -e->no;
+	if (r->how->bundle && r->how->bundle->prepare(&r->ground, r->how->bundle->arg, e) < 0)
 		return -e->no;
 	/* Any other criu takes the file that we mount on, which is empty elsewhere, for a stale one and removes it (kerndat_try_load_cache() in criu/kerndat.c). */
 	if (r->kerndat >= 0 && cr_kerndat_attach(r->kerndat, &without) < 0)
 		log_info("criu looks at the kernel once more: %s", without.text);
-	return attach_console(r, e);
+	return cr_console_attach(&r->console, e);
 }

@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * Life: cr_restore() fills how, spec, ct, out and state; cr_restore_prepare() makes what criu restores onto; cr_restore_attach() gives criu's process its mounts; then criu's stages. cr_restore()
+ * Life: cr_restore() fills how, spec, id, ct, out and state; cr_restore_prepare() makes what criu restores onto; cr_restore_attach() gives criu's process its mounts; then criu's stages. cr_restore()
  * releases all of it.
  */
 
@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "checkpoint/console.h"
 #include "checkpoint/pages_daemon.h"
 #include "checkpoint/record.h"
 #include "checkpoint/restore.h"
@@ -25,15 +26,14 @@ struct err;
 struct cr_restoring {
 	const struct cr_restore *how;
 	const struct ct_spec *spec;
+	const char *id;
 	struct ct *ct;
 	struct ct_created *out;
 	struct ct_ground ground;
 	struct cr_record record;
 	struct net_if nets[CT_NETS_MAX];
-	int slave;	   /* of the new console */
-	int console_mount; /* the same as a detached mount */
+	struct cr_console console;
 	int kerndat; /* what criu knows of the kernel, as a detached mount; -EBADF: it finds that out */
-	char old_path[64];	 /* where the old one was */
 	char state[PATH_MAX];	 /* STATE/ID */
 	const char *hook, *criu; /* programs; borrowed */
 	struct cr_pages_daemon pages;
@@ -44,7 +44,7 @@ struct cr_restoring {
 };
 
 /* restore_ground.c: state, control groups, root file system, network, console. */
-int cr_restore_prepare(struct cr_restoring *r, const struct ct_spec *spec, struct err *e);
+int cr_restore_prepare(struct cr_restoring *r, struct err *e);
 
 /* restore_mounts.c: I am criu's process, before its execve. arg: the struct cr_restoring. */
 int cr_restore_attach(void *arg, struct err *e);

@@ -8,6 +8,7 @@
  */
 
 #include "ctl/options.h"
+#include "runtime/container.h"
 #include "runtime/spec.h"
 #include "runtime/state.h"
 
@@ -30,6 +31,8 @@ struct err;
 	X(delete)           \
 	X(update)           \
 	X(events)           \
+	X(checkpoint)       \
+	X(restore)          \
 	X(spec)             \
 	X(features)
 
@@ -74,3 +77,14 @@ int ctl_oci_judge_console(const struct ctl_line *line, bool terminal, bool detac
 /* Sends the terminal's master to the socket at path; waits at most some seconds for who should accept it. */
 int ctl_oci_send_console(const char *path, int console, struct err *e);
 int ctl_oci_write_pid(const char *path, pid_t pid, struct err *e);
+
+/* oci_create.c: what create and restore make, until it is handed over. */
+#define CTL_OCI_CREATED_INIT                                                         \
+	{                                                                            \
+		.pidfd = -EBADF, .console = -EBADF, .netns = -EBADF, .init = -EBADF, \
+	}
+#define auto_created __attribute__((cleanup(ctl_oci_created_done)))
+void ctl_oci_created_done(struct ct_created *made);
+/* To the end of init, and, unless --keep, the container's; its lock is let go of. Returns how init ended, as a shell sees it. */
+int ctl_oci_run_to_end(const struct ctl_line *line, struct ct *ct, const struct ct_created *made,
+		       struct err *e);

@@ -60,7 +60,7 @@ static int create(const struct ctl_line *line, bool detached, bool at_once, stru
 	return r;
 }
 
-static void created_done(struct ct_created *made)
+void ctl_oci_created_done(struct ct_created *made)
 {
 	own_close_fd(&made->pidfd);
 	own_close_fd(&made->console);
@@ -68,15 +68,9 @@ static void created_done(struct ct_created *made)
 	own_close_fd(&made->init);
 }
 
-#define CREATED_INIT                                                                 \
-	{                                                                            \
-		.pidfd = -EBADF, .console = -EBADF, .netns = -EBADF, .init = -EBADF, \
-	}
-#define auto_created __attribute__((cleanup(created_done)))
-
 static int run_create(struct ctl_line *line, struct err *e)
 {
-	auto_created struct ct_created made = CREATED_INIT;
+	auto_created struct ct_created made = CTL_OCI_CREATED_INIT;
 	auto_ct struct ct ct = CT_INIT;
 
 	return create(line, true, false, &ct, &made, e);
@@ -112,8 +106,8 @@ static int delete_ended(const struct ctl_line *line, const struct ct *mine, stru
 	return r < 0 ? r : ct_delete(&ct, true, e);
 }
 
-/* To the end of init, and the container's. Returns how init ended, as a shell sees it. */
-static int run_to_end(struct ctl_line *line, struct ct *ct, struct ct_created *made, struct err *e)
+int ctl_oci_run_to_end(const struct ctl_line *line, struct ct *ct, const struct ct_created *made,
+		       struct err *e)
 {
 	struct ct_executed init = {
 		.pid = ct->s.pid, .pidfd = made->pidfd, .console = made->console};
@@ -123,7 +117,7 @@ static int run_to_end(struct ctl_line *line, struct ct *ct, struct ct_created *m
 	/* Others may have a say in it while it runs. */
 	own_close_fd(&ct->lock);
 	status = ct_exec_wait(&init, e);
-	if (ctl_flag(line, "keep"))
+	if (line->command == &ctl_oci_run && ctl_flag(line, "keep"))
 		return status;
 	if (delete_ended(line, ct, &why) < 0) {
 		if (status >= 0)
@@ -136,7 +130,7 @@ static int run_to_end(struct ctl_line *line, struct ct *ct, struct ct_created *m
 static int run_run(struct ctl_line *line, struct err *e)
 {
 	bool detached = ctl_flag(line, "detach");
-	auto_created struct ct_created made = CREATED_INIT;
+	auto_created struct ct_created made = CTL_OCI_CREATED_INIT;
 	auto_ct struct ct ct = CT_INIT;
 	struct err ignored = {0};
 	uint64_t since = log_now_ns();
@@ -156,7 +150,7 @@ static int run_run(struct ctl_line *line, struct err *e)
 	}
 	if (detached)
 		return 0;
-	r = run_to_end(line, &ct, &made, e);
+	r = ctl_oci_run_to_end(line, &ct, &made, e);
 	log_step("run and delete", &since);
 	return r;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -116,6 +117,29 @@ int ns_console_take(int slave, struct err *e)
 	return ns_console_stdio(fds, e);
 }
 
+static bool is_null(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+/*
+ * Whoever is given the host's null device gets that of the container: a descriptor on a mount of the host's cannot be checkpointed (criu: "Can't lookup mount"), and runc
+ * does so, too. Nothing that the container may have put there is waited for or kept. -EBADF: it stays as it is.
+ */
+static int own_null(int fd)
+{
+	int flags = is_null(fd) ? fcntl(fd, F_GETFL) : -1;
+	int own = flags < 0 ? -EBADF
+			    : open("/dev/null", (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY |
+							O_NOFOLLOW | O_CLOEXEC);
+
+	if (own >= 0 && (!is_null(own) || fcntl(own, F_SETFL, flags) < 0))
+		own_close_fd(&own);
+	return own < 0 ? -EBADF : own;
+}
+
 int ns_console_stdio(const int fds[3], struct err *e)
 {
 	int safe[3] = {-EBADF, -EBADF, -EBADF};
@@ -123,7 +147,14 @@ int ns_console_stdio(const int fds[3], struct err *e)
 
 	/* First out of the way of 0, 1, 2, so that no dup2 overwrites a source of the next. */
 	for (int i = 0; i < 3 && r >= 0; i++) {
-		safe[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+		safe[i] = own_null(fds[i]);
+		/* One of 0, 1, 2 may be free: then that is where it was opened. */
+		if (safe[i] < 3) {
+			int low = safe[i];
+
+			safe[i] = fcntl(low < 0 ? fds[i] : low, F_DUPFD_CLOEXEC, 3);
+			own_close_fd(&low);
+		}
 		if (safe[i] < 0)
 			r = err_sys(e, "copy a descriptor for standard input and output");
 	}

@@ -34,6 +34,6 @@ int ns_console_take(int slave, struct err *e);
 /* setsid(2); to be one already is success. */
 int ns_console_session(struct err *e);
 
-/* Makes fds[0..2] our 0, 1, 2, whichever numbers they have (also when they overlap). They stay open
- * otherwise. */
+/* Inside the container: makes fds[0..2] our 0, 1, 2, whichever numbers they have (also when they
+ * overlap); what is the host's null device becomes the container's. They stay open otherwise. */
 int ns_console_stdio(const int fds[3], struct err *e);

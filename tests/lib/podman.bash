@@ -61,7 +61,8 @@ in_caller() { nsenter --mount="/proc/$CALLER_PID/ns/mnt" --net="$(host_net calle
 
 podman() {
 	# The host's systemd, if there is one, is to know nothing of health checks that a test does by hand.
-	in_caller env CONTAINERS_CONF="$CALLER/containers.conf" DISABLE_HC_SYSTEMD=true DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent \
+	# It asks criu for its version, and that of `make deps` is in no PATH.
+	in_caller env PATH="$PATH:/usr/local/lib/skep/criu/bin" CONTAINERS_CONF="$CALLER/containers.conf" DISABLE_HC_SYSTEMD=true DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent \
 		podman --root "$CALLER/root" --runroot "$CALLER/run" --tmpdir "$CALLER/tmp" --network-config-dir "$CALLER/net" --storage-driver overlay "$@"
 }
 

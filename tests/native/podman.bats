@@ -162,3 +162,46 @@ is_state() { [ "$(podman inspect --format '{{.State.Status}}' "$1")" = "$2" ]; }
 	[ "$(podman run --rm --network n "$GROUP" localhost/box nc -w 5 10.77.9.9 1234)" = reached ]
 	podman rm --force --time 0 c
 }
+
+count_to() { [ "$(podman logs "$1" 2>&1 | tail -n 1)" -ge "$2" ]; }
+counting() { podman run -d --name "$1" "${@:2}" "$GROUP" localhost/box sh -c 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done' >/dev/null; }
+
+@test "container checkpoint and restore, in place, by an archive, and under another name" {
+	local n
+	in_caller ip link set lo up # criu tries it out
+	counting c --network none --tmpfs /t -v "$CALLER/box:/v:ro" --memory 64m
+	podman exec c sh -c 'echo kept >/t/file; echo written >/layer'
+	wait_for 10 count_to c 5
+	podman container checkpoint c
+	is_state c exited
+	[ -z "$(oci list -q)" ]
+	n=$(podman logs c | tail -n 1)
+	podman container restore c
+	is_state c running
+	wait_for 10 count_to c $((n + 3))
+	# One life: no number twice, and none left out.
+	podman logs c >"$SKEP_DIR/numbers"
+	seq "$(tail -n 1 "$SKEP_DIR/numbers")" | diff - "$SKEP_DIR/numbers"
+	[ "$(podman exec c cat /t/file /layer /v/bin/sh | head -c 13 | tr '\n' ,)" = kept,written, ]
+	podman container checkpoint --leave-running c
+	is_state c running
+	podman container checkpoint --export "$CALLER/c.tar.gz" c
+	n=$(podman logs c | tail -n 1)
+	podman rm c
+	podman container restore --import "$CALLER/c.tar.gz" --name d
+	wait_for 10 count_to d $((n + 3))
+	[ "$(podman exec d cat /t/file /layer | tr '\n' ,)" = kept,written, ]
+	podman stop --time 0 d
+}
+
+@test "a container of a pod, restored into the pod's namespaces" {
+	in_caller ip link set lo up
+	podman pod create --name p --network none "$GROUP" --infra-image localhost/box --infra-command 'sleep 1000' >/dev/null
+	podman run -d --pod p --name one localhost/box sh -c 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done' >/dev/null
+	wait_for 10 count_to one 3
+	podman container checkpoint one
+	podman container restore one
+	podman run -d --pod p --name two localhost/box sleep 1000 >/dev/null
+	for ns in net ipc uts; do [ "$(podman exec one readlink /proc/self/ns/$ns)" = "$(podman exec two readlink /proc/self/ns/$ns)" ]; done
+	podman pod rm --force --time 0 p
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* runc's restore in criu's words, and what the bundle's mounts need for it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "base/path.h"
+#include "checkpoint/bundle_words.h"
+#include "checkpoint/criu.h"
+#include "checkpoint/restore.h"
+#include "checkpoint/shelf.h"
+
+static bool is_plain(const struct cr_bundle *how)
+{
+	return how->groups && !strcmp(how->groups, "ignore");
+}
+
+/* Three words, from who gave us the images. */
+static int load_streams(int images, json_t **out, struct err *e)
+{
+	auto_free char *text = NULL;
+
+	if (file_read_at(images, CR_BUNDLE_DESCRIPTORS, 65536, &text, e) < 0)
+		return -e->no;
+	*out = json_loads(text, 0, NULL);
+	if (!json_is_array(*out))
+		return err_set(e, EINVAL, CR_BUNDLE_DESCRIPTORS ": is no list");
+	return 0;
+}
+
+static void add_streams(struct cr_criu *c, const struct cr_bundle_words *w)
+{
+	for (size_t i = 0; i < 3; i++) {
+		const char *was = json_string_value(json_array_get(w->streams, i));
+		bool twice = false;
+
+		/* A pipe that is two of them is one: the first place counts. */
+		for (size_t k = 0; was && k < i; k++) {
+			const char *other = json_string_value(json_array_get(w->streams, k));
+
+			twice |= other && !strcmp(was, other);
+		}
+		if (!was || twice ||
+		    (strncmp(was, "pipe:[", 6) != 0 && strncmp(was, "file[", 5) != 0))
+			continue;
+		cr_criu_add(c, "--inherit-fd");
+		cr_criu_add(c, "fd[%d]:%s", cr_criu_pass(c, w->stdio[i]), was);
+	}
+}
+
+static void add_namespaces(struct cr_criu *c, const struct cr_bundle_words *w)
+{
+	for (size_t i = 0; i < CR_BUNDLE_OUTSIDE; i++)
+		if (w->fds[cr_bundle_outside[i].ns] >= 0) {
+			cr_criu_add(c, "--inherit-fd");
+			cr_criu_add(c, "fd[%d]:%s",
+				    cr_criu_pass(c, w->fds[cr_bundle_outside[i].ns]),
+				    cr_bundle_outside[i].key);
+		}
+	for (enum ct_namespace n = 0; n < CT_NS_COUNT; n++)
+		if (w->spec->join[n] && n != CT_NS_NETWORK && n != CT_NS_PID) {
+			cr_criu_add(c, "--join-ns");
+			cr_criu_add(c, "%s:/proc/self/fd/%d", ct_namespace_to_str(n),
+				    cr_criu_pass(c, w->fds[n]));
+		}
+}
+
+/* Where criu finds a bind mount's source. */
+static void source_of(const struct cr_bundle_words *w, size_t i, char path[PATH_MAX])
+{
+	if (w->spec->own[CT_NS_USER])
+		snprintf(path, PATH_MAX, CR_SHELF "/mount-%zu", i);
+	else
+		snprintf(path, PATH_MAX, "%s", w->spec->mounts[i].source);
+}
+
+static void add_restore(struct cr_criu *c, void *arg)
+{
+	const struct cr_bundle_words *w = arg;
+
+	cr_bundle_add_common(c, w);
+	add_streams(c, w);
+	add_namespaces(c, w);
+	if (w->how->lsm_profile)
+		cr_bundle_add_pair(c, "--lsm-profile", w->how->lsm_profile);
+	if (w->how->lsm_mount_context)
+		cr_bundle_add_pair(c, "--lsm-mount-context", w->how->lsm_mount_context);
+	for (size_t i = 0; i < w->spec->n_mounts; i++)
+		if (w->spec->mounts[i].bind) {
+			char path[PATH_MAX];
+
+			source_of(w, i, path);
+			cr_criu_add(c, "--external");
+			cr_criu_add(c, "mnt[%s]:%s", w->spec->mounts[i].target, path);
+		}
+}
+
+/* What is below another mount is that one's, and criu's. */
+static bool is_below_another(const struct ct_spec *spec, size_t i)
+{
+	const char *target = spec->mounts[i].target;
+
+	for (size_t k = 0; k < i; k++) {
+		size_t len = strlen(spec->mounts[k].target);
+
+		if (!strncmp(target, spec->mounts[k].target, len) && target[len] == '/')
+			return true;
+	}
+	return false;
+}
+
+/* The root file system may be another copy, in which nobody has made the places of its mounts yet; criu makes none. */
+static int make_mount_point(const struct ct_spec *spec, size_t i, int rootfs, struct err *e)
+{
+	const struct ns_mount *m = &spec->mounts[i];
+	struct stat st = {.st_mode = S_IFDIR};
+	auto_fd int at = -EBADF;
+
+	if (m->remount || is_below_another(spec, i))
+		return 0;
+	if (m->bind && stat(m->source, &st) < 0)
+		return err_sys(e, "look at %s", m->source);
+	at = path_mount_point_in(rootfs, m->target, S_ISDIR(st.st_mode), e);
+	return at < 0 ? at : 0;
+}
+
+static int shelve(const struct cr_bundle_words *w, size_t i, struct err *e)
+{
+	const struct ns_mount *m = &w->spec->mounts[i];
+	char path[PATH_MAX];
+	auto_fd int fd = -EBADF;
+
+	if (!m->bind || !w->spec->own[CT_NS_USER])
+		return 0;
+	source_of(w, i, path);
+	fd = ns_mount_clone(AT_FDCWD, m->source, m->recursive ? AT_RECURSIVE : 0, e);
+	return fd < 0 ? fd : cr_shelf_put(path, fd, m->source, e);
+}
+
+static int prepare(const struct ct_ground *ground, void *arg, struct err *e)
+{
+	const struct cr_bundle_words *w = arg;
+
+	for (size_t i = 0; i < w->spec->n_mounts; i++)
+		if (make_mount_point(w->spec, i, ground->rootfs, e) < 0 || shelve(w, i, e) < 0)
+			return err_wrap(e, "mount %s", w->spec->mounts[i].target);
+	/* criu that does not look at control groups leaves its tasks where it is itself. */
+	return is_plain(w->how) ? cg_add(&ground->cg, getpid(), true, e) : 0;
+}
+
+/* Those that criu can put a restored container into. */
+static int open_namespaces(struct cr_bundle_words *w, struct err *e)
+{
+	for (enum ct_namespace n = 0; n < CT_NS_COUNT; n++) {
+		const char *path = w->spec->join[n];
+
+		if (!path)
+			continue;
+		if (n == CT_NS_MOUNT || n == CT_NS_CGROUP) {
+			err_set(e, EOPNOTSUPP, "criu restores into no %s namespace of others (%s)",
+				ct_namespace_to_str(n), path);
+			return err_class(e, ERR_UNSUPPORTED);
+		}
+		w->fds[n] = open(path, O_RDONLY | O_CLOEXEC);
+		if (w->fds[n] < 0)
+			return err_sys(e, "open the %s namespace %s", ct_namespace_to_str(n), path);
+	}
+	return 0;
+}
+
+int cr_bundle_restore(const struct ct_create *start, const struct cr_bundle *how, struct ct *ct,
+		      struct ct_created *out, struct err *e)
+{
+	auto_fd int images = open(how->images, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_json json_t *streams = NULL;
+	struct cr_bundle_words w = {.how = how,
+				    .spec = start->spec,
+				    .fds = {[0 ... CT_NS_COUNT - 1] = -EBADF},
+				    .stdio = start->stdio};
+	const struct cr_restore_bundle bundle = {
+		.state_root = start->state_root,
+		.id = start->id,
+		.spec = start->spec,
+		.add = add_restore,
+		.prepare = prepare,
+		.arg = &w,
+		.plain_groups = is_plain(how),
+	};
+	const struct cr_restore restore = {.bundle = &bundle, .images = images};
+	int r;
+
+	if (images < 0)
+		return err_sys(e, "open the images %s", how->images);
+	r = cr_bundle_open_work(&w, e);
+	if (r >= 0)
+		r = load_streams(images, &streams, e);
+	w.streams = streams;
+	if (r >= 0)
+		r = open_namespaces(&w, e);
+	if (r >= 0)
+		r = cr_restore(&restore, ct, out, e);
+	for (enum ct_namespace n = 0; n < CT_NS_COUNT; n++)
+		own_close_fd(&w.fds[n]);
+	own_close_fd(&w.work);
+	return r < 0 ? err_class(e, ERR_RESTORE) : 0;
+}

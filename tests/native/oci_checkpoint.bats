@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2016 # what is in single quotes is for the shell in the container
+# skep checkpoint and restore of bundles.
+
+bats_require_minimum_version 1.5.0
+load ../lib/oci
+
+setup() {
+	oci_setup
+	IMAGES=$SKEP_DIR/images
+	bundle "$counts"
+}
+teardown() { oci_teardown; }
+
+counts='.root.readonly = false | .process.args = ["sh", "-c", "i=0; while :; do i=$((i+1)); echo $i >>/tmp/count; sleep 0.05; done"]
+	| .mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs"}]'
+count() { oci exec "$ID" sh -c 'tail -n 1 /tmp/count'; }
+count_is_over() { [ "$(count)" -gt "$1" ]; }
+start_it() {
+	ln -sf busybox "$BUNDLE/rootfs/bin/tail"
+	oci run -d --bundle "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1 3>&-
+	wait_for 5 count_is_over 3
+}
+restore_it() { oci restore -d --bundle "$BUNDLE" --image-path "$IMAGES" "$@" "$ID" </dev/null >/dev/null 2>"$SKEP_DIR/restore.err" 3>&- || { cat "$SKEP_DIR/restore.err" && return 1; }; }
+
+@test "checkpoint ends and deletes it; restore goes on where it was" {
+	start_it
+	oci checkpoint --image-path "$IMAGES" --work-path "$SKEP_DIR/work" "$ID"
+	oci_gone "$ID"
+	[ -s "$IMAGES/inventory.img" ]
+	[ -s "$SKEP_DIR/work/dump.log" ]
+	[ ! -e "$IMAGES/dump.log" ]
+	restore_it --pid-file "$SKEP_DIR/pid" --work-path "$SKEP_DIR/work"
+	[ "$(cat "$SKEP_DIR/pid")" = "$(oci_pid "$ID")" ]
+	oci_is "$ID" running
+	local n
+	n=$(count)
+	wait_for 5 count_is_over "$n"
+	# One life: no number twice.
+	[ -z "$(oci exec "$ID" cat /tmp/count | sort -n | uniq -d)" ]
+	# And again.
+	oci checkpoint --image-path "$IMAGES.2" "$ID"
+	IMAGES=$IMAGES.2
+	restore_it
+	wait_for 5 count_is_over "$n"
+	oci kill "$ID" KILL
+	wait_for 5 oci_is "$ID" stopped
+	oci delete "$ID"
+	oci_gone "$ID"
+}
+
+@test "--leave-running leaves it running; a second one of it under another name" {
+	start_it
+	oci checkpoint --image-path "$IMAGES" --leave-running "$ID"
+	oci_is "$ID" running
+	local n first=$ID
+	n=$(count)
+	wait_for 5 count_is_over "$n"
+	ID=$ID-2
+	configure 'del(.linux.cgroupsPath)'
+	restore_it
+	wait_for 5 count_is_over "$n"
+	[ "$(oci_pid "$ID")" != "$(oci_pid "$first")" ]
+	oci delete --force "$ID"
+	oci delete --force "$first"
+}
+
+@test "pipes of the caller are its new caller's" {
+	configure '.process.args = ["sh", "-c", "while read -r line; do echo got $line; echo err >&2; done; echo end; sleep 1000"]'
+	mkfifo "$SKEP_DIR/in"
+	(exec_in_net here "$BUILD/skep" --root "$SKEP_DIR/here/oci" run -d --bundle "$BUNDLE" "$ID" < <(echo one; exec cat "$SKEP_DIR/in") 2> >(cat >"$SKEP_DIR/err") > >(cat >"$SKEP_DIR/out") 3>&-)
+	wait_for 5 grep -q 'got one' "$SKEP_DIR/out"
+	oci checkpoint --image-path "$IMAGES" "$ID"
+	: >"$SKEP_DIR/in"
+	(exec_in_net here "$BUILD/skep" --root "$SKEP_DIR/here/oci" restore -d --bundle "$BUNDLE" --image-path "$IMAGES" "$ID" < <(echo two) 2> >(cat >"$SKEP_DIR/err2") > >(cat >"$SKEP_DIR/out2") 3>&-)
+	wait_for 5 grep -q end "$SKEP_DIR/out2"
+	[ "$(tr '\n' , <"$SKEP_DIR/out2")" = 'got two,end,' ]
+	[ "$(cat "$SKEP_DIR/err2")" = err ]
+	oci delete --force "$ID"
+}
+
+@test "restore in the foreground ends as the program does, and deletes" {
+	configure '.process.args = ["sh", "-c", "until test -e /tmp/go; do sleep 0.05; done; exit 9"] | .mounts |= map(select(.destination != "/tmp"))'
+	oci run -d --bundle "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1 3>&-
+	oci checkpoint --image-path "$IMAGES" "$ID"
+	touch "$BUNDLE/rootfs/tmp/go"
+	fails_with 9 '' oci restore --bundle "$BUNDLE" --image-path "$IMAGES" "$ID"
+	oci_gone "$ID"
+}
+
+@test "a terminal is a new one, sent to the socket" {
+	configure '.process.terminal = true | .process.args = ["sh", "-c", "echo before; read -r line; echo got $line; sleep 0.1 </dev/tty && echo mine"]'
+	spawn here "$SKEP_DIR/out" /usr/bin/python3 "$REPO/tests/lib/console_socket.py" "$SKEP_DIR/s1"
+	wait_for 5 [ -S "$SKEP_DIR/s1" ]
+	oci run -d --bundle "$BUNDLE" --console-socket "$SKEP_DIR/s1" "$ID" 3>&-
+	wait_for 5 grep -q before "$SKEP_DIR/out"
+	oci checkpoint --image-path "$IMAGES" "$ID"
+	spawn here "$SKEP_DIR/out2" /usr/bin/python3 "$REPO/tests/lib/console_socket.py" "$SKEP_DIR/s2" $'typed\n'
+	wait_for 5 [ -S "$SKEP_DIR/s2" ]
+	oci restore -d --bundle "$BUNDLE" --image-path "$IMAGES" --console-socket "$SKEP_DIR/s2" "$ID" 3>&-
+	wait_for 5 grep -q mine "$SKEP_DIR/out2"
+	grep -q 'got typed' "$SKEP_DIR/out2"
+	oci delete --force "$ID"
+}
+
+@test "in a user namespace; a bind mount shows what the bundle says at the restore" {
+	with_userns
+	mkdir "$SKEP_DIR/one" "$SKEP_DIR/two"
+	echo one >"$SKEP_DIR/one/file"
+	echo two >"$SKEP_DIR/two/file"
+	configure ".mounts += [{destination: \"/data\", source: \"$SKEP_DIR/one\", options: [\"rbind\", \"ro\"]}]"
+	chown -hR 1500000000:1500000000 "$BUNDLE/rootfs"
+	start_it
+	[ "$(oci exec "$ID" cat /data/file)" = one ]
+	oci checkpoint --image-path "$IMAGES" "$ID"
+	configure "(.mounts[] | select(.destination == \"/data\").source) = \"$SKEP_DIR/two\""
+	restore_it
+	[ "$(oci exec "$ID" cat /data/file)" = two ]
+	fails_with 1 'Read-only' oci exec "$ID" sh -c 'echo x >/data/file'
+	[ "$(oci exec "$ID" cat /proc/self/uid_map | awk '{ print $2 }')" = 1500000000 ]
+	oci delete --force "$ID"
+}
+
+@test "a namespace of others is joined again" {
+	local net
+	net=$(host_net here)
+	configure "(.linux.namespaces[] | select(.type == \"network\")).path = \"$net\""
+	start_it
+	oci checkpoint --image-path "$IMAGES" "$ID"
+	restore_it
+	[ "$(oci exec "$ID" readlink /proc/self/ns/net)" = "$(in_net here readlink /proc/self/ns/net)" ]
+	oci delete --force "$ID"
+}
+
+@test "--manage-cgroups-mode ignore, --empty-ns, --file-locks, --auto-dedup, --ext-unix-sk, --shell-job; hooks of the restore" {
+	start_it
+	oci checkpoint --image-path "$IMAGES" --manage-cgroups-mode ignore --empty-ns network --file-locks --auto-dedup --ext-unix-sk --shell-job "$ID"
+	configure ".hooks = {createRuntime: [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"cat >$SKEP_DIR/hook\"]}]}"
+	restore_it --manage-cgroups-mode ignore --empty-ns network --file-locks --ext-unix-sk --shell-job
+	jq -e --arg id "$ID" '.id == $id and .pid > 1' "$SKEP_DIR/hook"
+	local n
+	n=$(count)
+	wait_for 5 count_is_over "$n"
+	[ "$(oci ps --format json "$ID" | jq length)" -ge 2 ]
+	oci delete --force "$ID"
+	oci_gone "$ID"
+}
+
+@test "what cannot be is said" {
+	fails_with 1 'does not exist' oci checkpoint --image-path "$IMAGES" "$ID"
+	oci create --bundle "$BUNDLE" "$ID"
+	fails_with 1 'not started' oci checkpoint --image-path "$IMAGES" "$ID"
+	oci start "$ID"
+	fails_with 1 'manage-cgroups-mode' oci checkpoint --image-path "$IMAGES" --manage-cgroups-mode maybe "$ID"
+	fails_with 1 'must be relative' oci checkpoint --image-path "$IMAGES" --parent-path /x "$ID"
+	fails_with 1 'ADDRESS:PORT' oci checkpoint --image-path "$IMAGES" --page-server nowhere "$ID"
+	fails_with 1 "namespace 'pid' is not supported" oci checkpoint --image-path "$IMAGES" --empty-ns pid "$ID"
+	fails_with 1 'not open' oci checkpoint --image-path "$IMAGES" --lazy-pages --page-server 127.0.0.1:1 --status-fd 99 "$ID"
+	oci_is "$ID" running
+	oci delete --force "$ID"
+	fails_with 1 images oci restore --bundle "$BUNDLE" --image-path "$SKEP_DIR/none" "$ID"
+	mkdir "$SKEP_DIR/empty"
+	fails_with 1 descriptors.json oci restore --bundle "$BUNDLE" --image-path "$SKEP_DIR/empty" "$ID"
+	oci_gone "$ID"
+}
