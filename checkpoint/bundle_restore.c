@@ -15,6 +15,10 @@
 #include "checkpoint/criu.h"
 #include "checkpoint/restore.h"
 #include "checkpoint/shelf.h"
+#include "net/veth.h"
+#include "net/netns.h"
+#include "ns/mount.h"
+#include "runtime/hook.h"
 
 static bool is_plain(const struct cr_bundle *how)
 {
@@ -154,6 +158,28 @@ static int prepare(const struct ct_ground *ground, void *arg, struct err *e)
 	return is_plain(w->how) ? cg_add(&ground->cg, getpid(), true, e) : 0;
 }
 
+/* What create does to new namespaces, for the first of the programs to find. */
+static int fill(const struct ct *ct, pid_t init, void *arg, struct err *e)
+{
+	const struct ct_spec *spec = ((const struct cr_bundle_words *)arg)->spec;
+	auto_json json_t *state = NULL;
+	auto_fd int netns = -EBADF;
+	int r = 0;
+
+	if (spec->own[CT_NS_NETWORK]) {
+		r = netns = net_netns_open(init, e);
+		if (r >= 0)
+			r = net_loopback_up(netns, e);
+	}
+	if (r >= 0)
+		r = ct_state_to_hook(ct, CT_CREATING, init, &state, e);
+	if (r >= 0)
+		r = ct_hooks_run(&spec->hooks, CT_HOOK_PRESTART, state, spec->bundle, e);
+	if (r >= 0)
+		r = ct_hooks_run(&spec->hooks, CT_HOOK_CREATE_RUNTIME, state, spec->bundle, e);
+	return r;
+}
+
 /* Those that criu can put a restored container into. */
 static int open_namespaces(struct cr_bundle_words *w, struct err *e)
 {
@@ -189,6 +215,7 @@ int cr_bundle_restore(const struct ct_create *start, const struct cr_bundle *how
 		.spec = start->spec,
 		.add = add_restore,
 		.prepare = prepare,
+		.fill = fill,
 		.arg = &w,
 		.plain_groups = is_plain(how),
 	};

@@ -27,6 +27,8 @@ struct cr_restore_bundle {
 	void (*add)(struct cr_criu *c, void *arg);
 	/* I am criu's process, in a mount namespace of its own in which the root file system is attached and a shelf (shelf.h) is. */
 	int (*prepare)(const struct ct_ground *ground, void *arg, struct err *e);
+	/* Its namespaces are there, and empty; init is the first in them. */
+	int (*fill)(const struct ct *ct, pid_t init, void *arg, struct err *e);
 	void *arg;
 	bool plain_groups; /* all tasks go into the container's own group, whatever they were in */
 };
