@@ -71,6 +71,8 @@ static int set_up(struct cr_lazy *l, struct err *e)
 		int in = take_fd(&l->source.in), out = take_fd(&l->source.out);
 
 		r = cr_source_set(l, in, out, e);
+		if (r >= 0)
+			r = cr_tasks_plan(l, e);
 	}
 	return r;
 }
@@ -123,6 +125,7 @@ static int hear_word(struct cr_lazy *l, struct err *e)
 	if ((uint32_t)word == RESTORED_WORD) {
 		l->finished = true;
 		l->report.finished_ns = cr_lazy_now_ns();
+		cr_tasks_plan_done(l);
 		return 0;
 	}
 	if (word == 0)
@@ -354,7 +357,7 @@ static int turn(struct cr_lazy *l, bool busy, struct err *e)
 	if (r >= 0)
 		r = push(l, e);
 	busy = r > 0;
-	if (r >= 0 && l->finished)
+	if (r >= 0)
 		r = cr_source_fill(l, e);
 	sweep(l);
 	return r < 0 ? r : busy;
@@ -364,6 +367,7 @@ static void tear_down(struct cr_lazy *l)
 {
 	for (size_t i = 0; i < l->task_count; i++)
 		cr_task_free(l->tasks[i]);
+	cr_tasks_plan_done(l);
 	free(l->tasks);
 	l->tasks = NULL;
 	l->task_count = l->task_room = 0;

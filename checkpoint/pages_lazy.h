@@ -10,6 +10,8 @@
  * The kernel answers -EAGAIN to a copy while it has told, or is about to tell, of a fork, a move or a removal: until we have read it *and* the task that caused it has gone on. So a copy never
  * races with an event: what was copied before a fork is in the child, what was not is in the lists when the event is read.
  *
+ * The source is asked from the start on, before there is a process: that goes into the store. Later an answer goes straight into the process, if it is the only one that can have it.
+ *
  * Errors: -ENOMEM of our own and all that cannot be explained end the daemon (cr_lazy_run() fails), upon which the keeper kills the container.
  */
 
@@ -22,6 +24,7 @@
 #include "checkpoint/pages_ranges.h"
 #include "checkpoint/pages_wire.h"
 
+struct cr_pagemap;
 struct err;
 
 #define CR_LAZY_PUSH_LEAST \
@@ -78,6 +81,9 @@ struct cr_lazy {
 	struct cr_pages_index *index;
 	struct cr_task **tasks;
 	size_t task_count, task_room;
+	struct cr_task **
+		plan; /* until `finished`: what all processes of the images will miss, under their ids; they have no userfaultfd */
+	size_t plan_count;
 	size_t turn; /* whose pages are pushed now */
 	struct cr_source source;
 	struct cr_pages_report report;
@@ -116,6 +122,20 @@ bool cr_task_is_complete(const struct cr_task *t);
 /* Complete, or dead: its ranges are forgotten, its userfaultfd closed. */
 void cr_task_end(struct cr_task *t);
 void cr_task_free(struct cr_task *t);
+void cr_task_drop(struct cr_task **t);
+#define auto_task __attribute__((cleanup(cr_task_drop)))
+/* Fills t's id, slot and ranges, which are empty, by what it had at the dump and what the store has of that. */
+int cr_task_describe(struct cr_lazy *l, struct cr_task *t, const struct cr_pagemap *map,
+		     struct err *e);
+
+/* --- pages_plan.c --- */
+
+/* What the processes of the images will miss and the store has not: it can be asked from the source while criu makes them. */
+int cr_tasks_plan(struct cr_lazy *l, struct err *e);
+void cr_tasks_plan_done(struct cr_lazy *l);
+/* Pages of id that were dumped in [img, img_end) lie in the store: for those that come, and those that are there. */
+int cr_tasks_arrive(struct cr_lazy *l, uint32_t id, uint32_t slot, uint64_t img, uint64_t img_end,
+		    struct err *e);
 
 /* --- pages_source.c --- */
 

@@ -86,9 +86,11 @@ int cr_source_want(struct cr_lazy *l, uint32_t id, uint64_t img, struct err *e)
 static bool next_fill(const struct cr_lazy *l, uint32_t *id, uint64_t *img, uint32_t *npages)
 {
 	const struct cr_source *s = &l->source;
+	struct cr_task *const *tasks = l->finished ? l->tasks : l->plan;
+	size_t count = l->finished ? l->task_count : l->plan_count;
 
-	for (size_t i = 0; i < l->task_count; i++) {
-		const struct cr_task *t = l->tasks[i];
+	for (size_t i = 0; i < count; i++) {
+		const struct cr_task *t = tasks[i];
 
 		for (size_t k = 0; k < t->absent.count; k++) {
 			const struct cr_range *r = &t->absent.all[t->absent.first + k];
@@ -231,16 +233,7 @@ static int take_answer(struct cr_lazy *l, struct err *e)
 		return err_sys(e, "keep pages of memory");
 	l->report.fetched += a.npages;
 	note_answer(s);
-	for (size_t i = 0; i < l->task_count; i++) {
-		struct cr_task *t = l->tasks[i];
-
-		if (t->id != a.id || t->uffd < 0)
-			continue;
-		t->slot = slot;
-		if (cr_ranges_arrive(&t->absent, &t->left, a.vaddr, a.vaddr + len, e) < 0)
-			return -e->no;
-	}
-	return 1;
+	return cr_tasks_arrive(l, a.id, slot, a.vaddr, a.vaddr + len, e) < 0 ? -e->no : 1;
 }
 
 /* Reads on: 1: it was all there, 0: not yet, -EPIPE (e untouched): the link broke. */

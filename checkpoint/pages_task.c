@@ -36,11 +36,11 @@ void cr_task_free(struct cr_task *t)
 	free(t);
 }
 
-static void drop_task(struct cr_task **t)
+void cr_task_drop(struct cr_task **t)
 {
 	cr_task_free(*t);
+	*t = NULL;
 }
-#define auto_task __attribute__((cleanup(drop_task)))
 
 bool cr_task_is_complete(const struct cr_task *t)
 {
@@ -75,19 +75,29 @@ static int add_run(struct cr_lazy *l, struct cr_task *t, const struct cr_page_ru
 	return 0;
 }
 
-static int find_missing(struct cr_lazy *l, struct cr_task *t, struct err *e)
+int cr_task_describe(struct cr_lazy *l, struct cr_task *t, const struct cr_pagemap *map,
+		     struct err *e)
+{
+	t->id = map->id;
+	t->slot = slot_of(l, map->id);
+	for (size_t i = 0; i < map->count; i++)
+		if ((map->runs[i].flags & CR_PAGE_LAZY) && add_run(l, t, &map->runs[i], e) < 0)
+			return -e->no;
+	return 0;
+}
+
+static int find_missing(struct cr_lazy *l, struct cr_task *t, uint32_t id, struct err *e)
 {
 	auto_pagemap struct cr_pagemap map = {0};
-	int r = cr_pagemap_load(l->images, t->id, &map, e);
+	int r = cr_pagemap_load(l->images, id, &map, e);
 
 	if (r == -ENOENT && !e->no)
-		return err_set(e, EPROTO, "there is no image of the pages of process %u", t->id);
-	for (size_t i = 0; r >= 0 && i < map.count; i++)
-		if (map.runs[i].flags & CR_PAGE_LAZY)
-			r = add_run(l, t, &map.runs[i], e);
+		return err_set(e, EPROTO, "there is no image of the pages of process %u", id);
+	if (r >= 0)
+		r = cr_task_describe(l, t, &map, e);
 	if (r >= 0 && t->absent.count && !l->source.expected)
 		return err_set(e, ENODATA, "%llu pages of process %u are nowhere",
-			       (unsigned long long)t->absent.pages, t->id);
+			       (unsigned long long)t->absent.pages, id);
 	return r;
 }
 
@@ -120,11 +130,9 @@ int cr_task_add(struct cr_lazy *l, uint32_t id, int *uffd, struct err *e)
 	if (!t || !(t->family = calloc(1, sizeof(*t->family))))
 		return err_set(e, ENOMEM, "remember a process: out of memory");
 	t->family->members = 1;
-	t->id = id;
-	t->slot = slot_of(l, id);
 	if (flags < 0 || fcntl(*uffd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return err_sys(e, "set up a userfaultfd");
-	if (find_missing(l, t, e) < 0)
+	if (find_missing(l, t, id, e) < 0)
 		return -e->no;
 	l->report.total += t->left.pages + t->absent.pages;
 	t->uffd = *uffd;

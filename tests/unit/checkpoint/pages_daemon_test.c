@@ -172,6 +172,8 @@ static void test_changes(void **state)
 struct source {
 	pthread_t thread;
 	int fd, calls, most; /* most: of calls, then the link breaks */
+	uint64_t vaddr;	     /* of the first call, and how many pages it was about */
+	uint32_t npages;
 	int r;
 	struct cr_pages_served served;
 	struct err e;
@@ -182,7 +184,11 @@ static int read_page(uint32_t id, uint64_t vaddr, uint32_t npages, void *data, v
 {
 	struct source *s = arg;
 
-	if (s->most && s->calls++ == s->most)
+	if (!s->calls) {
+		s->vaddr = vaddr;
+		s->npages = npages;
+	}
+	if (s->calls++ == s->most && s->most)
 		return err_set(e, ECANCELED, "the link breaks");
 	/* Not all at once, and one page of zeroes. */
 	npages = npages > 3 ? 3 : npages;
@@ -231,11 +237,12 @@ static void body_fetched(const struct lab *l)
 	step('r');
 }
 
+/* The link breaks twice: before there is a process, and while it waits for a page. */
 static void fetch(struct lab *l, bool stored)
 {
 	static const struct cr_page_run runs[] = {{BASE, FETCHED, CR_PAGE_LAZY}};
 	struct cr_pages_report report;
-	struct source first, second;
+	struct source first, second, third;
 	struct err e = {0};
 	struct process p;
 	int fd;
@@ -249,24 +256,33 @@ static void fetch(struct lab *l, bool stored)
 	l->source[0] = l->source[1] = fd = start_source(&first, 40);
 	lab_start(l);
 	close(fd);
-	p = spawn(l, body_fetched);
-	let(&p, 'b');
-	arrive(&p, 'f');
-	assert_int_equal(first.calls, 1); /* a page that a task waits for comes alone */
-	go(&p, 'f');
+	/* Nobody is there, and yet it is asked. */
 	pthread_join(first.thread, NULL);
 	assert_int_equal(first.r, -ECANCELED);
+	p = spawn(l, body_fetched);
+	let(&p, 'b');
+	await_fault(l);
+	fd = start_source(&second, 100);
+	must(cr_pages_daemon_feed(l->state, fd, fd, &e));
+	close(fd);
+	arrive(&p, 'f');
+	pthread_join(second.thread, NULL);
+	assert_int_equal(second.r, -ECANCELED);
+	/* A page that a task waits for comes first, and alone. */
+	assert_int_equal(second.vaddr, BASE + 900 * PAGE);
+	assert_int_equal(second.npages, 1);
+	go(&p, 'f');
 	/* The task waits in the kernel, the daemon for us. */
 	must(cr_pages_daemon_ask(l->state, &report, &e));
 	assert_true(report.left > 0);
-	fd = start_source(&second, 0);
+	fd = start_source(&third, 0);
 	must(cr_pages_daemon_feed(l->state, fd, fd, &e));
 	close(fd);
 	report = lab_report(l);
-	pthread_join(second.thread, NULL);
-	assert_int_equal(second.r, 0);
+	pthread_join(third.thread, NULL);
+	assert_int_equal(third.r, 0);
 	assert_int_equal(report.fetched, stored ? FETCHED - 280 : FETCHED);
-	assert_int_equal(second.served.zeroes, 1);
+	assert_int_equal(third.served.zeroes, 1);
 	let(&p, 'r');
 	end_well(l, &p);
 }

@@ -65,9 +65,7 @@ static void test_killed(void **state)
 	p = spawn(l, body_waits);
 	let(&p, 'b');
 	let(&p, 'f');
-	/* It has asked for the page: somebody waits for it. */
-	assert_int_equal(poll(&(struct pollfd){.fd = pair[0], .events = POLLIN}, 1, DEADLINE_MS),
-			 1);
+	await_fault(l);
 	assert_int_equal(pidfd_send_signal(l->d.pidfd, SIGTERM, NULL, 0), 0);
 	must(cr_pages_daemon_ask(l->state, &report, &e)); /* that is no way to end it */
 	assert_int_equal(pidfd_send_signal(l->d.pidfd, SIGKILL, NULL, 0), 0);
@@ -92,8 +90,7 @@ static void test_removed(void **state)
 	p = spawn(l, body_waits);
 	let(&p, 'b');
 	let(&p, 'f');
-	assert_int_equal(poll(&(struct pollfd){.fd = pair[0], .events = POLLIN}, 1, DEADLINE_MS),
-			 1);
+	await_fault(l);
 	close(pair[0]);
 	close(pair[1]);
 	must(cg_freeze(&l->cg, DEADLINE_MS, &e));
@@ -153,12 +150,12 @@ static void test_gone(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	s.fd = pair[0];
 	l->source[0] = l->source[1] = pair[1];
-	assert_int_equal(pthread_create(&s.thread, NULL, serve_nothing, &s), 0);
 	lab_start(l);
 	close(pair[1]);
 	p = spawn(l, body_waits);
 	let(&p, 'b');
 	let(&p, 'f');
+	assert_int_equal(pthread_create(&s.thread, NULL, serve_nothing, &s), 0);
 	expect_lost(l, &p, "the source has no page");
 	pthread_join(s.thread, NULL);
 	assert_int_equal(s.r, -EPIPE);

@@ -137,6 +137,19 @@ static inline void let(const struct process *p, char word)
 	assert_int_equal(write(p->steps, &word, 1), 1);
 }
 
+/* The process has told the daemon that it waits for a page. */
+static inline void await_fault(const struct lab *l)
+{
+	struct cr_pages_report report = {0};
+	struct err e = {0};
+
+	for (int ms = 0; ms < DEADLINE_MS && !report.faults; ms++) {
+		must(cr_pages_daemon_ask(l->state, &report, &e));
+		(void)poll(NULL, 0, 1);
+	}
+	assert_int_equal(report.faults, 1);
+}
+
 /* Has the process come to this step? It goes on by go(). */
 static inline void arrive(const struct process *p, char word)
 {
