@@ -299,7 +299,7 @@ static int pack_all(struct pack *p, int dir, struct err *e)
 	if (fstat(dir, &st) < 0)
 		return err_sys(e, "stat a tmpfs");
 	p->dev = st.st_dev;
-	strcpy(p->path, ".");
+	snprintf(p->path, sizeof(p->path), ".");
 	r = pack_one(p, dir, ".", 0, e);
 	return r <= 0 ? r
 		      : pack_tree(p, openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), 1, e);

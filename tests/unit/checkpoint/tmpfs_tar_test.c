@@ -42,7 +42,7 @@ static int set_up(void **state)
 {
 	struct lab *l = calloc(1, sizeof(*l));
 
-	strcpy(l->dir, "/tmp/skep-tmpfs-XXXXXX");
+	snprintf(l->dir, sizeof(l->dir), "/tmp/skep-tmpfs-XXXXXX");
 	assert_non_null(mkdtemp(l->dir));
 	/* Holes are told by what a file takes, which tmpfs knows to the page. */
 	assert_return_code(mount("skep-test", l->dir, "tmpfs", 0, "size=64m"), errno);
