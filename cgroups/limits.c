@@ -390,22 +390,40 @@ int cg_limits_apply(const struct cg *cg, const struct cg_limits *l, bool best_ef
 	return 0;
 }
 
+/* The unified group's, or the v1 group's of the controller that the name begins with. Device rules and the freezer are no limits. */
+static int where_is(const struct cg *cg, const char *file)
+{
+	static const char *const v1[CG_CONTROLLER_COUNT] = {[CG_CPU] = "cpu.",
+							    [CG_CPUSET] = "cpuset.",
+							    [CG_MEMORY] = "memory.",
+							    [CG_PIDS] = "pids.",
+							    [CG_IO] = "blkio."};
+
+	if (cg->v2 >= 0 && faccessat(cg->v2, file, F_OK, 0) == 0)
+		return cg->v2;
+	for (int c = 0; c < CG_CONTROLLER_COUNT; c++)
+		if (v1[c] && cg->v1[c] >= 0 && !strncmp(file, v1[c], strlen(v1[c])) &&
+		    faccessat(cg->v1[c], file, F_OK, 0) == 0)
+			return cg->v1[c];
+	return -EBADF;
+}
+
 int cg_set_raw(const struct cg *cg, const char *file, const char *value, struct err *e)
 {
+	int dir;
+
 	if (!strchr(file, '.') || !strncmp(file, "cgroup.", 7) ||
 	    file[strspn(file,
 			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._")]) {
 		err_set(e, EINVAL, "'%s' is not a limit of a control group", file);
 		return err_class(e, ERR_VALUE);
 	}
-	if (cg->v2 < 0 || faccessat(cg->v2, file, F_OK, 0)) {
-		err_set(e, EOPNOTSUPP,
-			"%s cannot be set: controller '%.*s' is not on cgroup v2 here", file,
-			(int)strcspn(file, "."), file);
-		err_hint(
-			e,
-			"boot with systemd.unified_cgroup_hierarchy=1, or use the limit's own option");
+	dir = where_is(cg, file);
+	if (dir < 0) {
+		err_set(e, EOPNOTSUPP, "%s cannot be set: controller '%.*s' has no such file here",
+			file, (int)strcspn(file, "."), file);
+		err_hint(e, "the other cgroup version has it, or this kernel is built without it");
 		return err_class(e, ERR_LIMIT);
 	}
-	return file_write_at(cg->v2, file, value, e) < 0 ? explain(file, value, e) : 0;
+	return file_write_at(dir, file, value, e) < 0 ? explain(file, value, e) : 0;
 }

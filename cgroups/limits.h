@@ -75,5 +75,5 @@ int cg_limits_check(const struct cg_limits *l, struct err *e);
 int cg_limits_apply(const struct cg *cg, const struct cg_limits *l, bool best_effort,
 		    struct err *e);
 
-/* Writes a v2 interface file by name (the OCI "unified" map). cgroup.* and names with a slash are refused, class VALUE. */
+/* Writes an interface file by name (the OCI "unified" map): of v2, or of v1 where the controller is there. cgroup.* and names with a slash are refused, class VALUE. */
 int cg_set_raw(const struct cg *cg, const char *file, const char *value, struct err *e);

@@ -124,22 +124,40 @@ static const char *const namespaces[] = {
 		NULL};
 
 static const char *const mount_options[] = {
-	"async",       "atime",		 "bind",      "defaults",     "dev",
-	"diratime",    "dirsync",	 "exec",      "idmap",	      "noatime",
-	"nodev",       "nodiratime",	 "noexec",    "norelatime",   "nostrictatime",
-	"nosuid",      "nosymfollow",	 "private",   "ratime",	      "rbind",
-	"rdev",	       "rdiratime",	 "relatime",  "remount",      "rexec",
-	"ridmap",      "rnoatime",	 "rnodev",    "rnodiratime",  "rnoexec",
-	"rnorelatime", "rnostrictatime", "rnosuid",   "rnosymfollow", "ro",
-	"rprivate",    "rrelatime",	 "rro",	      "rrw",	      "rshared",
-	"rslave",      "rstrictatime",	 "rsuid",     "rsymfollow",   "runbindable",
-	"rw",	       "shared",	 "slave",     "strictatime",  "suid",
-	"symfollow",   "sync",		 "tmpcopyup", "unbindable",   NULL};
+	"async",       "atime",		 "bind",       "defaults",     "dev",
+	"diratime",    "dirsync",	 "exec",       "idmap",	       "iversion",
+	"lazytime",    "loud",		 "noatime",    "nodev",	       "nodiratime",
+	"noexec",      "noiversion",	 "nolazytime", "norelatime",   "nostrictatime",
+	"nosuid",      "nosymfollow",	 "private",    "ratime",       "rbind",
+	"rdev",	       "rdiratime",	 "relatime",   "remount",      "rexec",
+	"ridmap",      "rnoatime",	 "rnodev",     "rnodiratime",  "rnoexec",
+	"rnorelatime", "rnostrictatime", "rnosuid",    "rnosymfollow", "ro",
+	"rprivate",    "rrelatime",	 "rro",	       "rrw",	       "rshared",
+	"rslave",      "rstrictatime",	 "rsuid",      "rsymfollow",   "runbindable",
+	"rw",	       "shared",	 "silent",     "slave",	       "strictatime",
+	"suid",	       "symfollow",	 "sync",       "tmpcopyup",    "unbindable",
+	NULL};
 
 static const char *const seccomp_actions[] = {
 	"SCMP_ACT_ALLOW",	 "SCMP_ACT_ERRNO",	 "SCMP_ACT_KILL",
 	"SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",
 	"SCMP_ACT_TRACE",	 "SCMP_ACT_TRAP",	 NULL};
+
+/* Those of our byte order: libseccomp makes no filter for both. */
+static const char *const seccomp_archs[] = {
+	"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM", "SCMP_ARCH_PPC64LE", "SCMP_ARCH_RISCV64",
+
+	"SCMP_ARCH_X32",     "SCMP_ARCH_X86", "SCMP_ARCH_X86_64",  NULL};
+
+static const char *const seccomp_flags[] = {"SECCOMP_FILTER_FLAG_LOG",
+					    "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+					    "SECCOMP_FILTER_FLAG_TSYNC", NULL};
+
+static const char *const hooks[] = {
+#define X(name, word) word,
+	CT_HOOKS(X)
+#undef X
+		NULL};
 
 static const char *const seccomp_operators[] = {"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT",
 						"SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ",
@@ -167,15 +185,21 @@ static json_t *capabilities(void)
 /* runtime-spec, features.md. */
 static int run_features(struct ctl_line *line, struct err *e)
 {
-	auto_json json_t *j = json_pack(
-		"{s:s, s:s, s:[], s:o, s:{s:o, s:o, s:{s:b, s:b, s:b, s:b, s:b}, s:{s:b, s:o, s:o}, "
-		"s:{s:b}, s:{s:b}, s:{s:b}, s:{s:{s:b}}}}",
-		"ociVersionMin", "1.0.0", "ociVersionMax", CTL_OCI_VERSION, "hooks", "mountOptions",
-		strings(mount_options), "linux", "namespaces", strings(namespaces), "capabilities",
-		capabilities(), "cgroup", "v1", 1, "v2", 1, "systemd", 0, "systemdUser", 0, "rdma",
-		0, "seccomp", "enabled", 1, "actions", strings(seccomp_actions), "operators",
-		strings(seccomp_operators), "apparmor", "enabled", 0, "selinux", "enabled", 0,
-		"intelRdt", "enabled", 0, "mountExtensions", "idmap", "enabled", 1);
+	json_t *seccomp = json_pack(
+		"{s:b, s:o, s:o, s:o, s:o, s:o}", "enabled", 1, "actions", strings(seccomp_actions),
+		"operators", strings(seccomp_operators), "archs", strings(seccomp_archs),
+		"knownFlags", strings(seccomp_flags), "supportedFlags", strings(seccomp_flags));
+	json_t *cgroup = json_pack("{s:b, s:b, s:b, s:b, s:b}", "v1", 1, "v2", 1, "systemd", 0,
+				   "systemdUser", 0, "rdma", 1);
+	json_t *linux_part = json_pack(
+		"{s:o, s:o, s:o, s:o, s:{s:b}, s:{s:b}, s:{s:b}, s:{s:{s:b}}, s:{s:b}}",
+		"namespaces", strings(namespaces), "capabilities", capabilities(), "cgroup", cgroup,
+		"seccomp", seccomp, "apparmor", "enabled", 0, "selinux", "enabled", 0, "intelRdt",
+		"enabled", 0, "mountExtensions", "idmap", "enabled", 1, "netDevices", "enabled", 0);
+	auto_json json_t *j = json_pack("{s:s, s:s, s:o, s:o, s:o}", "ociVersionMin", "1.0.0",
+					"ociVersionMax", CTL_OCI_VERSION, "hooks", strings(hooks),
+					"mountOptions", strings(mount_options), "linux",
+					linux_part);
 	auto_free char *text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
 
 	(void)line;

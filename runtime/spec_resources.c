@@ -33,7 +33,7 @@ static int set(struct resources *r, enum cg_limit which, uint64_t value, const c
 }
 
 struct cpu {
-	int64_t shares, quota, period, burst, idle;
+	int64_t shares, quota, period, burst, idle, rt_runtime, rt_period;
 	char *cpus, *mems;
 };
 
@@ -93,6 +93,13 @@ static int set_cpu_files(struct resources *r, const struct cpu *c, const char *p
 	if ((c->burst > 0 || (!c->burst && !r->takes_rules)) &&
 	    ct_add_raw(&r->raw, &r->n_raw, "cpu.max.burst", text, e) < 0)
 		return -e->no;
+	/* Of cgroup v1 alone. The period first: the runtime is judged beside it. */
+	snprintf(text, sizeof(text), "%" PRId64, c->rt_period);
+	if (c->rt_period && ct_add_raw(&r->raw, &r->n_raw, "cpu.rt_period_us", text, e) < 0)
+		return -e->no;
+	snprintf(text, sizeof(text), "%" PRId64, c->rt_runtime);
+	if (c->rt_runtime && ct_add_raw(&r->raw, &r->n_raw, "cpu.rt_runtime_us", text, e) < 0)
+		return -e->no;
 	if (c->idle == NOT_GIVEN || (!c->idle && r->takes_rules))
 		return 0;
 	return ct_add_raw(&r->raw, &r->n_raw, "cpu.idle", c->idle ? "1" : "0", e);
@@ -124,8 +131,8 @@ static int read_cpu(const json_t *value, const char *path, void *into, struct er
 		{"mems", ct_read_str, offsetof(struct cpu, mems)},
 		{"burst", ct_read_i64, offsetof(struct cpu, burst)},
 		{"idle", ct_read_i64, offsetof(struct cpu, idle)},
-		{"realtimeRuntime", NULL, 0},
-		{"realtimePeriod", NULL, 0},
+		{"realtimeRuntime", ct_read_i64, offsetof(struct cpu, rt_runtime)},
+		{"realtimePeriod", ct_read_i64, offsetof(struct cpu, rt_period)},
 	};
 	struct cpu c = {.burst = NOT_GIVEN, .idle = NOT_GIVEN};
 	int r = ct_read_members(value, path, members, ARRAY_SIZE(members), &c, e);
@@ -139,8 +146,24 @@ static int read_cpu(const json_t *value, const char *path, void *into, struct er
 
 struct memory {
 	int64_t limit, reservation, swap;
-	bool hierarchy, check;
+	int64_t swappiness;
+	bool hierarchy, check, no_killer;
 };
+
+/* Of cgroup v1 alone. */
+static int set_memory_files(struct resources *r, const struct memory *m, const char *path,
+			    struct err *e)
+{
+	char text[24];
+
+	if (m->swappiness != NOT_GIVEN && (m->swappiness < 0 || m->swappiness > 100))
+		return ct_refuse(e, path, "swappiness is not from 0 to 100");
+	snprintf(text, sizeof(text), "%" PRId64, m->swappiness);
+	if (m->swappiness != NOT_GIVEN &&
+	    ct_add_raw(&r->raw, &r->n_raw, "memory.swappiness", text, e) < 0)
+		return -e->no;
+	return m->no_killer ? ct_add_raw(&r->raw, &r->n_raw, "memory.oom_control", "1", e) : 0;
+}
 
 /* 0: not given (podman and Docker write it so); -1: unlimited. */
 static int set_memory(struct resources *r, const struct memory *m, const char *path, struct err *e)
@@ -176,14 +199,15 @@ static int read_memory(const json_t *value, const char *path, void *into, struct
 		{"useHierarchy", ct_read_bool, offsetof(struct memory, hierarchy)},
 		{"kernel", NULL, 0},
 		{"kernelTCP", NULL, 0},
-		{"swappiness", NULL, 0},
-		{"disableOOMKiller", NULL, 0},
+		{"swappiness", ct_read_i64, offsetof(struct memory, swappiness)},
+		{"disableOOMKiller", ct_read_bool, offsetof(struct memory, no_killer)},
 		/* Nothing is in use yet; ctl/oci_update.c asks. */
 		{"checkBeforeUpdate", ct_read_bool, offsetof(struct memory, check)},
 	};
-	struct memory m = {0};
+	struct memory m = {.swappiness = NOT_GIVEN};
 
-	if (ct_read_members(value, path, members, ARRAY_SIZE(members), &m, e) < 0)
+	if (ct_read_members(value, path, members, ARRAY_SIZE(members), &m, e) < 0 ||
+	    set_memory_files(into, &m, path, e) < 0)
 		return -e->no;
 	return set_memory(into, &m, path, e);
 }
@@ -385,52 +409,11 @@ static int read_rules(const json_t *value, const char *path, void *into, struct 
 	return ret;
 }
 
-struct hugepages {
-	char *size;
-	int64_t limit;
-};
-
-static int set_hugepages(struct resources *r, const struct hugepages *h, const char *path,
-			 struct err *e)
-{
-	size_t digits = h->size ? strspn(h->size, "0123456789") : 0;
-	char file[48], value[24];
-
-	/* As the files of the controller have it: hugetlb.2MB.max. */
-	if (!digits || digits > 8 || !strchr("KMG", h->size[digits]) ||
-	    strcmp(h->size + digits + 1, "B") != 0)
-		return ct_refuse(e, path, "pageSize must be like 2MB or 1GB");
-	if (h->limit < -1)
-		return ct_refuse(e, path, "limit is negative");
-	snprintf(file, sizeof(file), "hugetlb.%s.max", h->size);
-	snprintf(value, sizeof(value), "%" PRId64, h->limit);
-	return ct_add_raw(&r->raw, &r->n_raw, file, h->limit < 0 ? "max" : value, e);
-}
-
 static int read_hugepages(const json_t *value, const char *path, void *into, struct err *e)
 {
-	static const struct ct_member members[] = {
-		{"pageSize", ct_read_str, offsetof(struct hugepages, size)},
-		{"limit", ct_read_i64, offsetof(struct hugepages, limit)},
-	};
+	struct resources *r = into;
 
-	if (!json_is_array(value))
-		return ct_refuse(e, path, "must be an array");
-	for (size_t i = 0; i < json_array_size(value); i++) {
-		struct hugepages h = {0};
-		char below[CT_PATH_MOST];
-		int r;
-
-		snprintf(below, sizeof(below), "%s[%zu]", path, i);
-		r = ct_read_members(json_array_get(value, i), below, members, ARRAY_SIZE(members),
-				    &h, e);
-		if (r >= 0)
-			r = set_hugepages(into, &h, below, e);
-		free(h.size);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return ct_read_hugepages(value, path, &r->raw, &r->n_raw, e);
 }
 
 static int read_unified(const json_t *value, const char *path, void *into, struct err *e)
@@ -438,6 +421,13 @@ static int read_unified(const json_t *value, const char *path, void *into, struc
 	struct resources *r = into;
 
 	return ct_read_unified(value, path, r->limits, &r->raw, &r->n_raw, e);
+}
+
+static int read_rdma(const json_t *value, const char *path, void *into, struct err *e)
+{
+	struct resources *r = into;
+
+	return ct_read_rdma(value, path, &r->raw, &r->n_raw, e);
 }
 
 static int read_resources(const json_t *value, const char *path, struct resources *r, struct err *e)
@@ -452,7 +442,7 @@ static int read_resources(const json_t *value, const char *path, struct resource
 		{"devices", read_rules, 0},
 		{"unified", read_unified, 0},
 		{"network", NULL, 0},
-		{"rdma", NULL, 0},
+		{"rdma", read_rdma, 0},
 	};
 
 	return ct_read_members(value, path, members, ARRAY_SIZE(members), r, e);

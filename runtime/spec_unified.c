@@ -189,6 +189,103 @@ int ct_read_unified(const json_t *value, const char *path, struct cg_limits *lim
 	return 0;
 }
 
+struct hugepages {
+	char *size;
+	int64_t limit;
+};
+
+static int set_hugepages(const struct hugepages *h, const char *path, struct ct_raw_limit **raw,
+			 size_t *n_raw, struct err *e)
+{
+	size_t digits = h->size ? strspn(h->size, "0123456789") : 0;
+	char file[48], value[24];
+
+	/* As the files of the controller have it: hugetlb.2MB.max. */
+	if (!digits || digits > 8 || !strchr("KMG", h->size[digits]) ||
+	    strcmp(h->size + digits + 1, "B") != 0)
+		return ct_refuse(e, path, "pageSize must be like 2MB or 1GB");
+	if (h->limit < -1)
+		return ct_refuse(e, path, "limit is negative");
+	snprintf(file, sizeof(file), "hugetlb.%s.max", h->size);
+	snprintf(value, sizeof(value), "%" PRId64, h->limit);
+	return ct_add_raw(raw, n_raw, file, h->limit < 0 ? "max" : value, e);
+}
+
+int ct_read_hugepages(const json_t *value, const char *path, struct ct_raw_limit **raw,
+		      size_t *n_raw, struct err *e)
+{
+	static const struct ct_member members[] = {
+		{"pageSize", ct_read_str, offsetof(struct hugepages, size)},
+		{"limit", ct_read_i64, offsetof(struct hugepages, limit)},
+	};
+
+	if (!json_is_array(value))
+		return ct_refuse(e, path, "must be an array");
+	for (size_t i = 0; i < json_array_size(value); i++) {
+		struct hugepages h = {0};
+		char below[CT_PATH_MOST];
+		int r;
+
+		snprintf(below, sizeof(below), "%s[%zu]", path, i);
+		r = ct_read_members(json_array_get(value, i), below, members, ARRAY_SIZE(members),
+				    &h, e);
+		if (r >= 0)
+			r = set_hugepages(&h, below, raw, n_raw, e);
+		free(h.size);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+struct rdma {
+	uint32_t handles, objects;
+	bool has_handles, has_objects;
+};
+
+/* A device name that rdma.max takes for one word. */
+static int add_rdma(const char *device, const json_t *value, const char *path,
+		    struct ct_raw_limit **raw, size_t *n_raw, struct err *e)
+{
+	static const struct ct_member members[] = {
+		{"hcaHandles", ct_read_u32, offsetof(struct rdma, handles)},
+		{"hcaObjects", ct_read_u32, offsetof(struct rdma, objects)},
+	};
+	struct rdma l = {0};
+	char line[160];
+
+	if (ct_read_members(value, path, members, ARRAY_SIZE(members), &l, e) < 0)
+		return -e->no;
+	l.has_handles = json_is_integer(json_object_get(value, "hcaHandles"));
+	l.has_objects = json_is_integer(json_object_get(value, "hcaObjects"));
+	if (!l.has_handles && !l.has_objects)
+		return ct_refuse(e, path, "'%s' needs hcaHandles or hcaObjects", device);
+	if (!device[0] || strlen(device) > 64 || device[strcspn(device, " \t\n=")])
+		return ct_refuse(e, path, "'%s' is not the name of a device", device);
+	snprintf(line, sizeof(line), "%s", device);
+	if (l.has_handles)
+		snprintf(line + strlen(line), sizeof(line) - strlen(line), " hca_handle=%" PRIu32,
+			 l.handles);
+	if (l.has_objects)
+		snprintf(line + strlen(line), sizeof(line) - strlen(line), " hca_object=%" PRIu32,
+			 l.objects);
+	return ct_add_raw(raw, n_raw, "rdma.max", line, e);
+}
+
+int ct_read_rdma(const json_t *value, const char *path, struct ct_raw_limit **raw, size_t *n_raw,
+		 struct err *e)
+{
+	const char *device;
+	json_t *v;
+
+	if (!json_is_object(value))
+		return ct_refuse(e, path, "must be an object");
+	json_object_foreach ((json_t *)value, device, v)
+		if (add_rdma(device, v, path, raw, n_raw, e) < 0)
+			return -e->no;
+	return 0;
+}
+
 void ct_raw_limits_done(struct ct_raw_limit *raw, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

@@ -21,3 +21,9 @@ int ct_set_cpu_list(char to[128], const char *list, const char *path, struct err
 /* The limits of one block device, new or there already. NULL with e filled when there are too many. */
 struct cg_io_limit *ct_io_limit(struct cg_limits *l, unsigned major, unsigned minor,
 				const char *path, struct err *e);
+
+/* linux.resources.hugepageLimits, and rdma: lines of hugetlb.SIZE.max and rdma.max. */
+int ct_read_hugepages(const json_t *value, const char *path, struct ct_raw_limit **raw,
+		      size_t *n_raw, struct err *e);
+int ct_read_rdma(const json_t *value, const char *path, struct ct_raw_limit **raw, size_t *n_raw,
+		 struct err *e);

@@ -265,6 +265,22 @@ teardown() { oci_teardown; }
 	oci features | jq -e '.ociVersionMax == "1.2.0" and (.linux.capabilities | index("CAP_SYS_ADMIN"))'
 }
 
+@test "what features names is taken: mount options, hooks, seccomp's actions, operators, architectures, flags" {
+	oci features >"$SKEP_DIR/features"
+	bundle '.process.args = ["true"]'
+	jq --slurpfile f "$SKEP_DIR/features" '.mounts += ([$f[0].mountOptions[] | select(IN("bind", "rbind", "remount", "idmap", "ridmap") | not)] | to_entries
+			| map({destination: "/tmp/\(.key)", type: "tmpfs", source: "tmpfs", options: [.value]}))
+		| .hooks = ($f[0].hooks | map({key: ., value: [{path: "/bin/true"}]}) | from_entries)
+		| .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", architectures: $f[0].linux.seccomp.archs, flags: $f[0].linux.seccomp.supportedFlags,
+			syscalls: ([$f[0].linux.seccomp.actions[] | {names: ["kexec_load"], action: ., args: [{index: 0, value: 1, op: "SCMP_CMP_EQ"}]}]
+				+ [$f[0].linux.seccomp.operators[] | {names: ["reboot"], action: "SCMP_ACT_ERRNO", args: [{index: 0, value: 1, valueTwo: 1, op: .}]}])}' \
+		"$BUNDLE/config.json" >"$BUNDLE/new"
+	mv "$BUNDLE/new" "$BUNDLE/config.json"
+	mkdir -p "$BUNDLE/rootfs/bin"
+	oci run --bundle "$BUNDLE" "$ID"
+	oci_gone "$ID"
+}
+
 # bats test_tags=host
 @test "limits hold, as the control group shows them" {
 	bundle '.process.args = ["sleep", "1000"] | .linux.resources.pids = {limit: 17}'

@@ -110,9 +110,25 @@ output_is() { [ "$(oci run --bundle "$BUNDLE" "$ID")" = "$1" ]; }
 	[[ $output == *'not permitted'* || $output == *'denied'* ]]
 }
 
+@test "config-linux.md, Memory: swappiness and disableOOMKiller, where the host's cgroups have them" {
+	local dir
+	bundle '.process.args = ["sleep", "1000"] | .linux.resources.memory = {limit: 67108864, swappiness: 17, disableOOMKiller: true}'
+	if [ ! -e /sys/fs/cgroup/memory/memory.swappiness ]; then
+		refused 'memory.swappiness cannot be set'
+		oci_gone "$ID"
+		return
+	fi
+	oci run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	dir=/sys/fs/cgroup/memory/skep/$ID
+	[ "$(cat "$dir/memory.swappiness")" = 17 ]
+	grep -qx 'oom_kill_disable 1' "$dir/memory.oom_control"
+}
+
 @test "config-linux.md, RDMA, Network, IntelRdt: what this host cannot do is an error that names it" {
-	bundle '.linux.resources.rdma = {mlx5_1: {hcaHandles: 3}}'
-	refused 'linux.resources.rdma'
+	if ! grep -qw rdma /sys/fs/cgroup/cgroup.controllers 2>/dev/null; then
+		bundle '.linux.resources.rdma = {mlx5_1: {hcaHandles: 3}}'
+		refused 'rdma.max cannot be set'
+	fi
 	bundle '.linux.resources.network = {classID: 5}'
 	refused 'linux.resources.network'
 	bundle '.linux.intelRdt = {closID: "x"}'
