@@ -14,14 +14,17 @@ teardown() { oci_teardown; }
 
 counts='.root.readonly = false | .process.args = ["sh", "-c", "i=0; while :; do i=$((i+1)); echo $i >>/tmp/count; sleep 0.05; done"]
 	| .mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs"}]'
-count() { oci exec "$ID" sh -c 'tail -n 1 /tmp/count'; }
-count_is_over() { [ "$(count)" -gt "$1" ]; }
+count() { oci exec "${1:-$ID}" sh -c 'tail -n 1 /tmp/count'; }
+count_is_over() { [ "$(count "${2:-$ID}")" -gt "$1" ]; }
 start_it() {
 	ln -sf busybox "$BUNDLE/rootfs/bin/tail"
 	oci run -d --bundle "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1 3>&-
 	wait_for 5 count_is_over 3
 }
-restore_it() { oci restore -d --bundle "$BUNDLE" --image-path "$IMAGES" "$@" "$ID" </dev/null >/dev/null 2>"$SKEP_DIR/restore.err" 3>&- || { cat "$SKEP_DIR/restore.err" && return 1; }; }
+restore_from() { # IMAGES ID WORDS...
+	oci restore -d --bundle "$BUNDLE" --image-path "$1" "${@:3}" "$2" </dev/null >/dev/null 2>"$SKEP_DIR/restore.err" 3>&- || { cat "$SKEP_DIR/restore.err" && return 1; }
+}
+restore_it() { restore_from "$IMAGES" "$ID" "$@"; }
 
 @test "checkpoint ends and deletes it; restore goes on where it was" {
 	start_it
@@ -40,8 +43,7 @@ restore_it() { oci restore -d --bundle "$BUNDLE" --image-path "$IMAGES" "$@" "$I
 	[ -z "$(oci exec "$ID" cat /tmp/count | sort -n | uniq -d)" ]
 	# And again.
 	oci checkpoint --image-path "$IMAGES.2" "$ID"
-	IMAGES=$IMAGES.2
-	restore_it
+	restore_from "$IMAGES.2" "$ID"
 	wait_for 5 count_is_over "$n"
 	oci kill "$ID" KILL
 	wait_for 5 oci_is "$ID" stopped
@@ -53,16 +55,15 @@ restore_it() { oci restore -d --bundle "$BUNDLE" --image-path "$IMAGES" "$@" "$I
 	start_it
 	oci checkpoint --image-path "$IMAGES" --leave-running "$ID"
 	oci_is "$ID" running
-	local n first=$ID
+	local n other=$ID-2
 	n=$(count)
 	wait_for 5 count_is_over "$n"
-	ID=$ID-2
 	configure 'del(.linux.cgroupsPath)'
-	restore_it
-	wait_for 5 count_is_over "$n"
-	[ "$(oci_pid "$ID")" != "$(oci_pid "$first")" ]
+	restore_from "$IMAGES" "$other"
+	wait_for 5 count_is_over "$n" "$other"
+	[ "$(oci_pid "$ID")" != "$(oci_pid "$other")" ]
 	oci delete --force "$ID"
-	oci delete --force "$first"
+	oci delete --force "$other"
 }
 
 @test "pipes of the caller are its new caller's" {
@@ -162,4 +163,40 @@ restore_it() { oci restore -d --bundle "$BUNDLE" --image-path "$IMAGES" "$@" "$I
 	mkdir "$SKEP_DIR/empty"
 	fails_with 1 descriptors.json oci restore --bundle "$BUNDLE" --image-path "$SKEP_DIR/empty" "$ID"
 	oci_gone "$ID"
+}
+
+criu_program() { if [ -x /usr/local/lib/skep/criu/bin/criu ]; then echo /usr/local/lib/skep/criu/bin/criu; else command -v criu; fi; }
+
+@test "--page-server: memory goes to another criu, beside the images" {
+	start_it
+	mkdir "$IMAGES"
+	spawn here "$SKEP_DIR/server" "$(criu_program)" page-server --images-dir "$IMAGES" --address 127.0.0.1 --port 7777
+	wait_for 10 in_net here sh -c 'ss -Hltn | grep -q :7777'
+	oci checkpoint --image-path "$IMAGES" --page-server 127.0.0.1:7777 "$ID"
+	wait "$SPAWNED"
+	compgen -G "$IMAGES/pages-*.img"
+	restore_it
+	local n
+	n=$(count)
+	wait_for 5 count_is_over "$n"
+	oci delete --force "$ID"
+}
+
+@test "--pre-dump and --parent-path: memory in rounds, or why not" {
+	start_it
+	local rc=0
+	oci checkpoint --pre-dump --image-path "$IMAGES.1" "$ID" 2>"$SKEP_DIR/err" || rc=$?
+	oci_is "$ID" running
+	if [ $rc != 0 ]; then
+		grep -q 'no soft-dirty' "$SKEP_DIR/err"
+		oci delete --force "$ID"
+		skip 'no soft-dirty on this kernel: it is refused by that name'
+	fi
+	oci checkpoint --image-path "$IMAGES" --parent-path ../images.1 "$ID"
+	[ -L "$IMAGES/parent" ]
+	restore_it
+	local n
+	n=$(count)
+	wait_for 5 count_is_over "$n"
+	oci delete --force "$ID"
 }
