@@ -83,20 +83,20 @@ is_state() { [ "$(podman inspect --format '{{.State.Status}}' "$1")" = "$2" ]; }
 }
 
 @test "--memory, --cpus, --pids-limit" {
-	local v1=/sys/fs/cgroup group
+	local v1=/sys/fs/cgroup under
 	start_c --memory 64m --memory-reservation 32m --cpus 0.5 --cpu-shares 512 --pids-limit 20
-	group=$ID/libpod-$(podman inspect --format '{{.Id}}' c)
+	under=$ID/libpod-$(podman inspect --format '{{.Id}}' c)
 	if [ -d $v1/memory ]; then
-		[ "$(cat "$v1/memory/$group/memory.limit_in_bytes")" = 67108864 ]
-		[ "$(cat "$v1/memory/$group/memory.soft_limit_in_bytes")" = 33554432 ]
-		[ "$(cat "$v1/cpu/$group/cpu.cfs_quota_us")/$(cat "$v1/cpu/$group/cpu.cfs_period_us")" = 50000/100000 ]
-		[ "$(cat "$v1/cpu/$group/cpu.shares")" = 512 ]
-		[ "$(cat "$v1/pids/$group/pids.max")" = 20 ]
+		[ "$(cat "$v1/memory/$under/memory.limit_in_bytes")" = 67108864 ]
+		[ "$(cat "$v1/memory/$under/memory.soft_limit_in_bytes")" = 33554432 ]
+		[ "$(cat "$v1/cpu/$under/cpu.cfs_quota_us")/$(cat "$v1/cpu/$under/cpu.cfs_period_us")" = 50000/100000 ]
+		[ "$(cat "$v1/cpu/$under/cpu.shares")" = 512 ]
+		[ "$(cat "$v1/pids/$under/pids.max")" = 20 ]
 	else
-		[ "$(cat "$v1/$group/memory.max")" = 67108864 ]
-		[ "$(cat "$v1/$group/memory.low")" = 33554432 ]
-		[ "$(cat "$v1/$group/cpu.max")" = '50000 100000' ]
-		[ "$(cat "$v1/$group/pids.max")" = 20 ]
+		[ "$(cat "$v1/$under/memory.max")" = 67108864 ]
+		[ "$(cat "$v1/$under/memory.low")" = 33554432 ]
+		[ "$(cat "$v1/$under/cpu.max")" = '50000 100000' ]
+		[ "$(cat "$v1/$under/pids.max")" = 20 ]
 	fi
 	run -137 podman exec c dd if=/dev/zero of=/dev/null bs=200M count=1
 	podman exec c sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21; do sleep 20 & done; echo more' 2>&1 | grep -q "can't fork"
