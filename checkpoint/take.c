@@ -41,9 +41,9 @@ static int take(struct cr_target *t, struct err *e)
 	if (r >= 0)
 		r = cr_link_send(&t->link, CR_FRAME_READY, NULL, e);
 	if (r >= 0 && brings_frames(&t->offer))
-		r = t->held = cr_held_receive(&t->link, CR_RESTORE_MS, e);
+		r = t->held = cr_held_receive(&t->link, CR_ANSWER_MS, e);
 	if (r >= 0)
-		r = cr_link_expect(&t->link, CR_FRAME_COMMIT, NULL, CR_RESTORE_MS, e);
+		r = cr_link_expect(&t->link, CR_FRAME_COMMIT, NULL, CR_ANSWER_MS, e);
 	if (r >= 0)
 		r = fault_at("receive.record", e);
 	return r < 0 ? r : cr_taken_save(t->h->root, t->offer.token, &taken, e);
@@ -63,15 +63,30 @@ static int when_restored(void *arg, struct err *e)
 	return fault_at("receive.run", e);
 }
 
+/* Later nobody needs them: their senders have sent them again. And a source behind a dead link asks on another one, which waits for our lock. */
+#define LATE_MS 1000
+
 /* What came to the old place until the new one was announced. */
 static void give_late(struct cr_target *t)
 {
 	struct err gone = {0};
-	auto_fd int late = cr_held_receive(&t->link, CR_ANSWER_MS, &gone);
+	auto_fd int late = cr_held_receive(&t->link, LATE_MS, &gone);
 
+	t->late = late < 0 && gone.no == ETIMEDOUT;
 	if (late < 0)
 		log_info("%s", gone.text);
 	cr_held_give_running(t->held_sock, &t->s, late);
+}
+
+/* They are between us and the source's next word. */
+void cr_target_skip_late(struct cr_target *t)
+{
+	struct err gone = {0};
+	auto_fd int late = t->late ? cr_held_receive(&t->link, CR_ANSWER_MS, &gone) : -EBADF;
+
+	if (t->late && late < 0)
+		log_info("%s", gone.text);
+	t->late = false;
 }
 
 /* A source that is gone asks again later. */

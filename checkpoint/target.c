@@ -88,6 +88,7 @@ static void await_bye(struct cr_target *t, const char *token)
 {
 	struct err ignored = {0};
 
+	cr_target_skip_late(t);
 	if (cr_link_expect(&t->link, CR_FRAME_BYE, NULL, BYE_MS, &ignored) < 0 ||
 	    cr_taken_remove(t->h->root, token, &ignored) < 0 ||
 	    cr_link_send(&t->link, CR_FRAME_BYE, NULL, &ignored) < 0)

@@ -27,8 +27,9 @@ struct cr_target {
 	int held;	 /* frames that came for it until COMMIT (held.h); -EBADF: none yet */
 	int held_sock;	 /* to give them through; borrowed */
 	int patience_ms; /* that the source has asked for, beside what protocol.h grants it */
-	bool ran;	 /* here: it cannot be given back */
-	bool lost;	 /* it was not given back: the source must not hear ERROR */
+	bool late; /* the last frames that were held for it did not come in time, and are still to be read */
+	bool ran;  /* here: it cannot be given back */
+	bool lost; /* it was not given back: the source must not hear ERROR */
 };
 
 /* --- receive.c --- */
@@ -44,5 +45,7 @@ int cr_target_run_restored(struct cr_target *t, struct err *e);
 int cr_target_run_started(struct cr_target *t, struct err *e);
 /* This is a connection of its own, for the daemon of a container that another one brought: it is the daemon's until all is there. */
 int cr_target_feed(struct cr_target *t, const json_t *who, struct err *e);
+/* Reads what came too late, without the container's lock: the source's last word is behind it. */
+void cr_target_skip_late(struct cr_target *t);
 /* When all memory is in place. Not live: at once. */
 int cr_target_await_memory(struct cr_target *t, struct err *e);
