@@ -90,11 +90,13 @@ int sync_expect(struct sync *s, unsigned step, enum sync_kind kind, int64_t *val
 			    .msg_control = control.buf,
 			    .msg_controllen = sizeof(control.buf)};
 	auto_fd int got = -EBADF;
+	int resets = 0;
 	ssize_t n;
 
+	/* A peer that ended before it read all of ours shows as ECONNRESET, once (sock_error()), and its last words come after. */
 	do
 		n = recvmsg(s->fd, &mh, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || (errno == ECONNRESET && !resets++)));
 	if (n < 0)
 		return err_sys(e, "wait for %s at step %s", s->peer, s->step_to_str(step));
 	if (n == 0)

@@ -22,6 +22,7 @@ static int create(const struct ctl_line *line, bool detached, bool at_once, stru
 				.id = line->words[0],
 				.spec = &spec,
 				.at_once = at_once,
+				.ahead = !detached && !pid_file && !socket,
 				.stdio = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}};
 	struct err ignored = {0};
 	uint64_t since = log_now_ns();

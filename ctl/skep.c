@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* skep: the OCI runtime command. */
 #include <fcntl.h>
+#include <jansson.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -63,6 +66,8 @@ int main(int argc, char **argv)
 	int r;
 
 	fill_standard_descriptors();
+	/* Else jansson opens /dev/urandom for it. The kernel has given us 16 random bytes. */
+	json_object_seed(*(const uint32_t *)getauxval(AT_RANDOM) | 1);
 	/* The modes of what we make on the way into a container are what the code says, whatever the caller's mask. */
 	umask(0022);
 	r = run(&line, argc, argv, &e);

@@ -26,13 +26,15 @@ struct ct_create {
 	int preserve_fds; /* that many from 3 on stay open in init (OCI) */
 	int stdio[3];	  /* without a terminal: init's 0, 1, 2; all borrowed */
 	bool at_once;	  /* ct_start_waiting() follows; no other process can start it */
-	int cache_dir;	  /* of compiled seccomp filters; -EBADF: none */
+	bool ahead; /* with at_once: and what comes between creation and start is nothing but ct_exec_signals() */
+	int cache_dir; /* of compiled seccomp filters; -EBADF: none */
 };
 
 struct ct_created {
 	int pidfd;   /* of init; the caller's */
 	int console; /* pty master when the process wants a terminal, else -EBADF; the caller's */
 	int netns;   /* init's network namespace; the caller's */
+	bool told;   /* ahead: init has the word already */
 	int init; /* at_once: the socket to init, which waits for the word; the caller's; else as it was */
 };
 

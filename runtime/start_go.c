@@ -3,6 +3,7 @@
 #include "runtime/start_go.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -13,6 +14,7 @@
 #include "base/own.h"
 #include "base/sync.h"
 #include "runtime/container.h"
+#include "runtime/exec.h"
 #include "runtime/hook.h"
 #include "runtime/steps.h"
 
@@ -67,9 +69,15 @@ static int run_poststart(struct ct *ct, struct err *e)
 /* From the word to go: until the program runs, and the hooks of that have. */
 static int see_it_run(struct ct *ct, struct sync *sync, struct err *e)
 {
+	struct pollfd end = {.fd = sync->fd};
 	char byte;
 	ssize_t n;
-	int r = sync_expect(sync, CT_STEP_EXEC, SYNC_OK, NULL, NULL, e);
+	int r;
+
+	/* Until the stream's end, whatever it was: to be woken by each message would cost an idle processor's wake-up each. POLLHUP needs no asking. */
+	while (poll(&end, 1, -1) < 0 && errno == EINTR)
+		;
+	r = sync_expect(sync, CT_STEP_EXEC, SYNC_OK, NULL, NULL, e);
 	if (r < 0)
 		return r;
 	/*
@@ -118,22 +126,26 @@ int ct_start(struct ct *ct, struct err *e)
 	return see_it_run(ct, &sync, e);
 }
 
+int ct_start_say(struct ct *ct, int init, bool foreground, struct err *e)
+{
+	struct sync sync = {.fd = init, .peer = "init", .step_to_str = ct_step_to_str};
+	int r = foreground ? ct_exec_signals(e) : 0;
+
+	ct->s.status = CT_RUNNING;
+	if (r >= 0)
+		r = ct_state_save(ct, e);
+	if (r >= 0)
+		r = fault_at("start.go", e);
+	return r < 0 ? r : sync_send(&sync, CT_STEP_READY, SYNC_OK, 0, -EBADF, e);
+}
+
 int ct_start_waiting(struct ct *ct, struct ct_created *made, struct err *e)
 {
 	struct sync sync = {.fd = made->init, .peer = "init", .step_to_str = ct_step_to_str};
-	int r;
+	int r = made->told ? 0 : ct_start_say(ct, made->init, false, e);
 
-	/* Before init is allowed to outlive us. */
-	ct->s.status = CT_RUNNING;
-	r = ct_state_save(ct, e);
 	if (r >= 0)
-		r = fault_at("start.go", e);
-	if (r < 0)
-		return r;
-	r = sync_send(&sync, CT_STEP_READY, SYNC_OK, 0, -EBADF, e);
-	if (r < 0) {
-		ct_prefer_words_of_init(&sync, e);
-		return -e->no;
-	}
-	return see_it_run(ct, &sync, e);
+		return see_it_run(ct, &sync, e);
+	ct_prefer_words_of_init(&sync, e);
+	return -e->no;
 }

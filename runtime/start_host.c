@@ -56,6 +56,7 @@ struct making {
 	int theirs;	  /* init's end, until it is cloned */
 	int console_master;
 	int netns;
+	int rootfs; /* opened before the clone, where no id map is needed for it */
 	pid_t pid;
 	int pidfd;
 	int joined
@@ -280,22 +281,25 @@ static int grant_idmap(struct making *m, struct err *e)
 }
 
 /* Init's own user namespace, now that its maps are written, is the one that layers are mapped into. */
-static int grant_rootfs(struct making *m, struct err *e)
+static int mapped_rootfs(struct making *m, struct err *e)
 {
 	auto_fd int userns = -EBADF;
-	auto_fd int rootfs = -EBADF;
 	char path[48];
 
-	if (m->how->spec->own[CT_NS_USER]) {
-		snprintf(path, sizeof(path), "/proc/%d/ns/user", m->pid);
-		userns = open(path, O_RDONLY | O_CLOEXEC);
-		if (userns < 0)
-			return err_sys(e, "open %s", path);
-	}
-	rootfs = ct_ground_rootfs(m->how->spec, userns, e);
-	if (rootfs < 0)
-		return rootfs;
-	return sync_send(&m->sync, CT_STEP_ROOTFS, SYNC_FD, 0, rootfs, e);
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", m->pid);
+	userns = open(path, O_RDONLY | O_CLOEXEC);
+	if (userns < 0)
+		return err_sys(e, "open %s", path);
+	return ct_ground_rootfs(m->how->spec, userns, e);
+}
+
+static int grant_rootfs(struct making *m, struct err *e)
+{
+	if (m->how->spec->own[CT_NS_USER])
+		m->rootfs = mapped_rootfs(m, e);
+	if (m->rootfs < 0)
+		return -e->no;
+	return sync_send(&m->sync, CT_STEP_ROOTFS, SYNC_FD, 0, m->rootfs, e);
 }
 
 /* While init mounts: its network namespace, with the loopback up, as every program expects it. Other links are the operator's. */
@@ -340,12 +344,18 @@ static int receive_console(struct making *m, struct err *e)
 static int grant_ready(struct making *m, struct err *e)
 {
 	struct ct_state *s = &m->ct->s;
-	int r = sync_expect(&m->sync, CT_STEP_READY, SYNC_ASK, NULL, NULL, e);
+	int r;
+
+	if (m->init.ahead) {
+		r = fault_at("start.ready", e);
+		return r < 0 ? r : ct_start_say(m->ct, m->sync.fd, true, e);
+	}
+	r = sync_expect(&m->sync, CT_STEP_READY, SYNC_ASK, NULL, NULL, e);
 
 	if (r < 0)
 		return r;
 	r = fault_at("start.ready", e);
-	/* Else it waits for our OK, and ct_start_waiting() writes it down. */
+	/* Else it waits for our OK, and ct_start_waiting() gives it. */
 	if (r < 0 || m->how->at_once)
 		return r;
 	s->status = CT_CREATED;
@@ -378,6 +388,16 @@ static int prepare_hooks(struct making *m, struct err *e)
 	return ct_state_to_hook(m->ct, CT_CREATING, 0, &m->init.hook_state, e);
 }
 
+/* Nothing is to be done, and nothing can fail for long, between READY and the start: then the word is there before init is. */
+static bool may_say_ahead(const struct ct_create *how)
+{
+	int hooks = 0;
+
+	for (int i = 0; i < CT_HOOK_POINTS; i++)
+		hooks += how->spec->hooks.n[i] > 0;
+	return how->ahead && how->at_once && !hooks && !how->spec->process.terminal;
+}
+
 static int prepare(struct making *m, struct err *e)
 {
 	int r;
@@ -398,6 +418,11 @@ static int prepare(struct making *m, struct err *e)
 		r = prepare_console(m, e);
 	if (r < 0)
 		return r;
+	if (!m->how->spec->own[CT_NS_USER])
+		m->rootfs = ct_ground_rootfs(m->how->spec, -EBADF, e);
+	if (!m->how->spec->own[CT_NS_USER] && m->rootfs < 0)
+		return m->rootfs;
+	m->init.ahead = may_say_ahead(m->how);
 	if (!m->how->at_once)
 		m->init.listen = ct_start_listen(m->ct, e);
 	if (!m->how->at_once && m->init.listen < 0)
@@ -410,9 +435,11 @@ static int prepare(struct making *m, struct err *e)
 
 static int walk_steps(struct making *m, struct err *e)
 {
+	bool born_inside = cg_v2_fd(&m->cg) >= 0;
 	int r = clone_init(m, e);
 
-	if (r >= 0)
+	/* What init waits for comes first. */
+	if (r >= 0 && !born_inside)
 		r = note_pid(m, e);
 	if (r >= 0)
 		r = grant_idmap(m, e);
@@ -420,6 +447,8 @@ static int walk_steps(struct making *m, struct err *e)
 		r = grant_rootfs(m, e);
 	if (r >= 0)
 		r = open_network(m, e);
+	if (r >= 0 && born_inside)
+		r = note_pid(m, e);
 	if (r >= 0)
 		r = run_create_hooks(m, e);
 	if (r >= 0)
@@ -449,6 +478,7 @@ static void making_done(struct making *m)
 	own_close_fd(&m->init.console_slave);
 	own_close_fd(&m->console_master);
 	own_close_fd(&m->netns);
+	own_close_fd(&m->rootfs);
 	own_close_fd(&m->pidfd);
 	for (size_t i = 0; i < spec->n_mounts; i++)
 		own_close_fd(&spec->mounts[i].source_fd);
@@ -468,6 +498,7 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 		.theirs = -EBADF,
 		.console_master = -EBADF,
 		.netns = -EBADF,
+		.rootfs = -EBADF,
 		.pidfd = -EBADF,
 		.joined = {[0 ... CT_NS_COUNT - 1] = -EBADF},
 		.init = {.spec = how->spec,
@@ -498,6 +529,7 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 	}
 	if (how->at_once)
 		out->init = take_fd(&m.sync.fd);
+	out->told = m.init.ahead;
 	out->pidfd = take_fd(&m.pidfd);
 	out->console = take_fd(&m.console_master);
 	out->netns = take_fd(&m.netns);

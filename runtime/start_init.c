@@ -297,7 +297,7 @@ static int step_ready(struct stage *s, struct err *e)
 	/* A program that does not exist fails the creation already, as with runc and crun: Podman's 127 depends on it. */
 	int r = ct_program_look(&s->process, e);
 
-	if (r >= 0)
+	if (r >= 0 && !in->ahead)
 		r = sync_send(&in->sync, CT_STEP_READY, SYNC_ASK, 0, -EBADF, e);
 	if (r >= 0)
 		r = sync_expect(&in->sync, CT_STEP_READY, SYNC_OK, NULL, NULL, e);

@@ -13,6 +13,7 @@ struct ct_init {
 	struct cg_doors doors;
 	struct sync sync; /* to the host side, until READY */
 	int listen;	  /* start.sock; -EBADF: started at once */
+	bool ahead; /* the host's OK to READY comes unasked, and perhaps before we are there */
 	int console_mount; /* system container: its console's slave as a detached mount, else -EBADF */
 	int console_slave;		/* the same as a descriptor */
 	int stdio[3];			/* without a terminal */
