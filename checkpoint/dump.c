@@ -373,8 +373,9 @@ static int clear_images(int images, struct err *e)
 }
 
 /*
- * What criu cannot take along may be gone in a moment: systemd keeps the watch of a service's removed control group until it is its turn to look. The
- * container goes on between the tries.
+ * What criu cannot take along may be gone in a moment: an answer of the kernel that nobody has read yet, memory that vfork(2) shares, a connection that is just being made, a watch of what was
+ * just removed. Those are EAGAIN in explain.c, and criu says of none of them when it would end, so it is tried again. tests/native/preflight.bats plants them and sees criu refuse;
+ * suspend.bats sees one pass. The container goes on between the tries.
  */
 static int run_again(struct dump *d, struct err *e)
 {

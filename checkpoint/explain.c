@@ -112,7 +112,7 @@ static const struct {
 	{{"Can't init fanotify mark"}, EPERM, 0, false, "a program in it watched by fanotify as only the host's root may", "it cannot be resumed: `skepctl stop` drops its memory"},
 	{{"Can't fork"}, EAGAIN, 0, true, "its processes cannot be made again", "is its limit of processes lower than when it was suspended?"},
 	{{"Cannot allocate memory"}, ENOMEM, 0, false, "not enough memory", "free memory, or raise the container's limit with `skepctl set`"},
-	{{"was killed by signal 9"}, ENOMEM, 0, true, "a process died while it was made again", "is its memory limit lower than when it was suspended? raise it with `skepctl set`"},
+	{{"killed by signal 9"}, ENOMEM, 0, true, "a process died while it was made again", "is its memory limit lower than when it was suspended? raise it with `skepctl set`"},
 	{{"Magic doesn't match"}, EINVAL, 0, true, "the images are damaged", "they cannot be resumed: `skepctl stop` drops them"},
 	{{"Unexpected EOF"}, EINVAL, 0, false, "the images are damaged", "they cannot be resumed: `skepctl stop` drops them"},
 	{{"Unable to open", ".img", "No such file"}, ENOENT, 0, true, "an image is missing", "they cannot be resumed: `skepctl stop` drops them"},
@@ -121,7 +121,7 @@ static const struct {
 /* Harmless, and what follows a failure instead of causing it. */
 static const char *const noise[] = {
 	"iptables", "ip6tables", "Can't setup RLIMIT_NOFILE", "RLIMIT_NOFILE", "Dumping FAILED", "Restoring FAILED", "action scripts failed", "exited with",
-	"kerndat", "soft-dirty", "TASK_HELPERS", "can't dump: no suitable", "Script ", "Killing processes because", "Unable to wait",
+	"kerndat", "soft-dirty", "cgroupd: recv req error", "TASK_HELPERS", "can't dump: no suitable", "Script ", "Killing processes because", "Unable to wait",
 	"net: The kernel", "Can't load", "criu.kdat", "Unsupported sock_diag", "Post-dump", "Aborting restore due to", "Pre-resume script", "doesn't support", NULL};
 /* clang-format on */
 

@@ -149,6 +149,36 @@ has_log() { grep -q "$1" "$(data)/console.log"; }
 	counts
 }
 
+@test "what stands in the way for a moment is waited for" {
+	local line tries=0
+	busybox
+	inside sh -c 'cat >/bin/plant && chmod +x /bin/plant' <"$BUILD/plant"
+	daemon 'exec plant netlink-data'
+	wait_for 10 inside test -e /run/plant.ready
+	# It ends as soon as criu has refused once.
+	while read -r line; do
+		echo "$line"
+		[[ $line != *'has not read what the kernel told it'*'once more'* ]] || ((++tries > 1)) || inside killall plant
+	done < <(skepctl --verbose suspend "$c" 2>&1)
+	((tries >= 1 && tries < 8))
+	is suspended
+	skepctl resume "$c"
+}
+
+@test "a limit that its memory does not fit into any more is named" {
+	busybox
+	daemon 'exec awk "BEGIN { s = sprintf(\"%40000000s\", \"\"); while (1) system(\"sleep 1000\") }"'
+	holds() { [ "$(inside sh -c 'awk "/^VmRSS/ { print \$2 }" "/proc/$(pidof awk)/status"')" -gt 35000 ]; }
+	wait_for 10 holds
+	skepctl suspend "$c"
+	skepctl set "$c" --memory 16M --swap 0
+	fails_with 17 'died while it was made again' skepctl resume "$c"
+	is suspended
+	skepctl set "$c" --memory 128M
+	skepctl resume "$c"
+	holds
+}
+
 @test "images without the container's end" {
 	busybox
 	daemon 'i=0; while :; do i=$((i+1)); echo $i >/root/m; mv /root/m /root/n; sleep 0.05; done'
