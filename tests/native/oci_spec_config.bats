@@ -69,8 +69,8 @@ tmp_mount() { oci run --bundle "$BUNDLE" "$ID"; }
 
 @test "config.md, Mounts: what the options say is what the mount is" {
 	local pair
-	for pair in ro:ro, nosuid:nosuid nodev:nodev noexec:noexec noatime:noatime nodiratime:nodiratime sync:sync dirsync:dirsync lazytime:lazytime \
-		rro:ro, rnosuid:nosuid rnoexec:noexec shared:shared: unbindable:unbindable nosymfollow:nosymfollow; do
+	for pair in 'ro:ro,' nosuid:nosuid nodev:nodev noexec:noexec noatime:noatime nodiratime:nodiratime sync:sync dirsync:dirsync lazytime:lazytime \
+		'rro:ro,' rnosuid:nosuid rnoexec:noexec shared:shared: unbindable:unbindable nosymfollow:nosymfollow; do
 		echo "$pair"
 		bundle ".process.args = [\"grep\", \" /tmp \", \"/proc/self/mountinfo\"] | .mounts += [{destination: \"/tmp\", type: \"tmpfs\", source: \"tmpfs\", options: [\"${pair%%:*}\"]}]"
 		[[ "$(tmp_mount) ," == *[\ ,]"${pair#*:}"* ]]

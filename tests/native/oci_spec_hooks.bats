@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck disable=SC2016 # what is in single quotes is for other shells
+# shellcheck disable=SC2016,SC2030,SC2031 # each test has its own LOG; what is in single quotes is for other shells
 # The runtime-spec's MUSTs about hooks, each test named by its section.
 
 bats_require_minimum_version 1.5.0
@@ -85,7 +85,7 @@ all_hooks() {
 		hook $point 'echo later >>$LOG'
 		hook poststop 'echo stopped >>$LOG'
 		: >"$LOG"
-		fails_with 1 "hook $point[0] /bin/sh: ended with 3: a word of mine" oci create --bundle "$BUNDLE" "$ID"
+		fails_with 1 "hook ${point}[0] /bin/sh: ended with 3: a word of mine" oci create --bundle "$BUNDLE" "$ID"
 		[ "$(cat "$LOG")" = stopped ]
 		[ ! -e "$BUNDLE/rootfs/tmp/ran" ]
 		oci_gone "$ID"
