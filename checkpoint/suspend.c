@@ -369,6 +369,11 @@ static int check_stopped(struct ct_system *s, struct err *e)
 		return r;
 	if (status == CT_STOPPED)
 		return ct_delete(&ct, true, e); /* what an earlier run left */
+	/* Frozen, and its images complete: what a resume that was killed has made of them, or a suspend has left. Nobody is to hear of its end. */
+	if (status == CT_PAUSED && cr_checkpoint_exists(s, e) > 0) {
+		remove_links(&ct);
+		return ct_delete(&ct, true, e);
+	}
 	/* Running with a marker: a suspend was killed between its marker and the end of the tasks, which criu brings about, or could not. */
 	err_set(e, EALREADY, "container %s is %s", s->d.name, ct_status_to_str(status));
 	return err_class(e, ERR_RUNNING);

@@ -84,6 +84,10 @@ int ct_system_status(const struct ct_system *s, enum ct_system_status *status, s
 	case CT_PAUSED:
 		/* Frozen by a live migration that was interrupted: it may run at the target. */
 		*status = has(s, CT_JOURNAL_FILE) ? CT_SYSTEM_MIGRATING : CT_SYSTEM_PAUSED;
+		/* By a suspend or a resume that was killed with all its helpers: none of its tasks has run since its images were complete, and they are what counts. */
+		if (*status == CT_SYSTEM_PAUSED &&
+		    has(s, CT_CHECKPOINT_DIR "/" CT_CHECKPOINT_MARKER))
+			*status = CT_SYSTEM_SUSPENDED;
 		return 0;
 	case CT_STOPPED:
 		break;

@@ -112,6 +112,24 @@ kill_during_migration() { # MODE
 	hears_all
 }
 
+# Its tasks are restored, and frozen: without a network, and without who should look after them.
+@test "a resume whose command, guardian, hook and criu die at once leaves it suspended, and the next one resumes it" {
+	local pid
+	serve
+	on A skepctl suspend "$c"
+	spawn A "$SKEP_DIR/said" "SKEP_FAULT=resume.ready:pause=$SKEP_DIR/paused" skepctl resume "$c"
+	command=$SPAWNED
+	wait_for 30 test -s "$SKEP_DIR/paused"
+	wait_for 5 stopped "$(cat "$SKEP_DIR/paused")"
+	# shellcheck disable=SC2046 # a list
+	kill -KILL $(for pid in $(descendants "$command"); do [ "$(awk '/^NSpid/ { print NF }' "/proc/$pid/status")" != 2 ] || echo "$pid"; done) "$command"
+	stop_spawned "$command" || true
+	is_on A suspended
+	on A skepctl resume "$c"
+	is_on A running
+	hears_all
+}
+
 links() { in_net A ip -o link show type veth | cut -d: -f2; }
 
 # Its network outlives its sockets: for some ms, and here for as long as we have it open. Of the last one on a bridge it would be removed with that.
