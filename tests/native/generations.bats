@@ -71,7 +71,7 @@ within() {
 }
 memory() {
 	"$REPO/tests/lib/inventory.py" "$(init)" memory | sed 's/group /group-/' | sort
-	echo "monitor $(awk '/^RssAnon/ { print $2 }' "/proc/$(monitor $at)/status")"
+	echo "monitor $(awk '/^RssAnon/ { print $2 }' "/proc/$(monitor "$at")/status")"
 }
 
 # family LIMIT: on A

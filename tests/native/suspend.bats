@@ -285,6 +285,7 @@ resume_within() { timeout -s KILL "$1" nsenter --net="$(host_net here)" -- "$SKE
 	skepctl suspend "$c"
 	spawn here "$SKEP_DIR/out" env SKEP_FAULT="resume.made:pause=$SKEP_DIR/paused" "$SKEP_DIR/here/bin/skepctl" resume "$c"
 	wait_for 20 test -s "$SKEP_DIR/paused"
+	# shellcheck disable=SC2013 # words
 	criu=$(for p in $(cat "/proc/$(cat "$SKEP_DIR/paused")/task/"*/children); do [[ $(readlink "/proc/$p/exe") != */criu ]] || echo "$p"; done | head -n1)
 	name=$(ls -d "/proc/$criu/root/tmp/".criu.mntns.??????)
 	[ -n "$name" ]
