@@ -11,6 +11,21 @@ runs_only_on() { # HOST NAME
 	[ "$1" != a ] || other=b
 	[ "$(on "$1" skepctl list -H -o status "$2")" = running ] && ! on $other skepctl list -H -o name | grep -qx "$2"
 }
+# A kernel has soft-dirty or has it not, and the machine that the tests run on may lack it.
+@test "soft-dirty: the unit tests of the tracker, and a precopy that must use it" {
+	on a sh -c 'for t in track track_life track_softdirty; do LD_LIBRARY_PATH=/build/lib /build/unit/checkpoint/${t}_test || exit; done' \
+		>"$BATS_TEST_TMPDIR/out" 2>&1 || { cat "$BATS_TEST_TMPDIR/out" && false; }
+	grep -q 'OK.* churned soft-dirty' "$BATS_TEST_TMPDIR/out"
+	if grep SKIPPED "$BATS_TEST_TMPDIR/out"; then false; fi
+	template_probe a
+	template_probe b
+	on a skepctl create m --template probe --bridge br0 --ip 10.77.1.1/16 --init '/probe counter 7000 16 1' --memory 64M --start
+	on a env SKEP_TRACK=soft-dirty skepctl migrate m b --mode precopy --json >"$BATS_TEST_TMPDIR/account"
+	[ "$(jq -r '.mode + " " + .tracker' "$BATS_TEST_TMPDIR/account")" = 'precopy soft-dirty' ]
+	runs_only_on b m
+	outside timeout 20 "$BUILD/probe" client 10.77.1.1 7000 1 10
+}
+
 @test "restart: files, limits, address and MAC move with it, and back" {
 	template_probe a
 	template_probe b
