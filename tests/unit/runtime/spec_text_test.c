@@ -19,7 +19,7 @@ static char *found(const char *text)
 	size_t len = 0;
 	char *p;
 
-	strcpy(copy, text);
+	snprintf(copy, sizeof(copy), "%s", text);
 	p = ct_text_object(copy, "linux", "seccomp", &len);
 	if (!p)
 		return NULL;
@@ -161,7 +161,7 @@ static void test_levels(void **state)
 	for (int deep = 31; deep <= 32; deep++) {
 		memset(text + 5, '[', (size_t)deep);
 		memset(text + 5 + deep, ']', (size_t)deep);
-		strcpy(text + 5 + 2 * deep, "}");
+		memcpy(text + 5 + 2 * deep, "}", 2);
 		assert_int_equal(same(text), deep == 31);
 	}
 }
