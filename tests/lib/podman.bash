@@ -7,7 +7,8 @@
 #   podman ...         Podman with its own storage and state below $SKEP_DIR, skep as its runtime
 #   image              the image localhost/box of busybox and the probe
 #   GROUP              words for podman: a control group of this test
-# Podman and containerd leave directories and mounts in /run and /var/lib: here these are of the mount namespace.
+# Podman and containerd leave directories and mounts in /run and /var/lib: here these are of the mount namespace. In it $CALLER is /mnt, too: Podman refuses a
+# --runroot of over 50 characters.
 
 # shellcheck source=tests/lib/oci.bash
 . "${BASH_SOURCE[0]%/*}/oci.bash"
@@ -27,7 +28,8 @@ caller_setup() {
 	# shellcheck disable=SC2016 # the inner shell expands it
 	in_caller sh -ec 'echo containers:1600000000:1000000 >"$1/subid"; mount --bind "$1/subid" /etc/subuid; mount --bind "$1/subid" /etc/subgid
 		for dir in /run/netns /run/containers /run/containerd /run/libpod /var/lib/cni /var/lib/containers; do
-			[ ! -d "$dir" ] || mount -t tmpfs caller "$dir"; done' sh "$CALLER"
+			[ ! -d "$dir" ] || mount -t tmpfs caller "$dir"; done
+		mount --bind "$1" /mnt' sh "$CALLER"
 	cat >"$CALLER/containers.conf" <<-END
 		[containers]
 		default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
@@ -63,7 +65,7 @@ podman() {
 	# The host's systemd, if there is one, is to know nothing of health checks that a test does by hand.
 	# It asks criu for its version, and that of `make deps` is in no PATH.
 	in_caller env PATH="$PATH:/usr/local/lib/skep/criu/bin" CONTAINERS_CONF="$CALLER/containers.conf" DISABLE_HC_SYSTEMD=true DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent \
-		podman --root "$CALLER/root" --runroot "$CALLER/run" --tmpdir "$CALLER/tmp" --network-config-dir "$CALLER/net" --storage-driver overlay "$@"
+		podman --root "$CALLER/root" --runroot /mnt/run --tmpdir "$CALLER/tmp" --network-config-dir "$CALLER/net" --storage-driver overlay "$@"
 }
 
 # A root file system in $CALLER/box, and the image localhost/box of it.

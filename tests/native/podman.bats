@@ -32,7 +32,7 @@ is_state() { [ "$(podman inspect --format '{{.State.Status}}' "$1")" = "$2" ]; }
 @test "run -it: a terminal of the caller's size, which it can type on" {
 	# What `script` runs has a terminal of its own.
 	local again rc=0
-	again="nsenter --mount=/proc/$CALLER_PID/ns/mnt --net=$(host_net caller) env CONTAINERS_CONF=$CALLER/containers.conf podman --root $CALLER/root --runroot $CALLER/run --tmpdir $CALLER/tmp --storage-driver overlay"
+	again="nsenter --mount=/proc/$CALLER_PID/ns/mnt --net=$(host_net caller) env CONTAINERS_CONF=$CALLER/containers.conf podman --root $CALLER/root --runroot /mnt/run --tmpdir $CALLER/tmp --storage-driver overlay"
 	printf 'echo got $((6*7))\nexit 5\n' >"$SKEP_DIR/typed"
 	script -qec "stty rows 33 cols 101; $again run --rm -it --network none $GROUP localhost/box sh -c 'tty; stty size; exec sh'" /dev/null \
 		<"$SKEP_DIR/typed" >"$SKEP_DIR/out" 3>&- || rc=$?
