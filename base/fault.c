@@ -26,7 +26,7 @@ const char *const fault_list[] = {
 	"pause.freeze",
 	"delete.ledger", "delete.state",
 	"set.limits", "set.network", "set.save",
-	"suspend.directory", "suspend.traffic", "suspend.stopped", "suspend.images", "suspend.commit", "suspend.marker", "suspend.killed",
+	"suspend.directory", "suspend.traffic", "suspend.stopped", "suspend.images", "suspend.commit", "suspend.marker", "suspend.marked", "suspend.killed",
 	"resume.ground", "resume.network", "resume.criu", "resume.made", "resume.restored", "resume.ready", "resume.marker", "resume.running", "resume.drop",
 	"destroy.end", "destroy.hide", "destroy.remove",
 	"migrate.connect", "migrate.offer", "migrate.rootfs", "migrate.stop", "migrate.track", "migrate.round", "migrate.freeze", "migrate.parting",

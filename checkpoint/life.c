@@ -133,6 +133,12 @@ int cr_life_restore(struct ct_system *s, enum cr_mode mode, enum cr_life was, st
 	enum cr_life now;
 	int r = cr_life_now(s, &now, e);
 
+	/*
+	 * Frozen beside whole images: the command, criu and its hook died between the marker and the end of the tasks. They go on, and from their next instruction on the images
+	 * are old: a later pause would look like that freeze, and the resume behind it would bring them back (tests/native/migrate_killed.bats).
+	 */
+	if (r >= 0 && now == CR_LIFE_RUNNING && (r = cr_checkpoint_exists(s, e)) > 0)
+		r = cr_checkpoint_drop(s, e);
 	/* With the journal still there, so that who finds it again knows what it is. */
 	if (r >= 0 && now == CR_LIFE_RUNNING)
 		r = let_go_on(s, e);

@@ -135,6 +135,14 @@ static int write_marker(int images, struct err *e)
 	return r < 0 ? r : file_replace_at(images, CT_CHECKPOINT_MARKER, "1\n", 2, 0600, e);
 }
 
+static int write_volatile_marker(int images, struct err *e)
+{
+	int r = fault_at("suspend.marker", e);
+
+	return r < 0 ? r
+		     : file_replace_volatile_at(images, CT_CHECKPOINT_MARKER, "1\n", 2, 0600, e);
+}
+
 struct suspend {
 	const struct cr_suspend *how;
 	int images;
@@ -164,11 +172,11 @@ static int commit(void *arg, struct err *e)
 	s->refused = r < 0;
 	if (r < 0 || s->how->keep_running || s->how->live)
 		return r;
-	if (!s->how->unflushed)
-		return write_marker(s->images, e);
-	r = fault_at("suspend.marker", e);
-	return r < 0 ? r
-		     : file_replace_volatile_at(s->images, CT_CHECKPOINT_MARKER, "1\n", 2, 0600, e);
+	r = s->how->unflushed ? write_volatile_marker(s->images, e) : write_marker(s->images, e);
+	if (r >= 0)
+		(void)fault_at("suspend.marked",
+			       &(struct err){0}); /* only a kill: nothing can fail it any more */
+	return r;
 }
 
 static bool is_log(const char *name)

@@ -66,6 +66,17 @@ static int drop_checkpoint(struct ct_system *s, struct err *e)
 	return file_remove_tree_at(s->dir, CT_CHECKPOINT_DIR, e);
 }
 
+/* What a suspend or a resume that was killed with all its helpers left frozen goes first: without the marker it would be a container that is paused. */
+static int stop_suspended(struct ct_system *s, struct err *e)
+{
+	auto_ct struct ct ct = CT_INIT;
+	int r = open_engine(s, "stop", &ct, e);
+
+	if (r > 0)
+		r = ct_delete(&ct, true, e);
+	return r < 0 ? r : drop_checkpoint(s, e);
+}
+
 static int stop_running(struct ct_system *s, int timeout_s, bool force, struct err *e)
 {
 	auto_ct struct ct ct = CT_INIT;
@@ -97,7 +108,7 @@ int ct_system_stop(struct ct_system *s, int timeout_s, bool force, struct err *e
 	case CT_SYSTEM_STOPPED:
 		return stop_stopped(s, e);
 	case CT_SYSTEM_SUSPENDED:
-		return drop_checkpoint(s, e);
+		return stop_suspended(s, e);
 	case CT_SYSTEM_STARTING:
 	case CT_SYSTEM_RUNNING:
 	case CT_SYSTEM_PAUSED:

@@ -57,7 +57,7 @@ strike() {
 		>"$SKEP_DIR/said" 2>&1 </dev/null || rc=$?
 	[ $rc != 124 ] || wrong 'hangs' || return 1
 	# Behind the point of no return nothing can fail the verb any more; that it gets there is seen when it is killed.
-	[[ $rc$how == 0 && $point == @(resume.running|resume.drop) ]] && return 0
+	[[ $rc$how == 0 && $point == @(suspend.marked|resume.running|resume.drop) ]] && return 0
 	[ $rc != 0 ] || wrong 'the verb succeeds: it does not reach the point' || return 1
 	[ -n "$how" ] || grep -q "injected failure at $point" "$SKEP_DIR/said" || wrong 'its words do not name the cause' || return 1
 	[ -n "$how" ] || [ "$(grep -c '^skepctl: ' "$SKEP_DIR/said")" = 1 ] || wrong 'not one line of error' || return 1

@@ -112,6 +112,45 @@ kill_during_migration() { # MODE
 	hears_all
 }
 
+its_pid() { jq -r .pid "$SKEP_DIR/A/run/$c/state.json"; }
+kill_all_at() { # POINT CMD...
+	pause_at "$@"
+	kill -KILL "$hook" "$criu" "$command" "$(cat "$SKEP_DIR/paused")"
+	stop_spawned "$command" || true
+	wait_for 5 ended "$criu"
+	is_frozen
+}
+
+# The images are whole then. What goes on from the same instruction makes them old.
+@test "mode suspend: command, hook and criu die at once behind the marker, and after an abort a pause and a resume keep what runs" {
+	local pid
+	serve
+	pid=$(its_pid)
+	kill_all_at suspend.marked skepctl migrate "$c" B --mode suspend --rsh "$rsh"
+	is_on A migrating
+	on A skepctl migrate "$c" --abort --rsh "$rsh"
+	is_on A running
+	on A skepctl pause "$c"
+	is_on A paused
+	on A skepctl resume "$c"
+	[ "$(its_pid)" = "$pid" ]
+	hears_all
+}
+
+@test "a suspend whose command, hook and criu die at once behind the marker is suspended, and stop ends what is frozen" {
+	local pid
+	serve
+	pid=$(its_pid)
+	kill_all_at suspend.marked skepctl suspend "$c"
+	is_on A suspended
+	on A skepctl stop "$c"
+	is_on A stopped
+	[ ! -e "/proc/$pid" ]
+	stop_spawned "$client" || true
+	on A skepctl start "$c"
+	is_on A running
+}
+
 # Its tasks are restored, and frozen: without a network, and without who should look after them.
 @test "a resume whose command, guardian, hook and criu die at once leaves it suspended, and the next one resumes it" {
 	local pid
