@@ -301,6 +301,17 @@ static int pre_dump(const struct ct *ct, int images, struct cr_bundle_words *w, 
 	return cr_criu_run(&c, NULL, e);
 }
 
+/* One that fails behind the freeze leaves it frozen (dump.h). */
+static int dump_or_recover(const struct cr_dump *dump, struct err *e)
+{
+	struct err why = {0};
+	int r = cr_dump(dump, e);
+
+	if (r < 0 && cr_dump_recover(dump->ct, &why) < 0)
+		log_warn("after a failed checkpoint: %s", why.text);
+	return r;
+}
+
 int cr_bundle_checkpoint(struct ct *ct, const struct ct_spec *spec, const struct cr_bundle *how,
 			 struct err *e)
 {
@@ -326,7 +337,7 @@ int cr_bundle_checkpoint(struct ct *ct, const struct ct_spec *spec, const struct
 		r = json_save_at(images, CR_BUNDLE_DESCRIPTORS, streams, e);
 	dump.images = images;
 	if (r >= 0)
-		r = how->pre_dump ? pre_dump(ct, images, &w, e) : cr_dump(&dump, e);
+		r = how->pre_dump ? pre_dump(ct, images, &w, e) : dump_or_recover(&dump, e);
 	own_close_fd(&w.work);
 	return r;
 }

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "base/err.h"
+#include "checkpoint/dump.h"
 #include "ctl/oci.h"
 #include "runtime/container.h"
 #include "runtime/signal_name.h"
@@ -47,7 +48,10 @@ static int run_resume(struct ctl_line *line, struct err *e)
 {
 	auto_ct struct ct ct = CT_INIT;
 
-	return ctl_oci_open(line, "resume", &ct, e) < 0 ? -e->no : ct_resume(&ct, e);
+	if (ctl_oci_open(line, "resume", &ct, e) < 0 || ct_may(&ct, CT_EVENT_RESUME, NULL, e) < 0)
+		return -e->no;
+	/* It may be what a checkpoint that was killed has left. */
+	return cr_dump_mend(&ct, e) < 0 ? -e->no : ct_resume(&ct, e);
 }
 
 /* One that has not been started has nothing to lose: runc and crun delete it, and containerd counts on it. */

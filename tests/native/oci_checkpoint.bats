@@ -165,6 +165,55 @@ restore_it() { restore_from "$IMAGES" "$ID" "$@"; }
 	oci_gone "$ID"
 }
 
+@test "one that fails when all is frozen already lets it go on" {
+	start_it
+	mkdir -p "$IMAGES/skep.json/in-the-way"
+	fails_with 1 'skep.json' oci checkpoint --image-path "$IMAGES" "$ID"
+	oci_is "$ID" running
+	local n
+	n=$(count)
+	wait_for 5 count_is_over "$n"
+	rm -r "$IMAGES"
+	oci checkpoint --image-path "$IMAGES" "$ID"
+	oci_gone "$ID"
+}
+
+# its_connection 0|1|'': sets TCP_REPAIR of init's connection, or tells it.
+its_connection() {
+	/usr/bin/python3 - "$(oci_pid "$ID")" "$1" <<'EOF'
+import ctypes, os, socket, sys
+pid, value, TCP_REPAIR, pidfd_getfd = int(sys.argv[1]), sys.argv[2], 19, 438
+process = os.pidfd_open(pid)
+for fd in os.listdir(f"/proc/{pid}/fd"):
+    if not os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:"):
+        continue
+    s = socket.socket(fileno=ctypes.CDLL(None, use_errno=True).syscall(pidfd_getfd, process, int(fd), 0))
+    if s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) != b"\1":  # established
+        continue
+    if value:
+        s.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, int(value))
+    print(s.getsockopt(socket.IPPROTO_TCP, TCP_REPAIR))
+EOF
+}
+
+# As criu leaves them when it is killed with all who wait for it.
+@test "resume gives back the connections that a killed checkpoint --tcp-established held" {
+	local net
+	net=$(host_net here)
+	configure "(.linux.namespaces[] | select(.type == \"network\")).path = \"$net\" | .process.args = [\"/bin/probe\", \"counter\", \"7000\"]"
+	oci run -d --bundle "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1 3>&-
+	wait_for 10 in_net here "$PROBE" client 127.0.0.1 7000 0.1 10
+	spawn here "$SKEP_DIR/numbers" "$PROBE" client 127.0.0.1 7000 0 10
+	wait_for 10 grep -q ready "$SKEP_DIR/numbers"
+	oci pause "$ID"
+	[ "$(its_connection 1)" = 1 ]
+	oci resume "$ID"
+	[ "$(its_connection '')" = 0 ]
+	stop_spawned "$SPAWNED"
+	grep -q ' lost=0 ' "$SKEP_DIR/numbers"
+	oci delete --force "$ID"
+}
+
 criu_program() { if [ -x /usr/local/lib/skep/criu/bin/criu ]; then echo /usr/local/lib/skep/criu/bin/criu; else command -v criu; fi; }
 
 @test "--page-server: memory goes to another criu, beside the images" {
