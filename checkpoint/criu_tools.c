@@ -13,23 +13,64 @@
 
 #include "base/err.h"
 #include "base/own.h"
+#include "cgroups/kill.h"
 
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* Its size is no measure: it is a file of proc. The kernel without ip_tables has no such file. */
-static bool is_empty(pid_t init, const char *name)
+enum list { MISSING, EMPTY, FULL };
+
+/* Its size is no measure: it is a file of proc. */
+static enum list look(pid_t pid, const char *name)
 {
 	char path[64], byte;
 	auto_fd int fd = -EBADF;
 
-	snprintf(path, sizeof(path), "/proc/%d/net/%s", init, name);
+	snprintf(path, sizeof(path), "/proc/%d/net/%s", pid, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? errno == ENOENT : read(fd, &byte, 1) == 0;
+	if (fd < 0)
+		return errno == ENOENT ? MISSING : FULL;
+	return read(fd, &byte, 1) == 0 ? EMPTY : FULL;
 }
 
-bool cr_tools_no_tables(pid_t init)
+static bool has_table(pid_t pid)
 {
-	return is_empty(init, "ip_tables_names") && is_empty(init, "ip6_tables_names");
+	return look(pid, "ip_tables_names") == FULL || look(pid, "ip6_tables_names") == FULL;
+}
+
+static bool is_known(const ino_t *seen, size_t count, ino_t net)
+{
+	for (size_t i = 0; i < count; i++)
+		if (seen[i] == net)
+			return true;
+	return false;
+}
+
+bool cr_tools_no_tables(const struct cg *cg, pid_t init)
+{
+	auto_free pid_t *pids = NULL;
+	auto_free ino_t *seen = NULL;
+	struct err without = {0};
+	size_t count = 0;
+	int n;
+
+	/* The kernel makes these files in all networks at once (xt_proto_init() in net/netfilter/x_tables.c): where the first has none, none has a table. */
+	if (look(init, "ip_tables_names") == MISSING && look(init, "ip6_tables_names") == MISSING)
+		return true;
+	n = cg_pids(cg, &pids, &without);
+	seen = n < 0 ? NULL : calloc((size_t)n + 1, sizeof(*seen));
+	for (int i = 0; seen && i < n; i++) {
+		struct stat st;
+		char path[48];
+
+		snprintf(path, sizeof(path), "/proc/%d/ns/net", pids[i]);
+		/* One that has just ended has none. */
+		if (stat(path, &st) < 0 || is_known(seen, count, st.st_ino))
+			continue;
+		seen[count++] = st.st_ino;
+		if (has_table(pids[i]))
+			return false;
+	}
+	return seen;
 }
 
 bool cr_tools_no_rules(int images)

@@ -11,14 +11,15 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct cg;
 struct err;
 
 #define CR_TOOLS_DIR		 "criu-tools"
 #define CR_TOOLS_ENV_PATH	 "SKEP_CRIU_PATH"	 /* the host's PATH */
 #define CR_TOOLS_ENV_NO_IPTABLES "SKEP_CRIU_NO_IPTABLES" /* set: nobody needs iptables */
 
-/* Whether the network of a process has no table of ip_tables or ip6_tables; those of nf_tables are criu's own business. */
-bool cr_tools_no_tables(pid_t init);
+/* Whether no network of a container's processes has a table of ip_tables or ip6_tables; those of nf_tables are criu's own business. init: one that lives. */
+bool cr_tools_no_tables(const struct cg *cg, pid_t init);
 /* Whether images hold no such rules. */
 bool cr_tools_no_rules(int images);
 

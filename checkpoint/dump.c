@@ -69,6 +69,7 @@ struct dump {
 	uint64_t stopped_ns;
 	bool frozen; /* they are, from the hook's last stage on */
 	bool killed; /* they were given away: that criu did not end well is no matter */
+	bool last;   /* what fails now is not what criu could not take along: no other try */
 };
 
 /* What criu would refuse after it has stopped all tasks is told before, and by name. What passes in a moment is left to run_again(). */
@@ -98,6 +99,7 @@ static int hook_stopping(pid_t init, void *arg, struct err *e)
 	int r = d->how->stopping ? d->how->stopping(d->how->arg, e) : 0;
 
 	(void)init;
+	d->last = r < 0;
 	return r < 0 ? r : engage(d, NET_LOCK_TO, e);
 }
 
@@ -108,6 +110,9 @@ static int hook_stopped(pid_t init, void *arg, struct err *e)
 	(void)init;
 	if (engage(d, NET_LOCK_FROM, e) < 0)
 		return -e->no;
+	/* They ran since criu was told that there are none. The next try is told what is true. */
+	if (d->criu->no_iptables && !cr_tools_no_tables(d->cg, d->how->ct->s.pid))
+		return err_set(e, EAGAIN, "it has just made its first rules of iptables");
 	d->stopped_ns = log_now_ns();
 	if (d->how->frozen_ns)
 		*d->how->frozen_ns = d->stopped_ns;
@@ -140,6 +145,7 @@ static int hook_complete(pid_t init, void *arg, struct err *e)
 	int r = fault_at("suspend.images", e);
 
 	(void)init;
+	d->last = true;
 	/*
 	 * criu's ptrace, which has stopped the tasks, ends with criu: from here on they are stopped without it, too, and a criu that is killed does not let them use connections
 	 * that it has not given back (repair.h). Not earlier: it runs code of its own in them.
@@ -322,7 +328,7 @@ static int run(struct dump *d, struct err *e)
 	c.prepare = enter;
 	c.prepare_arg = d;
 	c.unseen = &unseen;
-	c.no_iptables = cr_tools_no_tables(how->ct->s.pid);
+	c.no_iptables = cr_tools_no_tables(d->cg, how->ct->s.pid);
 	hook.fn[CR_STAGE_PRE_DUMP] = hook_stopping;
 	hook.fn[CR_STAGE_NETWORK_LOCK] = hook_stopped;
 	hook.fn[CR_STAGE_POST_DUMP] = hook_complete;
@@ -375,7 +381,8 @@ static int clear_images(int images, struct err *e)
 /*
  * What criu cannot take along may be gone in a moment: an answer of the kernel that nobody has read yet, memory that vfork(2) shares, a connection that is just being made, a watch of what was
  * just removed. Those are EAGAIN in explain.c, and criu says of none of them when it would end, so it is tried again. tests/native/preflight.bats plants them and sees criu refuse;
- * suspend.bats sees one pass. The container goes on between the tries.
+ * suspend.bats sees one pass. The container goes on between the tries. What our caller refused, which may be another host's
+ * EAGAIN, or what fails behind the freeze is no such thing.
  */
 static int run_again(struct dump *d, struct err *e)
 {
@@ -385,7 +392,7 @@ static int run_again(struct dump *d, struct err *e)
 	int ms = FIRST_PAUSE_MS;
 	int r = run(d, e);
 
-	for (int tries = 1; r == -EAGAIN && tries < TRIES; tries++, ms *= 2) {
+	for (int tries = 1; r == -EAGAIN && !d->last && tries < TRIES; tries++, ms *= 2) {
 		log_info("container %s: %s; once more", ct->s.id, e->text);
 		cr_held_return(d->how->s, ct, d->how->frames);
 		/* Nothing tells when the program has done that, but it may end. */
