@@ -66,9 +66,14 @@ static int take_place(struct place *places, const char *path, struct err *e)
 	return places[i].mount < 0 ? places[i].mount : 0;
 }
 
+static int open_plain(const char *path)
+{
+	return open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 static int attach_at(int mount, const char *path, struct err *e)
 {
-	auto_fd int at = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	auto_fd int at = open_plain(path);
 
 	return at < 0 ? err_sys(e, "open %s", path) : ns_mount_attach(mount, at, path, e);
 }
@@ -98,9 +103,15 @@ static int attach_tmp(const struct cr_restoring *r, struct err *e)
 		[0 ... PLACES - 1] = {.mount = -EBADF},
 	};
 	const char *const paths[] = {r->state, r->how->s->host->root, r->hook, r->criu};
+	auto_fd int plain = open_plain(TMP);
 	int n = 0;
 
 	_Static_assert(ARRAY_SIZE(paths) == PLACES, "one for each");
+	/* A link, or not there: whatever criu makes of it, it does so without us. */
+	if (plain < 0) {
+		log_info("criu has the host's " TMP ": %s", strerror(errno));
+		return 0;
+	}
 	for (size_t i = 0; n >= 0 && i < PLACES; i++)
 		n = take_place(places, paths[i], e);
 	if (n >= 0)
