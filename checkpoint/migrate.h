@@ -34,7 +34,7 @@
  *   target's disk is full    until there is a record: as an ERROR of the target, which gives back all it received. From the record on nothing is written that needs
  *                            room: the definition, its processes and its monitor are on disk, or in the state, before, and what follows is renamed or removed.
  *   link frozen              goes on when it thaws, unless the remote shell gives up first (ssh: 40 s): then as link dies. A target that waits on a dead link for its source keeps
- *                            the lock until its time is over (CR_SILENCE_MS, and from READY on CR_ANSWER_MS); a question or a new offer from the source ends it at once, as it has no record.
+ *                            the lock until its time is over (CR_SILENCE_MS, and from READY on CR_ANSWER_MS; each longer by what the source has asked for); a question or a new offer from the source ends it at once, as it has no record.
  * Restored tasks are held by the freezer of their control group from before READY until the record and the marker say that they may run: what stops them otherwise is criu, whose
  * death would let them go. So are those at the source while the target decides, and they go on with their connections mended (heir.h, repair.h).
  *

@@ -34,6 +34,8 @@ static bool brings_frames(const struct cr_offer *o)
 static int take(struct cr_target *t, struct err *e)
 {
 	struct cr_taken taken = {.start = is_restarted(&t->offer)};
+	/* Between READY and COMMIT the source ends the tasks and writes to its disk, which may be slow. */
+	int patience_ms = CR_ANSWER_MS + t->patience_ms;
 	int r = fault_at("receive.ready", e);
 
 	snprintf(taken.name, sizeof(taken.name), "%s", t->s.d.name);
@@ -41,9 +43,9 @@ static int take(struct cr_target *t, struct err *e)
 	if (r >= 0)
 		r = cr_link_send(&t->link, CR_FRAME_READY, NULL, e);
 	if (r >= 0 && brings_frames(&t->offer))
-		r = t->held = cr_held_receive(&t->link, CR_ANSWER_MS, e);
+		r = t->held = cr_held_receive(&t->link, patience_ms, e);
 	if (r >= 0)
-		r = cr_link_expect(&t->link, CR_FRAME_COMMIT, NULL, CR_ANSWER_MS, e);
+		r = cr_link_expect(&t->link, CR_FRAME_COMMIT, NULL, patience_ms, e);
 	if (r >= 0)
 		r = fault_at("receive.record", e);
 	return r < 0 ? r : cr_taken_save(t->h->root, t->offer.token, &taken, e);
