@@ -217,8 +217,17 @@ static int in_doubt(struct cr_source *m, struct err *e)
 	blame(m, e);
 	e->class = ERR_IN_DOUBT;
 	e->hint[0] = 0;
-	err_wrap(e, "%s was given to %s, which did not confirm it", m->s->d.name,
-		 m->how->remote.host);
+	if (m->done)
+		err_wrap(e, "%s runs on %s, which has not said yet that all of it is on its disk",
+			 m->s->d.name, m->how->remote.host);
+	else
+		err_wrap(e, "%s was given to %s, which did not confirm it", m->s->d.name,
+			 m->how->remote.host);
+	if (m->done)
+		return err_hint(
+			e,
+			"when %s can be reached, `skepctl migrate %s --continue` asks again, and then removes what is left here",
+			m->how->remote.host, m->s->d.name);
 	return err_hint(
 		e,
 		"when %s can be reached, `skepctl migrate %s --continue` lets it go on: there, or, if it does not have it, here",
