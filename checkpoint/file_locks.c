@@ -88,7 +88,7 @@ static bool read_lock(struct cr_span entry, uint64_t *kind, struct lock *l)
 	return entry.at == entry.end &&
 	       (*kind != FL_POSIX ||
 		(l->pid > 0 && l->fd >= 0 && (l->type == F_RDLCK || l->type == F_WRLCK) &&
-		 l->start >= 0 && l->len >= 0));
+		 l->start >= 0 && l->len >= 0 && l->len <= INT64_MAX - l->start));
 }
 
 static int read_locks(int images, struct locks *all, struct err *e)
