@@ -175,8 +175,13 @@ static int load(const struct ct_system *s, struct cr_journal *j, struct err *e)
 
 static int not_answered(const struct ct_system *s, const struct cr_journal *j, struct err *e)
 {
+	/* Its own word, which knows better. */
+	bool judged = e->class == ERR_IN_DOUBT && e->hint[0];
+
 	e->class = ERR_IN_DOUBT;
 	err_wrap(e, "whether %s has it cannot be known yet", j->host);
+	if (judged)
+		return -e->no;
 	e->hint[0] = 0;
 	return err_hint(e, "make %s reachable and try again: skepctl migrate %s --continue",
 			j->host, s->d.name);

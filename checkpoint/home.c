@@ -15,17 +15,27 @@
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define SIZE	96
 
-static int home(const char *root, char out[SIZE], struct err *e)
+int cr_home_boot(char out[CR_BOOT_SIZE], struct err *e)
 {
 	auto_free char *boot = NULL;
-	struct stat st;
 
 	if (file_read_at(AT_FDCWD, BOOT_ID, 64, &boot, e) < 0)
 		return -e->no;
+	snprintf(out, CR_BOOT_SIZE, "%.*s", (int)strcspn(boot, "\n"), boot);
+	return 0;
+}
+
+static int home(const char *root, char out[SIZE], struct err *e)
+{
+	char boot[CR_BOOT_SIZE];
+	struct stat st;
+
+	if (cr_home_boot(boot, e) < 0)
+		return -e->no;
 	if (stat(root, &st) < 0)
 		return err_sys(e, "look at %s", root);
-	snprintf(out, SIZE, "%.*s %llx:%llx", (int)strcspn(boot, "\n"), boot,
-		 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	snprintf(out, SIZE, "%s %llx:%llx", boot, (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino);
 	return 0;
 }
 

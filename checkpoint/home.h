@@ -11,6 +11,11 @@
 
 struct err;
 
+#define CR_BOOT_SIZE 37
+
+/* Which run of this host's kernel it is. */
+int cr_home_boot(char out[CR_BOOT_SIZE], struct err *e);
+
 /* Adds it to an offer. */
 int cr_home_offer(const char *root, json_t *offer, struct err *e);
 

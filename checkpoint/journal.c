@@ -261,7 +261,7 @@ int cr_taken_prepare(const char *root, struct err *e)
 static int taken_load_at(int dir, const char *token, struct cr_taken *t, struct err *e)
 {
 	auto_json json_t *o = NULL;
-	const char *name = "", *uuid = "", *moved_to = "";
+	const char *name = "", *uuid = "", *moved_to = "", *boot = "";
 	int r = load(dir, token, &o, e);
 
 	*t = (struct cr_taken){0};
@@ -269,7 +269,9 @@ static int taken_load_at(int dir, const char *token, struct cr_taken *t, struct 
 		return r;
 	if (json_get_str(o, "name", &name, e) < 0 || json_get_str(o, "uuid", &uuid, e) < 0 ||
 	    json_get_str(o, "moved_to", &moved_to, e) < 0 ||
-	    json_get_bool(o, "start", &t->start, e) < 0 ||
+	    json_get_bool(o, "start", &t->start, e) < 0 || json_get_str(o, "boot", &boot, e) < 0 ||
+	    json_get_bool(o, "flushed", &t->flushed, e) < 0 ||
+	    copy_text(t->boot, sizeof(t->boot), boot, "boot", e) < 0 ||
 	    path_name_check("container", name, e) < 0 ||
 	    copy_text(t->name, sizeof(t->name), name, "name", e) < 0 ||
 	    copy_text(t->uuid, sizeof(t->uuid), uuid, "uuid", e) < 0 ||
@@ -280,8 +282,9 @@ static int taken_load_at(int dir, const char *token, struct cr_taken *t, struct 
 
 static int taken_save_at(int dir, const char *token, const struct cr_taken *t, struct err *e)
 {
-	auto_json json_t *o = json_pack("{s:s, s:s, s:s, s:b}", "name", t->name, "uuid", t->uuid,
-					"moved_to", t->moved_to, "start", t->start);
+	auto_json json_t *o = json_pack("{s:s, s:s, s:s, s:b, s:s, s:b}", "name", t->name, "uuid",
+					t->uuid, "moved_to", t->moved_to, "start", t->start, "boot",
+					t->boot, "flushed", t->flushed);
 
 	if (!o)
 		return err_set(e, ENOMEM, "write down what was taken: out of memory");

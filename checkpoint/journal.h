@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "checkpoint/home.h"
 #include "checkpoint/migrate.h"
 
 struct err;
@@ -80,6 +81,9 @@ struct cr_taken {
 	char uuid[37];
 	char moved_to[256]; /* the host that it went to later; empty: none */
 	bool start;	    /* it ran at the source, is to be started here, and was not yet */
+	char boot
+		[CR_BOOT_SIZE]; /* cr_home_boot() when it was taken; empty: an older skep took it */
+	bool flushed;		/* its files are on disk: the source may delete its own */
 };
 
 /* Whether it is one: it comes from another host and becomes a file name. */

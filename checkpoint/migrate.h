@@ -33,6 +33,8 @@
  * In mode restart "frozen", "killed" and "resumed" read "stopped" and "started".
  *   target's disk is full    until there is a record: as an ERROR of the target, which gives back all it received. From the record on nothing is written that needs
  *                            room: the definition, its processes and its monitor are on disk, or in the state, before, and what follows is renamed or removed.
+ *   target loses power       between its record and the end of its flush: it has the record and perhaps not the files. The record knows of which boot it is, and whether the files are on disk;
+ *                            continue hears that, and deletes nothing: the operator destroys one of the two copies.
  *   link frozen              goes on when it thaws, unless the remote shell gives up first (ssh: 40 s): then as link dies. A target that waits on a dead link for its source keeps
  *                            the lock until its time is over (CR_SILENCE_MS, and from READY on CR_ANSWER_MS; each longer by what the source has asked for); a question or a new offer from the source ends it at once, as it has no record.
  * Restored tasks are held by the freezer of their control group from before READY until the record and the marker say that they may run: what stops them otherwise is criu, whose

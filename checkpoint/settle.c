@@ -7,12 +7,14 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "base/proc.h"
+#include "checkpoint/home.h"
 #include "checkpoint/journal.h"
 #include "checkpoint/life.h"
 #include "checkpoint/pages_daemon.h"
@@ -112,6 +114,51 @@ static int never_ran(const struct ct_system *s, struct err *e)
 	return cr_checkpoint_exists(s, e);
 }
 
+/* The record came to disk at once, the files before it may not have: whether they did is lost with that run of the host. */
+static int torn(const struct cr_taken *t, struct err *e)
+{
+	err_set(e, EUCLEAN, "this host took %s, and went down before all of it was on its disk",
+		t->name);
+	err_hint(
+		e,
+		"the source's copy is whole: destroy --force it here, then `skepctl migrate %s --abort` on the source; or destroy --force it there",
+		t->name);
+	return err_class(e, ERR_IN_DOUBT);
+}
+
+static int check_torn(const struct cr_taken *t, struct err *e)
+{
+	char boot[CR_BOOT_SIZE];
+
+	if (t->flushed || !t->boot[0])
+		return 0;
+	if (cr_home_boot(boot, e) < 0)
+		return -e->no;
+	return strcmp(t->boot, boot) != 0 ? torn(t, e) : 0;
+}
+
+int cr_settle_flush(const struct ct_system *s, const char *token, struct err *e)
+{
+	const char *root = s->host->root;
+	struct err why = {0};
+	struct cr_taken t;
+	int r = cr_taken_load(root, token, &t, e);
+
+	if (r >= 0 && t.flushed)
+		return 0;
+	if (r > 0)
+		r = check_torn(&t, e);
+	if (r >= 0 && syncfs(s->dir) < 0)
+		r = err_sys(e, "flush the container's files");
+	if (r < 0)
+		return r;
+	/* On a full disk there is no room for that: another question flushes again. */
+	t.flushed = true;
+	if (t.name[0] && cr_taken_save(root, token, &t, &why) < 0)
+		log_info("%s", why.text);
+	return 0;
+}
+
 /* Whether it still waits for memory. */
 static bool is_hungry(const struct ct_system *s)
 {
@@ -185,10 +232,15 @@ int cr_settle_finish(const struct ct_host *h, const char *token, json_t **state,
 	r = never_ran(&s, e);
 	if (r != 0)
 		return r < 0 ? r : give_back(&s, token, state, e);
+	r = check_torn(&t, e);
+	if (r < 0)
+		return r;
 	/* It is here, complete, and its memory with it: that it does not run now takes nothing back. */
 	if (finish(&s, &why) < 0 || start(&s, token, &t, &why) < 0)
 		log_warn("%s: %s", t.name, why.text);
-	r = answer(state, true, runs(&s), false, t.moved_to, e);
+	r = cr_settle_flush(&s, token, e);
+	if (r >= 0)
+		r = answer(state, true, runs(&s), false, t.moved_to, e);
 	if (r >= 0 && is_hungry(&s))
 		json_object_set_new(*state, "hungry", json_true());
 	return r;

@@ -20,6 +20,12 @@ int cr_settle_forget(const struct ct_host *h, const char *token, const char *nam
 int cr_settle_started(const struct ct_host *h, const char *token, struct err *e);
 
 /*
+ * The files of what was taken are on disk when this returns 0, and its record says so, unless that cannot be written. Class IN_DOUBT when nobody can know it any more: the host went down
+ * between the record and this. Then the source must not delete its own. s: open.
+ */
+int cr_settle_flush(const struct ct_system *s, const char *token, struct err *e);
+
+/*
  * Before another offer: removes what a conversation that died had received under that name and never taken; one of the same container (uuid) that still waits for its source is ended
  * first, as that source's command has ended. Taken: class EXISTS.
  */

@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "base/path.h"
 #include "checkpoint/held.h"
+#include "checkpoint/home.h"
 #include "checkpoint/journal.h"
 #include "checkpoint/pages.h"
 #include "checkpoint/pages_daemon.h"
@@ -40,6 +41,8 @@ static int take(struct cr_target *t, struct err *e)
 
 	snprintf(taken.name, sizeof(taken.name), "%s", t->s.d.name);
 	snprintf(taken.uuid, sizeof(taken.uuid), "%s", t->s.d.uuid);
+	if (r >= 0)
+		r = cr_home_boot(taken.boot, e);
 	if (r >= 0)
 		r = cr_link_send(&t->link, CR_FRAME_READY, NULL, e);
 	if (r >= 0 && brings_frames(&t->offer))

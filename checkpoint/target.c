@@ -72,7 +72,7 @@ static int reserve(struct cr_target *t, struct err *e)
 /* The source deletes when it hears DONE: what was received must survive a power failure by then. */
 static int say_done(struct cr_target *t, struct err *e)
 {
-	int r = syncfs(t->s.dir) < 0 ? err_sys(e, "flush the container's files") : 0;
+	int r = cr_settle_flush(&t->s, t->offer.token, e);
 
 	/* It is a container as any other, and who asks for it after a broken link may do so while its memory still comes. */
 	ct_system_close(&t->s);
