@@ -110,6 +110,38 @@ static bool allows_all(const struct cg_device_rule *r)
 	return r->allow && r->type != 'a' && accesses(r) == ALL_ACCESSES;
 }
 
+/* The last of `count` rules is one of a run of this type. */
+static bool runs_on(const struct cg_device_rule *rules, size_t count, char type)
+{
+	return count > 0 && allows_all(&rules[count - 1]) && rules[count - 1].type == type;
+}
+
+/*
+ * Those of one major number, from the last of `count` on. Returns how many rules are before them. *all: one of them has any minor number. What stands before that one
+ * says nothing more, and as instructions nothing would lead there, for which the verifier refuses the program (check_cfg(): "unreachable insn").
+ */
+static size_t emit_major(struct program *p, const struct cg_device_rule *rules, size_t count,
+			 bool *all)
+{
+	const struct cg_device_rule *last = &rules[count - 1];
+
+	*all = false;
+	for (; runs_on(rules, count, last->type) && rules[count - 1].major == last->major;
+	     count--) {
+		int64_t minor = rules[count - 1].minor;
+		size_t other;
+
+		if (*all)
+			continue;
+		*all = minor < 0;
+		other = *all ? 0 : unless(p, MINOR, minor);
+		leave(p, 1);
+		if (other)
+			land(p, other);
+	}
+	return count;
+}
+
 /*
  * Rules that allow all accesses of one type of device, which is what most are: nothing has to be remembered of them, and the type, and a major number that several
  * share, are looked at once. Half the instructions, a quarter of the verifier's time. Returns how many of the last `count` they are.
@@ -120,22 +152,17 @@ static size_t emit_run(struct program *p, const struct cg_device_rule *rules, si
 	size_t i = count;
 	size_t end = unless(p, TYPE, type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
 
-	while (i > 0 && allows_all(&rules[i - 1]) && rules[i - 1].type == type) {
+	while (runs_on(rules, i, type)) {
 		int64_t major = rules[i - 1].major;
 		size_t jump = major < 0 ? 0 : unless(p, MAJOR, major);
+		bool all;
 
-		for (; i > 0 && allows_all(&rules[i - 1]) && rules[i - 1].type == type &&
-		       rules[i - 1].major == major;
-		     i--) {
-			size_t other =
-				rules[i - 1].minor < 0 ? 0 : unless(p, MINOR, rules[i - 1].minor);
-
-			leave(p, 1);
-			if (other)
-				land(p, other);
-		}
+		i = emit_major(p, rules, i, &all);
 		if (jump)
 			land(p, jump);
+		/* Every device of the type: nothing leads to the rest of the run either. */
+		while (!jump && all && runs_on(rules, i, type))
+			i--;
 	}
 	land(p, end);
 	return count - i;

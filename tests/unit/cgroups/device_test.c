@@ -102,6 +102,40 @@ static void bpf_runs(void **state)
 	test_end(&cg);
 }
 
+/* Before one for any minor, or any number, of a run stand others that it covers: the verifier refuses what nothing leads to. */
+static void bpf_covered(void **state)
+{
+	static const struct cg_device_rule minors[] = {
+		{'c', 1, 3, true, true, true, true},  {'c', 1, -1, true, true, true, true},
+		{'c', 1, -1, true, true, true, true}, {'c', 1, 5, true, true, true, true},
+		{'c', 5, -1, true, true, true, true}, {'c', 1, 8, true, true, true, true},
+	};
+	static const struct cg_device_rule all[] = {
+		{'b', 7, 1, true, true, true, true},   {'c', 1, 3, true, true, true, true},
+		{'c', 10, -1, true, true, true, true}, {'c', -1, 7, true, true, true, true},
+		{'c', -1, -1, true, true, true, true}, {'c', 1, 9, true, true, true, true},
+	};
+	struct err e = {0};
+	struct cg cg;
+
+	(void)state;
+	test_make("covered", &cg);
+	if (cg.v2 >= 0) {
+		OK(cg_devices_bpf_apply(cg.v2, minors, ARRAY_SIZE(minors), &e));
+		assert_int_equal(try_open(&cg, 1, 3, O_RDWR), 0);
+		assert_int_equal(try_open(&cg, 1, 11, O_RDONLY), 0);
+		assert_int_equal(try_open(&cg, 10, 229, O_RDWR), EPERM);
+		OK(cg_devices_bpf_apply(cg.v2, all, ARRAY_SIZE(all), &e));
+		assert_int_equal(try_open(&cg, 1, 11, O_RDONLY), 0);
+		OK(cg_devices_bpf_apply(cg.v2, all, 5, &e));
+		assert_int_equal(try_open(&cg, 1, 11, O_RDONLY), 0);
+		/* Of another type. */
+		OK(cg_devices_bpf_apply(cg.v2, all, 1, &e));
+		assert_int_equal(try_open(&cg, 1, 3, O_RDONLY), EPERM);
+	}
+	test_end(&cg);
+}
+
 static void bpf_filters(void **state)
 {
 	struct cg cg;
@@ -171,9 +205,9 @@ static void host_chooses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bpf_runs),	cmocka_unit_test(bpf_filters),
-		cmocka_unit_test(v1_filters),	cmocka_unit_test(later_rule_wins),
-		cmocka_unit_test(host_chooses),
+		cmocka_unit_test(bpf_runs),	   cmocka_unit_test(bpf_covered),
+		cmocka_unit_test(bpf_filters),	   cmocka_unit_test(v1_filters),
+		cmocka_unit_test(later_rule_wins), cmocka_unit_test(host_chooses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, test_clean);
