@@ -6,7 +6,7 @@ struct err;
 
 /*
  * Between the two steps of a start the bridge may have no port at all. Ledgers tell the containers of one state directory about each other; those of another one, in the same network
- * namespace, see this: a socket with an abstract name, which is the namespace's, and the process's as long as it lives and executes no other program.
+ * namespace, see this: a file in the namespace's place (net_place.h) that the process holds a shared lock on, as long as it lives and executes no other program.
  */
 
 /* Under the network's lock (ledger.h), before the bridge is looked for. Until this process ends. Claimed already is success. */

@@ -9,7 +9,6 @@
 
 #include "base/err.h"
 #include "base/file.h"
-#include "base/lock.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "cgroups/group.h"
@@ -17,6 +16,7 @@
 #include "net/routed.h"
 #include "net/veth.h"
 #include "runtime/bridge_release.h"
+#include "runtime/net_place.h"
 #include "runtime/remains.h"
 #include "runtime/state.h"
 
@@ -128,13 +128,7 @@ int ct_ledger_walk(int dir,
 
 int ct_ledger_lock_net(struct err *e)
 {
-	auto_fd int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return err_sys(e, "open the network namespace");
-	if (lock_take_open(fd, "the host's network", CT_NET_LOCK_WAIT_MS, e) < 0)
-		return -e->no;
-	return take_fd(&fd);
+	return ct_net_place_lock(CT_NET_LOCK_WAIT_MS, e);
 }
 
 /* "HOSTNAME ADDR/PREFIX UPLINK|-" */

@@ -46,9 +46,8 @@ int ct_ledger_walk(int dir,
 int ct_ledger_undo(int dir, bool leave_links, struct err *e);
 
 /*
- * What changes bridges, NAT and forwarding of the host reads, then acts (net/bridge.h): all of it happens under a lock on the network namespace that we are in. It is
- * flock(2) on /proc/self/ns/net: as long as anybody has that open, it is one inode for all (ns_get_path() in fs/nsfs.c), so that those of another state directory are kept out,
- * too, without a place that all of them would have to know. Returns the fd whose closing unlocks. Taken below a container's lock, never above.
+ * What changes bridges, NAT and forwarding of the host reads, then acts (net/bridge.h): all of it happens under a lock on the network namespace that we are in. It is in
+ * a place of the namespace's (net_place.h), not of a state directory's, so that those of another one are kept out, too. Returns the fd whose closing unlocks. Taken below a container's lock, never above.
  */
 #define CT_NET_LOCK_WAIT_MS 10000
 int ct_ledger_lock_net(struct err *e);

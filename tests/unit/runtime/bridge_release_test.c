@@ -15,6 +15,7 @@
 #include "net/veth.h"
 #include "runtime/bridge_claim.h"
 #include "runtime/ledger.h"
+#include "runtime/net_place.h"
 #include "runtime/network.h"
 #include "tests/unit/runtime/place.h"
 
@@ -152,18 +153,57 @@ static void a_start_from_elsewhere_keeps_all(void **state)
 	close(told[1]);
 }
 
-/* The network's lock is the namespace's, not the state directory's. */
+/* The network's lock is the namespace's, not the state directory's, and not one that others than root could take. */
 static void the_lock_is_the_networks(void **state)
 {
-	auto_fd int lock = ok(ct_ledger_lock_net(&e));
-	int fd;
+	auto_fd int everybodys = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	auto_fd int here = -EBADF, lock = -EBADF, elsewhere = -EBADF;
+	struct err why = {0};
+	struct stat st;
 
 	(void)state;
-	fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), -1);
+	assert_int_equal(flock(everybodys, LOCK_EX | LOCK_NB), 0);
+	lock = ok(ct_ledger_lock_net(&e));
+	assert_int_equal(ct_net_place_lock(0, &why), -EWOULDBLOCK);
+	assert_int_equal(why.class, ERR_LOCKED);
+	assert_int_equal(stat(CT_NET_PLACE, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(fstat(lock, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	/* One of another namespace sweeps what nobody holds, and nothing else. */
+	here = ok(ct_net_place_open(&e));
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	elsewhere = ok(ct_net_place_lock(5000, &e));
+	assert_int_equal(faccessat(here, "lock", F_OK, 0), 0);
 	own_close_fd(&lock);
-	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
-	close(fd);
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	own_close_fd(&elsewhere);
+	elsewhere = ok(ct_net_place_lock(5000, &e));
+	assert_int_equal(faccessat(here, "lock", F_OK, 0), -1);
+}
+
+/* Made by another namespace's first command. */
+static void a_claim_outlives_the_sweep(void **state)
+{
+	auto_fd int before = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	auto_fd int lock = ok(ct_ledger_lock_net(&e));
+	pid_t pid;
+	int status;
+
+	(void)state;
+	ok(ct_bridge_claim("skepU", &e));
+	own_close_fd(&lock);
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	lock = ok(ct_ledger_lock_net(&e));
+	assert_int_equal(ok(ct_bridge_claimed("skepU", &e)), 0);
+	pid = fork();
+	if (pid == 0) {
+		char self[] = "/proc/self/exe", arg[] = "--claimed";
+
+		_exit(setns(before, CLONE_NEWNET) < 0 || execl(self, self, arg, (char *)NULL) < 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), 41);
 }
 
 static void whose_link_it_is(void **state)
@@ -181,14 +221,19 @@ static void whose_link_it_is(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, net_setup, place_teardown)
 
-int main(void)
+int main(int argc, char **argv)
 {
+	struct err why = {0};
+
+	if (argc == 2 && !strcmp(argv[1], "--claimed"))
+		return 40 + ct_bridge_claimed("skepU", &why);
 	const struct CMUnitTest tests[] = {
 		T(a_dead_containers_link_goes_with_the_bridge),
 		T(anothers_port_stays_and_keeps_the_bridge),
 		T(a_claim_of_another_container_keeps_all),
 		T(a_start_from_elsewhere_keeps_all),
 		T(the_lock_is_the_networks),
+		T(a_claim_outlives_the_sweep),
 		cmocka_unit_test(whose_link_it_is),
 	};
 
