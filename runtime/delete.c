@@ -16,7 +16,6 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/proc.h"
-#include "runtime/hook.h"
 #include "runtime/monitor.h"
 #include "runtime/monitor_group.h"
 #include "runtime/remains.h"
@@ -66,30 +65,12 @@ static int end_monitor(const struct ct *ct, struct err *e)
 	return 0;
 }
 
-/* When the container is no more; before the delete that they belong to is through. */
-static void run_poststop(const struct ct *ct, const struct ct_hooks *hooks)
-{
-	auto_json json_t *state = NULL;
-	struct err why = {0};
-
-	if (!hooks->n[CT_HOOK_POSTSTOP])
-		return;
-	if (ct_state_to_hook(ct, CT_STOPPED, 0, &state, &why) < 0)
-		log_warn("hooks of container %s: %s", ct->s.id, why.text);
-	else
-		ct_hooks_run_all(hooks, CT_HOOK_POSTSTOP, state, ct->s.bundle);
-}
-
 /*
- * Processes, then what the ledger has, then the state by one rename: killed anywhere before it, we leave a container that can be deleted again; after
- * it, a hidden directory that the next create or delete of this name sweeps.
+ * Processes, then what the ledger has, then the state by one rename, then the poststop hooks: killed anywhere before the rename, we leave a container that can be deleted again; after
+ * it, a hidden directory that the next create or delete of this name sweeps, when it has run the hooks that we have not.
  */
 int ct_delete(struct ct *ct, bool force, struct err *e)
 {
-	auto_hooks struct ct_hooks hooks = {0};
-	struct err why = {0};
-	int r;
-
 	if (!force && ct_may(ct, CT_EVENT_DELETE, NULL, e) < 0)
 		return -e->no;
 	if (ct_remains_clean(ct, e) < 0 || end_monitor(ct, e) < 0)
@@ -98,10 +79,5 @@ int ct_delete(struct ct *ct, bool force, struct err *e)
 		ct_monitor_group_remove(ct->s.id, ct->state_root);
 	if (fault_at("delete.state", e) < 0)
 		return -e->no;
-	if (ct_hooks_load(ct, &hooks, &why) < 0)
-		log_warn("container %s: its hooks: %s", ct->s.id, why.text);
-	r = ct_state_remove(ct, e);
-	if (r >= 0)
-		run_poststop(ct, &hooks);
-	return r;
+	return ct_state_remove(ct, e);
 }

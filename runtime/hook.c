@@ -26,6 +26,8 @@
 
 #define HOOKS_FILE "hooks.json"
 #define SAID_MOST  300
+#define CHUNK	   512
+#define PIPE_HOLDS 65536 /* pipe(7) */
 
 /* A running hook. */
 struct run {
@@ -74,7 +76,8 @@ _Noreturn static void become_hook(const struct run *r)
 		goto fail;
 	if (r->cwd && chdir(r->cwd) < 0)
 		goto fail;
-	execve(r->hook->path, r->hook->args ? r->hook->args : path_alone,
+	/* A list without one is none: a program that begins without a name of its own (argc 0) is an old way to get it to read past its arguments. */
+	execve(r->hook->path, r->hook->args && r->hook->args[0] ? r->hook->args : path_alone,
 	       r->hook->env ? r->hook->env : nothing);
 fail:
 	no = errno;
@@ -86,7 +89,7 @@ fail:
 /* Keeps the end of it. False when there is no more, or nothing just now. */
 static bool hear(struct run *r)
 {
-	char chunk[512];
+	char chunk[CHUNK];
 	ssize_t n = read(r->said[0], chunk, sizeof(chunk));
 	size_t keep;
 
@@ -162,7 +165,8 @@ static int wait_for_end(struct run *r, struct err *e)
 			return err_set(e, ETIMEDOUT, "did not end within %d s: killed",
 				       r->hook->timeout_s);
 	}
-	while (r->said[0] >= 0 && hear(r))
+	/* What was there when it ended: a process that it has left behind may write for ever. */
+	for (int i = 0; i < PIPE_HOLDS / CHUNK && r->said[0] >= 0 && hear(r); i++)
 		;
 	return 0;
 }
@@ -260,6 +264,28 @@ int ct_hooks_load(const struct ct *ct, struct ct_hooks *hooks, struct err *e)
 	if (ct_read_hooks(j, "hooks", hooks, e) < 0)
 		ct_hooks_done(hooks);
 	return -e->no;
+}
+
+bool ct_hooks_are_kept(const struct ct *ct)
+{
+	return faccessat(ct->dir, HOOKS_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void ct_hooks_end(const struct ct *ct)
+{
+	auto_hooks struct ct_hooks hooks = {0};
+	auto_json json_t *state = NULL;
+	struct err why = {0};
+
+	if (!ct_hooks_are_kept(ct))
+		return;
+	if (ct_hooks_load(ct, &hooks, &why) < 0 ||
+	    ct_state_to_hook(ct, CT_STOPPED, 0, &state, &why) < 0)
+		log_warn("container %s: its hooks: %s", ct->s.id, why.text);
+	else
+		ct_hooks_run_all(&hooks, CT_HOOK_POSTSTOP, state, ct->s.bundle);
+	if (unlinkat(ct->dir, HOOKS_FILE, 0) < 0 && errno != ENOENT)
+		log_warn("container %s: forget its hooks: %s", ct->s.id, strerror(errno));
 }
 
 static void free_strings(char **list)

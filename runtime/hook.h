@@ -36,7 +36,7 @@ enum ct_hook_point {
 
 struct ct_hook {
 	char *path;    /* absolute */
-	char **args;   /* argv, NULL-terminated; NULL: the path alone */
+	char **args;   /* argv, NULL-terminated; NULL, or none in it: the path alone */
 	char **env;    /* NULL-terminated; NULL: empty */
 	int timeout_s; /* 0: none */
 };
@@ -63,6 +63,15 @@ void ct_hooks_run_all(const struct ct_hooks *hooks, enum ct_hook_point point, co
 /* Writes down, or reads, those that have their turn after create. Nothing is written without any; nothing there is none. */
 int ct_hooks_keep(const struct ct *ct, const struct ct_hooks *hooks, struct err *e);
 int ct_hooks_load(const struct ct *ct, struct ct_hooks *hooks, struct err *e);
+
+/*
+ * At the end of a container, under its lock: runs its poststop hooks, and forgets all that were written down, in this order: who is killed in between leaves them to the next one, and a hook may run twice. What fails is a
+ * log_warn.
+ */
+void ct_hooks_end(const struct ct *ct);
+
+/* Whether some are written down that nobody has run to their end. */
+bool ct_hooks_are_kept(const struct ct *ct);
 
 void ct_hooks_done(struct ct_hooks *hooks);
 #define auto_hooks __attribute__((cleanup(ct_hooks_done)))

@@ -4,7 +4,10 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -18,13 +21,11 @@
 #include "runtime/hook.h"
 #include "runtime/steps.h"
 
-#define START_SOCKET "start.sock"
-
 /* A path of any length fits into sun_path by way of the directory's descriptor. */
 static void start_socket_name(int dir, struct sockaddr_un *sa)
 {
 	sa->sun_family = AF_UNIX;
-	snprintf(sa->sun_path, sizeof(sa->sun_path), "/proc/self/fd/%d/" START_SOCKET, dir);
+	snprintf(sa->sun_path, sizeof(sa->sun_path), "/proc/self/fd/%d/" CT_START_SOCKET, dir);
 }
 
 int ct_start_listen(const struct ct *ct, struct err *e)
@@ -34,7 +35,7 @@ int ct_start_listen(const struct ct *ct, struct err *e)
 
 	start_socket_name(ct->dir, &sa);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 8) < 0)
-		return err_sys(e, "make the socket " START_SOCKET);
+		return err_sys(e, "make the socket " CT_START_SOCKET);
 	return take_fd(&fd);
 }
 
@@ -66,17 +67,69 @@ static int run_poststart(struct ct *ct, struct err *e)
 	return r < 0 ? r : ct_hooks_run(&hooks, CT_HOOK_POSTSTART, state, ct->s.bundle, e);
 }
 
+/*
+ * Of those that ask us to end, what our caller blocks to pass it on (exec_wait.c): there is no program yet to pass it to, and init may hang, in a mount or in a hook. One that we were started to ignore,
+ * as by nohup(1), asks nothing. -EBADF: none.
+ */
+static int watch_endings(struct err *e)
+{
+	static const int endings[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+	sigset_t blocked, set;
+	bool any = false;
+	int fd;
+
+	sigemptyset(&set);
+	if (sigprocmask(SIG_BLOCK, NULL, &blocked) < 0)
+		return err_sys(e, "look at the blocked signals");
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
+		struct sigaction now;
+
+		if (sigismember(&blocked, endings[i]) == 1 &&
+		    sigaction(endings[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN) {
+			sigaddset(&set, endings[i]);
+			any = true;
+		}
+	}
+	if (!any)
+		return -EBADF;
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? err_sys(e, "watch for signals") : fd;
+}
+
+static int told_to_end(int fd, struct err *e)
+{
+	struct signalfd_siginfo info = {0};
+
+	if (read(fd, &info, sizeof(info)) < 0)
+		return err_sys(e, "read a signal");
+	return err_set(e, EINTR, "ended by signal %u before the program was started",
+		       info.ssi_signo);
+}
+
+/* To the end of init's stream: it has become the program, or told why not, or is gone. */
+static int wait_for_word(struct sync *sync, struct err *e)
+{
+	auto_fd int signals = watch_endings(e);
+	/* Until the stream's end, whatever it was: to be woken by each message would cost an idle processor's wake-up each. POLLHUP needs no asking. */
+	struct pollfd p[] = {{.fd = sync->fd}, {.fd = signals, .events = POLLIN}};
+
+	if (e->no)
+		return -e->no;
+	while (poll(p, ARRAY_SIZE(p), -1) < 0)
+		if (errno != EINTR)
+			return err_sys(e, "wait for the program");
+	return p[0].revents ? 0 : told_to_end(signals, e);
+}
+
 /* From the word to go: until the program runs, and the hooks of that have. */
 static int see_it_run(struct ct *ct, struct sync *sync, struct err *e)
 {
-	struct pollfd end = {.fd = sync->fd};
 	char byte;
 	ssize_t n;
-	int r;
+	int r = wait_for_word(sync, e);
 
-	/* Until the stream's end, whatever it was: to be woken by each message would cost an idle processor's wake-up each. POLLHUP needs no asking. */
-	while (poll(&end, 1, -1) < 0 && errno == EINTR)
-		;
+	if (r < 0)
+		return r;
 	r = sync_expect(sync, CT_STEP_EXEC, SYNC_OK, NULL, NULL, e);
 	if (r < 0)
 		return r;
@@ -122,7 +175,7 @@ int ct_start(struct ct *ct, struct err *e)
 		(void)ct_state_save(ct, &ignored);
 		return r;
 	}
-	(void)unlinkat(ct->dir, START_SOCKET, 0);
+	(void)unlinkat(ct->dir, CT_START_SOCKET, 0);
 	return see_it_run(ct, &sync, e);
 }
 

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/path.h"
+#include "runtime/hook.h"
 #include "runtime/remains.h"
 
 /* How often a directory may vanish between our finding and our locking it: each time another command made and deleted it. */
@@ -88,6 +89,27 @@ static int prepare(struct ct *ct, const char *state_root, const char *id, struct
 }
 
 /*
+ * The hooks of a delete that was killed before they were through. Its lock is in there: who has it is about to run them, and we wait for it as for every command on a name; one that takes longer runs them
+ * to the end without what is in its directory.
+ */
+static void end_gone(int root, const char *gone, const char *id)
+{
+	auto_ct struct ct ct = CT_INIT;
+	struct err why = {0};
+
+	ct.dir = openat(root, gone, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (ct.dir < 0 || !ct_hooks_are_kept(&ct))
+		return;
+	ct.lock = lock_take_at(ct.dir, CT_LOCK_FILE, "delete", CT_LOCK_WAIT_MS, &why);
+	if (ct.lock < 0)
+		return;
+	snprintf(ct.s.id, sizeof(ct.s.id), "%s", id);
+	if (ct_state_reload(&ct, &why) < 0)
+		log_warn("%s", why.text);
+	ct_hooks_end(&ct);
+}
+
+/*
  * What a delete that was killed after its rename left of an earlier container of this name. This directory has no lock: while
  * we empty it, another delete may rename the next container onto it (onto an empty one it may), and a monitor that holds it
  * may note in it how init ended. Either shows as ENOTEMPTY, and means that somebody else has come a step further.
@@ -97,6 +119,7 @@ static int sweep_gone(int root, const char *id, struct err *e)
 	char gone[80];
 
 	snprintf(gone, sizeof(gone), ".gone-%s", id);
+	end_gone(root, gone, id);
 	for (int i = 0; i < TRIES; i++) {
 		if (file_remove_tree_at(root, gone, e) >= 0 || e->no != ENOTEMPTY)
 			return -e->no;
@@ -130,8 +153,12 @@ static int judge_old(struct ct *ct, struct err *e)
 	if (ct_state_reload(ct, e) < 0)
 		return err_class(e, ERR_EXISTS);
 	/* We have the lock: who wrote CREATING is dead, and with it its init. */
-	if (ct->s.status == CT_CREATING || ct->s.stale)
-		return ct_remains_clean(ct, e);
+	if (ct->s.status == CT_CREATING || ct->s.stale) {
+		if (ct_remains_clean(ct, e) < 0)
+			return -e->no;
+		ct_hooks_end(ct);
+		return 0;
+	}
 	if (ct_status(ct, &status, e) < 0)
 		return -e->no;
 	err_set(e, EEXIST, "container %s exists and is %s", ct->s.id, ct_status_to_str(status));
@@ -161,6 +188,7 @@ static int begin(struct ct *ct, const char *id, struct err *e)
 	if (ledger < 0)
 		return err_sys(e, "make the ledger of container %s", id);
 	if ((unlinkat(ct->dir, CT_EXIT_FILE, 0) < 0 && errno != ENOENT) ||
+	    (unlinkat(ct->dir, CT_START_SOCKET, 0) < 0 && errno != ENOENT) ||
 	    (unlinkat(ct->dir, CT_STATE_FILE, 0) < 0 && errno != ENOENT))
 		return err_sys(e, "remove the state of an earlier container %s", id);
 	json_decref(ct->s.annotations);
@@ -284,7 +312,10 @@ int ct_state_remove(struct ct *ct, struct err *e)
 
 	if (root < 0)
 		return e->no ? -e->no : 0;
-	return hide(root, ct->s.id, e) < 0 ? -e->no : sweep_gone(root, ct->s.id, e);
+	if (hide(root, ct->s.id, e) < 0)
+		return -e->no;
+	ct_hooks_end(ct);
+	return sweep_gone(root, ct->s.id, e);
 }
 
 static int is_container(const struct dirent *d)

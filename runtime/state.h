@@ -19,11 +19,12 @@
 
 struct err;
 
-#define CT_STATE_DIR   "/run/skep"
-#define CT_STATE_FILE  "state.json"
-#define CT_LOCK_FILE   "lock"
-#define CT_EXIT_FILE   "exit"
-#define CT_LEDGER_FILE "ledger"
+#define CT_STATE_DIR	"/run/skep"
+#define CT_STATE_FILE	"state.json"
+#define CT_LOCK_FILE	"lock"
+#define CT_EXIT_FILE	"exit"
+#define CT_LEDGER_FILE	"ledger"
+#define CT_START_SOCKET "start.sock" /* start_go.h */
 
 /* How long a verb waits for another one's lock. */
 #define CT_LOCK_WAIT_MS 5000
@@ -127,7 +128,7 @@ int ct_state_reload(struct ct *ct, struct err *e);
 bool ct_state_is_system(const struct ct *ct);
 
 /*
- * Takes STATE/ID out of sight by one rename (.gone-ID) and then removes it: whoever waits for its lock sees that it is no longer the one named
+ * Takes STATE/ID out of sight by one rename (.gone-ID), runs the poststop hooks, and then removes it: whoever waits for its lock sees that it is no longer the one named
  * ID. ct_delete()'s last act.
  */
 int ct_state_remove(struct ct *ct, struct err *e);

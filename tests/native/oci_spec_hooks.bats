@@ -144,6 +144,32 @@ all_hooks() {
 	oci_gone "$ID"
 }
 
+# It has the lock of the name, and so knows that nobody lives who would run them.
+@test "config.md, Poststop: of a create that was killed, by the next one of its name, which has only hooks of its own" {
+	bundle '.process.args = ["sleep", "1000"]'
+	hook poststop 'echo first >>$LOG'
+	SKEP_FAULT=start.ready:kill run ! "$SKEP_DIR/here/bin/skep" create --bundle "$BUNDLE" "$ID"
+	configure 'del(.hooks)'
+	oci create --bundle "$BUNDLE" "$ID"
+	[ "$(cat "$LOG")" = first ]
+	oci start "$ID"
+	oci delete --force "$ID"
+	[ "$(cat "$LOG")" = first ]
+	oci_gone "$ID"
+}
+
+@test "config.md, Poststop: of a delete that was killed while they ran, by the next command on the name" {
+	bundle '.process.args = ["sleep", "1000"]'
+	hook poststop 'cat >>$LOG; echo >>$LOG; [ -e $LOG.once ] || { : >$LOG.once; kill -9 $PPID; exec sleep 1000; }'
+	oci create --bundle "$BUNDLE" "$ID"
+	run -137 "$SKEP_DIR/here/bin/skep" delete --force "$ID"
+	oci delete --force "$ID"
+	rm "$LOG.once"
+	[ "$(wc -l <"$LOG")" = 2 ]
+	jq -es --arg id "$ID" --arg b "$BUNDLE" 'all(.id == $id and .bundle == $b and .status == "stopped")' "$LOG"
+	oci_gone "$ID"
+}
+
 @test "config.md, CreateContainer Hooks: what it mounts below root.path is in the container" {
 	bundle '.process.args = ["cat", "/tmp/given/file"]'
 	mkdir "$SKEP_DIR/given" "$BUNDLE/rootfs/tmp/given"
@@ -168,6 +194,43 @@ all_hooks() {
 	chmod 755 "$BUNDLE" "$BUNDLE/rootfs"
 	run -0 oci run --bundle "$BUNDLE" "$ID"
 	[ "$output" = $'Uid:\t1000\t1000\t1000\t1000\nCapEff:\t0000000000000000\nNoNewPrivs:\t1' ]
+}
+
+# Process 1 is still a copy of the host's skep while it runs: not dumpable any more, from its change of ids on.
+@test "a startContainer hook sees nothing of the host's side in process 1" {
+	bundle '.process.args = ["cat", "/proc/1/environ"] | .process.env = ["MINE=1", "PATH=/bin"] | .root.readonly = false
+		| .hooks.startContainer = [{path: "/bin/sh", args: ["sh", "-c", "PATH=/bin; for f in environ maps mem; do cat /proc/1/$f; done >/tmp/seen; for f in exe cwd fd/0 fd/3 fd/4; do readlink /proc/1/$f; done >>/tmp/seen; true"]}]'
+	oci create --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out"
+	oci start "$ID"
+	wait_for 5 grep -q MINE "$SKEP_DIR/out"
+	[ -e "$BUNDLE/rootfs/tmp/seen" ]
+	cat "$BUNDLE/rootfs/tmp/seen"
+	[ ! -s "$BUNDLE/rootfs/tmp/seen" ]
+}
+
+# Of no name busybox says that it is no applet.
+@test "a hook whose list of arguments is empty has its path for a name" {
+	bundle '.process.args = ["true"]'
+	configure ".hooks.prestart = [{path: \"$(command -v busybox)\", args: []}]"
+	oci run --bundle "$BUNDLE" "$ID"
+}
+
+@test "run that is told to end before there is a program ends, and nothing is left" {
+	local rc=0
+	bundle '.root.readonly = false | .hooks.startContainer = [{path: "/bin/sh", args: ["sh", "-c", "PATH=/bin; echo x >/tmp/there; exec sleep 1000"]}]'
+	spawn here "$SKEP_DIR/out" skep run --bundle "$BUNDLE" "$ID"
+	wait_for 10 test -s "$BUNDLE/rootfs/tmp/there"
+	kill -TERM "$SPAWNED"
+	wait_for 10 grep -q 'ended by signal 15' "$SKEP_DIR/out"
+	wait "$SPAWNED" || rc=$?
+	[ "$rc" = 1 ]
+	oci_gone "$ID"
+}
+
+@test "a hook that leaves a process behind which writes for ever holds nobody up" {
+	bundle '.process.args = ["true"]'
+	hook prestart 'yes & :'
+	timeout 20 "$SKEP_DIR/here/bin/skep" run --bundle "$BUNDLE" "$ID"
 }
 
 # bats test_tags=host
