@@ -322,8 +322,6 @@ static int limit_middle(struct entry *en, struct err *e)
 
 	for (size_t i = 0; r >= 0 && i < p->n_rlimits; i++)
 		r = ns_rlimit_apply(en->middle, &p->rlimits[i], 0, e);
-	if (r >= 0)
-		r = ct_process_schedule(p, en->middle, e);
 	if (r >= 0 && p->exec_cpus)
 		r = ns_affinity_apply(en->middle, p->exec_cpus, e);
 	if (r < 0 || !p->has_oom_score_adj)
@@ -363,7 +361,10 @@ static int talk(struct entry *en, struct ct_executed *out, struct err *e)
 	if (r < 0)
 		return r;
 	out->pid = (pid_t)pid;
-	r = sync_send(&en->sync, STEP_PROCESS, SYNC_OK, 0, -EBADF, e);
+	/* Not of the middle process: one with SCHED_DEADLINE must not fork, and SCHED_FLAG_RESET_ON_FORK would keep all of it from its child (sched_fork()). */
+	r = ct_process_schedule(&en->p, out->pid, e);
+	if (r >= 0)
+		r = sync_send(&en->sync, STEP_PROCESS, SYNC_OK, 0, -EBADF, e);
 	if (r >= 0 && en->p.terminal)
 		r = sync_expect(&en->sync, STEP_PROCESS, SYNC_FD, NULL, &out->console, e);
 	if (r >= 0)

@@ -119,7 +119,10 @@ static int refuse(const char *name, int no, struct err *e)
 	return err_class(e, missing ? ERR_NOT_FOUND : ERR_NOT_RUNNABLE);
 }
 
-/* Why it cannot be executed, as an errno; look: without doing it, 0: it looks as if it could be. */
+/*
+ * Why it cannot be executed, as an errno; look: without doing it, 0: it looks as if it could be, or we cannot tell: where we are and who we are is not yet what the program will have. A relative path begins at
+ * a directory that is entered later; what keeps us from looking (EACCES below a FUSE or NFS of another's, say) may let the program's user in.
+ */
 static int attempt(const char *file, const struct ct_process *p, bool look)
 {
 	struct stat st;
@@ -128,8 +131,10 @@ static int attempt(const char *file, const struct ct_process *p, bool look)
 		execve(file, p->args, p->env);
 		return errno;
 	}
+	if (*file != '/')
+		return 0;
 	if (stat(file, &st) < 0)
-		return errno;
+		return errno == ENOENT || errno == ENOTDIR ? errno : 0;
 	return S_ISREG(st.st_mode) && st.st_mode & 0111 ? 0 : EACCES;
 }
 
@@ -168,10 +173,5 @@ int ct_program_exec(const struct ct_process *p, struct err *e)
 
 int ct_program_look(const struct ct_process *p, struct err *e)
 {
-	const char *name = p->args[0];
-
-	/* Below a working directory that is made and entered later. */
-	if (strchr(name, '/') && *name != '/')
-		return 0;
 	return execute(p, true, e);
 }

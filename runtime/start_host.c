@@ -273,8 +273,6 @@ static int grant_idmap(struct making *m, struct err *e)
 		r = ns_rlimit_apply(m->pid, &spec->process.rlimits[i], 0, e);
 	if (r >= 0)
 		r = set_oom_score(m, e);
-	if (r >= 0)
-		r = ct_process_schedule(&spec->process, m->pid, e);
 	if (r >= 0 && spec->own[CT_NS_USER])
 		r = ns_idmap_write(m->pid, spec->uids, spec->n_uids, spec->gids, spec->n_gids, e);
 	return r < 0 ? r : sync_send(&m->sync, CT_STEP_IDMAP, SYNC_OK, 0, -EBADF, e);
@@ -344,17 +342,15 @@ static int receive_console(struct making *m, struct err *e)
 static int grant_ready(struct making *m, struct err *e)
 {
 	struct ct_state *s = &m->ct->s;
-	int r;
+	int r = m->init.ahead ? 0 : sync_expect(&m->sync, CT_STEP_READY, SYNC_ASK, NULL, NULL, e);
 
-	if (m->init.ahead) {
+	/* After the createContainer hooks: who has SCHED_DEADLINE must not fork (sched_fork()). And while there are host rights to do so, so before any startContainer hook. */
+	if (r >= 0)
+		r = ct_process_schedule(&m->how->spec->process, m->pid, e);
+	if (r >= 0)
 		r = fault_at("start.ready", e);
-		return r < 0 ? r : ct_start_say(m->ct, m->sync.fd, true, e);
-	}
-	r = sync_expect(&m->sync, CT_STEP_READY, SYNC_ASK, NULL, NULL, e);
-
-	if (r < 0)
-		return r;
-	r = fault_at("start.ready", e);
+	if (r >= 0 && m->init.ahead)
+		return ct_start_say(m->ct, m->sync.fd, true, e);
 	/* Else it waits for our OK, and ct_start_waiting() gives it. */
 	if (r < 0 || m->how->at_once)
 		return r;

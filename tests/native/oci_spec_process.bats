@@ -27,6 +27,17 @@ ionice_of() { ionice -p "$1"; }
 	[ "$(oci exec "$ID" sh -c 'sed "s/.*) //" /proc/self/stat | cut -d" " -f17,39')" = '3 3' ]
 }
 
+# The kernel lets such a process have no children, or children without it.
+@test "config.md, Linux Process: SCHED_DEADLINE and RESET_ON_FORK, also of an exec, and behind createContainer hooks" {
+	start_sleeper '.process.scheduler = {policy: "SCHED_DEADLINE", runtime: 1000000, deadline: 100000000, period: 100000000}
+		| .hooks.createContainer = [{path: "/bin/true"}]'
+	[ "$(field 41)" = 6 ]
+	[ "$(oci exec "$ID" cat /proc/self/stat | sed 's/.*) //' | cut -d' ' -f39)" = 6 ]
+	oci delete --force "$ID"
+	start_sleeper '.process.scheduler = {policy: "SCHED_BATCH", nice: 7, flags: ["SCHED_FLAG_RESET_ON_FORK"]} | del(.hooks)'
+	[ "$(oci exec "$ID" cat /proc/self/stat | sed 's/.*) //' | cut -d' ' -f39)" = 3 ]
+}
+
 @test "config.md, Linux Process: a scheduler that the host refuses is an error" {
 	bundle '.process.args = ["true"] | .process.scheduler = {policy: "SCHED_DEADLINE", runtime: 10, deadline: 5, period: 5}'
 	fails_with 1 'set the scheduling policy' oci run --bundle "$BUNDLE" "$ID"
@@ -48,6 +59,14 @@ ionice_of() { ionice -p "$1"; }
 	start_sleeper '.process.execCPUAffinity = {initial: "0-1", final: "1"}'
 	[ "$(oci exec "$ID" grep Cpus_allowed_list /proc/self/status)" = $'Cpus_allowed_list:\t1' ]
 	[ "$(sed -n 's/^Cpus_allowed_list:\t//p' "/proc/$PID/status")" != 1 ]
+}
+
+@test "config.md, Process: a program that PATH leads to from cwd" {
+	bundle '.process.args = ["tool"] | .process.env = ["PATH=tools:/bin"] | .process.cwd = "/opt"'
+	mkdir -p "$BUNDLE/rootfs/opt/tools"
+	printf '#!/bin/sh\necho found\n' >"$BUNDLE/rootfs/opt/tools/tool"
+	chmod 755 "$BUNDLE/rootfs/opt/tools/tool"
+	[ "$(oci run --bundle "$BUNDLE" "$ID")" = found ]
 }
 
 # bats test_tags=host
