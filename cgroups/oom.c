@@ -29,17 +29,26 @@ static int watch_v1(int dir, struct cg_oom *oom, struct err *e)
 	if (file_write_at(dir, "cgroup.event_control", text, e) < 0)
 		return -e->no;
 	oom->fd = take_fd(&fd);
+	oom->dir = dir;
+	oom->v1 = true;
 	return 0;
 }
 
+/* e untouched, and -ENOENT, when the group is gone. */
 static int count_kills(int dir, uint64_t *kills, struct err *e)
 {
 	auto_free char *text = NULL;
+	struct err why = {0};
 	const char *line;
 
 	*kills = 0;
-	if (file_read_at(dir, "memory.events", 4096, &text, e) < 0)
+	if (file_read_at(dir, "memory.events", 4096, &text, &why) < 0) {
+		/* ENODEV: between our open and our read. */
+		if (why.no == ENOENT || why.no == ENODEV)
+			return -ENOENT;
+		*e = why;
 		return -e->no;
+	}
 	line = strstr(text, "oom_kill ");
 	if (line && sscanf(line, "oom_kill %" SCNu64, kills) != 1)
 		return err_set(e, EINVAL, "memory.events has no count of kills");
@@ -55,7 +64,7 @@ static int watch_v2(int dir, struct cg_oom *oom, struct err *e)
 	if (fd < 0 || inotify_add_watch(fd, path, IN_MODIFY) < 0)
 		return err_sys(e, "watch memory.events");
 	if (count_kills(dir, &oom->kills, e) < 0)
-		return -e->no;
+		return e->no ? -e->no : err_set(e, ENOENT, "the control group is gone");
 	oom->fd = take_fd(&fd);
 	oom->dir = dir;
 	return 0;
@@ -81,10 +90,13 @@ int cg_oom_read(struct cg_oom *oom, struct err *e)
 	char events[4096];
 	uint64_t n = 0;
 
-	if (oom->dir < 0) {
+	if (oom->fd < 0)
+		return 0;
+	if (oom->v1) {
 		if (read(oom->fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
 			return err_sys(e, "read the word of an OOM kill");
-		return since(n);
+		/* The eventfd is also told that the group has been removed (memcg_event_remove()), after its files were. */
+		return faccessat(oom->dir, "memory.oom_control", F_OK, 0) < 0 ? 0 : since(n);
 	}
 	while (read(oom->fd, events, sizeof(events)) > 0)
 		;

@@ -63,6 +63,14 @@ static int print_stats(const struct ct *ct, const struct cg *cg, struct err *e)
 	return r < 0 ? r : print_event("stats", ct->s.id, data, e);
 }
 
+/* Its group goes after it, and may be gone before we look. */
+static bool went_with_init(int init, const struct err *e)
+{
+	struct pollfd p = {.fd = init, .events = POLLIN};
+
+	return (e->no == ENOENT || e->no == ENODEV) && poll(&p, 1, 0) == 1;
+}
+
 static int left_ms(uint64_t until)
 {
 	uint64_t now = log_now_ns();
@@ -83,14 +91,18 @@ static int follow(const struct ct *ct, const struct cg *cg, int init, int every_
 
 		if (poll(p, ARRAY_SIZE(p), left_ms(next)) < 0 && errno != EINTR)
 			return err_sys(e, "wait for events");
-		/* Its last word may be why it ended. */
-		if (p[1].revents)
+		/* Its last word may be why it ended: counted before init is killed, but told by an inotify that comes later. */
+		if (p[0].revents || p[1].revents)
 			for (int n = r = cg_oom_read(&oom, e); r >= 0 && n > 0; n--)
 				r = print_event("oom", ct->s.id, NULL, e);
 		if (r < 0 || p[0].revents)
 			return r < 0 ? r : 0;
 		if (left_ms(next) == 0) {
 			r = print_stats(ct, cg, e);
+			if (r < 0 && went_with_init(init, e)) {
+				err_clear(e);
+				return 0;
+			}
 			next += (uint64_t)every_ms * 1000000u;
 		}
 	}

@@ -111,3 +111,16 @@ stats() { oci events --stats "$ID" | jq -e "$1"; }
 	wait "$SPAWNED" || rc=$?
 	[ "$rc" = 0 ]
 }
+
+# Where the two come together, its end must not hide the word.
+@test "events: that memory ran out for init itself, before the end" {
+	local rc=0
+	bundle '.process.args = ["sh", "-c", "until [ -e /tmp/go ]; do sleep 1; done; exec tail -c 1000000000 </dev/zero"] | .linux.resources.memory.limit = 33554432'
+	oci run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	spawn here "$SKEP_DIR/events" skep events --interval 100ms "$ID"
+	wait_for 10 grep -q stats "$SKEP_DIR/events"
+	: >"$BUNDLE/rootfs/tmp/go"
+	wait "$SPAWNED" || rc=$?
+	[ "$rc" = 0 ]
+	grep -q '"type":"oom"' "$SKEP_DIR/events"
+}
