@@ -21,6 +21,12 @@
 #define CACHE_MAGIC "SKEPBPF1"
 #define CACHE_MOST  (4u << 20)
 
+/*
+ * Of what makes a program from rules: seccomp_oci.c, seccomp_profile.c, and the attributes below. It goes up with each change of what they make, for the cache outlives an upgrade, and a filter that
+ * an older program made of the same rules must not be taken for ours.
+ */
+#define COMPILER 2
+
 scmp_filter_ctx ns_seccomp_context(uint32_t default_action, struct err *e)
 {
 	scmp_filter_ctx ctx = seccomp_init(default_action);
@@ -98,7 +104,7 @@ static int compile(const json_t *oci, const struct ns_seccomp_options *opt, stru
 	return oci ? ns_seccomp_from_oci(oci, out, e) : ns_seccomp_from_profile(opt, out, e);
 }
 
-/* Everything that decides the program: library and machine, and the rules. */
+/* Everything that decides the program: our compiler, library and machine, and the rules. */
 struct key {
 	char about[64];
 	const char *rules;
@@ -109,7 +115,8 @@ static void key_about(struct key *k)
 {
 	const struct scmp_version *v = seccomp_version();
 
-	k->about_len = (size_t)snprintf(k->about, sizeof(k->about), "libseccomp %u.%u.%u arch %x\n",
+	k->about_len = (size_t)snprintf(k->about, sizeof(k->about),
+					"compiler %d libseccomp %u.%u.%u arch %x\n", COMPILER,
 					v->major, v->minor, v->micro, seccomp_arch_native());
 }
 
