@@ -132,8 +132,14 @@ static bool take(struct cg_limits *l, const char *file, const char *text)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
-		if (!strcmp(file, plain[i].file))
-			return set_one(l, plain[i].which, text);
+		if (!strcmp(file, plain[i].file)) {
+			if (!set_one(l, plain[i].which, text))
+				return false;
+			/* It comes after linux.resources.cpu.shares and is what counts, also where v1 writes those. */
+			if (plain[i].which == CG_LIMIT_CPU_WEIGHT)
+				l->shares = 0;
+			return true;
+		}
 	if (!strcmp(file, "cpu.max"))
 		return set_cpu_max(l, text);
 	if (!strcmp(file, "io.weight"))

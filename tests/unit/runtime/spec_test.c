@@ -181,6 +181,18 @@ static void resources(void **state)
 	assert_true(s.device_rules[0].r && s.device_rules[0].w && !s.device_rules[0].m);
 }
 
+/* What both say counts as unified says it: with cgroup v1, too, where shares are written. */
+static void unified_comes_last(void **state)
+{
+	auto_spec struct ct_spec s = {0};
+
+	(void)state;
+	wanted("{'linux': {'resources': {'unified': {'cpu.weight': '200'}, 'cpu': {'shares': 512}}}}",
+	       &s);
+	assert_int_equal(s.limits.value[CG_LIMIT_CPU_WEIGHT], 200);
+	assert_int_equal(s.limits.shares, 0);
+}
+
 /* As Kubernetes, Podman and Docker write what they do not want. */
 static void resources_not_given(void **state)
 {
@@ -549,6 +561,7 @@ int main(void)
 		cmocka_unit_test(mounts),
 		cmocka_unit_test(resources),
 		cmocka_unit_test(resources_not_given),
+		cmocka_unit_test(unified_comes_last),
 		cmocka_unit_test(paths_devices_and_settings),
 		cmocka_unit_test(annotations),
 		cmocka_unit_test(unknown_members_are_ignored),
