@@ -149,6 +149,32 @@ has_log() { grep -q "$1" "$(data)/console.log"; }
 	counts
 }
 
+# As iptables asks; the answer makes the table.
+asks_for_table() {
+	nsenter --net="/proc/$(state pid)/ns/net" /usr/bin/python3 - <<'EOF'
+import ctypes, socket
+SOL_IP, IPT_SO_GET_INFO, SIZE = 0, 64, 84
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+info = ctypes.create_string_buffer(b"filter", SIZE)
+size = ctypes.c_uint(SIZE)
+assert ctypes.CDLL(None).getsockopt(s.fileno(), SOL_IP, IPT_SO_GET_INFO, info, ctypes.byref(size)) == 0, "no ip_tables"
+EOF
+}
+@test "rules of iptables that come when criu was told that there are none make another try" {
+	[ -e /proc/net/ip_tables_names ] || skip 'no ip_tables'
+	busybox
+	spawn here "$SKEP_DIR/said" "SKEP_FAULT=suspend.traffic:pause=$SKEP_DIR/paused" skepctl --verbose suspend "$c"
+	wait_for 30 test -s "$SKEP_DIR/paused"
+	wait_for 5 grep -q '^State:.*stopped' "/proc/$(cat "$SKEP_DIR/paused")/status"
+	asks_for_table
+	kill -CONT "$(cat "$SKEP_DIR/paused")"
+	wait "$SPAWNED"
+	grep 'its first rules of iptables; once more' "$SKEP_DIR/said"
+	is suspended
+	skepctl resume "$c"
+	is running
+}
+
 @test "what stands in the way for a moment is waited for" {
 	local line tries=0
 	busybox
