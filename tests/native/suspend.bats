@@ -149,6 +149,31 @@ has_log() { grep -q "$1" "$(data)/console.log"; }
 	counts
 }
 
+# In a root that is the host's but for one thing: its /tmp is a link.
+with_linked_tmp() {
+	local o=$SKEP_DIR/o
+	mkdir -p "$o"/{upper,work,root}
+	ln -s real-tmp "$o/upper/tmp"
+	mkdir "$o/upper/real-tmp"
+	on here unshare --mount --propagation private sh -ec '
+		o=$1 && shift
+		mount -t overlay -o "lowerdir=/,upperdir=$o/upper,workdir=$o/work" overlay "$o/root"
+		for d in proc sys dev run; do mount --rbind "/$d" "$o/root/$d"; done
+		mount --rbind /tmp "$o/root/real-tmp"
+		mkdir "$o/root/old"
+		cd "$o/root" && pivot_root . old && umount -l /old
+		exec "$@"' - "$o" "$@"
+}
+# Its state names paths of that root then: all the rest happens there, too.
+@test "a host whose /tmp is a link resumes" {
+	busybox
+	skepctl suspend "$c"
+	with_linked_tmp sh -ec 'readlink /tmp; skepctl --verbose resume "$1"; skepctl exec "$1" -- echo it runs; skepctl destroy --force "$1"' - "$c" >"$SKEP_DIR/said" 2>&1 ||
+		{ cat "$SKEP_DIR/said" && return 1; }
+	grep -qx real-tmp "$SKEP_DIR/said"
+	grep -qx 'it runs' "$SKEP_DIR/said"
+}
+
 # As iptables asks; the answer makes the table.
 asks_for_table() {
 	nsenter --net="/proc/$(state pid)/ns/net" /usr/bin/python3 - <<'EOF'
