@@ -28,6 +28,7 @@
 #include "checkpoint/exe_flags.h"
 #include "checkpoint/family.h"
 #include "checkpoint/held.h"
+#include "checkpoint/ghosts.h"
 #include "checkpoint/hook.h"
 #include "checkpoint/kerndat.h"
 #include "checkpoint/pidfds.h"
@@ -158,6 +159,8 @@ static int hook_complete(pid_t init, void *arg, struct err *e)
 		r = cr_record_save(d->how->images, &record, e);
 	if (r >= 0)
 		r = cr_exe_flags_mend(d->how->images, e);
+	if (r >= 0)
+		r = cr_ghosts_give_way(d->how->images, d->cg, e);
 	/* A live one brings memory by userfaultfd(2), into one address space at a time. */
 	if (r >= 0 && !d->how->journal)
 		r = cr_family_align(d->how->images, e);

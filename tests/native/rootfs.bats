@@ -47,11 +47,13 @@ writes_go_on() {
 @test "mode precopy, on a disk image: what is written while it moves is there, once" { writes_go_on precopy --disk 256M; }
 
 # no_name MODE: a file of its own, and one of the template, that were deleted while they were open.
+# Its shell is deleted, too, and has been replaced, as by an upgrade; many have it mapped, and each opens it in the restore (checkpoint/ghosts.h).
 no_name() {
 	make_ct
 	daemon 'exec 7<>/root/own 8</bin/busybox; dd if=/dev/urandom of=/root/own bs=1M count=20 conv=notrunc 2>/dev/null
 		md5sum </root/own >/root/before; md5sum </bin/busybox >>/root/before; cp /bin/busybox /bin/kept
-		rm /root/own /bin/busybox; mv /bin/kept /bin/busybox; touch /root/deleted
+		rm /root/own /bin/busybox; mv /bin/kept /bin/busybox
+		for i in 1 2 3 4 5 6 7 8; do (while :; do sleep 1000; done) & done; touch /root/deleted
 		until [ -e /root/check ]; do sleep 0.1; done
 		md5sum <&7 >/root/after; md5sum <&8 >>/root/after; touch /root/checked; sleep 1000'
 	wait_for 20 inside A test -e /root/deleted
