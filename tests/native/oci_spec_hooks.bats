@@ -227,12 +227,6 @@ all_hooks() {
 	oci_gone "$ID"
 }
 
-@test "a hook that leaves a process behind which writes for ever holds nobody up" {
-	bundle '.process.args = ["true"]'
-	hook prestart 'yes & :'
-	timeout 20 "$SKEP_DIR/here/bin/skep" run --bundle "$BUNDLE" "$ID"
-}
-
 # bats test_tags=host
 @test "config.md, POSIX-platform Hooks: in a user namespace" {
 	# The container's ids have a way to it, and none to the bundle.
