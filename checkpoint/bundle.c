@@ -225,7 +225,7 @@ static bool is_outside(pid_t init, int fd, unsigned *mount)
 	    file_read_at(AT_FDCWD, path, 16 << 20, &mounts, &ignored) < 0)
 		return false;
 	snprintf(line, sizeof(line), "\n%u ", *mount);
-	return strncmp(mounts, line + 1, strlen(line + 1)) != 0 && !strstr(mounts, line);
+	return strstr(mounts, line + 1) != mounts && !strstr(mounts, line);
 }
 
 /* criu's name for what one of init's standard streams is outside of the container: "pipe:[123]", "file[1b:5a3]"; "": it is the container's own. */

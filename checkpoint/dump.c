@@ -327,7 +327,8 @@ static int run(struct dump *d, struct err *e)
 	d->unseen = &unseen;
 	if (how->journal)
 		cr_unseen_open(&unseen, d->cg);
-	d->kerndat = kerndat = how->s ? cr_kerndat_open(how->s->host, &without) : -EBADF;
+	kerndat = how->s ? cr_kerndat_open(how->s->host, &without) : -EBADF;
+	d->kerndat = kerndat;
 	c.prepare = enter;
 	c.prepare_arg = d;
 	c.unseen = &unseen;
