@@ -25,10 +25,11 @@ wait_for() {
 host_processes() {
 	# The list is made before the first of these programs runs. A program for each process would take half a second, and this is asked all the time.
 	local pids=(/proc/[0-9]*)
+	# Their exit codes say that none is ours, or that one has ended: the caller may have `set -e`.
 	{
-		grep -ls skep "${pids[@]/%//cgroup}" | sed 's/^/ours /'
-		[ -z "${HOST_MARK:-}" ] || grep -lszxF "$HOST_MARK" "${pids[@]/%//environ}" | sed 's/^/ours /'
-		find "${pids[@]/%//exe}" -maxdepth 0 -printf '%p %l\n' 2>/dev/null
+		grep -ls skep "${pids[@]/%//cgroup}" | sed 's/^/ours /' || :
+		[ -z "${HOST_MARK:-}" ] || grep -lszxF "$HOST_MARK" "${pids[@]/%//environ}" | sed 's/^/ours /' || :
+		find "${pids[@]/%//exe}" -maxdepth 0 -printf '%p %l\n' 2>/dev/null || :
 	} | awk -v dir="$1/" '{ split($1 == "ours" ? $2 : $1, path, "/"); pid = path[3] }
 		$1 == "ours" { ours[pid]; next }
 		{ exe = substr($0, length($1) + 2); name = exe; sub(/.*\//, "", name) }
