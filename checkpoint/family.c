@@ -321,8 +321,8 @@ static size_t varint_size(uint64_t value)
 /* The mapping with other ends. All else, and what a later criu may have added, stays. */
 static uint8_t *put_vma(uint8_t *to, struct cr_span vma, struct piece p)
 {
-	struct cr_span rest = vma, content;
-	const uint8_t *field = vma.at;
+	struct cr_span rest, content;
+	const uint8_t *field;
 	size_t size = 0;
 	unsigned number;
 	uint64_t value;

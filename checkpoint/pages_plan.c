@@ -13,7 +13,7 @@ static int plan_one(const struct cr_pagemap *map, void *arg, struct err *e)
 {
 	struct cr_lazy *l = arg;
 	auto_task struct cr_task *t = calloc(1, sizeof(*t));
-	struct cr_task **more = reallocarray(l->plan, l->plan_count + 1, sizeof(*more));
+	struct cr_task **more = reallocarray(l->plan, l->plan_count + 1, sizeof(void *));
 
 	if (more)
 		l->plan = more;

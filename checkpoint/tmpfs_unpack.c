@@ -302,7 +302,7 @@ static int check_end(struct unpack *u, struct err *e)
 static int unpack_all(struct unpack *u, struct err *e)
 {
 	static const char end[CR_TAR_BLOCK];
-	struct cr_tar_header h;
+	struct cr_tar_header h = {0};
 	int r;
 
 	while ((r = get(u, &h, sizeof(h), e)) >= 0 && memcmp(&h, end, sizeof(h)) != 0) {

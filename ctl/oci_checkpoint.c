@@ -83,7 +83,7 @@ static int run_checkpoint(struct ctl_line *line, struct err *e)
 {
 	auto_spec struct ct_spec spec = {0};
 	auto_ct struct ct ct = CT_INIT;
-	struct cr_bundle b;
+	struct cr_bundle b = {0};
 	struct err why = {0};
 	int r = read_options(line, &b, e);
 

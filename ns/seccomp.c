@@ -239,8 +239,10 @@ int ns_seccomp_get(int cache_dir, const json_t *oci, const char *source,
 	*out = (struct ns_filter){0};
 	if (cache_dir < 0)
 		return compile(oci, opt, out, e);
-	if (!source)
-		k.rules = text = rules_text(oci, opt);
+	if (!source) {
+		text = rules_text(oci, opt);
+		k.rules = text;
+	}
 	if (!k.rules)
 		return err_set(e, ENOMEM, "out of memory for a filter's source");
 	k.len = strlen(k.rules);

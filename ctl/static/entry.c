@@ -67,6 +67,7 @@ BARE void skep_before_libc(long *stack)
 	attr.attr_clr = 0;
 	attr.propagation = 0;
 	attr.userns_fd = 0;
+	fs.f_flags = 0;
 	if (!enters_container(argc, argv) || call(SYS_statfs, (long)exe, (long)&fs, 0, 0, 0) < 0 ||
 	    (fs.f_flags & RDONLY))
 		return;
