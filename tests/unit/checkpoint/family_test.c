@@ -20,6 +20,7 @@
 #include "base/own.h"
 #include "checkpoint/family.h"
 #include "checkpoint/image.h"
+#include "tests/unit/checkpoint/image_lab.h"
 
 #define MB    (UINT64_C(1) << 20)
 #define PLAIN (1 | 1 << 9) /* VMA_AREA_REGULAR, VMA_ANON_PRIVATE */
@@ -27,11 +28,6 @@
 #define FILED (1 | 1 << 6)
 #define ANON  (MAP_PRIVATE | MAP_ANONYMOUS)
 #define MANY  6
-
-struct lab {
-	char dir[64];
-	int fd;
-};
 
 struct text {
 	uint8_t data[1 << 18];
@@ -42,30 +38,6 @@ struct vma {
 	uint64_t start, end;
 	unsigned status, flags;
 };
-
-static int set_up(void **state)
-{
-	struct lab *l = calloc(1, sizeof(*l));
-	const char *tmp = getenv("TMPDIR");
-
-	snprintf(l->dir, sizeof(l->dir), "%.40s/skep-family-XXXXXX", tmp ? tmp : "/tmp");
-	if (!mkdtemp(l->dir))
-		return -1;
-	l->fd = open(l->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	*state = l;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct lab *l = *state;
-	struct err e = {0};
-
-	close(l->fd);
-	file_remove_tree_at(AT_FDCWD, l->dir, &e);
-	free(l);
-	return 0;
-}
 
 static void put(struct text *t, const void *data, size_t len)
 {

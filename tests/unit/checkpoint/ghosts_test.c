@@ -18,37 +18,9 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "checkpoint/ghosts.h"
+#include "tests/unit/checkpoint/image_lab.h"
 
 #define MAGIC "\x19\x43\x56\x54\x38\x31\x30\x56"
-
-struct lab {
-	char dir[64];
-	int fd;
-};
-
-static int set_up(void **state)
-{
-	struct lab *l = calloc(1, sizeof(*l));
-	const char *tmp = getenv("TMPDIR");
-
-	snprintf(l->dir, sizeof(l->dir), "%.40s/skep-ghosts-XXXXXX", tmp ? tmp : "/tmp");
-	if (!mkdtemp(l->dir))
-		return -1;
-	l->fd = open(l->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	*state = l;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct lab *l = *state;
-	struct err e = {0};
-
-	close(l->fd);
-	file_remove_tree_at(AT_FDCWD, l->dir, &e);
-	free(l);
-	return 0;
-}
 
 static void write_image(const struct lab *l, const char *name, const char *data, size_t len)
 {
