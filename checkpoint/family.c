@@ -32,10 +32,9 @@
 #define STATUS_ANON_PRIVATE (1u << 9)
 
 #define TASKS_MOST   65536
-#define VARINT_MOST  10
-#define EDGES_MOST   (2 * (1 + VARINT_MOST)) /* a start and an end */
-#define HEAD_MOST    (1 + VARINT_MOST)	     /* key and length of a mapping */
-#define LENGTH_BYTES sizeof(uint32_t)	     /* of an entry */
+#define EDGES_MOST   (2 * (1 + CR_VARINT_MOST)) /* a start and an end */
+#define HEAD_MOST    (1 + CR_VARINT_MOST)	/* key and length of a mapping */
+#define LENGTH_BYTES sizeof(uint32_t)		/* of an entry */
 
 struct piece {
 	uint64_t start, end;
@@ -297,14 +296,6 @@ static int align_all(struct family *f, struct err *e)
 
 /* --- write --- */
 
-static uint8_t *put_varint(uint8_t *to, uint64_t value)
-{
-	for (; value >= 0x80; value >>= 7)
-		*to++ = (uint8_t)(value | 0x80);
-	*to++ = (uint8_t)value;
-	return to;
-}
-
 static uint8_t *put_bytes(uint8_t *to, const uint8_t *at, const uint8_t *end)
 {
 	memcpy(to, at, (size_t)(end - at));
@@ -313,9 +304,9 @@ static uint8_t *put_bytes(uint8_t *to, const uint8_t *at, const uint8_t *end)
 
 static size_t varint_size(uint64_t value)
 {
-	uint8_t room[VARINT_MOST];
+	uint8_t room[CR_VARINT_MOST];
 
-	return (size_t)(put_varint(room, value) - room);
+	return (size_t)(cr_image_put_varint(room, value) - room);
 }
 
 /* The mapping with other ends. All else, and what a later criu may have added, stays. */
@@ -336,7 +327,7 @@ static uint8_t *put_vma(uint8_t *to, struct cr_span vma, struct piece p)
 
 				if (pass) {
 					*to++ = (uint8_t)(number << 3);
-					to = put_varint(to, edge);
+					to = cr_image_put_varint(to, edge);
 				}
 				size += 1 + varint_size(edge);
 			} else {
@@ -347,7 +338,7 @@ static uint8_t *put_vma(uint8_t *to, struct cr_span vma, struct piece p)
 		}
 		if (!pass) {
 			*to++ = MM_VMAS << 3 | 2;
-			to = put_varint(to, size);
+			to = cr_image_put_varint(to, size);
 		}
 	}
 	return to;

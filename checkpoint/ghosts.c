@@ -30,8 +30,6 @@
 #define GHOSTS_MOST    4096
 #define NAMES_TRIED    100
 #define WIRE_BYTES     2
-#define MORE_BIT       0x80
-#define VARINT_BITS    7
 #define SUFFIX_ROOM    16
 
 struct ghosts {
@@ -117,9 +115,9 @@ static bool find_free(const struct ghosts *g, char path[PATH_MAX])
 
 static void put_varint(FILE *to, uint64_t value)
 {
-	for (; value >= MORE_BIT; value >>= VARINT_BITS)
-		putc((int)(value & (MORE_BIT - 1)) | MORE_BIT, to);
-	putc((int)value, to);
+	uint8_t text[CR_VARINT_MOST];
+
+	fwrite(text, 1, (size_t)(cr_image_put_varint(text, value) - text), to);
 }
 
 static void put_field(FILE *to, unsigned number, const void *text, size_t len)

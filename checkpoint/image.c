@@ -13,6 +13,7 @@
 #include "base/own.h"
 
 #define VARINT_BITS 7
+#define MORE_BIT    0x80
 
 static bool read_varint(struct cr_span *s, uint64_t *value)
 {
@@ -20,11 +21,19 @@ static bool read_varint(struct cr_span *s, uint64_t *value)
 	for (unsigned shift = 0; s->at < s->end && shift < 64; shift += VARINT_BITS) {
 		uint8_t byte = *s->at++;
 
-		*value |= (uint64_t)(byte & 0x7f) << shift;
-		if (!(byte & 0x80))
+		*value |= (uint64_t)(byte & (MORE_BIT - 1)) << shift;
+		if (!(byte & MORE_BIT))
 			return true;
 	}
 	return false;
+}
+
+uint8_t *cr_image_put_varint(uint8_t *to, uint64_t value)
+{
+	for (; value >= MORE_BIT; value >>= VARINT_BITS)
+		*to++ = (uint8_t)(value | MORE_BIT);
+	*to++ = (uint8_t)value;
+	return to;
 }
 
 bool cr_image_field(struct cr_span *s, unsigned *number, uint64_t *value, struct cr_span *content)

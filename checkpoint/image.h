@@ -15,6 +15,7 @@ struct err;
 
 #define CR_IMAGE_MAGIC_BYTES 8
 #define CR_IMAGE_MOST	     (64u << 20) /* of one image */
+#define CR_VARINT_MOST	     10		 /* bytes of a number of 64 bits */
 
 /* A part of an image. */
 struct cr_span {
@@ -33,6 +34,9 @@ bool cr_image_next(struct cr_span *s, struct cr_span *entry);
 
 /* The next field of a message: its number; a varint's value (content is where it stands), or a message's content. Numbers of fixed length have neither. */
 bool cr_image_field(struct cr_span *s, unsigned *number, uint64_t *value, struct cr_span *content);
+
+/* Writes a number, at most CR_VARINT_MOST bytes; returns what comes behind it. */
+uint8_t *cr_image_put_varint(uint8_t *to, uint64_t value);
 
 /* -EPROTO: "image NAME is damaged". */
 int cr_image_damaged(const char *name, struct err *e);

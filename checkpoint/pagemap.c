@@ -180,27 +180,17 @@ int cr_pagemap_load(int images, uint32_t id, struct cr_pagemap *map, struct err 
 	return 0;
 }
 
-static size_t put_varint(uint8_t *to, uint64_t value)
-{
-	size_t n = 0;
-
-	for (; value >= 0x80; value >>= 7)
-		to[n++] = (uint8_t)(value | 0x80);
-	to[n++] = (uint8_t)value;
-	return n;
-}
-
 static size_t put_run(uint8_t *to, const struct cr_run *run)
 {
 	uint8_t *at = to + sizeof(uint32_t);
 	uint32_t len;
 
 	*at++ = ENTRY_VADDR << 3;
-	at += put_varint(at, run->vaddr);
+	at = cr_image_put_varint(at, run->vaddr);
 	*at++ = ENTRY_FLAGS << 3;
-	at += put_varint(at, CR_PAGE_LAZY);
+	at = cr_image_put_varint(at, CR_PAGE_LAZY);
 	*at++ = ENTRY_PAGES << 3;
-	at += put_varint(at, run->npages);
+	at = cr_image_put_varint(at, run->npages);
 	len = (uint32_t)(at - to - sizeof(len));
 	memcpy(to, &len, sizeof(len));
 	return len + sizeof(len);
