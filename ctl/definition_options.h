@@ -27,7 +27,3 @@ extern const struct ctl_option ctl_definition_options[];
  */
 int ctl_definition_apply(const struct ctl_line *line, const struct ct_conf *conf, bool new,
 			 struct ct_definition *d, struct err *e);
-
-/* OpenVZ's --cpuunits as a cgroup v2 weight, and back. */
-unsigned ctl_weight_from_units(unsigned units);
-unsigned ctl_weight_to_units(unsigned weight);

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "ctl/definition_options.h"
+#include "ctl/limit_options.h"
 
 static const struct ctl_option globals[] = {{0}};
 static const struct ctl_option *const tables[] = {ctl_definition_options, NULL};
