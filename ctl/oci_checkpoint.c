@@ -90,7 +90,7 @@ static int run_checkpoint(struct ctl_line *line, struct err *e)
 	if (r >= 0)
 		r = ctl_oci_open(line, "checkpoint", &ct, e);
 	if (r >= 0)
-		r = ct_spec_load(ct.s.bundle, &spec, e);
+		r = ct_spec_of(&ct, -EBADF, &spec, e);
 	if (r >= 0)
 		r = cr_bundle_checkpoint(&ct, &spec, &b, e);
 	if (r < 0 || b.leave_running || b.pre_dump)

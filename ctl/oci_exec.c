@@ -202,7 +202,7 @@ static int run_exec(struct ctl_line *line, struct err *e)
 		r = ct_may(&ct, CT_EVENT_EXEC, NULL, e);
 	cache = ctl_oci_cache_look(line);
 	if (r >= 0)
-		r = ct_spec_load_cached(ct.s.bundle, cache, &spec, e);
+		r = ct_spec_of(&ct, cache, &spec, e);
 	if (r >= 0)
 		r = ctl_oci_shield(&spec, e);
 	if (r < 0)

@@ -138,10 +138,11 @@ static const char *const mount_options[] = {
 	"suid",	       "symfollow",	 "sync",       "tmpcopyup",    "unbindable",
 	NULL};
 
-static const char *const seccomp_actions[] = {
-	"SCMP_ACT_ALLOW",	 "SCMP_ACT_ERRNO",	 "SCMP_ACT_KILL",
-	"SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",
-	"SCMP_ACT_TRACE",	 "SCMP_ACT_TRAP",	 NULL};
+static const char *const seccomp_actions[] = {"SCMP_ACT_ALLOW",	      "SCMP_ACT_ERRNO",
+					      "SCMP_ACT_KILL",	      "SCMP_ACT_KILL_PROCESS",
+					      "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",
+					      "SCMP_ACT_NOTIFY",      "SCMP_ACT_TRACE",
+					      "SCMP_ACT_TRAP",	      NULL};
 
 /* Those of our byte order: libseccomp makes no filter for both. */
 static const char *const seccomp_archs[] = {
@@ -149,9 +150,9 @@ static const char *const seccomp_archs[] = {
 
 	"SCMP_ARCH_X32",     "SCMP_ARCH_X86", "SCMP_ARCH_X86_64",  NULL};
 
-static const char *const seccomp_flags[] = {"SECCOMP_FILTER_FLAG_LOG",
-					    "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
-					    "SECCOMP_FILTER_FLAG_TSYNC", NULL};
+static const char *const seccomp_flags[] = {
+	"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC",
+	"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", NULL};
 
 static const char *const hooks[] = {
 #define X(name, word) word,

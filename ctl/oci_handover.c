@@ -6,19 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 
 #include "base/err.h"
 #include "base/file.h"
 #include "base/own.h"
 #include "base/size.h"
+#include "base/sock.h"
 #include "ctl/oci.h"
 #include "ns/self.h"
 
 #define PRESERVE_MOST	   1000
-#define CONSOLE_TIMEOUT_S  10
 #define FIRST_PRESERVED_FD 3
 
 static char **as_called; /* for the length of the program */
@@ -103,51 +100,16 @@ int ctl_oci_judge_console(const struct ctl_line *line, bool terminal, bool detac
 	return err_class(e, ERR_VALUE);
 }
 
-static int connect_to(const char *path, struct err *e)
-{
-	const struct timeval limit = {.tv_sec = CONSOLE_TIMEOUT_S};
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	auto_fd int at = open(path, O_PATH | O_CLOEXEC);
-	auto_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (at < 0)
-		return err_sys(e, "open console socket %s", path);
-	if (fd < 0)
-		return err_sys(e, "make a socket");
-	/* By way of its descriptor a path of any length fits into sun_path. Who never accepts must not hold us for ever. */
-	snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d", at);
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0 ||
-	    connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
-		err_sys(e, "connect to console socket %s", path);
-		return e->no == EAGAIN ? err_hint(e, "nobody accepts on it") : -e->no;
-	}
-	return take_fd(&fd);
-}
-
 int ctl_oci_send_console(const char *path, int console, struct err *e)
 {
 	/* The data are the terminal's name; readers look at the descriptor only. */
-	static char name[] = "/dev/ptmx";
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct iovec iov = {.iov_base = name, .iov_len = sizeof(name)};
-	struct msghdr mh = {.msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = control.buf,
-			    .msg_controllen = sizeof(control.buf)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
-	auto_fd int fd = connect_to(path, e);
+	static const char name[] = "/dev/ptmx";
+	auto_fd int fd = sock_connect(path, "console socket", e);
 
 	if (fd < 0)
 		return fd;
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &console, sizeof(int));
-	if (sendmsg(fd, &mh, MSG_NOSIGNAL) < 0)
-		return err_sys(e, "send the terminal to console socket %s", path);
+	if (sock_send_fd(fd, name, sizeof(name), console, e) < 0)
+		return err_wrap(e, "console socket %s", path);
 	return 0;
 }
 

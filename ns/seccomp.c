@@ -25,7 +25,7 @@
  * Of what makes a program from rules: seccomp_oci.c, seccomp_profile.c, and the attributes below. It goes up with each change of what they make, for the cache outlives an upgrade, and a filter that
  * an older program made of the same rules must not be taken for ours.
  */
-#define COMPILER 2
+#define COMPILER 3
 
 scmp_filter_ctx ns_seccomp_context(uint32_t default_action, struct err *e)
 {

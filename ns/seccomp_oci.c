@@ -14,8 +14,9 @@
 #include "ns/seccomp.h"
 #include "ns/seccomp_build.h"
 
-#define ARGS_MOST 6
-#define X32_BIT	  0x40000000u
+#define ARGS_MOST     6
+#define X32_BIT	      0x40000000u
+#define WAIT_KILLABLE (1u << 5) /* not in the headers of Debian 12 */
 
 #define NOT_GIVEN -1 /* errnoRet: EPERM then */
 
@@ -257,7 +258,7 @@ static int parse_flags(const json_t *seccomp, uint32_t *flags, struct err *e)
 		else if (name && !strcmp(name, "SECCOMP_FILTER_FLAG_SPEC_ALLOW"))
 			*flags |= SECCOMP_FILTER_FLAG_SPEC_ALLOW;
 		else if (name && !strcmp(name, "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"))
-			*flags |= 1u << 5; /* not in the headers of Debian 12 */
+			*flags |= WAIT_KILLABLE;
 		else if (!name ||
 			 strcmp(name, "SECCOMP_FILTER_FLAG_TSYNC")) /* we have one thread */
 			return bad(e, "flag", name);
@@ -310,7 +311,8 @@ int ns_seccomp_from_oci(const json_t *seccomp, struct ns_filter *out, struct err
 		return r;
 	newer[4].k = (uint32_t)top;
 	is_errno = (action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO;
-	out->flags = flags;
+	/* Without a listener there is nobody to wait for, and the kernel refuses it. */
+	out->flags = notify ? flags : flags & ~WAIT_KILLABLE;
 	out->notify = notify;
 	return ns_seccomp_export(ctx, newer, is_errno && top > 0 ? ARRAY_SIZE(newer) : 0, out, e);
 }

@@ -85,5 +85,12 @@ int ct_ground_make(struct ct *ct, const struct ct_spec *spec, bool best_effort,
 		   struct ct_ground *ground, struct err *e);
 void ct_ground_done(struct ct_ground *ground);
 
+/*
+ * A container keeps the config.json that it was made from: who changes or removes the bundle afterwards changes nothing of it. ct_spec_of() reads that, or the bundle's where there is no copy (system
+ * containers, whose bundle is ours).
+ */
+int ct_spec_keep(const struct ct *ct, const struct ct_spec *spec, struct err *e);
+int ct_spec_of(const struct ct *ct, int cache, struct ct_spec *spec, struct err *e);
+
 /* Records a restored init (pid in our namespace) as RUNNING. */
 int ct_record_init(struct ct *ct, pid_t pid, struct err *e);

@@ -27,6 +27,8 @@
 #include "ns/seccomp.h"
 #include "ns/self.h"
 #include "ns/user.h"
+#include "runtime/container.h"
+#include "runtime/listener.h"
 #include "runtime/program.h"
 
 /* The container may hold a process on its way: a working directory on a FUSE of its own, a memory limit without a killer. We hold its lock. */
@@ -37,7 +39,7 @@
  * X(NAME, "name"): host and middle process, then host and program, over one socket.
  *   LIMITS   host → middle: you have your limits
  *   JOIN     middle → host: pidfd of the program, which is in the namespaces; then the middle process ends
- *   PROCESS  host → program: go on; program → host: the terminal's master, if it is to have one
+ *   PROCESS  host → program: go on; program → host: the terminal's master, if it is to have one; the listener of a filter that has one
  *   EXEC     program → host: about to; then an error, or the end of the stream, which is execve's doing
  */
 #define STEPS(X)              \
@@ -71,7 +73,8 @@ struct entry {
 	const struct ns_filter *use; /* that, or the one that came with the spec */
 	struct cg_doors doors;
 	const char *personality;
-	int init; /* pidfd */
+	json_t *listener; /* NULL: the filter asks nobody */
+	int init;	  /* pidfd */
 	int flags;
 	struct sync sync;
 	int theirs;
@@ -156,7 +159,7 @@ static int become_program(struct entry *en, enum step *step, struct err *e)
 	if (r >= 0 && en->personality)
 		r = ns_self_personality(en->personality, e);
 	if (r >= 0)
-		r = ct_program_become(&en->p, false, en->use, e);
+		r = ct_program_become(&en->p, false, en->use, &en->sync, STEP_PROCESS, e);
 	if (r < 0)
 		return r;
 	*step = STEP_EXEC;
@@ -347,7 +350,7 @@ static void reap(pid_t pid, int pidfd)
 	(void)waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG);
 }
 
-static int talk(struct entry *en, struct ct_executed *out, struct err *e)
+static int talk(struct entry *en, const struct ct *ct, struct ct_executed *out, struct err *e)
 {
 	int64_t pid;
 	char byte;
@@ -367,6 +370,9 @@ static int talk(struct entry *en, struct ct_executed *out, struct err *e)
 		r = sync_send(&en->sync, STEP_PROCESS, SYNC_OK, 0, -EBADF, e);
 	if (r >= 0 && en->p.terminal)
 		r = sync_expect(&en->sync, STEP_PROCESS, SYNC_FD, NULL, &out->console, e);
+	if (r >= 0 && en->listener)
+		r = ct_listener_pass(ct, en->listener, CT_RUNNING, out->pid, &en->sync,
+				     STEP_PROCESS, e);
 	if (r >= 0)
 		r = sync_expect(&en->sync, STEP_EXEC, SYNC_OK, NULL, NULL, e);
 	if (r < 0)
@@ -432,7 +438,7 @@ static int enter(struct entry *en, const struct ct *ct, struct ct_executed *out,
 		return r;
 	r = be_patient(en->sync.fd, e);
 	if (r >= 0)
-		r = talk(en, out, e);
+		r = talk(en, ct, out, e);
 	if (r < 0)
 		prefer_their_words(en, ct, e);
 	reap(en->middle, middle);
@@ -468,13 +474,15 @@ int ct_exec(const struct ct *ct, const struct ct_exec *how, struct ct_executed *
 
 	*out = (struct ct_executed){.pidfd = -EBADF, .console = -EBADF};
 	if (r >= 0 && !spec) {
-		r = ct_spec_load(ct->s.bundle, &read, e);
+		r = ct_spec_of(ct, -EBADF, &read, e);
 		spec = &read;
 	}
 	if (r >= 0)
 		complete(&en, spec);
 	if (r >= 0)
 		r = prepare_filter(&en, spec, e);
+	if (r >= 0)
+		r = ct_listener_new(spec, &en.listener, e);
 	if (r >= 0)
 		r = enter(&en, ct, out, e);
 	if (r < 0) {
@@ -486,6 +494,7 @@ int ct_exec(const struct ct *ct, const struct ct_exec *how, struct ct_executed *
 	own_close_fd(&en.theirs);
 	cg_doors_close(&en.doors);
 	ns_seccomp_done(&en.filter);
+	json_decref(en.listener);
 	return r;
 }
 

@@ -167,6 +167,8 @@ int ct_ground_make(struct ct *ct, const struct ct_spec *spec, bool best_effort,
 {
 	int r = ct_ground_cgroup(ct, spec, best_effort, &ground->cg, e);
 
+	if (r >= 0)
+		r = ct_spec_keep(ct, spec, e);
 	if (r < 0)
 		return r;
 	if (spec->own[CT_NS_USER]) {

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/own.h"
+#include "base/sync.h"
 #include "ns/rootfs.h"
 #include "ns/seccomp.h"
 #include "ns/self.h"
@@ -19,19 +20,23 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-static int load_filter(const struct ns_filter *filter, struct err *e)
+static int load_filter(const struct ns_filter *filter, struct sync *host, unsigned step,
+		       struct err *e)
 {
+	auto_fd int listener = -EBADF;
+	int r;
+
 	if (!filter || !filter->prog)
 		return 0;
-	if (filter->notify) {
-		err_set(e, EOPNOTSUPP, "seccomp notify is not supported");
-		return err_class(e, ERR_CONFIG);
-	}
-	return ns_seccomp_load(filter, e);
+	r = ns_seccomp_load(filter, e);
+	if (r < 0 || !filter->notify)
+		return r;
+	listener = r;
+	return sync_send(host, step, SYNC_FD, 0, listener, e);
 }
 
 int ct_program_become(const struct ct_process *p, bool make_cwd, const struct ns_filter *filter,
-		      struct err *e)
+		      struct sync *host, unsigned step, struct err *e)
 {
 	struct ns_caps all = {
 		.bounding = ns_caps_all(), .effective = ns_caps_all(), .permitted = ns_caps_all()};
@@ -47,13 +52,13 @@ int ct_program_become(const struct ct_process *p, bool make_cwd, const struct ns
 	if (p->no_new_privs)
 		r = ns_self_no_new_privs(e);
 	else
-		r = load_filter(filter, e);
+		r = load_filter(filter, host, step, e);
 	if (r < 0)
 		return r;
 	r = ns_caps_apply(p->has_caps ? &p->caps : &all, p->uid, p->gid, p->groups, p->n_groups, e);
 	if (r < 0)
 		return r;
-	return p->no_new_privs ? load_filter(filter, e) : 0;
+	return p->no_new_privs ? load_filter(filter, host, step, e) : 0;
 }
 
 int ct_process_schedule(const struct ct_process *p, pid_t pid, struct err *e)

@@ -6,14 +6,15 @@
 
 struct err;
 struct ns_filter;
+struct sync;
 
 /*
  * In the container, with its root rights, standard descriptors in place: signals, working directory, umask, ids, capabilities, seccomp. Without no_new_privs the
  * filter goes in before the capabilities are dropped, else last, so that it need not allow what dropping takes. make_cwd: a working directory that is not
- * there is made, which is for init only: to an exec it is a slip of the pen.
+ * there is made, which is for init only: to an exec it is a slip of the pen. A filter with a listener: that goes to the host at `step` (listener.h).
  */
 int ct_program_become(const struct ct_process *p, bool make_cwd, const struct ns_filter *filter,
-		      struct err *e);
+		      struct sync *host, unsigned step, struct err *e);
 
 /* Host side, on the process to be: scheduling policy and I/O priority. */
 int ct_process_schedule(const struct ct_process *p, pid_t pid, struct err *e);

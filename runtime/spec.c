@@ -204,36 +204,48 @@ int ct_spec_load(const char *bundle, struct ct_spec *spec, struct err *e)
 	return ct_spec_load_cached(bundle, -EBADF, spec, e);
 }
 
-int ct_spec_load_cached(const char *bundle, int cache, struct ct_spec *spec, struct err *e)
+int ct_spec_load_at(int dir, const char *name, const char *bundle, int cache, struct ct_spec *spec,
+		    struct err *e)
 {
 	struct ct_spec kept = {0};
-	auto_free char *absolute = realpath(bundle, NULL);
 	auto_json json_t *config = NULL;
-	auto_fd int dir = -EBADF;
+	int r = ct_config_load_but_filter(dir, name, cache, &kept, &config, e);
 
 	*spec = (struct ct_spec){0};
-	if (absolute)
-		dir = open(absolute, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0) {
-		err_sys(e, "open bundle %s", bundle);
-		return err_class(e, ERR_CONFIG);
-	}
-	if (ct_config_load_but_filter(dir, "config.json", cache, &kept, &config, e) < 0) {
+	if (r >= 0)
+		r = ct_spec_from_json(config, bundle, spec, e);
+	if (r < 0) {
 		ct_spec_done(&kept);
-		err_wrap(e, "bundle %s", bundle);
-		if (e->no == ENOENT)
-			err_hint(e, "a bundle is a directory with a config.json in it");
-		return err_class(e, ERR_CONFIG);
+		return -e->no;
 	}
-	if (ct_spec_from_json(config, absolute, spec, e) < 0) {
-		ct_spec_done(&kept);
-		return err_wrap(e, "%s/config.json", bundle);
-	}
+	spec->text = kept.text;
+	spec->text_len = kept.text_len;
 	spec->filter = kept.filter;
 	spec->seccomp_text = kept.seccomp_text;
 	if (spec->filter.prog && spec->seccomp_profile)
 		return both_filters(e);
 	return 0;
+}
+
+int ct_spec_load_cached(const char *bundle, int cache, struct ct_spec *spec, struct err *e)
+{
+	auto_free char *absolute = realpath(bundle, NULL);
+	auto_fd int dir = -EBADF;
+
+	*spec = (struct ct_spec){0};
+	if (absolute)
+		dir = open(absolute, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		err_sys(e, "open bundle %s", bundle);
+	else if (ct_spec_load_at(dir, "config.json", absolute, cache, spec, e) < 0)
+		err_wrap(e, "bundle %s", bundle);
+	else
+		return 0;
+	if (e->no == ENOENT)
+		err_hint(
+			e,
+			"a bundle is a directory with a config.json in it; `skep spec` makes a first one");
+	return err_class(e, ERR_CONFIG);
 }
 
 static void free_strings(char **list)
@@ -276,6 +288,9 @@ void ct_spec_done(struct ct_spec *spec)
 	free(spec->upper);
 	free(spec->work);
 	free(spec->disk);
+	free(spec->text);
+	free(spec->listener_path);
+	free(spec->listener_metadata);
 	json_decref(spec->seccomp);
 	ns_seccomp_done(&spec->filter);
 	free(spec->seccomp_text);

@@ -83,7 +83,9 @@ struct ct_raw_limit {
 };
 
 struct ct_spec {
-	char *bundle;	 /* absolute path of the bundle */
+	char *bundle; /* absolute path of the bundle */
+	char *text; /* config.json as it was read by ct_spec_load(), for the copy of it that a container keeps; NULL: made of JSON that was in memory */
+	size_t text_len;
 	char *root_path; /* of the root file system, absolute; unused when lower[] is there */
 	bool root_readonly;
 	unsigned long propagation;   /* rootfsPropagation as MS_*, 0: private */
@@ -116,9 +118,11 @@ struct ct_spec {
 	json_t *seccomp;	 /* linux.seccomp; NULL without, or when filter has it */
 	char *seccomp_text;	 /* the same as it was read, or NULL */
 	struct ns_filter filter; /* of linux.seccomp, out of the cache; prog NULL: not there */
-	bool seccomp_profile;	 /* annotation skep.seccomp=default: our own profile */
-	bool nesting;		 /* annotation skep.nesting=true: user namespaces allowed inside */
-	char *personality;	 /* "LINUX32"; NULL: none */
+	bool notifies;		 /* an action of linux.seccomp is SCMP_ACT_NOTIFY */
+	char *listener_path, *listener_metadata; /* of linux.seccomp; NULL: not given */
+	bool seccomp_profile; /* annotation skep.seccomp=default: our own profile */
+	bool nesting;	      /* annotation skep.nesting=true: user namespaces allowed inside */
+	char *personality;    /* "LINUX32"; NULL: none */
 
 	/* skep.rootfs.*: the engine makes the overlay itself. lower[] NULL-terminated, topmost first; n_lower 0: root_path is a directory. */
 	char **lower;
@@ -147,6 +151,10 @@ int ct_spec_load(const char *bundle, struct ct_spec *spec, struct err *e);
  * taken from there. It has been accepted and compiled before, byte by byte the same.
  */
 int ct_spec_load_cached(const char *bundle, int cache, struct ct_spec *spec, struct err *e);
+
+/* The same of the file `name` in dir, which need not be the bundle. bundle: its absolute path, which is not looked at. -ENOENT: no such file. */
+int ct_spec_load_at(int dir, const char *name, const char *bundle, int cache, struct ct_spec *spec,
+		    struct err *e);
 
 /* The same from a config that is in memory. bundle: absolute; relative root.path and bind sources are below it. */
 int ct_spec_from_json(const json_t *config, const char *bundle, struct ct_spec *spec,

@@ -310,54 +310,6 @@ static int read_readonly(const json_t *value, const char *path, void *into, stru
 	return read_paths(value, path, &spec->readonly, &spec->n_readonly, e);
 }
 
-/* Nobody would answer it. */
-static int refuse_notify(const json_t *action, const char *path, struct err *e)
-{
-	if (json_is_string(action) && !strcmp(json_string_value(action), "SCMP_ACT_NOTIFY"))
-		return ct_refuse(e, path, "SCMP_ACT_NOTIFY is not implemented");
-	return 0;
-}
-
-static int read_filter_rules(const json_t *value, const char *path, void *into, struct err *e)
-{
-	(void)into;
-	if (!json_is_array(value))
-		return ct_refuse(e, path, "must be an array");
-	for (size_t i = 0; i < json_array_size(value); i++) {
-		char below[CT_PATH_MOST];
-
-		snprintf(below, sizeof(below), "%s[%zu].action", path, i);
-		if (refuse_notify(json_object_get(json_array_get(value, i), "action"), below, e) <
-		    0)
-			return -e->no;
-	}
-	return 0;
-}
-
-static int read_filter_action(const json_t *value, const char *path, void *into, struct err *e)
-{
-	(void)into;
-	return refuse_notify(value, path, e);
-}
-
-/* The rest is judged when it is compiled (ns/seccomp_oci.c), before there is an init. */
-static int read_seccomp(const json_t *value, const char *path, void *into, struct err *e)
-{
-	static const struct ct_member members[] = {
-		{"listenerPath", NULL, 0},
-		{"listenerMetadata", NULL, 0},
-		{"defaultAction", read_filter_action, 0},
-		{"syscalls", read_filter_rules, 0},
-	};
-	struct ct_spec *spec = into;
-
-	if (ct_read_members(value, path, members, ARRAY_SIZE(members), NULL, e) < 0)
-		return -e->no;
-	if (json_object_size(value))
-		spec->seccomp = json_incref((json_t *)value);
-	return 0;
-}
-
 static int read_personality(const json_t *value, const char *path, void *into, struct err *e)
 {
 	static const struct ct_member members[] = {
@@ -439,7 +391,7 @@ int ct_read_linux(const json_t *value, const char *path, void *into, struct err 
 		{"rootfsPropagation", read_propagation, offsetof(struct ct_spec, propagation)},
 		{"maskedPaths", read_masked, 0},
 		{"readonlyPaths", read_readonly, 0},
-		{"seccomp", read_seccomp, 0},
+		{"seccomp", ct_read_seccomp, 0},
 		{"personality", read_personality, 0},
 		{"mountLabel", NULL, 0},
 		{"intelRdt", NULL, 0},

@@ -269,13 +269,15 @@ int ct_config_load_but_filter(int dir, const char *name, int cache, struct ct_sp
 
 	if (!text)
 		return -e->no;
+	spec->text_len = len;
+	spec->text = take_ptr(&text);
 	if (filter && ns_seccomp_known(cache, filter, filter_len, &spec->filter)) {
-		*out = ct_plain_parse(text, filter, filter_len);
+		*out = ct_plain_parse(spec->text, filter, filter_len);
 		if (*out)
 			return 0;
 		ns_seccomp_done(&spec->filter);
 	}
-	if (parse_text(text, len, name, out, e) < 0)
+	if (parse_text(spec->text, len, name, out, e) < 0)
 		return -e->no;
 	if (!filter)
 		return 0;

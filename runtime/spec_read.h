@@ -54,7 +54,7 @@ char *ct_path_below(const char *dir, const char *path, struct err *e);
 
 /* The parts of the spec, each in its own file. `into` is the struct ct_spec, but for process and its own struct. */
 ct_reader ct_read_process, ct_read_mounts, ct_read_linux, ct_read_annotations,
-	ct_read_spec_resources;
+	ct_read_spec_resources, ct_read_seccomp;
 
 /* Into a struct ct_process (spec_schedule.c). */
 ct_reader ct_read_scheduler, ct_read_ioprio, ct_read_exec_affinity;
@@ -62,6 +62,6 @@ ct_reader ct_read_scheduler, ct_read_ioprio, ct_read_exec_affinity;
 /* Into a struct ct_hooks. Into char **, each NAME=VALUE. */
 ct_reader ct_read_hooks, ct_read_env;
 
-/* ct_config_load_at() for ct_spec_load_cached(): fills spec->filter, or spec->seccomp_text for the one who compiles it. */
+/* ct_config_load_at() for ct_spec_load_at(): fills spec->text and spec->filter, or spec->seccomp_text for the one who compiles it. */
 int ct_config_load_but_filter(int dir, const char *name, int cache, struct ct_spec *spec,
 			      json_t **out, struct err *e);

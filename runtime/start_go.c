@@ -19,6 +19,7 @@
 #include "runtime/container.h"
 #include "runtime/exec.h"
 #include "runtime/hook.h"
+#include "runtime/listener.h"
 #include "runtime/steps.h"
 
 /* A path of any length fits into sun_path by way of the directory's descriptor. */
@@ -106,12 +107,12 @@ static int told_to_end(int fd, struct err *e)
 		       info.ssi_signo);
 }
 
-/* To the end of init's stream: it has become the program, or told why not, or is gone. */
-static int wait_for_word(struct sync *sync, struct err *e)
+/* To the end of init's stream: it has become the program, or told why not, or is gone. events POLLIN: or to its next message. */
+static int wait_for_word(struct sync *sync, short events, struct err *e)
 {
 	auto_fd int signals = watch_endings(e);
 	/* Until the stream's end, whatever it was: to be woken by each message would cost an idle processor's wake-up each. POLLHUP needs no asking. */
-	struct pollfd p[] = {{.fd = sync->fd}, {.fd = signals, .events = POLLIN}};
+	struct pollfd p[] = {{.fd = sync->fd, .events = events}, {.fd = signals, .events = POLLIN}};
 
 	if (e->no)
 		return -e->no;
@@ -121,13 +122,29 @@ static int wait_for_word(struct sync *sync, struct err *e)
 	return p[0].revents ? 0 : told_to_end(signals, e);
 }
 
+/* What the filter asks of init or of the program would wait for an answer for ever, without one to give it. */
+static int pass_listener(struct ct *ct, struct sync *sync, struct err *e)
+{
+	struct err ignored = {0};
+	int r = wait_for_word(sync, POLLIN, e);
+
+	if (r >= 0)
+		r = ct_listener_pass(ct, ct->s.listener, CT_CREATED, ct->s.pid, sync,
+				     CT_STEP_PROCESS, e);
+	if (r < 0)
+		(void)ct_destroy_processes(ct, &ignored);
+	return r;
+}
+
 /* From the word to go: until the program runs, and the hooks of that have. */
 static int see_it_run(struct ct *ct, struct sync *sync, struct err *e)
 {
 	char byte;
 	ssize_t n;
-	int r = wait_for_word(sync, e);
+	int r = ct->s.listener ? pass_listener(ct, sync, e) : 0;
 
+	if (r >= 0)
+		r = wait_for_word(sync, 0, e);
 	if (r < 0)
 		return r;
 	r = sync_expect(sync, CT_STEP_EXEC, SYNC_OK, NULL, NULL, e);

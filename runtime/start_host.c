@@ -29,6 +29,7 @@
 #include "ns/seccomp.h"
 #include "runtime/container.h"
 #include "runtime/ground.h"
+#include "runtime/listener.h"
 #include "runtime/program.h"
 #include "runtime/start_go.h"
 #include "runtime/start_init.h"
@@ -399,7 +400,9 @@ static int prepare(struct making *m, struct err *e)
 	int r;
 
 	ct_ground_describe(m->ct, m->how->spec, m->how->id, m->how->system);
-	r = ct_state_save(m->ct, e);
+	r = ct_listener_new(m->how->spec, &m->ct->s.listener, e);
+	if (r >= 0)
+		r = ct_state_save(m->ct, e);
 	if (r >= 0)
 		r = prepare_hooks(m, e);
 	if (r >= 0)
@@ -441,6 +444,9 @@ static int walk_steps(struct making *m, struct err *e)
 		r = grant_idmap(m, e);
 	if (r >= 0)
 		r = grant_rootfs(m, e);
+	/* While init mounts. */
+	if (r >= 0)
+		r = ct_spec_keep(m->ct, m->how->spec, e);
 	if (r >= 0)
 		r = open_network(m, e);
 	if (r >= 0 && born_inside)

@@ -347,7 +347,8 @@ static int step_process(struct stage *s, struct err *e)
 	if (r >= 0)
 		r = ct_program_home(&s->process, NULL, e);
 	if (r >= 0)
-		r = ct_program_become(&s->process, true, s->in->filter, e);
+		r = ct_program_become(&s->process, true, s->in->filter, &s->in->sync,
+				      CT_STEP_PROCESS, e);
 	return r;
 }
 

@@ -192,6 +192,7 @@ static int begin(struct ct *ct, const char *id, struct err *e)
 	    (unlinkat(ct->dir, CT_STATE_FILE, 0) < 0 && errno != ENOENT))
 		return err_sys(e, "remove the state of an earlier container %s", id);
 	json_decref(ct->s.annotations);
+	json_decref(ct->s.listener);
 	ct->s = (struct ct_state){.status = CT_CREATING};
 	snprintf(ct->s.id, sizeof(ct->s.id), "%s", id);
 	say_time(time(NULL), ct->s.created);
@@ -298,7 +299,8 @@ void ct_close(struct ct *ct)
 	own_close_fd(&ct->dir);
 	own_close_fd(&ct->lock);
 	json_decref(ct->s.annotations);
-	ct->s.annotations = NULL;
+	json_decref(ct->s.listener);
+	ct->s.annotations = ct->s.listener = NULL;
 }
 
 bool ct_state_is_system(const struct ct *ct)

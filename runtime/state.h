@@ -79,6 +79,7 @@ struct ct_state {
 	char terminal
 		[64]; /* "rdev:dev" in hex of the console's slave, for checkpoint; empty: none */
 	json_t *annotations; /* owned */
+	json_t *listener;    /* owned; as ct_listener_new() made it; NULL: the filter asks nobody */
 };
 
 /* An open container: borrowed by the engine's calls. */

@@ -54,14 +54,14 @@ int ct_state_save(struct ct *ct, struct err *e)
 	if (boot_id(boot, e) < 0)
 		return err_wrap(e, "container %s", s->id);
 	j = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:i, s:I, s:s, s:I, s:i, s:i, s:b, "
-		      "s:s, s:O*}",
+		      "s:s, s:O*, s:O*}",
 		      "version", VERSION, "id", s->id, "boot", boot, "status",
 		      ct_status_to_str(s->status), "bundle", s->bundle, "cgroup", s->cgroup, "pid",
 		      (int)s->pid, "pidStart", (json_int_t)s->pid_start, "monitor", (int)s->monitor,
 		      "monitorStart", (json_int_t)s->monitor_start, "created", s->created, "idBase",
 		      (json_int_t)s->id_base, "stopSignal", s->stop_signal, "stopTimeout",
 		      s->stop_timeout_s, "system", s->system, "terminal", s->terminal,
-		      "annotations", s->annotations);
+		      "annotations", s->annotations, "listener", s->listener);
 	text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
 	if (!text)
 		return err_set(e, ENOMEM,
@@ -105,7 +105,7 @@ static int from_json(const json_t *j, struct ct_state *s, struct err *e)
 {
 	int64_t version = 0, pid = 0, pid_start = 0, monitor = 0, monitor_start = 0, id_base = 0;
 	int64_t stop_signal = 0, stop_timeout = 0;
-	json_t *annotations = NULL;
+	json_t *annotations = NULL, *listener = NULL;
 	char boot[40], now[40];
 
 	if (json_get_int(j, "version", &version, e) < 0 ||
@@ -123,7 +123,8 @@ static int from_json(const json_t *j, struct ct_state *s, struct err *e)
 	    json_get_int(j, "stopSignal", &stop_signal, e) < 0 ||
 	    json_get_int(j, "stopTimeout", &stop_timeout, e) < 0 ||
 	    json_get_bool(j, "system", &s->system, e) < 0 ||
-	    json_get_object(j, "annotations", &annotations, e) < 0 || boot_id(now, e) < 0)
+	    json_get_object(j, "annotations", &annotations, e) < 0 ||
+	    json_get_object(j, "listener", &listener, e) < 0 || boot_id(now, e) < 0)
 		return -e->no;
 	if (version != VERSION) {
 		err_set(e, EINVAL, "version %lld, this program knows %d", (long long)version,
@@ -139,6 +140,7 @@ static int from_json(const json_t *j, struct ct_state *s, struct err *e)
 	s->stop_timeout_s = (int)stop_timeout;
 	s->stale = strcmp(boot, now) != 0;
 	s->annotations = json_incref(annotations);
+	s->listener = json_incref(listener);
 	return 0;
 }
 
@@ -163,6 +165,7 @@ int ct_state_reload(struct ct *ct, struct err *e)
 		return -why.no;
 	}
 	json_decref(ct->s.annotations);
+	json_decref(ct->s.listener);
 	ct->s = s;
 	return 0;
 }

@@ -52,6 +52,20 @@ likeness='for n in mnt pid net ipc uts cgroup user; do readlink /proc/self/ns/$n
 	grep -q '^CapEff:.*20000420$' "$SKEP_DIR/exec"
 }
 
+@test "it has them also when the bundle was changed or removed meanwhile: a container keeps its config.json" {
+	local before
+	configure '.process.rlimits[0].soft = 500'
+	start_it
+	before=$(oci exec "$ID" sh -c "$likeness")
+	[[ $before == *$'\n500' ]]
+	configure '.process.rlimits[0].soft = 400 | .process.capabilities.bounding = [] | .process.capabilities.effective = [] | .process.capabilities.permitted = []'
+	[ "$(oci exec "$ID" sh -c "$likeness")" = "$before" ]
+	mv "$BUNDLE" "$BUNDLE.moved"
+	[ "$(oci exec "$ID" sh -c "$likeness")" = "$before" ]
+	oci delete --force "$ID"
+	oci_gone "$ID"
+}
+
 @test "the same in a user namespace" {
 	with_userns
 	jq --arg s "$likeness; exec sleep 1000" '.process.args = ["sh", "-c", $s]' "$BUNDLE/config.json" >"$SKEP_DIR/new"
