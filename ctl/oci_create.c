@@ -2,6 +2,7 @@
 /* skep create, start, run: a bundle becomes a container. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -9,6 +10,14 @@
 #include "ctl/oci.h"
 #include "runtime/container.h"
 #include "runtime/exec.h"
+
+/* NULL: the bundle's own, which is also what crun takes "config.json" for, wherever it is called. */
+static const char *config_of(const struct ctl_line *line)
+{
+	const char *config = ctl_value(line, "config");
+
+	return config && strcmp(config, "config.json") != 0 ? config : NULL;
+}
 
 /* Everything but the start. On failure nothing remains. ct is locked and the caller's, as is what is in made. */
 static int create(const struct ctl_line *line, bool detached, bool at_once, struct ct *ct,
@@ -30,7 +39,7 @@ static int create(const struct ctl_line *line, bool detached, bool at_once, stru
 
 	if (r >= 0) {
 		cache = ctl_oci_cache_look(line);
-		r = ct_spec_load_cached(bundle ? bundle : ".", cache, &spec, e);
+		r = ct_spec_load_cached(bundle ? bundle : ".", config_of(line), cache, &spec, e);
 	}
 	if (r >= 0)
 		r = ctl_oci_shield(&spec, e);
@@ -161,6 +170,10 @@ static const struct ctl_option create_options[] = {
 	 .letter = 'b',
 	 .arg = "DIR",
 	 .help = "directory with config.json; the present one if not given"},
+	{.name = "config",
+	 .letter = 'f',
+	 .arg = "FILE",
+	 .help = "that in the place of the bundle's config.json"},
 	{.name = "pid-file", .arg = "FILE", .help = "write init's process id there"},
 	{.name = "console-socket",
 	 .arg = "SOCKET",

@@ -201,7 +201,7 @@ int ct_spec_from_json(const json_t *config, const char *bundle, struct ct_spec *
 
 int ct_spec_load(const char *bundle, struct ct_spec *spec, struct err *e)
 {
-	return ct_spec_load_cached(bundle, -EBADF, spec, e);
+	return ct_spec_load_cached(bundle, NULL, -EBADF, spec, e);
 }
 
 int ct_spec_load_at(int dir, const char *name, const char *bundle, int cache, struct ct_spec *spec,
@@ -227,7 +227,8 @@ int ct_spec_load_at(int dir, const char *name, const char *bundle, int cache, st
 	return 0;
 }
 
-int ct_spec_load_cached(const char *bundle, int cache, struct ct_spec *spec, struct err *e)
+int ct_spec_load_cached(const char *bundle, const char *config, int cache, struct ct_spec *spec,
+			struct err *e)
 {
 	auto_free char *absolute = realpath(bundle, NULL);
 	auto_fd int dir = -EBADF;
@@ -237,11 +238,12 @@ int ct_spec_load_cached(const char *bundle, int cache, struct ct_spec *spec, str
 		dir = open(absolute, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		err_sys(e, "open bundle %s", bundle);
-	else if (ct_spec_load_at(dir, "config.json", absolute, cache, spec, e) < 0)
+	else if (ct_spec_load_at(config ? AT_FDCWD : dir, config ? config : "config.json", absolute,
+				 cache, spec, e) < 0)
 		err_wrap(e, "bundle %s", bundle);
 	else
 		return 0;
-	if (e->no == ENOENT)
+	if (e->no == ENOENT && !config)
 		err_hint(
 			e,
 			"a bundle is a directory with a config.json in it; `skep spec` makes a first one");

@@ -147,10 +147,11 @@ static inline bool ct_spec_filters(const struct ct_spec *spec)
 int ct_spec_load(const char *bundle, struct ct_spec *spec, struct err *e);
 
 /*
- * As ct_spec_load() for one that is to be started: a linux.seccomp that cache (of compiled filters, -EBADF: none) has is not parsed, which is three quarters of the work, but
+ * As ct_spec_load(), of the file config, a path from where we are, NULL for the bundle's own, and for one that is to be started: a linux.seccomp that cache (of compiled filters, -EBADF: none) has is not parsed, which is three quarters of the work, but
  * taken from there. It has been accepted and compiled before, byte by byte the same.
  */
-int ct_spec_load_cached(const char *bundle, int cache, struct ct_spec *spec, struct err *e);
+int ct_spec_load_cached(const char *bundle, const char *config, int cache, struct ct_spec *spec,
+			struct err *e);
 
 /* The same of the file `name` in dir, which need not be the bundle. bundle: its absolute path, which is not looked at. -ENOENT: no such file. */
 int ct_spec_load_at(int dir, const char *name, const char *bundle, int cache, struct ct_spec *spec,

@@ -32,7 +32,7 @@ int ct_spec_of(const struct ct *ct, int cache, struct ct_spec *spec, struct err 
 	int r = ct_spec_load_at(ct->dir, CONFIG_FILE, ct->s.bundle, cache, spec, &why);
 
 	if (r == -ENOENT)
-		return ct_spec_load_cached(ct->s.bundle, cache, spec, e);
+		return ct_spec_load_cached(ct->s.bundle, NULL, cache, spec, e);
 	if (r >= 0)
 		return 0;
 	*e = why;

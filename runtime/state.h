@@ -11,6 +11,7 @@
  * the freezer's word.
  */
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -63,7 +64,7 @@ enum ct_event {
 
 struct ct_state {
 	char id[65];
-	char bundle[512];
+	char bundle[PATH_MAX];
 	char cgroup[256];
 	enum ct_status status; /* what was done last: CREATING, CREATED or RUNNING */
 	pid_t pid;	       /* of init in our pid namespace; 0: none yet */

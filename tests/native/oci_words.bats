@@ -48,3 +48,19 @@ teardown() { oci_teardown; }
 	bundle '.process.args = ["probe", "keyring"]'
 	[ "$(oci run --no-new-keyring --bundle "$BUNDLE" "$ID")" = "$(probe keyring)" ]
 }
+
+@test "run, create --config: that file, from where skep is called, and exec and state know it later" {
+	bundle '.process.args = ["echo", "of the bundle"]'
+	mkdir "$SKEP_DIR/elsewhere"
+	jq '.process.args = ["sleep", "1000"] | .process.env += ["FROM=elsewhere"]' "$BUNDLE/config.json" >"$SKEP_DIR/elsewhere/other.json"
+	cd "$SKEP_DIR"
+	oci run --config elsewhere/other.json --detach --bundle bundle "$ID" >/dev/null 3>&-
+	cd /
+	[ "$(oci exec "$ID" sh -c 'echo $FROM')" = elsewhere ]
+	[ "$(oci state "$ID" | jq -r .bundle)" = "$BUNDLE" ]
+	oci delete --force "$ID"
+	fails_with 1 'nothing.json' oci create -f nothing.json --bundle "$BUNDLE" "$ID"
+	# The name alone is the bundle's, wherever skep is called.
+	[ "$(oci run --config config.json --bundle "$BUNDLE" "$ID")" = 'of the bundle' ]
+	oci_gone "$ID"
+}
