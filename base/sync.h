@@ -8,6 +8,7 @@
  * name of the step that was awaited: never consent. The step names come from the caller's X-macro, as a to-string function.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -25,6 +26,7 @@ struct sync {
 	int fd;
 	const char *peer; /* "init", "host": for messages */
 	const char *(*step_to_str)(unsigned step);
+	bool filtered; /* we send by write(2), which a filter of system calls that is loaded by now lets through when sendmsg(2) is not; SIGPIPE is as it is then */
 };
 
 int sync_pair(int *ours, int *theirs, struct err *e);

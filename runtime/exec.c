@@ -158,14 +158,16 @@ static int become_program(struct entry *en, enum step *step, struct err *e)
 		r = take_terminal(en, e);
 	if (r >= 0 && en->personality)
 		r = ns_self_personality(en->personality, e);
+	/* As in a start: behind a filter there is nothing but write(2) and execve(2). */
+	if (r >= 0)
+		r = ns_fds_keep_only(keep, (size_t)en->how->preserve_fds, e);
+	en->sync.filtered = en->use->prog;
 	if (r >= 0)
 		r = ct_program_become(&en->p, false, en->use, &en->sync, STEP_PROCESS, e);
 	if (r < 0)
 		return r;
 	*step = STEP_EXEC;
-	r = ns_fds_keep_only(keep, (size_t)en->how->preserve_fds, e);
-	if (r >= 0)
-		r = sync_send(&en->sync, STEP_EXEC, SYNC_OK, 0, -EBADF, e);
+	r = sync_send(&en->sync, STEP_EXEC, SYNC_OK, 0, -EBADF, e);
 	return r < 0 ? r : ct_program_exec(&en->p, e);
 }
 

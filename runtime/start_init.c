@@ -337,6 +337,19 @@ static int step_start(struct stage *s, struct err *e)
 	return fault_at("init.start", e);
 }
 
+/* Before the filter of system calls is loaded: behind it there is nothing but write(2), for a hook what it does, and execve(2). Old profiles know no close_range(2). */
+static int keep_descriptors(const struct stage *s, struct err *e)
+{
+	size_t n = 0;
+	auto_free int *keep = calloc((size_t)s->in->preserve_fds + 1, sizeof(int));
+
+	if (!keep)
+		return err_set(e, ENOMEM, "out of memory for descriptors");
+	for (int i = 0; i < s->in->preserve_fds; i++)
+		keep[n++] = 3 + i;
+	return ns_fds_keep_only(keep, n, e);
+}
+
 static int step_process(struct stage *s, struct err *e)
 {
 	const struct ct_spec *spec = s->in->spec;
@@ -346,6 +359,9 @@ static int step_process(struct stage *s, struct err *e)
 		r = ns_self_personality(spec->personality, e);
 	if (r >= 0)
 		r = ct_program_home(&s->process, NULL, e);
+	if (r >= 0)
+		r = keep_descriptors(s, e);
+	s->in->sync.filtered = ct_spec_filters(spec);
 	if (r >= 0)
 		r = ct_program_become(&s->process, true, s->in->filter, &s->in->sync,
 				      CT_STEP_PROCESS, e);
@@ -360,19 +376,8 @@ static int step_start_hooks(struct stage *s, struct err *e)
 /* Returns only when the program cannot be executed. */
 static int step_exec(struct stage *s, struct err *e)
 {
-	size_t n = 0;
-	auto_free int *keep = calloc((size_t)s->in->preserve_fds + 1, sizeof(int));
-	int r;
-
-	if (!keep)
-		return err_set(e, ENOMEM, "out of memory for descriptors");
-	for (int i = 0; i < s->in->preserve_fds; i++)
-		keep[n++] = 3 + i;
-	r = ns_fds_keep_only(keep, n, e);
-	if (r < 0)
-		return r;
 	/* "About to": the end of the stream behind this word is execve's doing, without it somebody killed us. */
-	r = sync_send(&s->in->sync, CT_STEP_EXEC, SYNC_OK, 0, -EBADF, e);
+	int r = sync_send(&s->in->sync, CT_STEP_EXEC, SYNC_OK, 0, -EBADF, e);
 	return r < 0 ? r : ct_program_exec(&s->process, e);
 }
 

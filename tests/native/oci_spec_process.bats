@@ -78,3 +78,20 @@ ionice_of() { ionice -p "$1"; }
 	[ "$(field 19)" = -5 ]
 	[ "$(ionice_of "$PID")" = 'realtime: prio 1' ]
 }
+
+# What a profile must let through between its loading and the program is write(2) and execve(2), not what a newer runtime thinks of.
+@test "config-linux.md, Seccomp: a profile that kills for close_range, sendmsg and the like lets run, start and exec through" {
+	bundle '.process.args = ["sh", "-c", "echo in; exec sleep 1000"] | .process.noNewPrivileges = true | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW",
+		syscalls: [{names: ["close_range", "sendmsg", "sendto", "recvmsg", "capset"], action: "SCMP_ACT_KILL_PROCESS"}]}'
+	oci run --detach --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out" 3>&-
+	wait_for 5 grep -q in "$SKEP_DIR/out"
+	[ "$(oci exec "$ID" echo too)" = too ]
+	fails_with 127 'nothere' oci exec "$ID" nothere
+	oci delete --force "$ID"
+	oci create --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out" 3>&-
+	oci start "$ID"
+	wait_for 5 grep -q in "$SKEP_DIR/out"
+	oci delete --force "$ID"
+	configure '.process.args = ["/nothere"]'
+	fails_with 127 'nothere' oci run --bundle "$BUNDLE" "$ID"
+}
