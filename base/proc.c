@@ -49,15 +49,20 @@ int proc_open(pid_t pid, uint64_t ticks, struct err *e)
 	auto_fd int fd = pidfd_open(pid, 0);
 	struct err gone = {0};
 	uint64_t now;
+	int r;
 
 	if (fd < 0 && (errno == ESRCH || errno == EINVAL))
 		return -ESRCH;
 	if (fd < 0)
 		return err_sys(e, "open process %d", pid);
 	/* After the open: from here on the descriptor is that process, so equal times prove who it is. */
-	if (proc_start_time(pid, &now, &gone) < 0 || now != ticks)
-		return -ESRCH;
-	return take_fd(&fd);
+	r = proc_start_time(pid, &now, &gone);
+	/* Not being able to look is no death: a container that lives would be taken for one that can be deleted. */
+	if (r < 0 && r != -ESRCH) {
+		*e = gone;
+		return r;
+	}
+	return r < 0 || now != ticks ? -ESRCH : take_fd(&fd);
 }
 
 pid_t proc_inner_pid(pid_t pid, pid_t tid)

@@ -35,3 +35,9 @@ static inline int sys_renameat2(int from_dir, const char *from, int to_dir, cons
 {
 	return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
 }
+
+/*
+ * setns(2) to a namespace that is ours, held open since before we left it. That fails only for want of the kernel's memory; then this process says so on standard error and ends with 1, without unwinding: who
+ * stayed in a container's namespace would take the container's links, rules and processes for the host's. What it has made is in the ledger, for the next command.
+ */
+void sys_setns_home(int ns, int flags);

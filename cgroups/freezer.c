@@ -30,7 +30,8 @@ static int no_freezer(const struct cg *cg, struct err *e)
 
 static bool has_v2(const struct cg *cg)
 {
-	return cg->v2 >= 0 && !faccessat(cg->v2, "cgroup.freeze", F_OK, 0);
+	/* That we cannot tell is no reason to take another freezer: what is to be done with this one then fails by itself. */
+	return cg->v2 >= 0 && (!faccessat(cg->v2, "cgroup.freeze", F_OK, 0) || errno != ENOENT);
 }
 
 static int v1_state(const struct cg *cg, char state[16], struct err *e)
@@ -102,13 +103,13 @@ int cg_freeze(const struct cg *cg, int wait_ms, struct err *e)
 
 int cg_thaw(const struct cg *cg, int wait_ms, struct err *e)
 {
-	int rc;
+	int rc = 0;
 
 	if (has_v2(cg))
 		rc = v2_set(cg, false, wait_ms, e);
-	else if (cg->v1[CG_FREEZER] >= 0)
+	if (rc >= 0 && cg->v1[CG_FREEZER] >= 0)
 		rc = v1_set(cg, "THAWED", wait_ms, e);
-	else
+	else if (!has_v2(cg))
 		return no_freezer(cg, e);
 	if (rc == -ETIMEDOUT && !e->no)
 		return err_set(e, ETIMEDOUT, "control group %s did not thaw within %d ms", cg->path,
@@ -148,7 +149,8 @@ int cg_frozen(const struct cg *cg, struct err *e)
 		if (rc < 0)
 			return e->no ? -e->no
 				     : err_set(e, ENOENT, "control group %s is gone", cg->path);
-		return v != 0;
+		if (v)
+			return 1;
 	}
 	if (cg->v1[CG_FREEZER] < 0)
 		return 0;

@@ -157,6 +157,24 @@ static bool group_frozen(int dir)
 	       strncmp(state, "THAWED", 6) != 0;
 }
 
+/*
+ * A new group below a frozen one is frozen, too: v2 says so in the events of an empty group (cgroup_create() sets CGRP_FROZEN there), v1 in its state. Who is cloned into it stops before its first instruction, so
+ * that not even its creator's death reaches it, and with what it has inherited holds the lock of its container.
+ */
+static int refuse_frozen(const struct cg *cg, struct err *e)
+{
+	auto_free char *events = NULL;
+	struct err ignored = {0};
+	bool frozen = cg->v1[CG_FREEZER] >= 0 && group_frozen(cg->v1[CG_FREEZER]);
+
+	if (cg->v2 >= 0 && file_try_read_at(cg->v2, "cgroup.events", 256, &events, &ignored) >= 0)
+		frozen |= strstr(events, "frozen 1") != NULL;
+	if (!frozen)
+		return 0;
+	err_set(e, EBUSY, "control group %s would be frozen: one above it is", cg->path);
+	return err_hint(e, "thaw that first");
+}
+
 /* What is there already is an empty left-over, which goes, or somebody's, which is refused. */
 static int clear_left_over(const char *mount, const char *path, struct err *e)
 {
@@ -241,6 +259,8 @@ int cg_create(const char *path, struct cg *cg, struct err *e)
 		if (cg->v1[c] < 0)
 			goto undo;
 	}
+	if (refuse_frozen(cg, e) < 0)
+		goto undo;
 	return 0;
 undo:
 	cg_close(cg);

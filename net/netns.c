@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/own.h"
+#include "base/sys.h"
 
 int net_netns_open(pid_t pid, struct err *e)
 {
@@ -26,13 +27,6 @@ int net_netns_open(pid_t pid, struct err *e)
 	return fd < 0 ? err_sys(e, "open the network namespace of process %d", (int)pid) : fd;
 }
 
-/* Back to where we were. A process that stays in a container's namespace must not do another step. */
-static void return_home(int home)
-{
-	if (setns(home, CLONE_NEWNET))
-		abort();
-}
-
 int net_netns_create(struct err *e)
 {
 	auto_fd int home = net_netns_open(0, e);
@@ -43,7 +37,7 @@ int net_netns_create(struct err *e)
 	if (unshare(CLONE_NEWNET))
 		return err_sys(e, "make a network namespace");
 	fd = net_netns_open(0, e);
-	return_home(home);
+	sys_setns_home(home, CLONE_NEWNET);
 	return fd;
 }
 
@@ -60,7 +54,7 @@ int net_netns_run(int netns, int (*fn)(void *arg, struct err *e), void *arg, str
 	if (setns(netns, CLONE_NEWNET))
 		return err_sys(e, "enter the network namespace");
 	r = fn(arg, e);
-	return_home(home);
+	sys_setns_home(home, CLONE_NEWNET);
 	return r;
 }
 
