@@ -12,13 +12,37 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "base/own.h"
 #include "base/sys.h"
 
-static int read_whole(int fd, const char *name, size_t most, char **text, struct err *e)
+/* As log_now_ns(), which not all have that are linked with this. */
+static uint64_t now_ns(void)
 {
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Whether there is more to read, or nobody who could write it, by then. */
+static bool comes_by(int fd, uint64_t until)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	uint64_t now = now_ns();
+
+	int ms = until == UINT64_MAX ? -1 : now < until ? (int)((until - now) / 1000000u) : 0;
+
+	return poll(&p, 1, ms) != 0;
+}
+
+/* until: the end of the wait for what a pipe's writer has not written, or, without a writer yet, for one; fd does not block then. 0: it is a file that has what it has. */
+static int read_whole(int fd, const char *name, size_t most, uint64_t until, char **text,
+		      struct err *e)
+{
+	bool asked = false;
 	size_t room = 4096;
 	size_t len = 0;
 	auto_free char *buf = NULL;
@@ -33,6 +57,13 @@ static int read_whole(int fd, const char *name, size_t most, char **text, struct
 		n = read(fd, buf + len, room - len);
 		if (n < 0 && errno == EINTR)
 			continue;
+		/* A FIFO reads as an empty file until somebody has opened it for writing; poll(2) knows the difference. */
+		if (until && ((n < 0 && errno == EAGAIN) || (n == 0 && len == 0 && !asked))) {
+			asked = n == 0;
+			if (comes_by(fd, until))
+				continue;
+			return err_set(e, ETIMEDOUT, "read %s: nobody writes to it", name);
+		}
 		if (n < 0)
 			return err_sys(e, "read %s", name);
 		if (n == 0)
@@ -58,7 +89,7 @@ int file_try_read_at(int dir, const char *name, size_t most, char **text, struct
 		return -ENOENT;
 	if (fd < 0)
 		return err_sys(e, "open %s", name);
-	r = read_whole(fd, name, most, text, &why);
+	r = read_whole(fd, name, most, 0, text, &why);
 	/* What a file of a control group says that was removed since it was opened (kernfs_fop_read_iter). */
 	if (r == -ENODEV)
 		return -ENOENT;
@@ -72,6 +103,14 @@ int file_read_at(int dir, const char *name, size_t most, char **text, struct err
 	int r = file_try_read_at(dir, name, most, text, e);
 
 	return r == -ENOENT ? err_set(e, ENOENT, "open %s: %s", name, strerror(ENOENT)) : r;
+}
+
+int file_read_within_at(int dir, const char *name, size_t most, int ms, char **text, struct err *e)
+{
+	auto_fd int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	uint64_t until = ms < 0 ? UINT64_MAX : now_ns() + (uint64_t)ms * 1000000u;
+
+	return fd < 0 ? err_sys(e, "open %s", name) : read_whole(fd, name, most, until, text, e);
 }
 
 int file_read_u64_at(int dir, const char *name, uint64_t *value, struct err *e)

@@ -11,6 +11,9 @@ struct err;
 /* Reads a whole file of at most `most` bytes; *text is NUL-terminated and the caller's. Returns its length; -EFBIG over most. */
 int file_read_at(int dir, const char *name, size_t most, char **text, struct err *e);
 
+/* As file_read_at, for what may be a pipe: -ETIMEDOUT when its writer, or the first one of a FIFO, is not through within ms (-1: no limit). */
+int file_read_within_at(int dir, const char *name, size_t most, int ms, char **text, struct err *e);
+
 /* As file_read_at; a missing file is -ENOENT with e untouched. */
 int file_try_read_at(int dir, const char *name, size_t most, char **text, struct err *e);
 

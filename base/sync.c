@@ -99,6 +99,9 @@ int sync_expect(struct sync *s, unsigned step, enum sync_kind kind, int64_t *val
 	do
 		n = recvmsg(s->fd, &mh, MSG_CMSG_CLOEXEC);
 	while (n < 0 && (errno == EINTR || (errno == ECONNRESET && !resets++)));
+	if (n < 0 && errno == EAGAIN)
+		return err_set(e, EAGAIN, "%s does not come on at step %s: given up", s->peer,
+			       s->step_to_str(step));
 	if (n < 0)
 		return err_sys(e, "wait for %s at step %s", s->peer, s->step_to_str(step));
 	if (n == 0)

@@ -87,8 +87,13 @@ int ctl_oci_log_open(const struct ctl_line *line, struct err *e)
 	log_to(sink, ctl_flag(line, "debug") ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN);
 	if (!path || !*path)
 		return 0;
-	log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
-	return log_fd < 0 ? err_sys(e, "open the log %s", path) : 0;
+	/* A FIFO that nobody reads must hold us neither now nor when it is full. */
+	log_fd =
+		open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+	if (log_fd >= 0)
+		return 0;
+	err_sys(e, "open the log %s", path);
+	return e->no == ENXIO ? err_hint(e, "nobody reads there") : -e->no;
 }
 
 int ctl_oci_report(const struct ctl_line *line, const struct err *e)

@@ -29,11 +29,11 @@
 #include "ns/user.h"
 #include "runtime/container.h"
 #include "runtime/listener.h"
+#include "runtime/patience.h"
 #include "runtime/program.h"
 
 /* The container may hold a process on its way: a working directory on a FUSE of its own, a memory limit without a killer. We hold its lock. */
-#define PATIENCE_S 30
-#define REAP_MS	   2000
+#define REAP_MS 2000
 
 /*
  * X(NAME, "name"): host and middle process, then host and program, over one socket.
@@ -388,15 +388,6 @@ static int talk(struct entry *en, const struct ct *ct, struct ct_executed *out, 
 	return n > 0 ? sync_expect(&en->sync, STEP_EXEC, SYNC_ERROR, NULL, NULL, e) : 0;
 }
 
-static int be_patient(int sock, struct err *e)
-{
-	const struct timeval most = {.tv_sec = PATIENCE_S};
-
-	if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most)) < 0)
-		return err_sys(e, "bound the wait for the new process");
-	return 0;
-}
-
 /* When our send fails because they failed first, or they died without a word: what they had to say is the first cause. */
 static void prefer_their_words(struct entry *en, const struct ct *ct, struct err *e)
 {
@@ -438,7 +429,7 @@ static int enter(struct entry *en, const struct ct *ct, struct ct_executed *out,
 		r = clone_middle(en, &cg, &middle, e);
 	if (r < 0)
 		return r;
-	r = be_patient(en->sync.fd, e);
+	r = ct_patience_set(en->sync.fd, ct_patience_ms(), e);
 	if (r >= 0)
 		r = talk(en, ct, out, e);
 	if (r < 0)

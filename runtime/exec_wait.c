@@ -13,8 +13,10 @@
 #include <termios.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "runtime/exec.h"
+#include "runtime/patience.h"
 
 #define END_OF_FILE "\004" /* what a terminal makes the end of input of */
 
@@ -37,6 +39,7 @@ struct joint {
 	int keeper; /* a slave of our own: while it is open, a program that closes its terminal for a while is no end */
 	bool is_tty, raw, joined;
 	bool ended;
+	bool lost; /* nobody takes what it said last */
 	struct termios before;
 	struct sigaction pipe_before;
 	struct pump in, out;
@@ -127,7 +130,10 @@ static void pass_signals(struct joint *j)
 	struct signalfd_siginfo info;
 
 	while (read(j->signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGWINCH)
+		/* The program is no more: who asks for an end means us. */
+		if (j->ended)
+			j->lost |= info.ssi_signo != SIGWINCH;
+		else if (info.ssi_signo == SIGWINCH)
 			copy_size(j);
 		else
 			/* It may be gone already: then its end is what we see next. */
@@ -198,6 +204,7 @@ static int wait_for_end(struct joint *j, struct err *e)
 			[SIGNALS] = {.fd = j->signals, .events = POLLIN},
 			[IN... OUT] = {.fd = -1},
 		};
+		int n;
 
 		if (j->run->console >= 0) {
 			ask(&j->out, &p[MASTER_IN], &p[OUT]);
@@ -205,13 +212,19 @@ static int wait_for_end(struct joint *j, struct err *e)
 				ask(&j->in, &p[IN], &p[MASTER_OUT]);
 		}
 		/* At the end the terminal is read until it says that there is no more, not until it becomes readable. */
-		if (poll(p, COUNT, j->ended && p[MASTER_IN].fd >= 0 ? 0 : -1) < 0) {
+		n = poll(p, COUNT, !j->ended ? -1 : p[MASTER_IN].fd >= 0 ? 0 : ct_patience_ms());
+		if (n < 0) {
 			if (errno == EINTR)
 				continue;
 			return err_sys(e, "wait for the program");
 		}
+		j->lost |= n == 0 && p[MASTER_IN].fd < 0;
 		if (p[SIGNALS].revents)
 			pass_signals(j);
+		if (j->lost) {
+			log_warn("the end of the program's output is lost: nobody reads it");
+			return 0;
+		}
 		if (j->ended)
 			p[MASTER_IN].revents = POLLIN;
 		serve(&j->in, &p[IN], &p[MASTER_OUT], j);

@@ -244,7 +244,8 @@ void ct_hooks_run_all(const struct ct_hooks *hooks, enum ct_hook_point point, co
 
 int ct_hooks_keep(const struct ct *ct, const struct ct_hooks *hooks, struct err *e)
 {
-	if (!hooks->n[CT_HOOK_POSTSTART] && !hooks->n[CT_HOOK_POSTSTOP])
+	if (!hooks->n[CT_HOOK_START_CONTAINER] && !hooks->n[CT_HOOK_POSTSTART] &&
+	    !hooks->n[CT_HOOK_POSTSTOP])
 		return 0;
 	return json_save_at(ct->dir, HOOKS_FILE, hooks->given, e);
 }

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "ns/seccomp.h"
+#include "runtime/patience.h"
 #include "runtime/spec_plain.h"
 #include "runtime/spec_text.h"
 
@@ -215,7 +216,7 @@ int ct_read_u32(const json_t *value, const char *path, void *into, struct err *e
 static char *read_text(int dir, const char *name, size_t *len, struct err *e)
 {
 	auto_free char *text = NULL;
-	int r = file_read_at(dir, name, CONFIG_MOST, &text, e);
+	int r = file_read_within_at(dir, name, CONFIG_MOST, ct_patience_ms(), &text, e);
 
 	if (r < 0) {
 		err_class(e, ERR_CONFIG);

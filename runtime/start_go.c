@@ -19,6 +19,7 @@
 #include "runtime/container.h"
 #include "runtime/exec.h"
 #include "runtime/hook.h"
+#include "runtime/patience.h"
 #include "runtime/listener.h"
 #include "runtime/steps.h"
 
@@ -56,16 +57,15 @@ void ct_prefer_words_of_init(struct sync *sync, struct err *e)
 	}
 }
 
-static int run_poststart(struct ct *ct, struct err *e)
+static int run_poststart(struct ct *ct, const struct ct_hooks *hooks, struct err *e)
 {
-	auto_hooks struct ct_hooks hooks = {0};
 	auto_json json_t *state = NULL;
-	int r = ct_hooks_load(ct, &hooks, e);
+	int r;
 
-	if (r < 0 || !hooks.n[CT_HOOK_POSTSTART])
-		return r;
+	if (!hooks->n[CT_HOOK_POSTSTART])
+		return 0;
 	r = ct_state_to_hook(ct, CT_RUNNING, ct->s.pid, &state, e);
-	return r < 0 ? r : ct_hooks_run(&hooks, CT_HOOK_POSTSTART, state, ct->s.bundle, e);
+	return r < 0 ? r : ct_hooks_run(hooks, CT_HOOK_POSTSTART, state, ct->s.bundle, e);
 }
 
 /*
@@ -108,43 +108,54 @@ static int told_to_end(int fd, struct err *e)
 }
 
 /* To the end of init's stream: it has become the program, or told why not, or is gone. events POLLIN: or to its next message. */
-static int wait_for_word(struct sync *sync, short events, struct err *e)
+static int wait_for_word(struct sync *sync, short events, int ms, struct err *e)
 {
 	auto_fd int signals = watch_endings(e);
 	/* Until the stream's end, whatever it was: to be woken by each message would cost an idle processor's wake-up each. POLLHUP needs no asking. */
 	struct pollfd p[] = {{.fd = sync->fd, .events = events}, {.fd = signals, .events = POLLIN}};
 
+	int r;
+
 	if (e->no)
 		return -e->no;
-	while (poll(p, ARRAY_SIZE(p), -1) < 0)
+	while ((r = poll(p, ARRAY_SIZE(p), ms)) < 0)
 		if (errno != EINTR)
 			return err_sys(e, "wait for the program");
+	if (r == 0) {
+		err_set(e, ETIMEDOUT, "the container's first process does not come on: ended");
+		return err_hint(e, "something holds it: a freezer, a mount, a stop signal");
+	}
 	return p[0].revents ? 0 : told_to_end(signals, e);
 }
 
 /* What the filter asks of init or of the program would wait for an answer for ever, without one to give it. */
-static int pass_listener(struct ct *ct, struct sync *sync, struct err *e)
+static int pass_listener(struct ct *ct, struct sync *sync, int ms, struct err *e)
 {
-	struct err ignored = {0};
-	int r = wait_for_word(sync, POLLIN, e);
+	int r = wait_for_word(sync, POLLIN, ms, e);
 
 	if (r >= 0)
 		r = ct_listener_pass(ct, ct->s.listener, CT_CREATED, ct->s.pid, sync,
 				     CT_STEP_PROCESS, e);
-	if (r < 0)
-		(void)ct_destroy_processes(ct, &ignored);
 	return r;
 }
 
 /* From the word to go: until the program runs, and the hooks of that have. */
 static int see_it_run(struct ct *ct, struct sync *sync, struct err *e)
 {
+	auto_hooks struct ct_hooks hooks = {0};
+	struct err ignored = {0};
 	char byte;
 	ssize_t n;
-	int r = ct->s.listener ? pass_listener(ct, sync, e) : 0;
+	int r = ct_hooks_load(ct, &hooks, e);
+	int ms = ct_patience_with_hooks_ms(&hooks, CT_HOOK_START_CONTAINER);
 
+	if (r >= 0 && ct->s.listener)
+		r = pass_listener(ct, sync, ms, e);
 	if (r >= 0)
-		r = wait_for_word(sync, 0, e);
+		r = wait_for_word(sync, 0, ms, e);
+	/* What failed to start must not do so later. */
+	if (r < 0 && r != -EINTR)
+		(void)ct_destroy_processes(ct, &ignored);
 	if (r < 0)
 		return r;
 	r = sync_expect(sync, CT_STEP_EXEC, SYNC_OK, NULL, NULL, e);
@@ -158,7 +169,7 @@ static int see_it_run(struct ct *ct, struct sync *sync, struct err *e)
 		n = recv(sync->fd, &byte, 1, MSG_PEEK);
 	while (n < 0 && errno == EINTR);
 	return n > 0 ? sync_expect(sync, CT_STEP_EXEC, SYNC_ERROR, NULL, NULL, e)
-		     : run_poststart(ct, e);
+		     : run_poststart(ct, &hooks, e);
 }
 
 int ct_start(struct ct *ct, struct err *e)

@@ -30,6 +30,7 @@
 #include "runtime/container.h"
 #include "runtime/ground.h"
 #include "runtime/listener.h"
+#include "runtime/patience.h"
 #include "runtime/program.h"
 #include "runtime/start_go.h"
 #include "runtime/start_init.h"
@@ -180,9 +181,8 @@ static int enter_joined(struct making *m, struct err *e)
 static void leave_joined(struct making *m)
 {
 	for (int i = 0; i < CT_NS_COUNT; i++) {
-		/* Our own namespaces exist as long as we hold them: to stay in a container's would be worse than to die. */
-		if (m->joined[i] >= 0 && setns(m->joined[i], 0) < 0)
-			abort();
+		if (m->joined[i] >= 0)
+			sys_setns_home(m->joined[i], 0);
 		own_close_fd(&m->joined[i]);
 	}
 }
@@ -427,6 +427,11 @@ static int prepare(struct making *m, struct err *e)
 	if (!m->how->at_once && m->init.listen < 0)
 		return m->init.listen;
 	r = sync_pair(&m->sync.fd, &m->theirs, e);
+	if (r >= 0)
+		r = ct_patience_set(
+			m->sync.fd,
+			ct_patience_with_hooks_ms(&m->how->spec->hooks, CT_HOOK_CREATE_CONTAINER),
+			e);
 	m->init.sync =
 		(struct sync){.fd = m->theirs, .peer = "host", .step_to_str = ct_step_to_str};
 	return r;

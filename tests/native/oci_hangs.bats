@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2016 # what is in single quotes is for the shell in the container
+# Who should answer, read or write does not; what should be small is huge: an error or a bounded wait, never a hang, and nothing left.
+
+bats_require_minimum_version 1.5.0
+load ../lib/oci
+
+setup() {
+	oci_setup
+	GROUP=skep-test-$$
+	export SKEP_PATIENCE=2 # instead of the minute that it is otherwise
+}
+teardown() {
+	local f
+	for f in /sys/fs/cgroup/{,unified/}"$GROUP"/above/cgroup.freeze; do [ ! -e "$f" ] || echo 0 >"$f"; done
+	for f in /sys/fs/cgroup/freezer/{"$GROUP"/above,skep/"$ID"}/freezer.state; do [ ! -e "$f" ] || echo THAWED >"$f"; done
+	oci_teardown
+	find /sys/fs/cgroup -depth -type d -path "*/$GROUP*" -exec rmdir {} + 2>/dev/null || true
+}
+
+# bounded SECONDS CMD...: CMD ends by then. It gets its own process group's time, not ours: a command that hangs is killed.
+bounded() {
+	local rc=0 limit=$1
+	shift
+	timeout -k 2 "$limit" "$SKEP_DIR/here/bin/skep" "$@" </dev/null 3>&- || rc=$?
+	[[ $rc != @(124|137) ]] || { echo "hangs: skep $*"; return 200; }
+	return $rc
+}
+# Its own output and not a pipe of run's, which a container would hold open.
+refused() { # TEXT ARGS...
+	local text=$1 rc=0
+	shift
+	bounded 15 "$@" >"$SKEP_DIR/said" 2>&1 || rc=$?
+	[ $rc -gt 0 ] && [ $rc != 200 ] && grep -qF -- "$text" "$SKEP_DIR/said" && return
+	echo "ended with $rc, wanted '$text':"
+	cat "$SKEP_DIR/said"
+	return 1
+}
+sleeper() { bundle '.process.args = ["sleep", "1000"]'"${1:+ | $1}"; }
+
+# freezers: a file and its word of each freezer that a group of ours can have.
+freezers() {
+	[ ! -e /sys/fs/cgroup/freezer ] || echo freezer freezer.state FROZEN THAWED
+	[ ! -e /sys/fs/cgroup/unified ] || echo unified cgroup.freeze 1 0
+	[ ! -e /sys/fs/cgroup/cgroup.controllers ] || echo . cgroup.freeze 1 0
+}
+
+# bats test_tags=host
+@test "a control group that is frozen already, and one below a frozen one, are refused" {
+	local where file frozen thawed at
+	sleeper ".linux.cgroupsPath = \"/$GROUP/above/below\""
+	[ -n "$(freezers)" ]
+	while read -r where file frozen thawed; do
+		for at in above above/below; do
+			mkdir -p "/sys/fs/cgroup/$where/$GROUP/$at"
+			echo "$frozen" >"/sys/fs/cgroup/$where/$GROUP/$at/$file"
+			refused frozen create --bundle "$BUNDLE" "$ID"
+			refused frozen run --bundle "$BUNDLE" "$ID"
+			bounded 10 delete --force "$ID"
+			[ -e "/sys/fs/cgroup/$where/$GROUP/$at" ] # somebody else's
+			echo "$thawed" >"/sys/fs/cgroup/$where/$GROUP/$at/$file"
+			find /sys/fs/cgroup -depth -type d -path "*/$GROUP*" -exec rmdir {} +
+		done
+	done < <(freezers)
+	oci_gone "$ID"
+	bounded 10 create --bundle "$BUNDLE" "$ID"
+	bounded 10 delete "$ID"
+}
+
+# bats test_tags=host
+@test "a container that somebody has frozen: it is paused, whichever freezer it was; delete --force ends it" {
+	local where file frozen
+	sleeper
+	while read -r where file frozen _; do
+		bounded 10 run -d --bundle "$BUNDLE" "$ID"
+		echo "$frozen" >"/sys/fs/cgroup/$where/skep/$ID/$file"
+		oci_is "$ID" paused
+		refused paused exec "$ID" true
+		refused paused start "$ID"
+		bounded 10 update --pids-limit 99 "$ID"
+		bounded 10 kill "$ID" TERM
+		bounded 10 ps "$ID" >/dev/null
+		bounded 10 resume "$ID"
+		oci_is "$ID" running
+		bounded 10 exec "$ID" true
+		echo "$frozen" >"/sys/fs/cgroup/$where/skep/$ID/$file"
+		bounded 10 delete --force "$ID"
+		oci_gone "$ID"
+		bounded 10 create --bundle "$BUNDLE" "$ID"
+		echo "$frozen" >"/sys/fs/cgroup/$where/skep/$ID/$file"
+		refused paused start "$ID"
+		bounded 10 delete --force "$ID"
+		oci_gone "$ID"
+	done < <(freezers)
+}
+
+@test "a first process that has been stopped: start gives up and ends it" {
+	sleeper
+	oci create --bundle "$BUNDLE" "$ID"
+	kill -STOP "$(oci_pid "$ID")"
+	refused 'does not come on' start "$ID"
+	oci_is "$ID" stopped
+	bounded 10 delete "$ID"
+	oci_gone "$ID"
+}
+
+@test "a created one that nobody starts, one that ignores SIGTERM" {
+	sleeper
+	oci create --bundle "$BUNDLE" "$ID"
+	bounded 5 kill "$ID" KILL
+	wait_for 5 oci_is "$ID" stopped
+	bounded 5 delete "$ID"
+	configure '.process.args = ["sh", "-c", "trap \"\" TERM INT HUP; while :; do sleep 1; done"]'
+	bounded 10 run -d --bundle "$BUNDLE" "$ID"
+	bounded 5 kill "$ID" TERM
+	refused 'is running' delete "$ID"
+	bounded 5 delete --force "$ID"
+	oci_gone "$ID"
+}
+
+@test "config.json: a FIFO that nobody writes, a writer that stalls, a gigabyte, depth; process and resources from such a one" {
+	local f=$SKEP_DIR/odd
+	sleeper
+	mkdir "$f"
+	mkfifo "$f/config.json"
+	refused 'nobody writes' create --bundle "$f" "$ID"
+	(exec 9<>"$f/config.json"; echo '{' >&9; refused 'nobody writes' run --bundle "$f" "$ID")
+	# One that somebody writes after a while is as good as a file.
+	(read -rt 0.5 <> <(:) || cat "$BUNDLE/config.json" >"$f/config.json") 3>&- &
+	ln -s "$BUNDLE/rootfs" "$f/rootfs"
+	bounded 10 create --bundle "$f" "$ID"
+	bounded 10 delete "$ID"
+	rm "$f/config.json"
+	truncate -s 1G "$f/config.json"
+	refused 'is larger than' create --bundle "$f" "$ID"
+	rm "$f/config.json"
+	printf '%*s' 16000000 '' | tr ' ' '[' >"$f/config.json"
+	refused 'depth' create --bundle "$f" "$ID"
+	printf '%*s' 2000000 '' | sed 's/ /{"a":/g' >"$f/config.json"
+	refused 'depth' create --bundle "$f" "$ID"
+	oci_gone "$ID"
+	bounded 10 run -d --bundle "$BUNDLE" "$ID"
+	mkfifo "$SKEP_DIR/fifo"
+	refused 'nobody writes' exec --process "$SKEP_DIR/fifo" "$ID"
+	refused 'nobody writes' update --resources "$SKEP_DIR/fifo" "$ID"
+	oci_is "$ID" running
+}
+
+@test "a log that nobody reads, or on a full disk; a pid file that was a FIFO" {
+	sleeper
+	mkfifo "$SKEP_DIR/fifo"
+	refused 'nobody reads' --log "$SKEP_DIR/fifo" create --bundle "$BUNDLE" "$ID"
+	# Full from the first page on: what does not fit is lost, what is to be done is done.
+	exec 8<>"$SKEP_DIR/fifo"
+	head -c 65536 /dev/zero >&8
+	bounded 10 --debug --log "$SKEP_DIR/fifo" create --bundle "$BUNDLE" "$ID"
+	exec 8>&-
+	bounded 10 --log /dev/full --debug start "$ID"
+	bounded 10 --log /dev/full delete --force "$ID"
+	bounded 10 create --pid-file "$SKEP_DIR/fifo" --bundle "$BUNDLE" "$ID"
+	[ "$(cat "$SKEP_DIR/fifo")" = "$(oci_pid "$ID")" ]
+	bounded 10 delete "$ID"
+	oci_gone "$ID"
+}
+
+@test "a console socket that nobody accepts on" {
+	bundle '.process.terminal = true'
+	/usr/bin/python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(0)
+c = socket.socket(socket.AF_UNIX); c.connect(sys.argv[1]); print("full", flush=True); sys.stdin.read()' "$SKEP_DIR/socket" < <(exec sleep 60) >"$SKEP_DIR/full" 3>&- &
+	local holder=$!
+	wait_for 5 grep -q full "$SKEP_DIR/full"
+	refused 'nobody accepts' create --console-socket "$SKEP_DIR/socket" --bundle "$BUNDLE" "$ID"
+	oci_gone "$ID"
+	kill $holder
+}
+
+@test "an output that nobody reads: the container can be ended, its terminal's last words are given up" {
+	local run
+	mkfifo "$SKEP_DIR/out"
+	exec 8<>"$SKEP_DIR/out"
+	bundle '.process.args = ["sh", "-c", "while :; do echo 0123456789; done"]'
+	"$SKEP_DIR/here/bin/skep" run --bundle "$BUNDLE" "$ID" </dev/null >&8 2>"$SKEP_DIR/err" 3>&- 8>&- &
+	run=$!
+	wait_for 10 oci_is "$ID" running
+	bounded 5 state "$ID" >/dev/null
+	bounded 5 kill "$ID" KILL
+	wait_for 10 [ ! -e "/proc/$run/status" ]
+	oci_gone "$ID"
+	# A terminal's bytes go through us.
+	configure '.process.terminal = true'
+	"$SKEP_DIR/here/bin/skep" run --bundle "$BUNDLE" "$ID" </dev/null >&8 2>"$SKEP_DIR/err" 3>&- 8>&- &
+	run=$!
+	wait_for 10 oci_is "$ID" running
+	bounded 5 kill "$ID" KILL
+	wait_for 10 [ ! -e "/proc/$run/status" ]
+	grep -q 'nobody reads it' "$SKEP_DIR/err"
+	oci_gone "$ID"
+	# And whoever does not want to wait for that ends us.
+	SKEP_PATIENCE=0 "$SKEP_DIR/here/bin/skep" run --bundle "$BUNDLE" "$ID" </dev/null >&8 2>"$SKEP_DIR/err" 3>&- 8>&- &
+	run=$!
+	wait_for 10 oci_is "$ID" running
+	bounded 5 kill "$ID" KILL
+	wait_for 5 oci_is "$ID" stopped
+	kill -TERM $run
+	wait_for 5 [ ! -e "/proc/$run/status" ]
+	oci_gone "$ID"
+	exec 8>&-
+}
+
+@test "a huge passwd and group, sparse and full, and ones that are FIFOs" {
+	local f
+	sleeper '.process.args = ["sh", "-c", "echo $HOME"] | .process.user.additionalGids = [7, 8]'
+	for f in passwd group; do
+		cp "$BUNDLE/rootfs/etc/$f" "$SKEP_DIR/$f"
+		truncate -s 1G "$BUNDLE/rootfs/etc/$f"
+	done
+	bounded 15 run --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out"
+	[ "$(cat "$SKEP_DIR/out")" = /root ]
+	yes 'joe:x:4000:4000:joe:/home/joe:/bin/sh' | head -c 300M >"$BUNDLE/rootfs/etc/passwd"
+	yes 'crowd:x:4001:joe,joe,joe,joe,joe,joe' | head -c 300M >"$BUNDLE/rootfs/etc/group"
+	configure '.process.args = ["sleep", "1000"]'
+	bounded 15 run -d --bundle "$BUNDLE" "$ID"
+	bounded 15 exec --user joe "$ID" id -u >"$SKEP_DIR/out" || true
+	bounded 15 exec --user 4000:crowd "$ID" true || true
+	bounded 15 exec --user nobody-knows-me "$ID" true && false
+	bounded 10 delete --force "$ID"
+	# No separator anywhere.
+	head -c 100M /dev/zero | tr '\0' a >"$BUNDLE/rootfs/etc/passwd"
+	bounded 15 run -d --bundle "$BUNDLE" "$ID"
+	refused 'no such user' exec --user joe "$ID" true
+	bounded 10 delete --force "$ID"
+	for f in passwd group; do
+		rm "$BUNDLE/rootfs/etc/$f"
+		mkfifo "$BUNDLE/rootfs/etc/$f"
+	done
+	bounded 15 run -d --bundle "$BUNDLE" "$ID"
+	refused 'not a regular file' exec --user joe "$ID" true
+	bounded 10 delete --force "$ID"
+	oci_gone "$ID"
+}
+
+@test "hooks that never end: killed at their time, or with who waits for them" {
+	local point run
+	for point in prestart createRuntime createContainer startContainer poststart; do
+		echo "$point"
+		sleeper ".hooks.$point = [{path: \"/bin/sleep\", args: [\"sleep\", \"1000\"], timeout: 1}]"
+		[ "$point" != startContainer ] || configure '.hooks.startContainer[0].path = "/bin/sleep"'
+		refused 'did not end within 1 s' run --bundle "$BUNDLE" "$ID"
+		oci_gone "$ID"
+	done
+	for point in createRuntime createContainer startContainer; do
+		sleeper ".hooks.$point = [{path: \"/bin/sleep\", args: [\"sleep\", \"1000\"]}]"
+		echo "$point, without a time"
+		"$SKEP_DIR/here/bin/skep" run --bundle "$BUNDLE" "$ID" </dev/null >"$SKEP_DIR/out" 2>&1 3>&- &
+		run=$!
+		wait_for 10 [ -n "$(find "$SKEP_DIR/here/oci/$ID" -maxdepth 0 2>/dev/null)" ] || wait_for 10 [ -d "$SKEP_DIR/here/oci/$ID" ]
+		kill -TERM $run
+		wait_for 10 [ ! -e "/proc/$run/status" ]
+		bounded 10 delete --force "$ID"
+		oci_gone "$ID"
+	done
+	# At the deletion it is a warning.
+	sleeper '.hooks.poststop = [{path: "/bin/sleep", args: ["sleep", "1000"], timeout: 1}]'
+	bounded 10 run -d --bundle "$BUNDLE" "$ID"
+	bounded 10 delete --force "$ID" 2>"$SKEP_DIR/err"
+	grep -q 'did not end within 1 s' "$SKEP_DIR/err"
+	oci_gone "$ID"
+}
+
+@test "a million descriptors to be preserved" {
+	sleeper
+	refused '--preserve-fds' create --preserve-fds 1000000 --bundle "$BUNDLE" "$ID"
+	refused '--preserve-fds' run --preserve-fds 99999999999999999999 --bundle "$BUNDLE" "$ID"
+	LISTEN_FDS=1000000 refused 'LISTEN_FDS' create --bundle "$BUNDLE" "$ID"
+	oci_gone "$ID"
+}
+
+# hung DIR: its server has stopped to answer.
+hung() {
+	mkdir -p "$1"
+	exec 7> >(exec /usr/bin/python3 "$REPO/tests/lib/hung_fuse.py" "$1" >"$SKEP_DIR/fuse" 2>&1 3>&-)
+	wait_for 5 grep -q there "$SKEP_DIR/fuse"
+}
+
+@test "a file system whose server does not answer: as root, as a mount's source, as the working directory" {
+	local dir=$SKEP_DIR/hung
+	sleeper
+	hung "$dir"
+	jq --arg dir "$dir" '.root.path = $dir' "$BUNDLE/config.json" >"$SKEP_DIR/of-root"
+	refused 'does not come on' run --config "$SKEP_DIR/of-root" --bundle "$BUNDLE" "$ID"
+	bounded 10 delete --force "$ID"
+	oci_gone "$ID"
+	configure ".mounts += [{destination: \"/srv\", type: \"bind\", source: \"$dir\", options: [\"rbind\"]}, {destination: \"/srv/below\", type: \"tmpfs\", source: \"tmpfs\"}]"
+	refused 'does not come on' create --bundle "$BUNDLE" "$ID"
+	oci_gone "$ID"
+	configure '.mounts[-1].destination = "/else" | .process.cwd = "/srv/sub"'
+	refused 'does not come on' run --bundle "$BUNDLE" "$ID"
+	oci_gone "$ID"
+	configure '.process.cwd = "/"'
+	bounded 10 run -d --bundle "$BUNDLE" "$ID"
+	refused 'does not come on' exec --cwd /srv/sub "$ID" true
+	bounded 10 delete --force "$ID"
+	oci_gone "$ID"
+	umount -l "$dir"
+	exec 7>&-
+}
