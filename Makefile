@@ -46,7 +46,7 @@ LIBEXEC     := $(if $(wildcard runtime/skep_monitor_main.c),$(BUILD)/skep-monito
                $(if $(wildcard checkpoint/skep_criu_tool_main.c),$(BUILD)/skep-criu-tool)
 # Names under which criu finds skep-criu-tool.
 CRIU_TOOLS  := tar $(foreach v,iptables ip6tables,$(v)-save $(v)-restore $(v)-legacy-save $(v)-legacy-restore)
-TEST_STATIC := $(if $(wildcard tests/probe.c),$(BUILD)/probe $(BUILD)/plant $(BUILD)/pattern $(BUILD)/estate $(BUILD)/timers) $(patsubst tests/bench/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+TEST_STATIC := $(if $(wildcard tests/probe.c),$(BUILD)/probe $(BUILD)/plant $(BUILD)/pattern $(BUILD)/estate $(BUILD)/timers $(BUILD)/inject) $(patsubst tests/bench/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 
 LIB      := $(BUILD)/libskep.a
 LIB_SRCS := $(filter-out $(MAINS) $(STATIC_MAINS),$(wildcard $(FOLDERS:%=%/*.c)))
@@ -138,7 +138,7 @@ clean: ## remove everything that was built
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
-	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror V=1 PREFIX DESTDIR T FOR MUST_RUN CHAOS=all JSON RUNS MODES MTUS ROUNDS JOBS CHECKS'
+	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror V=1 PREFIX DESTDIR T FOR MUST_RUN CHAOS=all FAULTS=all KILLS=all JSON RUNS MODES MTUS ROUNDS JOBS CHECKS'
 
 # A change of compiler or flags rebuilds everything: the file changes only when they do.
 $(BUILD)/flags: FORCE
@@ -216,6 +216,7 @@ $(BUILD)/plant: tests/plant.c tests/plant_files.c tests/plant_sockets.c
 $(BUILD)/pattern: tests/pattern.c
 $(BUILD)/estate: tests/estate.c
 $(BUILD)/timers: tests/timers.c
+$(BUILD)/inject: tests/inject.c
 $(BUILD)/floor $(BUILD)/gap $(BUILD)/pair $(BUILD)/resident $(BUILD)/wire: $(BUILD)/%: tests/bench/%.c
 $(LIBEXEC) $(TEST_STATIC): $(BUILD)/flags
 	@mkdir -p $(@D)

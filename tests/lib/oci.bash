@@ -65,3 +65,14 @@ oci_gone() {
 	left=$(find "$SKEP_DIR/here/oci" -mindepth 1 -maxdepth 1 ! -name .cache; find /sys/fs/cgroup -type d -path "*/skep/$1" 2>/dev/null) || true
 	[ -z "$left" ] || { printf 'left of %s: %s\n' "$1" "$left"; return 1; }
 }
+
+# What takes most of the ways that a start can take, for who wants to see each of them fail: a filter, hooks, mounts, devices, limits.
+with_everything() {
+	configure '.hooks = (["createRuntime", "createContainer", "startContainer", "poststart", "poststop"] | map({key: ., value: [{path: "/bin/true", timeout: 10}]}) | from_entries)
+		| .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["reboot", "kexec_load"], action: "SCMP_ACT_ERRNO"}]}
+		| .linux.devices = [{path: "/dev/net/tun", type: "c", major: 10, minor: 200}]
+		| .linux.resources = {devices: [{allow: false, access: "rwm"}, {allow: true, type: "c", major: 10, minor: 200, access: "rw"}],
+			memory: {limit: 268435456}, pids: {limit: 100}, cpu: {shares: 512}}
+		| .linux.sysctl = {"net.ipv4.ip_forward": "1"} | .root.readonly = true | .hostname = "everything"
+		| .mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs", options: ["size=64k"]}, {destination: "/etc/group", type: "bind", source: "/etc/hostname", options: ["bind", "ro"]}]'
+}

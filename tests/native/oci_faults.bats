@@ -48,3 +48,29 @@ passes() { [[ $1 == start.@(bridge|link|monitor) || $1 == stop.signal ]]; }
 	done
 	oci run --bundle "$BUNDLE" "$ID"
 }
+
+# Each system call of a verb fails once. By default as many of them as named here, spread evenly; FAULTS=all takes them all with four errnos each, for which the runner's
+# time is short (TEST_SECONDS=3000 FILE_SECONDS=20000); FAULTS=N N of each verb.
+calls_fail() { # VERB COUNT
+	local pick=${FAULTS:-$2}
+	nsenter --net="$(host_net here)" -- env BUILD="$BUILD" FAULT_ROOT="$SKEP_DIR/here/oci" BUNDLE="$BUNDLE" PICK="$pick" "$REPO/tests/lib/oci-faults" error "$1" "$ID" 3>&-
+}
+say_and_go_on() { configure '.process.args = ["sh", "-c", "echo it works; exec sleep 1000"]'; }
+
+@test "a system call of create fails" { say_and_go_on; calls_fail create 60; }
+@test "a system call of create with everything fails" { say_and_go_on; with_everything; FRESH=1 calls_fail create 60; }
+@test "a system call of start fails, or one of the waiting process" { say_and_go_on; with_everything; calls_fail start 40; }
+@test "a system call of run fails" { configure '.process.args = ["sh", "-c", "echo it works"]'; calls_fail run 50; }
+@test "a system call of run with everything and a terminal fails" {
+	configure '.process.args = ["sh", "-c", "echo it works"] | .process.terminal = true'
+	with_everything
+	calls_fail run 50
+}
+@test "a system call of exec fails" { say_and_go_on; calls_fail exec 40; }
+@test "a system call of exec with a terminal and a filter fails" { say_and_go_on; with_everything; TTY=1 calls_fail exec 40; }
+@test "a system call of delete fails" { say_and_go_on; with_everything; calls_fail delete 40; }
+@test "a system call of kill, update, pause, resume, state fails" {
+	local verb
+	say_and_go_on
+	for verb in kill update pause resume state; do calls_fail $verb 15; done
+}
