@@ -8,7 +8,7 @@ load ../lib/oci
 setup() {
 	oci_setup
 	GROUP=skep-test-$$
-	export SKEP_PATIENCE=2 # instead of the minute that it is otherwise
+	export SKEP_PATIENCE=1 # instead of the minute that it is otherwise
 }
 teardown() {
 	local f
@@ -217,8 +217,8 @@ c = socket.socket(socket.AF_UNIX); c.connect(sys.argv[1]); print("full", flush=T
 	done
 	bounded 15 run --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out"
 	[ "$(cat "$SKEP_DIR/out")" = /root ]
-	yes 'joe:x:4000:4000:joe:/home/joe:/bin/sh' | head -c 300M >"$BUNDLE/rootfs/etc/passwd"
-	yes 'crowd:x:4001:joe,joe,joe,joe,joe,joe' | head -c 300M >"$BUNDLE/rootfs/etc/group"
+	yes 'joe:x:4000:4000:joe:/home/joe:/bin/sh' | head -c 100M >"$BUNDLE/rootfs/etc/passwd"
+	yes 'crowd:x:4001:joe,joe,joe,joe,joe,joe' | head -c 100M >"$BUNDLE/rootfs/etc/group"
 	configure '.process.args = ["sleep", "1000"]'
 	bounded 15 run -d --bundle "$BUNDLE" "$ID"
 	bounded 15 exec --user joe "$ID" id -u >"$SKEP_DIR/out" || true
