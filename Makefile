@@ -39,17 +39,20 @@ CMOCKA    = $(or $(call pkg,--libs cmocka),-lcmocka)
 # Programs of libskep, and tiny static ones that stay resident or run inside a container and link nothing of it.
 MAINS       := ctl/skepctl.c ctl/skep.c
 STATIC_MAINS := runtime/skep_monitor_main.c checkpoint/skep_criu_hook_main.c checkpoint/skep_pages_main.c checkpoint/skep_criu_tool_main.c
+# One that links a library which has no static archive in Debian: skep executes it where it is needed.
+DYNAMIC_MAINS := runtime/skep_systemd_main.c
 PROGRAMS    := $(patsubst ctl/%.c,$(BUILD)/%,$(wildcard $(MAINS)))
 LIBEXEC     := $(if $(wildcard runtime/skep_monitor_main.c),$(BUILD)/skep-monitor) \
                $(if $(wildcard checkpoint/skep_criu_hook_main.c),$(BUILD)/skep-criu-hook) \
                $(if $(wildcard checkpoint/skep_pages_main.c),$(BUILD)/skep-pages) \
                $(if $(wildcard checkpoint/skep_criu_tool_main.c),$(BUILD)/skep-criu-tool)
+LIBEXEC_DYNAMIC := $(if $(wildcard runtime/skep_systemd_main.c),$(BUILD)/skep-systemd)
 # Names under which criu finds skep-criu-tool.
 CRIU_TOOLS  := tar $(foreach v,iptables ip6tables,$(v)-save $(v)-restore $(v)-legacy-save $(v)-legacy-restore)
 TEST_STATIC := $(if $(wildcard tests/probe.c),$(BUILD)/probe $(BUILD)/plant $(BUILD)/pattern $(BUILD)/estate $(BUILD)/timers $(BUILD)/inject) $(patsubst tests/bench/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 
 LIB      := $(BUILD)/libskep.a
-LIB_SRCS := $(filter-out $(MAINS) $(STATIC_MAINS),$(wildcard $(FOLDERS:%=%/*.c)))
+LIB_SRCS := $(filter-out $(MAINS) $(STATIC_MAINS) $(DYNAMIC_MAINS),$(wildcard $(FOLDERS:%=%/*.c)))
 LIB_OBJS := $(LIB_SRCS:%.c=$(BUILD)/%.o)
 UNITS    := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
@@ -60,7 +63,7 @@ DEPS     := $(LIB_OBJS:.o=.d) $(BUILD)/net/static/mnl.d $(BUILD)/ctl/static/entr
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(LIB) $(PROGRAMS) $(LIBEXEC) $(CRIU_TOOLS:%=$(BUILD)/criu-tools/%) $(MANPAGES) ## build skepctl, skep, their helper programs and manual pages
+all: $(LIB) $(PROGRAMS) $(LIBEXEC) $(LIBEXEC_DYNAMIC) $(CRIU_TOOLS:%=$(BUILD)/criu-tools/%) $(MANPAGES) ## build skepctl, skep, their helper programs and manual pages
 
 tests: all $(UNITS) $(TEST_STATIC) $(BUILD)/fault-points ## build the unit tests, the probe and the bench's floor too
 
@@ -123,7 +126,7 @@ bench-migrate: ## measure live migration against criu by hand, seen by an outsid
 install: all ## install below $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR) $(DESTDIR)$(UNITDIR)
 	$(if $(PROGRAMS),install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin)
-	$(if $(strip $(LIBEXEC)),install -m 755 $(LIBEXEC) $(DESTDIR)$(LIBEXECDIR))
+	$(if $(strip $(LIBEXEC)),install -m 755 $(LIBEXEC) $(LIBEXEC_DYNAMIC) $(DESTDIR)$(LIBEXECDIR))
 	install -d $(DESTDIR)$(LIBEXECDIR)/criu-tools
 	for tool in $(CRIU_TOOLS); do ln -sfn ../skep-criu-tool $(DESTDIR)$(LIBEXECDIR)/criu-tools/$$tool || exit; done
 	install -m 644 $(MANPAGES) $(DESTDIR)$(MANDIR)/man8
@@ -222,5 +225,10 @@ $(LIBEXEC) $(TEST_STATIC): $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(STATIC_BUILD)
+
+$(LIBEXEC_DYNAMIC): $(BUILD)/%: runtime/skep_systemd_main.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) $(CFLAGS) $(call pkg,--cflags libsystemd) $(LDFLAGS) -o $@ $< $(or $(call pkg,--libs libsystemd),-lsystemd)
 
 -include $(DEPS) $(wildcard $(BUILD)/*.d)

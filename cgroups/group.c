@@ -79,9 +79,9 @@ static void enable_controllers(const struct cg_host *host, int dir, const char *
 		if (host->ctl[c].version != 2 || c == CG_CPUACCT)
 			continue;
 		snprintf(word, sizeof(word), "+%s", cg_controller_to_str((enum cg_controller)c));
-		/* A group that is being removed is no news: mkdir(2) will say so. */
+		/* A group that is being removed is no news: mkdir(2) will say so. Nor is one above those that a user has been given. */
 		if (file_write_at(dir, "cgroup.subtree_control", word, &ignored) < 0 &&
-		    ignored.no != ENOENT && ignored.no != ENODEV)
+		    ignored.no != ENOENT && ignored.no != ENODEV && ignored.no != EACCES)
 			log_warn("controller %s cannot be enabled in %s: %s", word + 1, where,
 				 strerror(ignored.no));
 	}
@@ -211,64 +211,6 @@ static int each_mount_clear(const struct cg_host *host, const char *path, struct
 	return 0;
 }
 
-static int make_ct(const struct cg_host *host, struct cg *cg, struct err *e)
-{
-	struct err ignored = {0};
-
-	cg->v2 = make_path(host, host->unified, cg->path, e);
-	if (cg->v2 < 0)
-		return cg->v2;
-	if (file_write_at(cg->v2, "cgroup.max.depth", CT_MOST_DEPTH, &ignored) < 0 ||
-	    file_write_at(cg->v2, "cgroup.max.descendants", CT_MOST_DESCENDANTS, &ignored) < 0)
-		log_warn("control group %s: its depth is not bounded: %s", cg->path, ignored.text);
-	enable_controllers(host, cg->v2, cg->path);
-	if (mkdirat(cg->v2, "ct", 0755) && errno != EEXIST)
-		return err_sys(e, "make control group %s/ct", cg->path);
-	cg->ct = openat(cg->v2, "ct", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	return cg->ct < 0 ? err_sys(e, "open control group %s/ct", cg->path) : 0;
-}
-
-static void handle_init(struct cg *cg, const char *path)
-{
-	*cg = (struct cg)CG_INIT;
-	snprintf(cg->path, sizeof(cg->path), "%s", path);
-}
-
-int cg_vacate(const char *path, struct err *e)
-{
-	const struct cg_host *host = cg_host(e);
-
-	return !host || check_path(path, e) < 0 || each_mount_clear(host, path, e) < 0 ? -e->no : 0;
-}
-
-int cg_create(const char *path, struct cg *cg, struct err *e)
-{
-	const struct cg_host *host = cg_host(e);
-	struct err ignored = {0};
-
-	handle_init(cg, "");
-	if (!host || cg_vacate(path, e) < 0)
-		return -e->no;
-	handle_init(cg, path);
-	if (host->unified[0] && make_ct(host, cg, e) < 0)
-		goto undo;
-	for (int c = 0; c < CG_CONTROLLER_COUNT; c++) {
-		if (host->ctl[c].version != 1)
-			continue;
-		cg->v1[c] = make_path(host, host->ctl[c].mount, path, e);
-		if (cg->v1[c] < 0)
-			goto undo;
-	}
-	if (refuse_frozen(cg, e) < 0)
-		goto undo;
-	return 0;
-undo:
-	cg_close(cg);
-	if (cg_destroy(path, 0, &ignored) < 0)
-		log_warn("control group %s is left behind: %s", path, ignored.text);
-	return -e->no;
-}
-
 static int try_open(const char *mount, const char *path, int *fd, struct err *e)
 {
 	char dir[512];
@@ -281,12 +223,143 @@ static int try_open(const char *mount, const char *path, int *fd, struct err *e)
 	return errno == ENOENT ? 0 : err_sys(e, "open %s", dir);
 }
 
+/* holder: see cg_adopt(); 0: nobody is in there. */
+static int make_ct(const struct cg_host *host, struct cg *cg, pid_t holder, struct err *e)
+{
+	struct err ignored = {0};
+	char text[16];
+
+	if (file_write_at(cg->v2, "cgroup.max.depth", CT_MOST_DEPTH, &ignored) < 0 ||
+	    file_write_at(cg->v2, "cgroup.max.descendants", CT_MOST_DESCENDANTS, &ignored) < 0)
+		log_warn("control group %s: its depth is not bounded: %s", cg->path, ignored.text);
+	if (!holder)
+		enable_controllers(host, cg->v2, cg->path);
+	if (mkdirat(cg->v2, "ct", 0755) && errno != EEXIST)
+		return err_sys(e, "make control group %s/ct", cg->path);
+	cg->ct = openat(cg->v2, "ct", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (cg->ct < 0)
+		return err_sys(e, "open control group %s/ct", cg->path);
+	if (!holder)
+		return 0;
+	/* No process may be in a group that has controllers for its children (cgroups(7), "no internal processes"). */
+	snprintf(text, sizeof(text), "%d", holder);
+	if (file_write_at(cg->ct, "cgroup.procs", text, e) < 0)
+		return err_wrap(e, "control group %s", cg->path);
+	enable_controllers(host, cg->v2, cg->path);
+	return 0;
+}
+
+static void handle_init(struct cg *cg, const char *path)
+{
+	*cg = (struct cg)CG_INIT;
+	snprintf(cg->path, sizeof(cg->path), "%s", path);
+}
+
+/* Of what is there of mount/path, the lowest directory is one that we may make others in. */
+static bool may_make(const char *mount, const char *path)
+{
+	char dir[512];
+	size_t top = strlen(mount);
+
+	snprintf(dir, sizeof(dir), "%s/%s", mount, path);
+	while (strlen(dir) > top && faccessat(AT_FDCWD, dir, F_OK, AT_EACCESS) < 0)
+		*strrchr(dir, '/') = '\0';
+	return faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0;
+}
+
+bool cg_may_create(const char *path)
+{
+	struct err ignored = {0};
+	const struct cg_host *host = cg_host(&ignored);
+	bool may = host && check_path(path, &ignored) == 0 &&
+		   (!host->unified[0] || may_make(host->unified, path));
+
+	for (int c = 0; may && c < CG_CONTROLLER_COUNT; c++)
+		may = host->ctl[c].version != 1 || may_make(host->ctl[c].mount, path);
+	return may;
+}
+
+int cg_vacate(const char *path, struct err *e)
+{
+	const struct cg_host *host = cg_host(e);
+
+	return !host || check_path(path, e) < 0 || each_mount_clear(host, path, e) < 0 ? -e->no : 0;
+}
+
+static int make_v1(const struct cg_host *host, struct cg *cg, struct err *e)
+{
+	for (int c = 0; c < CG_CONTROLLER_COUNT; c++) {
+		if (host->ctl[c].version != 1)
+			continue;
+		cg->v1[c] = make_path(host, host->ctl[c].mount, cg->path, e);
+		if (cg->v1[c] < 0)
+			return cg->v1[c];
+	}
+	return 0;
+}
+
+int cg_adopt(const char *path, pid_t holder, struct cg *cg, struct err *e)
+{
+	const struct cg_host *host = cg_host(e);
+	int r;
+
+	handle_init(cg, "");
+	if (!host || check_path(path, e) < 0)
+		return -e->no;
+	handle_init(cg, path);
+	if (!host->unified[0]) {
+		err_set(e, EOPNOTSUPP, "control group %s of systemd's: no cgroup2 is mounted",
+			path);
+		return err_class(e, ERR_UNSUPPORTED);
+	}
+	r = try_open(host->unified, path, &cg->v2, e);
+	if (r == 0)
+		r = err_set(e, ENOENT, "control group %s is not in %s", path, host->unified);
+	if (r >= 0)
+		r = make_ct(host, cg, holder, e);
+	if (r >= 0)
+		r = make_v1(host, cg, e);
+	if (r < 0)
+		cg_close(cg);
+	return r;
+}
+
+int cg_create(const char *path, struct cg *cg, struct err *e)
+{
+	const struct cg_host *host = cg_host(e);
+	struct err ignored = {0};
+
+	handle_init(cg, "");
+	if (!host || cg_vacate(path, e) < 0)
+		return -e->no;
+	handle_init(cg, path);
+	if (host->unified[0]) {
+		cg->v2 = make_path(host, host->unified, path, e);
+		if (cg->v2 < 0 || make_ct(host, cg, 0, e) < 0)
+			goto undo;
+	}
+	if (make_v1(host, cg, e) < 0 || refuse_frozen(cg, e) < 0)
+		goto undo;
+	return 0;
+undo:
+	cg_close(cg);
+	if (cg_destroy(path, 0, &ignored) < 0)
+		log_warn("control group %s is left behind: %s", path, ignored.text);
+	return -e->no;
+}
+
 int cg_open(const char *path, struct cg *cg, struct err *e)
 {
 	const struct cg_host *host = cg_host(e);
 	int found = 0, rc;
 
 	handle_init(cg, "");
+	if (!path[0]) {
+		err_set(e, EOPNOTSUPP, "the container has no control group");
+		err_hint(e,
+			 "it was made with --cgroup-manager disabled, or without the right to one");
+		return err_class(e, ERR_UNSUPPORTED);
+	}
 	if (!host || check_path(path, e) < 0)
 		return -e->no;
 	handle_init(cg, path);

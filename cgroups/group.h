@@ -39,6 +39,9 @@ struct cg {
  */
 int cg_vacate(const char *path, struct err *e);
 
+/* Whether we, who need not be root, may make that path in every hierarchy. */
+bool cg_may_create(const char *path);
+
 /*
  * Makes the groups in every hierarchy and enables the controllers on the way down. Empty left-overs of that path are
  * removed first; one that has processes or is frozen is refused: -EEXIST, class EXISTS (a group prepared by
@@ -47,7 +50,13 @@ int cg_vacate(const char *path, struct err *e);
  */
 int cg_create(const char *path, struct cg *cg, struct err *e);
 
-/* Opens what cg_create made. -ENOENT with e filled when there is none in any hierarchy. */
+/*
+ * Takes a group of the unified hierarchy that another one (systemd) has made and given to us, with one process of the caller's in it, holder, which goes to PATH/ct: PATH may then have
+ * controllers for what is below. In v1 hierarchies it is made where it is missing.
+ */
+int cg_adopt(const char *path, pid_t holder, struct cg *cg, struct err *e);
+
+/* Opens what cg_create made. -EOPNOTSUPP, class UNSUPPORTED: path is empty, as of a container without one. -ENOENT with e filled when there is none in any hierarchy. */
 int cg_open(const char *path, struct cg *cg, struct err *e);
 
 void cg_close(struct cg *cg);

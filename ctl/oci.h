@@ -57,7 +57,10 @@ int ctl_oci_judge_globals(const struct ctl_line *line, struct err *e);
 int ctl_oci_remember(int argc, char **argv, struct err *e);
 int ctl_oci_shield(const struct ct_spec *spec, struct err *e);
 
-/* The state root; the directory below it for compiled filters (the caller's; -EBADF if there can be none; _look: if it is not there). */
+/* Who is to make the control group, and with what rights: into spec; whether cgroupsPath fits. */
+int ctl_oci_groups(const struct ctl_line *line, struct ct_spec *spec, struct err *e);
+
+/* The state root (that of a user who is not root: below XDG_RUNTIME_DIR); the directory below it for compiled filters (the caller's; -EBADF if there can be none; _look: if it is not there). */
 const char *ctl_oci_root(const struct ctl_line *line);
 int ctl_oci_cache_look(const struct ctl_line *line);
 int ctl_oci_cache(const struct ctl_line *line);

@@ -115,6 +115,8 @@ static int restore(const struct ctl_line *line, const struct cr_bundle *b, struc
 	int r = ct_spec_load(bundle ? bundle : ".", &spec, e);
 
 	if (r >= 0)
+		r = ctl_oci_groups(line, &spec, e);
+	if (r >= 0)
 		r = ctl_oci_judge_console(line, spec.process.terminal, ctl_flag(line, "detach"), e);
 	if (r >= 0)
 		r = cr_bundle_restore(&start, b, ct, made, e);

@@ -42,6 +42,8 @@ static int create(const struct ctl_line *line, bool detached, bool at_once, stru
 		r = ct_spec_load_cached(bundle ? bundle : ".", config_of(line), cache, &spec, e);
 	}
 	if (r >= 0)
+		r = ctl_oci_groups(line, &spec, e);
+	if (r >= 0)
 		r = ctl_oci_shield(&spec, e);
 	if (r >= 0)
 		r = ctl_oci_listen_env(&spec.process, e);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
@@ -101,20 +102,86 @@ static const char config[] =
 	"}\n";
 /* clang-format on */
 
+static int no_memory(struct err *e)
+{
+	return err_set(e, ENOMEM, "out of memory for JSON");
+}
+
+/* What a user namespace without those ids does not take. */
+static void drop_ids(json_t *mount)
+{
+	json_t *options = json_object_get(mount, "options");
+
+	for (size_t i = json_array_size(options); i-- > 0;) {
+		const char *word = json_string_value(json_array_get(options, i));
+
+		if (!strncmp(word, "gid=", 4) || !strncmp(word, "uid=", 4))
+			json_array_remove(options, i);
+	}
+}
+
+/* A sysfs of its own goes with a network namespace of its own. */
+static void bind_sys(json_t *mounts)
+{
+	for (size_t i = json_array_size(mounts); i-- > 0;) {
+		json_t *mount = json_array_get(mounts, i);
+
+		drop_ids(mount);
+		if (!strncmp(json_string_value(json_object_get(mount, "destination")), "/sys", 4))
+			json_array_remove(mounts, i);
+	}
+	json_array_append_new(mounts, json_pack("{s:s, s:s, s:s, s:[s, s, s, s, s]}", "destination",
+						"/sys", "type", "none", "source", "/sys", "options",
+						"rbind", "nosuid", "noexec", "nodev", "ro"));
+}
+
+/* For a user who is not root, as runc's: a map of the user's own id, the host's network, no limits. */
+static char *for_user(void)
+{
+	auto_json json_t *j = json_loads(config, 0, NULL);
+	json_t *linux_part = json_object_get(j, "linux");
+	json_t *kinds = json_object_get(linux_part, "namespaces");
+
+	if (!j)
+		return NULL;
+	for (size_t i = json_array_size(kinds); i-- > 0;)
+		if (!strcmp(json_string_value(json_object_get(json_array_get(kinds, i), "type")),
+			    "network"))
+			json_array_remove(kinds, i);
+	json_array_append_new(kinds, json_pack("{s:s}", "type", "user"));
+	json_object_set_new(linux_part, "uidMappings",
+			    json_pack("[{s:i, s:I, s:i}]", "containerID", 0, "hostID",
+				      (json_int_t)geteuid(), "size", 1));
+	json_object_set_new(linux_part, "gidMappings",
+			    json_pack("[{s:i, s:I, s:i}]", "containerID", 0, "hostID",
+				      (json_int_t)getegid(), "size", 1));
+	json_object_del(linux_part, "resources");
+	bind_sys(json_object_get(j, "mounts"));
+	return json_dumps(j, JSON_INDENT(2));
+}
+
 static int run_spec(struct ctl_line *line, struct err *e)
 {
-	const char *bundle = ctl_value(line, "bundle");
+	auto_free char *users = NULL;
+	const char *bundle = ctl_value(line, "bundle"), *text = config;
+	const char *rootless = ctl_value(line, "rootless");
 	auto_fd int dir = open(bundle ? bundle : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	auto_fd int fd = -EBADF;
 
 	if (dir < 0)
 		return err_sys(e, "open %s", bundle ? bundle : ".");
+	/* A value is the global option's. */
+	if (rootless && !*rootless) {
+		text = users = for_user();
+		if (!users)
+			return no_memory(e);
+	}
 	fd = openat(dir, "config.json", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0) {
 		err_sys(e, "make config.json");
 		return e->no == EEXIST ? err_hint(e, "remove it first") : -e->no;
 	}
-	return file_write_all(fd, config, strlen(config), e);
+	return file_write_all(fd, text, strlen(text), e);
 }
 
 static const char *const namespaces[] = {
@@ -190,8 +257,8 @@ static int run_features(struct ctl_line *line, struct err *e)
 		"{s:b, s:o, s:o, s:o, s:o, s:o}", "enabled", 1, "actions", strings(seccomp_actions),
 		"operators", strings(seccomp_operators), "archs", strings(seccomp_archs),
 		"knownFlags", strings(seccomp_flags), "supportedFlags", strings(seccomp_flags));
-	json_t *cgroup = json_pack("{s:b, s:b, s:b, s:b, s:b}", "v1", 1, "v2", 1, "systemd", 0,
-				   "systemdUser", 0, "rdma", 1);
+	json_t *cgroup = json_pack("{s:b, s:b, s:b, s:b, s:b}", "v1", 1, "v2", 1, "systemd", 1,
+				   "systemdUser", 1, "rdma", 1);
 	json_t *linux_part = json_pack(
 		"{s:o, s:o, s:o, s:o, s:{s:b}, s:{s:b}, s:{s:b}, s:{s:{s:b}}, s:{s:b}}",
 		"namespaces", strings(namespaces), "capabilities", capabilities(), "cgroup", cgroup,
@@ -212,6 +279,8 @@ static int run_features(struct ctl_line *line, struct err *e)
 
 static const struct ctl_option spec_options[] = {
 	{.name = "bundle", .letter = 'b', .arg = "DIR", .help = "write it there, not here"},
+	{.name = "rootless",
+	 .help = "one for a user who is not root: a user namespace with the user's own id"},
 	{0},
 };
 static const struct ctl_option *const spec_tables[] = {spec_options, NULL};

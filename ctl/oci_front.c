@@ -2,8 +2,11 @@
 /* The table of skep's verbs, its global options, and the container that a verb is about. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "base/err.h"
 #include "base/file.h"
@@ -19,9 +22,13 @@ static const struct ctl_option globals[] = {
 	{.name = "log", .arg = "FILE", .help = "append notices and failures to FILE, too"},
 	{.name = "log-format", .arg = "FORMAT", .help = "of that file: text or json"},
 	{.name = "debug", .help = "say all that is done, with the time of each step"},
-	{.name = "cgroup-manager", .arg = "HOW", .help = "cgroupfs, the only one there is"},
-	{.name = "systemd-cgroup", .help = "not implemented: cgroupfs is the manager"},
-	{.name = "rootless", .arg = "BOOL", .help = "auto or false: skep needs root"},
+	{.name = "cgroup-manager",
+	 .arg = "HOW",
+	 .help = "who makes control groups: cgroupfs (skep itself), systemd, or disabled (none)"},
+	{.name = "systemd-cgroup", .help = "the same as --cgroup-manager systemd"},
+	{.name = "rootless",
+	 .arg = "BOOL",
+	 .help = "do without what only root may: true, false, or auto (for users that are not root)"},
 	{.name = "version", .letter = 'v', .help = "print the version"},
 	{0},
 };
@@ -40,29 +47,91 @@ const struct ctl_front ctl_oci = {
 	.as_runc = true,
 };
 
+static int read_manager(const struct ctl_line *line, struct err *e)
+{
+	static const char *const managers[] = {[CT_MANAGER_CGROUPFS] = "cgroupfs",
+					       [CT_MANAGER_SYSTEMD] = "systemd",
+					       [CT_MANAGER_DISABLED] = "disabled"};
+	const char *manager = ctl_value(line, "cgroup-manager");
+
+	if (ctl_flag(line, "systemd-cgroup"))
+		return CT_MANAGER_SYSTEMD;
+	for (size_t i = 0; i < ARRAY_SIZE(managers); i++)
+		if (!manager || !strcmp(manager, managers[i]))
+			return (int)i;
+	err_set(e, EINVAL, "--cgroup-manager: '%.20s' is not cgroupfs, systemd or disabled",
+		manager);
+	return err_class(e, ERR_VALUE);
+}
+
+/* Whether our user namespace has an own view of ids, so that its root is none of the host's. */
+static bool in_user_namespace(void)
+{
+	unsigned inside, outside, count;
+	FILE *map = fopen("/proc/self/uid_map", "re");
+	bool all = !map ||
+		   (fscanf(map, "%u %u %u", &inside, &outside, &count) == 3 && count == UINT32_MAX);
+
+	if (map)
+		fclose(map);
+	return !all;
+}
+
+/*
+ * Without a system call for the host's root that nobody else has started. Where a user's tool has made a namespace in which the user is root, the user's name and directory are still in the environment: so runc and
+ * crun know it, too.
+ */
+static bool is_users_root(void)
+{
+	const char *user = getenv("USER"), *dir = getenv("XDG_RUNTIME_DIR");
+
+	return dir && *dir && user && *user && strcmp(user, "root") != 0 && in_user_namespace();
+}
+
+static int read_rootless(const struct ctl_line *line, struct err *e)
+{
+	const char *word = ctl_value(line, "rootless");
+
+	/* Without a value it is the flag of `spec`. */
+	if (!word || !*word || !strcmp(word, "auto"))
+		return getauxval(AT_EUID) != 0 || is_users_root();
+	if (!strcmp(word, "true") || !strcmp(word, "false"))
+		return word[0] == 't';
+	err_set(e, EINVAL, "--rootless: '%.20s' is not true, false or auto", word);
+	return err_class(e, ERR_VALUE);
+}
+
 int ctl_oci_judge_globals(const struct ctl_line *line, struct err *e)
 {
-	const char *manager = ctl_value(line, "cgroup-manager");
-	const char *rootless = ctl_value(line, "rootless");
+	const char *word = ctl_value(line, "rootless");
 
-	if (ctl_flag(line, "systemd-cgroup") || (manager && strcmp(manager, "cgroupfs") != 0)) {
-		err_set(e, EOPNOTSUPP,
-			"control groups made by systemd, or none, are not implemented");
-		err_hint(e, "let the caller use cgroupfs (podman --cgroup-manager=cgroupfs)");
-		return err_class(e, ERR_UNSUPPORTED);
-	}
-	if (rootless && strcmp(rootless, "auto") != 0 && strcmp(rootless, "false") != 0) {
-		err_set(e, EOPNOTSUPP, "--rootless=%.20s is not implemented", rootless);
-		return err_class(e, ERR_UNSUPPORTED);
-	}
-	return 0;
+	if (read_manager(line, e) < 0)
+		return -e->no;
+	return word && read_rootless(line, e) < 0 ? -e->no : 0;
+}
+
+int ctl_oci_groups(const struct ctl_line *line, struct ct_spec *spec, struct err *e)
+{
+	int rootless = read_rootless(line, e);
+
+	if (rootless < 0)
+		return rootless;
+	spec->rootless = rootless;
+	spec->manager = (enum ct_manager)read_manager(line, e);
+	return ct_scope_judge(spec, e);
 }
 
 const char *ctl_oci_root(const struct ctl_line *line)
 {
-	const char *root = ctl_value(line, "root");
+	static char users[256];
+	const char *root = ctl_value(line, "root"), *dir = getenv("XDG_RUNTIME_DIR");
 
-	return root ? root : CT_STATE_DIR;
+	if (root)
+		return root;
+	if (users[0] || !dir || !*dir || (getauxval(AT_EUID) == 0 && !is_users_root()))
+		return users[0] ? users : CT_STATE_DIR;
+	snprintf(users, sizeof(users), "%s/skep", dir);
+	return users;
 }
 
 int ctl_oci_cache_look(const struct ctl_line *line)

@@ -11,10 +11,9 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "base/proc.h"
-#include "cgroups/group.h"
-#include "cgroups/kill.h"
 #include "ctl/oci.h"
 #include "ctl/report.h"
+#include "runtime/members.h"
 
 static int print_json(json_t *j, size_t flags, struct err *e)
 {
@@ -42,7 +41,8 @@ static int wants_json(const struct ctl_line *line, struct err *e)
 /* Who made it: the owner of its state. */
 static void owner_of(const struct ct *ct, char *out, size_t size)
 {
-	struct passwd *pw;
+	FILE *users;
+	struct passwd *pw = NULL;
 	struct stat st;
 
 	if (fstat(ct->dir, &st) < 0)
@@ -51,7 +51,12 @@ static void owner_of(const struct ct *ct, char *out, size_t size)
 		snprintf(out, size, "root");
 		return;
 	}
-	pw = getpwuid(st.st_uid);
+	/* Not getpwuid(3): a static program would load whatever nsswitch.conf names, of another libc as may be, and has crashed there. */
+	users = fopen("/etc/passwd", "re");
+	while (users && (pw = fgetpwent(users)) && pw->pw_uid != st.st_uid)
+		;
+	if (users)
+		fclose(users);
 	if (pw)
 		snprintf(out, size, "%s", pw->pw_name);
 	else
@@ -248,13 +253,12 @@ static int run_ps(struct ctl_line *line, struct err *e)
 {
 	auto_json json_t *all = json_array();
 	auto_ct struct ct ct = CT_INIT;
-	auto_cg struct cg cg = CG_INIT;
 	auto_free pid_t *pids = NULL;
 	int json = wants_json(line, e), count;
 
-	if (json < 0 || ctl_oci_open(line, NULL, &ct, e) < 0 || cg_open(ct.s.cgroup, &cg, e) < 0)
+	if (json < 0 || ctl_oci_open(line, NULL, &ct, e) < 0)
 		return -e->no;
-	count = cg_pids(&cg, &pids, e);
+	count = ct_members(&ct, &pids, e);
 	if (count < 0)
 		return count;
 	qsort(pids, (size_t)count, sizeof(*pids), by_number);

@@ -146,7 +146,7 @@ static int complete_memory(json_t *memory, const struct cg *cg, struct err *e)
 		       : 0;
 }
 
-static int apply(const json_t *resources, const struct cg *cg, struct err *e)
+static int apply(const json_t *resources, const struct ct *ct, const struct cg *cg, struct err *e)
 {
 	bool check = json_is_true(
 		json_object_get(json_object_get(resources, "memory"), "checkBeforeUpdate"));
@@ -159,6 +159,9 @@ static int apply(const json_t *resources, const struct cg *cg, struct err *e)
 		r = cg_limits_check(&limits, e);
 	if (r >= 0 && check && limits.set[CG_LIMIT_MEM_MAX])
 		r = cg_room_make(cg, limits.value[CG_LIMIT_MEM_MAX], e);
+	/* Whoever made the group writes it again when it likes to: it is to know the same as the group. */
+	if (r >= 0 && ct->s.scope[0])
+		r = ct_scope_set(ct->s.scope, &limits, e);
 	if (r >= 0)
 		r = cg_limits_apply(cg, &limits, false, e);
 	for (size_t i = 0; r >= 0 && i < n_raw; i++)
@@ -198,7 +201,7 @@ static int run_update(struct ctl_line *line, struct err *e)
 		r = complete_cpu(json_object_get(resources, "cpu"), &cg, e);
 	if (r >= 0)
 		r = complete_memory(json_object_get(resources, "memory"), &cg, e);
-	return r < 0 ? r : apply(resources, &cg, e);
+	return r < 0 ? r : apply(resources, &ct, &cg, e);
 }
 
 static const struct ctl_option update_options[] = {

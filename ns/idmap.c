@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/own.h"
+#include "base/proc.h"
 #include "base/sys.h"
 
 /* Three numbers of at most ten digits, two spaces, a newline. */
@@ -117,20 +118,62 @@ static int deny_setgroups(pid_t pid, struct err *e)
 	return 0;
 }
 
+/* The one map that a user may write: of the user's own id alone (user_namespaces(7)). */
+static bool is_own(const struct ns_idmap *map, size_t n, uint32_t id)
+{
+	return n == 1 && map->count == 1 && map->outside == id;
+}
+
+/* Ids beside the user's own are given by /etc/subuid and /etc/subgid, which those two set-user-id programs of shadow's obey. */
+static int run_mapper(const char *program, pid_t pid, const struct ns_idmap *map, size_t n,
+		      struct err *e)
+{
+	auto_free const char **argv = calloc(3 * n + 3, sizeof(*argv));
+	auto_free char *text = malloc(n * LINE_MOST + 16);
+	char *at = text;
+	int r;
+
+	if (!argv || !text)
+		return err_set(e, ENOMEM, "out of memory for an id map");
+	argv[0] = program;
+	argv[1] = at;
+	at += sprintf(at, "%d", pid) + 1;
+	for (size_t i = 0; i < n; i++) {
+		const uint32_t numbers[] = {map[i].inside, map[i].outside, map[i].count};
+
+		for (size_t k = 0; k < 3; k++) {
+			argv[2 + 3 * i + k] = at;
+			at += sprintf(at, "%u", numbers[k]) + 1;
+		}
+	}
+	r = proc_run_ok(argv, e);
+	if (r == -ENOENT || r == -EACCES)
+		err_hint(e, "ids beside one's own take the package uidmap");
+	return r < 0 ? err_wrap(e, "map more than our own id") : 0;
+}
+
 int ns_idmap_write(pid_t pid, const struct ns_idmap *uids, size_t n_uids,
 		   const struct ns_idmap *gids, size_t n_gids, struct err *e)
 {
+	bool root = geteuid() == 0;
 	int r = ns_idmap_check(uids, n_uids, "user id", e);
 
 	if (r >= 0)
 		r = ns_idmap_check(gids, n_gids, "group id", e);
-	if (r >= 0 && geteuid() != 0)
-		r = deny_setgroups(pid, e);
-	if (r >= 0)
+	if (r < 0)
+		return r;
+	if (root || is_own(gids, n_gids, getegid())) {
+		if (!root && deny_setgroups(pid, e) < 0)
+			return -e->no;
 		r = write_map(pid, "gid_map", gids, n_gids, e);
-	if (r >= 0)
-		r = write_map(pid, "uid_map", uids, n_uids, e);
-	return r;
+	} else {
+		r = run_mapper("newgidmap", pid, gids, n_gids, e);
+	}
+	if (r < 0)
+		return r;
+	return root || is_own(uids, n_uids, geteuid())
+		       ? write_map(pid, "uid_map", uids, n_uids, e)
+		       : run_mapper("newuidmap", pid, uids, n_uids, e);
 }
 
 int ns_idmap_userns(const struct ns_idmap *uids, size_t n_uids, const struct ns_idmap *gids,

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "cgroups/group.h"
+#include "runtime/scope.h"
 #include "runtime/spec.h"
 #include "runtime/state.h"
 
@@ -76,10 +77,11 @@ struct ct_ground {
 	int rootfs; /* mount fd */
 	int userns; /* of the id maps (for id-mapped layers), or -EBADF */
 	struct cg cg;
+	struct ct_scope scope; /* holds a scope of systemd's open until the tasks are in it */
 };
-#define CT_GROUND_INIT                                            \
-	{                                                         \
-		.rootfs = -EBADF, .userns = -EBADF, .cg = CG_INIT \
+#define CT_GROUND_INIT                                                                    \
+	{                                                                                 \
+		.rootfs = -EBADF, .userns = -EBADF, .cg = CG_INIT, .scope = CT_SCOPE_INIT \
 	}
 int ct_ground_make(struct ct *ct, const struct ct_spec *spec, bool best_effort,
 		   struct ct_ground *ground, struct err *e);

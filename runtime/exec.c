@@ -293,15 +293,19 @@ static int not_running(const struct ct *ct, struct err *e)
 	return err_class(e, ERR_NOT_RUNNING);
 }
 
-static int clone_middle(struct entry *en, const struct cg *cg, int *pidfd, struct err *e)
+static int clone_middle(struct entry *en, const struct ct *ct, const struct cg *cg, int *pidfd,
+			struct err *e)
 {
 	struct clone_args args = {
 		.flags = CLONE_PIDFD, .exit_signal = SIGCHLD, .pidfd = (uint64_t)(uintptr_t)pidfd};
 	auto_fd int leaf = cg_exec_fd(cg, e);
+	bool attach;
 
 	if (e->no)
 		return -e->no;
-	if (leaf >= 0) {
+	/* A user's own systemd is asked, as for init: start_host.c, is_born_inside(). */
+	attach = leaf >= 0 && !strncmp(ct->s.scope, "user:", strlen("user:"));
+	if (leaf >= 0 && !attach) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)leaf;
 	}
@@ -314,7 +318,7 @@ static int clone_middle(struct entry *en, const struct cg *cg, int *pidfd, struc
 	if (en->middle < 0)
 		return err_sys(e, "make a process in the container's control group");
 	own_close_fd(&en->theirs);
-	return 0;
+	return attach ? ct_scope_attach_leaf(ct->s.scope, ct->s.cgroup, leaf, en->middle, e) : 0;
 }
 
 /* While the rights to do so are those of the host. The program inherits all of it. */
@@ -420,16 +424,17 @@ static int enter(struct entry *en, const struct ct *ct, struct ct_executed *out,
 		return e->no ? -e->no : not_running(ct, e);
 	r = ns_join_flags(en->init, ct->s.pid, &en->flags, e);
 	if (r >= 0)
-		r = cg_open(ct->s.cgroup, &cg, e);
+		r = ct->s.cgroup[0] ? cg_open(ct->s.cgroup, &cg, e) : 0;
 	if (r >= 0)
 		r = cg_doors_open(&cg, &en->doors, e);
 	if (r >= 0)
 		r = sync_pair(&en->sync.fd, &en->theirs, e);
 	if (r >= 0)
-		r = clone_middle(en, &cg, &middle, e);
-	if (r < 0)
+		r = clone_middle(en, ct, &cg, &middle, e);
+	if (r < 0 && en->middle <= 0)
 		return r;
-	r = ct_patience_set(en->sync.fd, ct_patience_ms(), e);
+	if (r >= 0)
+		r = ct_patience_set(en->sync.fd, ct_patience_ms(), e);
 	if (r >= 0)
 		r = talk(en, ct, out, e);
 	if (r < 0)

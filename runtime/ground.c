@@ -39,7 +39,9 @@ void ct_ground_describe(struct ct *ct, const struct ct_spec *spec, const char *i
 	struct ct_state *s = &ct->s;
 
 	snprintf(s->bundle, sizeof(s->bundle), "%s", spec->bundle);
-	if (spec->cgroup)
+	if (spec->manager != CT_MANAGER_CGROUPFS)
+		s->cgroup[0] = 0; /* systemd's is known when it is made */
+	else if (spec->cgroup)
 		snprintf(s->cgroup, sizeof(s->cgroup), "%s", spec->cgroup);
 	else
 		snprintf(s->cgroup, sizeof(s->cgroup), "skep/%s", id);
@@ -51,31 +53,90 @@ void ct_ground_describe(struct ct *ct, const struct ct_spec *spec, const char *i
 	s->annotations = json_incref(spec->annotations);
 }
 
+/* Without a control group: what was asked of one cannot be had. Device rules are no reason: in a user namespace no device can be made, and --cgroup-manager disabled says so. */
+static int do_without(const struct ct_spec *spec, const char *why, struct err *e)
+{
+	const struct cg_limits *l = &spec->limits;
+	bool any = l->cpus[0] || l->mems[0] || l->io_count || spec->n_raw_limits;
+	const char *first = "linux.resources";
+
+	for (int i = CG_LIMIT_COUNT - 1; i >= 0; i--)
+		if (l->set[i]) {
+			any = true;
+			first = cg_limit_to_str((enum cg_limit)i);
+		}
+	if (!any) {
+		log_info("no control group: %s", why);
+		return 0;
+	}
+	err_set(e, EOPNOTSUPP, "%s cannot be set: %s", first, why);
+	err_hint(e, "leave limits out, or use --systemd-cgroup in a session of the user's");
+	return err_class(e, ERR_LIMIT);
+}
+
+static int make_group(struct ct *ct, struct cg *cg, struct err *e)
+{
+	int r = cg_vacate(ct->s.cgroup, e);
+
+	if (r >= 0)
+		r = ct_ledger_add(ct->dir, CT_LEDGER_CGROUP, ct->s.cgroup, e);
+	return r < 0 ? r : cg_create(ct->s.cgroup, cg, e);
+}
+
+/* Systemd's answer names the group, which is noted before anything but the placeholder is put there. */
+static int make_scope(struct ct *ct, const struct ct_spec *spec, struct cg *cg,
+		      struct ct_scope *scope, struct err *e)
+{
+	struct ct_state *s = &ct->s;
+	int r = ct_scope_name(spec, s->id, s->scope, e);
+
+	if (r >= 0)
+		r = ct_ledger_add(ct->dir, CT_LEDGER_SCOPE, s->scope, e);
+	if (r >= 0)
+		r = ct_scope_start(s->scope, spec, s->id, scope, s->cgroup, sizeof(s->cgroup), e);
+	if (r >= 0)
+		r = ct_ledger_add(ct->dir, CT_LEDGER_CGROUP, s->cgroup, e);
+	return r < 0 ? r : cg_adopt(s->cgroup, scope->pid, cg, e);
+}
+
+static int limit(const struct cg *cg, const struct ct_spec *spec, bool best_effort, struct err *e)
+{
+	struct err why = {0};
+	int r = fault_at("start.limits", e);
+
+	if (r >= 0)
+		r = cg_limits_apply(cg, &spec->limits, best_effort, e);
+	for (size_t i = 0; r >= 0 && i < spec->n_raw_limits; i++)
+		r = cg_set_raw(cg, spec->raw_limits[i].file, spec->raw_limits[i].value, e);
+	if (r < 0)
+		return r;
+	r = apply_devices(cg, spec, &why);
+	/* Whose user namespace is not the host's can neither filter devices nor make one. */
+	if (r < 0 && !(spec->rootless && (why.no == EPERM || why.no == EACCES))) {
+		*e = why;
+		return r;
+	}
+	return 0;
+}
+
 int ct_ground_cgroup(struct ct *ct, const struct ct_spec *spec, bool best_effort, struct cg *cg,
-		     struct err *e)
+		     struct ct_scope *scope, struct err *e)
 {
 	int r = fault_at("start.cgroup", e);
 
 	if (r < 0)
 		return r;
-	r = cg_vacate(ct->s.cgroup, e);
-	if (r < 0)
-		return r;
-	r = ct_ledger_add(ct->dir, CT_LEDGER_CGROUP, ct->s.cgroup, e);
-	if (r < 0)
-		return r;
-	r = cg_create(ct->s.cgroup, cg, e);
-	if (r < 0)
-		return r;
-	r = fault_at("start.limits", e);
-	if (r < 0)
-		return r;
-	r = cg_limits_apply(cg, &spec->limits, best_effort, e);
-	for (size_t i = 0; r >= 0 && i < spec->n_raw_limits; i++)
-		r = cg_set_raw(cg, spec->raw_limits[i].file, spec->raw_limits[i].value, e);
-	if (r < 0)
-		return r;
-	r = apply_devices(cg, spec, e);
+	if (spec->manager == CT_MANAGER_DISABLED)
+		return do_without(spec, "--cgroup-manager is disabled", e);
+	if (spec->rootless && spec->manager == CT_MANAGER_CGROUPFS &&
+	    !cg_may_create(ct->s.cgroup)) {
+		ct->s.cgroup[0] = 0;
+		return do_without(spec, "we may make no control group", e);
+	}
+	r = spec->manager == CT_MANAGER_SYSTEMD ? make_scope(ct, spec, cg, scope, e)
+						: make_group(ct, cg, e);
+	if (r >= 0)
+		r = limit(cg, spec, best_effort, e);
 	if (r < 0)
 		return r;
 	return ct->s.system && spec->own[CT_NS_USER]
@@ -165,7 +226,9 @@ int ct_ground_rootfs(const struct ct_spec *spec, int userns, struct err *e)
 int ct_ground_make(struct ct *ct, const struct ct_spec *spec, bool best_effort,
 		   struct ct_ground *ground, struct err *e)
 {
-	int r = ct_ground_cgroup(ct, spec, best_effort, &ground->cg, e);
+	int r = spec->manager == CT_MANAGER_DISABLED
+			? err_set(e, EOPNOTSUPP, "a restore needs a control group")
+			: ct_ground_cgroup(ct, spec, best_effort, &ground->cg, &ground->scope, e);
 
 	if (r >= 0)
 		r = ct_spec_keep(ct, spec, e);
@@ -185,5 +248,6 @@ void ct_ground_done(struct ct_ground *ground)
 {
 	own_close_fd(&ground->rootfs);
 	own_close_fd(&ground->userns);
+	ct_scope_release(&ground->scope);
 	cg_close(&ground->cg);
 }

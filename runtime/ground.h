@@ -7,9 +7,12 @@
 /* Fills ct->s with what the spec says; id names the default cgroup. */
 void ct_ground_describe(struct ct *ct, const struct ct_spec *spec, const char *id, bool system);
 
-/* Notes, makes, limits and delegates the control group. cg is the caller's, also after a failure. */
+/*
+ * Notes, makes, limits and delegates the control group. cg and scope (of a group that systemd makes) are the caller's, also after a failure. A container that is to have none, or may not for
+ * want of rights, gets an empty ct->s.cgroup and cg; where limits were asked for, that is an error of class LIMIT.
+ */
 int ct_ground_cgroup(struct ct *ct, const struct ct_spec *spec, bool best_effort, struct cg *cg,
-		     struct err *e);
+		     struct ct_scope *scope, struct err *e);
 
 /* Mounts the root file system, detached; layers are id-mapped into userns (-EBADF: not). Returns the mount fd. */
 int ct_ground_rootfs(const struct ct_spec *spec, int userns, struct err *e);

@@ -14,6 +14,7 @@
 #include "cgroups/freezer.h"
 #include "cgroups/kill.h"
 #include "runtime/ledger.h"
+#include "runtime/members.h"
 #include "runtime/remains.h"
 
 /* A container that forks while we signal is looked at again this often: a signal other than SIGKILL has no atomic form. */
@@ -26,14 +27,14 @@ static int not_running(const struct ct *ct, struct err *e)
 }
 
 /* All processes but with SIGKILL, which cg_kill() does at once. Those that are born meanwhile inherit nothing: look until all are known. */
-static int signal_all(const struct cg *cg, int sig, struct err *e)
+static int signal_all(const struct ct *ct, int sig, struct err *e)
 {
 	auto_free pid_t *done = NULL;
 	int done_count = 0;
 
 	for (int round = 0; round < SIGNAL_ROUNDS; round++) {
 		auto_free pid_t *pids = NULL;
-		int count = cg_pids(cg, &pids, e);
+		int count = ct_members(ct, &pids, e);
 		bool fresh = false;
 
 		if (count < 0)
@@ -80,21 +81,21 @@ int ct_kill(struct ct *ct, int sig, bool all, struct err *e)
 	pidfd = ct_init_open(ct, e);
 	if (pidfd < 0)
 		return pidfd == -ESRCH ? not_running(ct, e) : pidfd;
-	r = ct->s.cgroup[0] ? cg_open(ct->s.cgroup, &cg, &why) : -ENOENT;
+	r = ct->s.cgroup[0] ? cg_open(ct->s.cgroup, &cg, &why) : 0;
 	if (r < 0 && (all || r != -ENOENT)) {
-		*e = why.no ? why : *e;
+		*e = why;
 		return err_wrap(e, "container %s", ct->s.id);
 	}
-	if (all && sig == SIGKILL)
+	if (all && sig == SIGKILL && ct->s.cgroup[0])
 		r = cg_kill(&cg, e);
 	else if (all)
-		r = signal_all(&cg, sig, e);
+		r = signal_all(ct, sig, e);
 	else if (pidfd_send_signal(pidfd, sig, NULL, 0) < 0)
 		r = errno == ESRCH ? not_running(ct, e)
 				   : err_sys(e, "container %s: signal %d", ct->s.id, sig);
 	else
 		r = 0;
-	if (r >= 0)
+	if (r >= 0 && ct->s.cgroup[0])
 		thaw_v1(&cg, sig);
 	return r < 0 ? r : 0;
 }

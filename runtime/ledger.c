@@ -18,6 +18,7 @@
 #include "runtime/bridge_release.h"
 #include "runtime/net_place.h"
 #include "runtime/remains.h"
+#include "runtime/scope.h"
 #include "runtime/state.h"
 
 #define LEDGER_MOST (1u << 20)
@@ -149,6 +150,8 @@ static int undo_line(int dir, const struct line *l, bool leave_links, struct err
 	switch (l->kind) {
 	case CT_LEDGER_CGROUP:
 		return cg_destroy(l->name, CT_KILL_WAIT_MS, e);
+	case CT_LEDGER_SCOPE:
+		return ct_scope_stop(l->name, e);
 	case CT_LEDGER_BRIDGE:
 		return ct_bridge_release(dir, l->name, e);
 	case CT_LEDGER_LINK:
@@ -163,7 +166,7 @@ static int undo_line(int dir, const struct line *l, bool leave_links, struct err
 
 static bool is_net(const struct line *l)
 {
-	return l->kind != CT_LEDGER_CGROUP;
+	return l->kind != CT_LEDGER_CGROUP && l->kind != CT_LEDGER_SCOPE;
 }
 
 /* Newest first, on past a failure, whose first cause stays in e. */

@@ -14,6 +14,7 @@ struct err;
 /* X(name, word) */
 #define CT_LEDGER_KINDS(X)                                                               \
 	X(CGROUP, "cgroup")   /* relative path */                                        \
+	X(SCOPE, "scope")     /* a unit of systemd's, as scope.h names it */             \
 	X(BRIDGE, "bridge")   /* name: released when the last port of ours goes */       \
 	X(LINK, "link")	      /* host name of a veth, with guard, shape, traffic lock */ \
 	X(ROUTE, "route")     /* "HOSTNAME ADDR/PREFIX UPLINK|-" */                      \

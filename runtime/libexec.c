@@ -33,6 +33,14 @@ int ct_libexec_find(const char *name, char *path, size_t size, struct err *e)
 	}
 	if (usable(path, size, SKEP_LIBEXECDIR, name))
 		return 0;
+	/* A program that shields itself (ns_self_shield()) has no directory; its first word is then where it was. */
+	snprintf(self, sizeof(self), "%s", program_invocation_name);
+	slash = strrchr(self, '/');
+	if (self[0] == '/' && slash) {
+		*slash = 0;
+		if (usable(path, size, self, name))
+			return 0;
+	}
 	err_set(e, ENOENT, "the helper program %s is neither in %s nor in %s", name, self,
 		SKEP_LIBEXECDIR);
 	return err_hint(e, "install skep completely: `make install`");

@@ -82,6 +82,9 @@ struct ct_raw_limit {
 	char *file, *value;
 };
 
+/* Who makes the container's control group. */
+enum ct_manager { CT_MANAGER_CGROUPFS, CT_MANAGER_SYSTEMD, CT_MANAGER_DISABLED };
+
 struct ct_spec {
 	char *bundle; /* absolute path of the bundle */
 	char *text; /* config.json as it was read by ct_spec_load(), for the copy of it that a container keeps; NULL: made of JSON that was in memory */
@@ -104,7 +107,10 @@ struct ct_spec {
 
 	struct ns_device *devices;
 	size_t n_devices;
-	char *cgroup; /* relative path for cg_create, from cgroupsPath; default "skep/ID" is the caller's */
+	char *cgroup; /* relative path for cg_create, from cgroupsPath, or "SLICE:PREFIX:NAME" (scope.h); default "skep/ID" is the caller's */
+	enum ct_manager
+		manager; /* not of config.json: the caller's words, before it is judged by ct_scope_judge() */
+	bool rootless; /* the same: what only the host's root may do is done without, where nothing was asked of it */
 	struct cg_limits limits;
 	struct ct_raw_limit *raw_limits;
 	size_t n_raw_limits;

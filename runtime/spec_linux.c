@@ -244,11 +244,9 @@ static int read_cgroup(const json_t *value, const char *path, void *into, struct
 	if (ct_read_str(value, path, &spec->cgroup, e) < 0)
 		return -e->no;
 	p = spec->cgroup;
-	if (strchr(p, ':')) {
-		ct_refuse(e, path, "'%s' is for systemd as the maker of cgroups", p);
-		return err_hint(
-			e, "use the caller's cgroupfs manager (podman --cgroup-manager=cgroupfs)");
-	}
+	/* For systemd, when that is to make it: ct_scope_judge(). */
+	if (strchr(p, ':'))
+		return strlen(p) > 240 ? ct_refuse(e, path, "is longer than 240 bytes") : 0;
 	memmove(p, p + strspn(p, "/"), strlen(p + strspn(p, "/")) + 1);
 	while (p[0] && p[strlen(p) - 1] == '/')
 		p[strlen(p) - 1] = 0;

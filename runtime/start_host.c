@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -52,6 +53,7 @@ struct making {
 	const struct ct_create *how;
 	struct ct *ct;
 	struct cg cg;
+	struct ct_scope scope; /* holds a scope of systemd's open until init is in it */
 	struct ns_filter filter;
 	struct ct_init init;
 	struct sync sync; /* to init */
@@ -96,7 +98,7 @@ static int prepare_sources(struct making *m, struct err *e)
 	const struct ct_spec *spec = m->how->spec;
 	auto_fd int userns = -EBADF;
 
-	for (size_t i = 0; i < spec->n_mounts; i++) {
+	for (size_t i = 0; i < spec->n_mounts && !m->init.late; i++) {
 		struct ns_mount *mount = &spec->mounts[i];
 		int r;
 
@@ -203,6 +205,25 @@ static uint64_t clone_flags(const struct ct_spec *spec)
 	return all;
 }
 
+/* A user may not clone into a group of the user's own systemd's from one of a login session: from the one to the other processes go by a group that is root's (cgroups(7), "Delegation Containment"). */
+static bool is_born_inside(const struct making *m)
+{
+	return cg_v2_fd(&m->cg) >= 0 && !(m->how->spec->rootless && m->ct->s.scope[0]);
+}
+
+/* Init is where its scope is: from here on it is what keeps that. */
+static int enter_scope(struct making *m, struct err *e)
+{
+	int r = 0;
+
+	if (m->how->spec->manager != CT_MANAGER_SYSTEMD)
+		return 0;
+	if (!is_born_inside(m))
+		r = ct_scope_attach(m->ct->s.scope, "/ct", m->pid, e);
+	ct_scope_release(&m->scope);
+	return r;
+}
+
 static int clone_init(struct making *m, struct err *e)
 {
 	struct clone_args args = {.flags = clone_flags(m->how->spec),
@@ -212,7 +233,7 @@ static int clone_init(struct making *m, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (cg_v2_fd(&m->cg) >= 0) {
+	if (is_born_inside(m)) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)cg_v2_fd(&m->cg);
 	}
@@ -294,6 +315,8 @@ static int mapped_rootfs(struct making *m, struct err *e)
 
 static int grant_rootfs(struct making *m, struct err *e)
 {
+	if (m->init.late)
+		return sync_send(&m->sync, CT_STEP_ROOTFS, SYNC_OK, 0, -EBADF, e);
 	if (m->how->spec->own[CT_NS_USER])
 		m->rootfs = mapped_rootfs(m, e);
 	if (m->rootfs < 0)
@@ -304,6 +327,8 @@ static int grant_rootfs(struct making *m, struct err *e)
 /* While init mounts: its network namespace, with the loopback up, as every program expects it. Other links are the operator's. */
 static int open_network(struct making *m, struct err *e)
 {
+	if (m->init.late)
+		return 0;
 	m->netns = net_netns_open(m->pid, e);
 	if (m->netns < 0)
 		return m->netns;
@@ -371,7 +396,7 @@ static int note_pid(struct making *m, struct err *e)
 
 	s->pid = m->pid;
 	r = proc_start_time(m->pid, &s->pid_start, e);
-	return r < 0 || cg_v2_fd(&m->cg) >= 0 ? r : ct_state_save(m->ct, e);
+	return r < 0 || is_born_inside(m) ? r : ct_state_save(m->ct, e);
 }
 
 /* Before anything is made: whoever deletes what we leave, killed, runs the hooks of the end. */
@@ -395,10 +420,23 @@ static bool may_say_ahead(const struct ct_create *how)
 	return how->ahead && how->at_once && !hooks && !how->spec->process.terminal;
 }
 
+/* Whoever is not root may mount, make devices and set up a network only as the root of a user namespace. */
+static int judge_rights(struct making *m, struct err *e)
+{
+	m->init.late = getauxval(AT_EUID) != 0;
+	if (!m->init.late || m->how->spec->own[CT_NS_USER])
+		return 0;
+	err_set(e, EPERM, "linux.namespaces: who is not root needs a user namespace");
+	err_hint(e, "`skep spec --rootless` writes a config.json with one");
+	return err_class(e, ERR_CONFIG);
+}
+
 static int prepare(struct making *m, struct err *e)
 {
-	int r;
+	int r = judge_rights(m, e);
 
+	if (r < 0)
+		return r;
 	ct_ground_describe(m->ct, m->how->spec, m->how->id, m->how->system);
 	r = ct_listener_new(m->how->spec, &m->ct->s.listener, e);
 	if (r >= 0)
@@ -406,7 +444,8 @@ static int prepare(struct making *m, struct err *e)
 	if (r >= 0)
 		r = prepare_hooks(m, e);
 	if (r >= 0)
-		r = ct_ground_cgroup(m->ct, m->how->spec, m->how->best_effort, &m->cg, e);
+		r = ct_ground_cgroup(m->ct, m->how->spec, m->how->best_effort, &m->cg, &m->scope,
+				     e);
 	if (r >= 0)
 		r = cg_doors_open(&m->cg, &m->init.doors, e);
 	if (r >= 0)
@@ -439,12 +478,14 @@ static int prepare(struct making *m, struct err *e)
 
 static int walk_steps(struct making *m, struct err *e)
 {
-	bool born_inside = cg_v2_fd(&m->cg) >= 0;
+	bool born_inside = is_born_inside(m);
 	int r = clone_init(m, e);
 
 	/* What init waits for comes first. */
 	if (r >= 0 && !born_inside)
 		r = note_pid(m, e);
+	if (r >= 0)
+		r = enter_scope(m, e);
 	if (r >= 0)
 		r = grant_idmap(m, e);
 	if (r >= 0)
@@ -492,6 +533,7 @@ static void making_done(struct making *m)
 	json_decref(m->init.hook_state);
 	ns_seccomp_done(&m->filter);
 	cg_doors_close(&m->init.doors);
+	ct_scope_release(&m->scope);
 	cg_close(&m->cg);
 }
 
@@ -501,6 +543,7 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 		.how = how,
 		.ct = ct,
 		.cg = CG_INIT,
+		.scope = CT_SCOPE_INIT,
 		.sync = {.fd = -EBADF, .peer = "init", .step_to_str = ct_step_to_str},
 		.theirs = -EBADF,
 		.console_master = -EBADF,

@@ -16,6 +16,7 @@
 #include "base/own.h"
 #include "base/path.h"
 #include "base/sys.h"
+#include "net/veth.h"
 #include "ns/caps.h"
 #include "ns/console.h"
 #include "ns/dev.h"
@@ -27,6 +28,7 @@
 #include "ns/timens.h"
 #include "ns/user.h"
 #include "ns/uts.h"
+#include "runtime/ground.h"
 #include "runtime/program.h"
 #include "runtime/state.h"
 #include "runtime/steps.h"
@@ -81,8 +83,11 @@ static int begin(struct stage *s, struct err *e)
 	r = ns_fds_close_others(keep, n, e);
 	if (r < 0)
 		return r;
-	/* Who shares its processes with others must not be looked into while it holds host descriptors (CVE-2016-9962). */
-	if (!in->spec->own[CT_NS_PID])
+	/*
+	 * Who shares its processes with others must not be looked into while it holds host descriptors (CVE-2016-9962). A late one holds none, and its maps could
+	 * not be written any more: /proc/PID of an undumpable process is root's (proc(5)).
+	 */
+	if (!in->spec->own[CT_NS_PID] && !in->late)
 		return ns_self_undumpable(e);
 	return 0;
 }
@@ -109,14 +114,38 @@ static int step_idmap(struct stage *s, struct err *e)
 	return 0;
 }
 
+/* In a mount namespace of my own, where my user namespace may copy mounts. */
+static int open_late(struct stage *s, struct err *e)
+{
+	const struct ct_spec *spec = s->in->spec;
+
+	s->root = ct_ground_rootfs(spec, -EBADF, e);
+	for (size_t i = 0; s->root >= 0 && i < spec->n_mounts; i++) {
+		struct ns_mount *mount = &spec->mounts[i];
+
+		if (!mount->bind || mount->remount)
+			continue;
+		if (mount->idmap || mount->ridmap) {
+			err_set(e, EPERM, "mount %s: idmap takes root", mount->target);
+			return err_class(e, ERR_UNSUPPORTED);
+		}
+		if (ns_mount_open_source(mount, -EBADF, e) < 0)
+			return -e->no;
+	}
+	return s->root < 0 ? s->root : 0;
+}
+
 static int step_rootfs(struct stage *s, struct err *e)
 {
 	struct err there = {0};
-	int r = sync_expect(&s->in->sync, CT_STEP_ROOTFS, SYNC_FD, NULL, &s->root, e);
+	int r = sync_expect(&s->in->sync, CT_STEP_ROOTFS, s->in->late ? SYNC_OK : SYNC_FD, NULL,
+			    s->in->late ? NULL : &s->root, e);
 
 	if (r < 0)
 		return r;
 	r = ns_rootfs_isolate(s->in->spec->propagation, e);
+	if (r >= 0 && s->in->late)
+		r = open_late(s, e);
 	if (r < 0)
 		return r;
 	if (!ct_has_create_hooks(s->in->spec) || s->in->no_pivot)
@@ -171,7 +200,8 @@ static int make_oci_console(struct stage *s, struct err *e)
 static int step_dev(struct stage *s, struct err *e)
 {
 	const struct ct_spec *spec = s->in->spec;
-	bool userns = spec->own[CT_NS_USER];
+	/* Also in one that we were called in, as by Podman of a user's. */
+	bool userns = spec->own[CT_NS_USER] || spec->rootless;
 	uint32_t tty;
 	int r = ns_dev_is_fresh(s->root, e);
 
@@ -182,7 +212,9 @@ static int step_dev(struct stage *s, struct err *e)
 		if (r >= 0 && !has_mount_at(spec, "/dev/pts"))
 			r = ns_dev_mount_pts(
 				s->root,
-				!userns || ns_idmap_to_host(spec->gids, spec->n_gids, 5, &tty), e);
+				!spec->own[CT_NS_USER] ||
+					ns_idmap_to_host(spec->gids, spec->n_gids, 5, &tty),
+				e);
 		if (r >= 0 && !has_mount_at(spec, "/dev/shm"))
 			r = ns_dev_mount_shm(s->root, 64 << 20, e);
 	}
@@ -211,7 +243,9 @@ static int step_kernel(struct stage *s, struct err *e)
 	auto_fd int procfs = -EBADF;
 	int r = 0;
 
-	if (spec->own[CT_NS_UTS] && (spec->hostname || spec->domainname))
+	if (s->in->late && spec->own[CT_NS_NETWORK])
+		r = net_loopback_up(-EBADF, e);
+	if (r >= 0 && spec->own[CT_NS_UTS] && (spec->hostname || spec->domainname))
 		r = ns_uts_set(spec->hostname, spec->domainname, e);
 	if (r >= 0 && spec->n_sysctls) {
 		procfs = ns_sysctl_procfs(e);

@@ -65,7 +65,9 @@ enum ct_event {
 struct ct_state {
 	char id[65];
 	char bundle[PATH_MAX];
-	char cgroup[256];
+	char cgroup[256]; /* empty: it has none */
+	char scope
+		[256]; /* the unit of systemd's that the cgroup is of (scope.h); empty: it is ours */
 	enum ct_status status; /* what was done last: CREATING, CREATED or RUNNING */
 	pid_t pid;	       /* of init in our pid namespace; 0: none yet */
 	uint64_t pid_start;    /* its start time in ticks */

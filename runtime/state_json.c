@@ -54,14 +54,14 @@ int ct_state_save(struct ct *ct, struct err *e)
 	if (boot_id(boot, e) < 0)
 		return err_wrap(e, "container %s", s->id);
 	j = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:i, s:I, s:s, s:I, s:i, s:i, s:b, "
-		      "s:s, s:O*, s:O*}",
+		      "s:s, s:s, s:O*, s:O*}",
 		      "version", VERSION, "id", s->id, "boot", boot, "status",
 		      ct_status_to_str(s->status), "bundle", s->bundle, "cgroup", s->cgroup, "pid",
 		      (int)s->pid, "pidStart", (json_int_t)s->pid_start, "monitor", (int)s->monitor,
 		      "monitorStart", (json_int_t)s->monitor_start, "created", s->created, "idBase",
 		      (json_int_t)s->id_base, "stopSignal", s->stop_signal, "stopTimeout",
-		      s->stop_timeout_s, "system", s->system, "terminal", s->terminal,
-		      "annotations", s->annotations, "listener", s->listener);
+		      s->stop_timeout_s, "system", s->system, "terminal", s->terminal, "scope",
+		      s->scope, "annotations", s->annotations, "listener", s->listener);
 	text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
 	if (!text)
 		return err_set(e, ENOMEM,
@@ -115,6 +115,7 @@ static int from_json(const json_t *j, struct ct_state *s, struct err *e)
 	    get_string(j, "cgroup", s->cgroup, sizeof(s->cgroup), e) < 0 ||
 	    get_string(j, "created", s->created, sizeof(s->created), e) < 0 ||
 	    get_string(j, "terminal", s->terminal, sizeof(s->terminal), e) < 0 ||
+	    get_string(j, "scope", s->scope, sizeof(s->scope), e) < 0 ||
 	    get_status(j, &s->status, e) < 0 || json_get_int(j, "pid", &pid, e) < 0 ||
 	    json_get_int(j, "pidStart", &pid_start, e) < 0 ||
 	    json_get_int(j, "monitor", &monitor, e) < 0 ||

@@ -254,9 +254,6 @@ teardown() { oci_teardown; }
 	fails_with 1 'did you mean --bundle?' oci run --bundel x y
 	oci --help | grep -q create
 	oci run --help | grep -q -- --console-socket
-	fails_with 1 'made by systemd' oci --systemd-cgroup list
-	fails_with 1 'made by systemd' oci --cgroup-manager systemd list
-	fails_with 1 'rootless' oci --rootless true list
 	[[ $(oci --version) == "skep version "* ]]
 }
 

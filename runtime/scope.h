@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A control group that systemd makes for us: a transient scope, asked for by the helper program skep-systemd. */
+#pragma once
+
+/*
+ * On a host whose systemd is the only writer of the control group tree, that one is asked to make a container's group (`skep --systemd-cgroup`): a unit "PREFIX-NAME.scope" in a slice, delegated,
+ * so that what is below it is ours, with the limits as its properties, so that `systemctl` shows them and no reload of systemd's takes them back.
+ * Life: ct_scope_start() → cg_adopt() of the group it names → processes of the container are put below it → ct_scope_release(): a scope lives as long as there is a process
+ * in it, and until the container's are, the helper program is the one. ct_scope_stop() at the end: by then its processes are gone, and the unit as a rule with them.
+ *
+ * A scope is named by one word for the ledger and the state: "system:UNIT", or "user:UNIT" of the caller's own systemd.
+ */
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "cgroups/limits.h"
+
+struct ct_spec;
+struct err;
+
+#define CT_SCOPE_MOST 256
+
+struct ct_scope {
+	pid_t pid; /* of the placeholder, our child; 0: none */
+	int hold;  /* the socket whose end ends it */
+};
+#define CT_SCOPE_INIT           \
+	{                       \
+		.hold = -EBADF, \
+	}
+
+/* Whether cgroupsPath fits who is to make the group: "SLICE:PREFIX:NAME" is for systemd alone, and the only form for it. Class CONFIG. */
+int ct_scope_judge(const struct ct_spec *spec, struct err *e);
+
+/* The name that the container's scope is to have. */
+int ct_scope_name(const struct ct_spec *spec, const char *id, char name[CT_SCOPE_MOST],
+		  struct err *e);
+
+/* Makes it. group: the relative path of its control group, for cg_adopt(). */
+int ct_scope_start(const char *name, const struct ct_spec *spec, const char *id,
+		   struct ct_scope *scope, char *group, size_t size, struct err *e);
+
+/* Ends the placeholder. */
+void ct_scope_release(struct ct_scope *scope);
+
+/* Moves one process below the scope. For a user's own systemd, whose group a user may not reach from another one's. */
+int ct_scope_attach(const char *name, const char *subgroup, pid_t pid, struct err *e);
+
+/* The same into a group that is open (cg_exec_fd()); group: the scope's own path. */
+int ct_scope_attach_leaf(const char *name, const char *group, int leaf, pid_t pid, struct err *e);
+
+/* Changes those of the limits that systemd has words for. */
+int ct_scope_set(const char *name, const struct cg_limits *limits, struct err *e);
+
+/* Gone already is success; so is a systemd that cannot be reached, with a warning: a scope without processes goes by itself. */
+int ct_scope_stop(const char *name, struct err *e);
