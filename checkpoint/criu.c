@@ -299,7 +299,7 @@ static int watch(const struct cr_criu *c, struct cr_hook *hook, int pidfd, struc
 	unsigned looks = 0;
 
 	for (;;) {
-		struct pollfd p[2 + CR_UNSEEN_MOST] = {
+		struct pollfd p[2 + CR_UNSEEN_FILES] = {
 			{.fd = pidfd, .events = POLLIN},
 			{.fd = hook ? hook->listener : -1, .events = POLLIN}};
 		size_t n = c->unseen ? cr_unseen_poll(c->unseen, p + 2) : 0;

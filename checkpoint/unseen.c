@@ -28,6 +28,7 @@
 #define STATUS_MOST  65536u
 #define REGIONS_MOST 65536u /* that a question may have room for; criu's have 32768 */
 #define SCAN_REGIONS 1024
+#define SMAPS_MOST   (256u << 20)
 
 /* --- which processes --- */
 
@@ -63,36 +64,53 @@ static char *read_status(pid_t pid)
 	return file_try_read_at(AT_FDCWD, path, STATUS_MOST, &text, &gone) < 0 ? NULL : text;
 }
 
+static void open_smaps(struct cr_unseen *u)
+{
+	struct err why = {0};
+
+	if (u->count && cr_smaps_open(&u->smaps, &why) >= 0)
+		for (size_t i = 0; i < u->count; i++)
+			u->task[i].fuse_smaps = cr_fuse_open(&why);
+	if (why.no)
+		log_info("criu has the kernel list all mappings: %s", why.text);
+}
+
 void cr_unseen_open(struct cr_unseen *u, const struct cg *cg)
 {
 	auto_free pid_t *pids = NULL;
 	struct err why = {0};
 	int count = cg_pids(cg, &pids, &why);
 
-	*u = (struct cr_unseen){0};
+	*u = (struct cr_unseen){.smaps = CR_SMAPS_INIT};
 	for (int i = 0; i < count && u->count < CR_UNSEEN_MOST; i++) {
 		auto_free char *status = read_status(pids[i]);
 		struct cr_unseen_task *t = &u->task[u->count];
 
 		if (!status || status_bytes(status, "\nRssAnon:") < CR_UNSEEN_PROCESS)
 			continue;
-		*t = (struct cr_unseen_task){.pid = pids[i], .fuse = cr_fuse_open(&why)};
+		*t = (struct cr_unseen_task){
+			.pid = pids[i], .fuse = cr_fuse_open(&why), .fuse_smaps = -EBADF};
 		if (t->fuse < 0)
 			break;
 		u->count++;
 	}
 	if (why.no)
 		log_info("criu looks at all memory itself: %s", why.text);
+	open_smaps(u);
 }
 
 void cr_unseen_close(struct cr_unseen *u)
 {
 	for (size_t i = 0; i < u->count; i++) {
 		own_close_fd(&u->task[i].fuse);
+		own_close_fd(&u->task[i].fuse_smaps);
+		free(u->task[i].smaps);
 		free(u->task[i].maps);
 		free(u->task[i].stacks);
 		free(u->task[i].runs);
 	}
+	if (u->count)
+		cr_smaps_close(&u->smaps);
 	u->count = 0;
 }
 
@@ -113,6 +131,12 @@ int cr_unseen_attach(void *arg, struct err *e)
 		if (cr_fuse_mount(u->task[i].fuse, path, &why) < 0)
 			log_info("criu looks at the memory of process %d itself: %s",
 				 u->task[i].pid, why.text);
+		err_clear(&why);
+		snprintf(path, sizeof(path), "/proc/%d/smaps", u->task[i].pid);
+		if (u->task[i].fuse_smaps >= 0 &&
+		    cr_fuse_mount(u->task[i].fuse_smaps, path, &why) < 0)
+			log_info("criu reads the mappings of process %d itself: %s", u->task[i].pid,
+				 why.text);
 	}
 	return 0;
 }
@@ -191,11 +215,31 @@ static bool read_task(struct cr_unseen_task *t)
 	return true;
 }
 
+/* Or the kernel's own, whole: a piece of it for each of criu's reads would take the walk anew. */
+static void read_smaps(const struct cr_smaps *s, struct cr_unseen_task *t)
+{
+	struct err why = {0};
+	int64_t n = t->fuse_smaps < 0 ? 0 : cr_smaps_make(s, t->pid, &t->smaps, &why);
+	char path[48];
+
+	if (n < 0) {
+		log_info("the kernel lists all mappings of process %d: %s", t->pid, why.text);
+		err_clear(&why);
+		snprintf(path, sizeof(path), "/proc/%d/smaps", t->pid);
+		n = file_read_at(AT_FDCWD, path, SMAPS_MOST, &t->smaps, &why);
+	}
+	t->smaps_len = n < 0 ? 0 : (size_t)n;
+	if (n < 0)
+		log_warn("the mappings of process %d: %s", t->pid, why.text);
+}
+
 void cr_unseen_stopped(struct cr_unseen *u)
 {
-	for (size_t i = 0; i < u->count; i++)
+	for (size_t i = 0; i < u->count; i++) {
 		if (!read_task(&u->task[i]))
 			u->task[i].map_count = 0;
+		read_smaps(&u->smaps, &u->task[i]);
+	}
 }
 
 /* --- the answers --- */
@@ -348,24 +392,57 @@ static ssize_t answer_read(void *data, size_t len, uint64_t offset, void *arg)
 	return n < 0 ? -errno : n;
 }
 
+static int answer_nothing(pid_t client, uint32_t cmd, void *data, size_t len, void *arg)
+{
+	(void)client, (void)cmd, (void)data, (void)len, (void)arg;
+	return -ENOTTY;
+}
+
+/* Before it is stopped there is none: nobody asks then. */
+static ssize_t answer_smaps(void *data, size_t len, uint64_t offset, void *arg)
+{
+	const struct cr_unseen_task *t = arg;
+
+	if (!t->smaps)
+		return -EAGAIN;
+	if (offset >= t->smaps_len)
+		return 0;
+	len = len < t->smaps_len - offset ? len : t->smaps_len - offset;
+	memcpy(data, t->smaps + offset, len);
+	return (ssize_t)len;
+}
+
 size_t cr_unseen_poll(const struct cr_unseen *u, struct pollfd *p)
 {
-	for (size_t i = 0; i < u->count; i++)
-		p[i] = (struct pollfd){.fd = u->task[i].fuse, .events = POLLIN};
-	return u->count;
+	for (size_t i = 0; i < u->count; i++) {
+		p[2 * i] = (struct pollfd){.fd = u->task[i].fuse, .events = POLLIN};
+		p[2 * i + 1] = (struct pollfd){.fd = u->task[i].fuse_smaps, .events = POLLIN};
+	}
+	return 2 * u->count;
+}
+
+/* It ends with the process, or with criu; a broken one is closed, and criu's next question fails. */
+static void serve(int *fuse, const struct cr_fuse_file *file, pid_t pid)
+{
+	struct err why = {0};
+
+	if (cr_fuse_serve(*fuse, file, &why) < 0)
+		own_close_fd(fuse);
+	if (why.no)
+		log_warn("the memory of process %d: %s", pid, why.text);
 }
 
 void cr_unseen_serve(struct cr_unseen *u, const struct pollfd *p, size_t count)
 {
-	for (size_t i = 0; i < count && i < u->count; i++) {
-		const struct cr_fuse_file file = {answer_scan, answer_read, &u->task[i]};
-		struct err why = {0};
+	for (size_t i = 0; i < count / 2 && i < u->count; i++) {
+		struct cr_unseen_task *t = &u->task[i];
 
-		/* It ends with the process, or with criu; a broken one is closed, and criu's next question fails. */
-		if (p[i].revents && cr_fuse_serve(u->task[i].fuse, &file, &why) < 0)
-			own_close_fd(&u->task[i].fuse);
-		if (why.no)
-			log_warn("the memory of process %d: %s", u->task[i].pid, why.text);
+		if (p[2 * i].revents)
+			serve(&t->fuse, &(struct cr_fuse_file){answer_scan, answer_read, t},
+			      t->pid);
+		if (p[2 * i + 1].revents)
+			serve(&t->fuse_smaps,
+			      &(struct cr_fuse_file){answer_nothing, answer_smaps, t}, t->pid);
 	}
 }
 

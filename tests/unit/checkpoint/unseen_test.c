@@ -9,6 +9,7 @@
 #include "checkpoint/pagemap_scan.h"
 #include "checkpoint/track.h"
 #include "checkpoint/unseen.h"
+#include "checkpoint/vma_flags.h"
 
 /* The process: a large mapping with a hole, in which a thread has its stack, and a small one. */
 #define LARGE	    0x600000000000ul
@@ -24,6 +25,8 @@ struct answers { /* shared with criu */
 	volatile int attached, large, small, protect, after;
 	uint64_t large_end;
 	struct cr_region v[3][64];
+	char smaps[65536];
+	ssize_t smaps_len;
 };
 
 static int idle(void *arg)
@@ -98,6 +101,21 @@ static int ask(int pagemap, uint64_t start, uint64_t end, uint64_t flags, struct
 	return n < 0 ? -errno : n;
 }
 
+/* In criu's pieces. */
+static void read_smaps(pid_t pid, struct answers *a)
+{
+	char path[48];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
+	fd = open(path, O_RDONLY);
+	while ((n = read(fd, a->smaps + a->smaps_len,
+			 sizeof(a->smaps) - 1 - (size_t)a->smaps_len < 1000 ? 0 : 1000)) > 0)
+		a->smaps_len += n;
+	close(fd);
+}
+
 /* I am criu's process. The first byte of `go`: all are stopped; its end: nobody serves me any more. */
 static _Noreturn void be_criu(struct cr_unseen *u, pid_t pid, int go, struct answers *a)
 {
@@ -120,6 +138,7 @@ static _Noreturn void be_criu(struct cr_unseen *u, pid_t pid, int go, struct ans
 	if (ask(fd, LARGE, LARGE + LARGE_PAGES * PAGE, 0, a->v[1], &end) != a->large)
 		_exit(3);
 	a->protect = ask(fd, LARGE, LARGE + PAGE, CR_SCAN_PROTECTS, a->v[2], &end);
+	read_smaps(pid, a);
 	a->after = 1;
 	if (read(go, &c, 1) == 0)
 		a->after = ask(fd, SMALL, SMALL + SMALL_PAGES * PAGE, 0, a->v[2], &end);
@@ -148,7 +167,7 @@ static void question(struct lab *l, pid_t pid, struct cr_unseen *u, struct answe
 	cr_unseen_stopped(u);
 	assert_int_equal(write(go[1], "", 1), 1);
 	while (!a->after) {
-		struct pollfd p[CR_UNSEEN_MOST];
+		struct pollfd p[CR_UNSEEN_FILES];
 		size_t n = cr_unseen_poll(u, p);
 
 		assert_true(poll(p, n, 1) >= 0);
@@ -214,6 +233,89 @@ static void test_answers(void **state)
 	end(pid);
 }
 
+/* The lines that criu reads of smaps, one after the other. The flags of [vsyscall], the last one, mean nothing to it. */
+static char *essence(char *text)
+{
+	char *to = text, *next, *last = strstr(text, "\nffffffffff600000-");
+
+	if (last)
+		last[1] = 0;
+
+	for (char *line = text; *line; line = next) {
+		size_t len = strcspn(line, "\n") + 1;
+
+		next = line + len;
+		/* "Rss:   4 kB" */
+		if (line[strcspn(line, ":- ")] == ':' && strncmp(line, "VmFlags:", 8) != 0)
+			continue;
+		memmove(to, line, len);
+		to += len;
+	}
+	*to = 0;
+	return text;
+}
+
+/* Word for word what the kernel says of the same process, with flags of all kinds, and without its other lines. */
+static void test_mappings(void **state)
+{
+	static const int advice[] = {MADV_SEQUENTIAL, MADV_DONTFORK, MADV_DONTDUMP, MADV_WIPEONFORK,
+				     MADV_NOHUGEPAGE};
+	struct answers *a = new_answers();
+	auto_unseen struct cr_unseen u = {0};
+	auto_free char *kernel = NULL;
+	struct err e = {0};
+	struct lab *l = *state;
+	char path[48];
+	pid_t pid;
+
+	if (cr_vma_flags_open(&e) < 0) {
+		print_message("skipped: %s\n", e.text);
+		skip();
+	}
+	/* The process inherits them. */
+	for (size_t i = 0; i < ARRAY_SIZE(advice); i++) {
+		void *at =
+			mmap(NULL, PAGE * (i + 1), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (advice[i] != MADV_DONTFORK)
+			(void)madvise(at, PAGE * (i + 1), advice[i]);
+	}
+	pid = start(l, true);
+	question(l, pid, &u, a);
+	snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
+	assert_true(file_read_at(AT_FDCWD, path, 1 << 24, &kernel, &e) > 0);
+	assert_non_null(strstr(kernel, "Rss:"));
+	assert_null(strstr(a->smaps, "Rss:"));
+	assert_string_equal(essence(a->smaps), essence(kernel));
+	assert_non_null(strstr(a->smaps, " lo "));
+	munmap(a, sizeof(*a));
+	end(pid);
+}
+
+/* One flag that we do not know of is enough: then it is the kernel's whole text. */
+static void test_unknown_flag(void **state)
+{
+	auto_unseen struct cr_unseen u = {0};
+	struct err e = {0};
+	struct lab *l = *state;
+	pid_t pid = start(l, false);
+
+	cr_unseen_open(&u, &l->cg);
+	assert_int_equal(u.count, 1);
+	if (u.smaps.program < 0) {
+		end(pid);
+		skip();
+	}
+	assert_true(u.smaps.known & 2);
+	u.smaps.known &= ~2ull; /* wr */
+	assert_int_equal(cr_smaps_make(&u.smaps, pid, &u.task[0].smaps, &e), -EOPNOTSUPP);
+	cr_unseen_stopped(&u);
+	assert_non_null(u.task[0].smaps);
+	assert_non_null(strstr(u.task[0].smaps, "Rss:"));
+	assert_int_equal(strlen(u.task[0].smaps), u.task[0].smaps_len);
+	end(pid);
+}
+
 /* Of a process that locks memory criu is told all. */
 static void test_locked(void **state)
 {
@@ -236,6 +338,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_answers, lab_set_up, lab_tear_down),
+		cmocka_unit_test_setup_teardown(test_mappings, lab_set_up, lab_tear_down),
+		cmocka_unit_test_setup_teardown(test_unknown_flag, lab_set_up, lab_tear_down),
 		cmocka_unit_test_setup_teardown(test_locked, lab_set_up, lab_tear_down),
 	};
 
