@@ -168,6 +168,8 @@ static int hand_over_live(struct cr_source *m, struct err *e)
 	cr_progress_stage(&m->progress, CR_STEP_FREEZE, 0);
 	cr_held_open(m->s, &m->frames);
 	r = fault_at("migrate.freeze", e);
+	if (r >= 0 && m->peer.link.can & 1U << CR_CAN_HASTE)
+		r = cr_link_send(&m->peer.link, CR_FRAME_SOON, NULL, e);
 	if (r >= 0)
 		r = cr_suspend(m->s, &how, e);
 	r = given_away(m, r, e);

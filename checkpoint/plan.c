@@ -34,7 +34,7 @@ unsigned cr_can_here(void)
 	const struct cg_host *host = cg_host(&why);
 	enum cr_track_backend tracker;
 	char path[256];
-	unsigned can = BIT(ZSTD);
+	unsigned can = BIT(ZSTD) | BIT(HASTE);
 
 	if (host && host->unified[0])
 		can |= BIT(LEND);

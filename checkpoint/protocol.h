@@ -11,6 +11,7 @@
  *   OFFER        ->   who it is, what it needs <- ACCEPT, or ERROR
  *   ROOTFS tree  ->   first pass, it runs here
  *   in the live modes, any number of times: PAGES runs (memory.h) ->, at the end of a round ROUND -> <- ROUND, DELTA tree ->
+ *   and, to a host that can, SOON ->: the next thing is that it does not run any more
  *   DELTA tree   ->   it does not run any more
  *   IMAGES, FILE bytes, FILE bytes, ... ->    <- READY
  *   COMMIT       ->                           <- RUNS (only if it is to run), then, all on disk, DONE
@@ -76,7 +77,8 @@
 	X(ROUND)     \
 	X(HELD)      \
 	X(STALE)     \
-	X(FEED)
+	X(FEED)      \
+	X(SOON)
 
 enum cr_frame {
 	CR_FRAME_NONE,
@@ -92,7 +94,8 @@ const char *cr_frame_to_str(unsigned frame);
 	X(LEND, "lend")	  /* keep a container frozen, whoever dies, while another host takes it */ \
 	X(TRACK, "track") /* find the memory that a container writes while it runs */              \
 	X(LAZY, "lazy")	  /* let a container run before its memory is in place */                  \
-	X(ZSTD, "zstd")	  /* take packed what may be packed (squeeze.h) */
+	X(ZSTD, "zstd")	  /* take packed what may be packed (squeeze.h) */                         \
+	X(HASTE, "haste") /* be told SOON (haste.h) */
 
 enum cr_can {
 #define X(name, word) CR_CAN_##name,

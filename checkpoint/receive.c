@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "checkpoint/haste.h"
 #include "checkpoint/memory.h"
 #include "checkpoint/pages.h"
 #include "checkpoint/target.h"
@@ -158,6 +159,10 @@ static int receive_live(struct cr_target *t, struct err *e)
 			continue;
 		case CR_FRAME_STALE:
 			r = drop_stale(t, payload, e);
+			continue;
+		case CR_FRAME_SOON:
+			own_close_fd(&t->haste);
+			t->haste = cr_haste_begin();
 			continue;
 		case CR_FRAME_IMAGES:
 			cr_upper_close(&t->upper);

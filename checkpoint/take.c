@@ -151,6 +151,7 @@ int cr_target_run_restored(struct cr_target *t, struct err *e)
 	last.n_keep = n;
 	if (r >= 0)
 		r = cr_resume_when(&t->s, &last, e);
+	own_close_fd(&t->haste);
 	t->held_sock = -EBADF;
 	return r < 0 ? r : become_container(t, e);
 }

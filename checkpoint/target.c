@@ -258,10 +258,12 @@ int cr_migrate_receive(const struct ct_host *h, int in, int out, struct err *e)
 			      .s = CT_SYSTEM_INIT,
 			      .upper = CR_UPPER_INIT,
 			      .held = -EBADF,
-			      .held_sock = -EBADF};
+			      .held_sock = -EBADF,
+			      .haste = -EBADF};
 	int r = from < 0 || to < 0 ? err_sys(e, "duplicate the link") : converse(&t, e);
 
 	cr_pages_free(t.pages);
+	own_close_fd(&t.haste);
 	if (r < 0 && !t.lost && !t.link.refused)
 		cr_link_send_error(&t.link, e);
 	return r < 0 ? r : 0;

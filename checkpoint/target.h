@@ -26,6 +26,7 @@ struct cr_target {
 	struct cr_pages *pages; /* live modes: the memory that came */
 	int held;	 /* frames that came for it until COMMIT (held.h); -EBADF: none yet */
 	int held_sock;	 /* to give them through; borrowed */
+	int haste;	 /* haste.h; -EBADF: none */
 	int patience_ms; /* that the source has asked for, beside what protocol.h grants it */
 	bool late; /* the last frames that were held for it did not come in time, and are still to be read */
 	bool ran;  /* here: it cannot be given back */
