@@ -169,6 +169,20 @@ static int place_descriptors(const struct cr_criu *c, int report, struct err *e)
 }
 
 /*
+ * A dump that is killed halfway can cost the container its connections, or its life (dump.h). So what only asks programs to end, as a service manager asks all of a unit, is for our caller,
+ * and when memory runs out it is taken from others; who may not say so (it takes CAP_SYS_RESOURCE) is as killable as they are.
+ */
+static void shield(void)
+{
+	static const int requests[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+	struct err ignored = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
+		signal(requests[i], SIG_IGN);
+	(void)file_write_at(AT_FDCWD, "/proc/self/oom_score_adj", "-1000", &ignored);
+}
+
+/*
  * I am a child of the caller and become criu: a session of my own, so that the terminal's signals miss me; not tied to the caller's life; in the
  * directory of the images; with the descriptors that I was given and no other.
  */
@@ -184,6 +198,8 @@ static _Noreturn void become(struct cr_criu *c, const struct cr_hook *hook, int 
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	setsid();
+	if (!strcmp(c->verb, "dump"))
+		shield();
 	umask(022);
 	/* Before a new mount namespace is made: the working directory is taken along into it, a descriptor is not. */
 	if (fchdir(c->images) < 0)

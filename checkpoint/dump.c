@@ -298,6 +298,20 @@ static int enter(void *arg, struct err *e)
 	return 0;
 }
 
+/* Before the hook's heir is sent away: a SIGKILL that comes for us earlier leaves it to him. */
+static void let_go_on(const struct dump *d, struct cr_hook *hook)
+{
+	const struct cr_dump *how = d->how;
+	struct err why = {0};
+
+	if (hook->refused < 0)
+		return;
+	if (d->frozen && !d->killed && !(how->stays && how->stays(how->arg)) &&
+	    cr_dump_recover(how->ct, &why) < 0)
+		log_warn("container %s: after a refused dump: %s", how->ct->s.id, why.text);
+	cr_hook_dismiss(hook);
+}
+
 static int run(struct dump *d, struct err *e)
 {
 	const struct cr_dump *how = d->how;
@@ -355,6 +369,7 @@ static int run(struct dump *d, struct err *e)
 		cr_criu_pass(&c, how->s->lock);
 	cr_criu_pass(&c, how->ct->lock);
 	r = cr_criu_run(&c, &hook, e);
+	let_go_on(d, &hook);
 	cr_yard_remove(how->ct->dir);
 	if (d->killed) {
 		err_clear(e);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -75,14 +76,29 @@ static int open_group(const char *freezer)
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+static bool is_sent_away(int command)
+{
+	char byte;
+	ssize_t n;
+
+	do
+		n = recv(command, &byte, 1, 0);
+	while (n < 0 && errno == EINTR);
+	return n == 1;
+}
+
 /* I am the one who is left behind. A process's end is told behind that of its tracing and of its descriptors (do_exit() in kernel/exit.c). */
-static _Noreturn void wait_and_thaw(int criu, int group)
+static _Noreturn void wait_and_thaw(int criu, int group, int command, bool (*ours)(void))
 {
 	struct pollfd p = {.fd = criu, .events = POLLIN};
 	int fd;
 
 	(void)setsid();
 	(void)prctl(PR_SET_NAME, "skep:heir");
+	if (command >= 0 && is_sent_away(command))
+		_exit(0);
+	if (!ours())
+		_exit(0);
 	while (poll(&p, 1, -1) < 0 && errno == EINTR)
 		;
 	mend_below(group, DEPTH_MOST);
@@ -90,7 +106,7 @@ static _Noreturn void wait_and_thaw(int criu, int group)
 	_exit(fd < 0 || write(fd, "0", 1) != 1);
 }
 
-int cr_heir_leave(pid_t criu, unsigned kept, const char *freezer)
+int cr_heir_leave(pid_t criu, unsigned kept, const char *freezer, int command, bool (*ours)(void))
 {
 	auto_fd int process = (int)syscall(SYS_pidfd_open, criu, 0);
 	auto_fd int group = open_group(freezer);
@@ -101,6 +117,6 @@ int cr_heir_leave(pid_t criu, unsigned kept, const char *freezer)
 		return -1;
 	pid = fork();
 	if (pid == 0)
-		wait_and_thaw(process, group);
+		wait_and_thaw(process, group, command, ours);
 	return pid < 0 ? -1 : 0;
 }

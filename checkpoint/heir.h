@@ -2,6 +2,7 @@
 /* Who lets the tasks of a dump go on whose command is dead. */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /*
@@ -11,9 +12,10 @@
  *
  * It holds what criu inherited for that long, the container's locks and the one on its traffic: the same open file descriptions, so that the next command waits for it, and cannot
  * freeze them again before it thaws. criu: our parent. kept: how many descriptors it was given (CR_PASS_FIRST...). freezer: the path of cgroup.freeze.
- * Not when the command has answered that it is no dump: it mends and thaws them itself (cr_dump_recover()), and may begin another one, whose connections an heir would mend too early. One that
- * is killed between that answer and its thaw leaves them frozen: paused, until `resume`, or what ends a migration.
+ * A command that has answered that it is no dump mends and thaws them itself (cr_dump_recover()), and may begin another one, whose connections an heir would mend too early. For that one he waits
+ * first, by the connection on which it has answered: a byte there sends him away; its end without one means that the command died before. command: that connection, or -1: it is
+ * dead. ours: asked when it is dead, whether the tasks are still to go on here.
  *
  * -1: nobody was left behind, and they stay frozen until that command.
  */
-int cr_heir_leave(pid_t criu, unsigned kept, const char *freezer);
+int cr_heir_leave(pid_t criu, unsigned kept, const char *freezer, int command, bool (*ours)(void));

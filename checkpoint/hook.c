@@ -57,6 +57,17 @@ void cr_hook_close(struct cr_hook *h)
 	if (h->listener >= 0)
 		(void)unlink(h->socket_path);
 	own_close_fd(&h->listener);
+	cr_hook_dismiss(h);
+}
+
+void cr_hook_dismiss(struct cr_hook *h)
+{
+	char byte = 0;
+
+	if (h->refused >= 0 && send(h->refused, &byte, 1, MSG_NOSIGNAL) == 1)
+		while (recv(h->refused, &byte, 1, 0) < 0 && errno == EINTR)
+			;
+	own_close_fd(&h->refused);
 }
 
 void cr_hook_ready(struct cr_hook *h)
@@ -110,5 +121,7 @@ int cr_hook_serve(struct cr_hook *h, struct err *e)
 	log_step(stage_words[stage], &began);
 	if (send(fd, r ? "1" : "0", 1, MSG_NOSIGNAL) != 1 && !r)
 		return err_sys(e, "answer criu's hook at %s", stage_words[stage]);
+	if (r && stage == CR_STAGE_POST_DUMP)
+		h->refused = take_fd(&fd);
 	return r ? 1 : 0;
 }

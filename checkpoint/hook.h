@@ -61,11 +61,12 @@ struct cr_hook {
 	char stages[200]; /* those with a callback; filled by cr_hook_ready() */
 	cr_hook_fn fn[CR_STAGE_COUNT]; /* NULL: 0 */
 	void *arg;
+	int refused; /* the connection to the hook to which a callback at post-dump said no: the heir that it leaves (heir.h) holds the other end; -EBADF: none */
 	struct err *failed; /* where a failing callback's err goes; set by cr_criu_wait() */
 };
-#define CR_HOOK_INIT               \
-	{                          \
-		.listener = -EBADF \
+#define CR_HOOK_INIT                                  \
+	{                                             \
+		.listener = -EBADF, .refused = -EBADF \
 	}
 #define auto_hook __attribute__((cleanup(cr_hook_close)))
 
@@ -78,5 +79,8 @@ void cr_hook_ready(struct cr_hook *h);
 
 /* One client of the listener, which is readable: asks the callback, answers. 1: a callback failed (e is filled), 0: not. -errno: the talk itself failed. */
 int cr_hook_serve(struct cr_hook *h, struct err *e);
+
+/* The tasks of a dump that was refused have been let go on, or stay as they are, and it is nobody else's matter: the heir goes. When this returns he, and what he held, is gone. */
+void cr_hook_dismiss(struct cr_hook *h);
 
 const char *cr_stage_to_str(enum cr_stage s);

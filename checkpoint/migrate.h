@@ -30,6 +30,7 @@
  *                            deletes                         one; continue resumes it  on the source deletes
  *   running, DONE not seen   target; continue                target; continue          target; continue
  *   moved, not deleted       target; continue                target                    target
+ *   Neither table knows a SIGKILL for criu alone while it reads the tasks: that can end the container (dump.h).
  * In mode restart "frozen", "killed" and "resumed" read "stopped" and "started".
  *   target's disk is full    until there is a record: as an ERROR of the target, which gives back all it received. From the record on nothing is written that needs
  *                            room: the definition, its processes and its monitor are on disk, or in the state, before, and what follows is renamed or removed.
@@ -37,6 +38,9 @@
  *                            continue hears that, and deletes nothing: the operator destroys one of the two copies.
  *   link frozen              goes on when it thaws, unless the remote shell gives up first (ssh: 40 s): then as link dies. A target that waits on a dead link for its source keeps
  *                            the lock until its time is over (CR_SILENCE_MS, and from READY on CR_ANSWER_MS; each longer by what the source has asked for); a question or a new offer from the source ends it at once, as it has no record.
+ *   source loses power       the target hears nothing, and no end: it gives up as behind a dead link, 60 s behind the last byte of the first pass (CR_SENDING_MS), later 300 s
+ *                            (CR_SILENCE_MS: the source may be silent itself, and nothing that ssh or TCP could ask tells the one from the other sooner without asking all the
+ *                            time). Nobody has to wait for that: what the source asks or offers when it is back ends it at once.
  * Restored tasks are held by the freezer of their control group from before READY until the record and the marker say that they may run: what stops them otherwise is criu, whose
  * death would let them go. So are those at the source while the target decides, and they go on with their connections mended (heir.h, repair.h).
  *

@@ -56,11 +56,11 @@ static int reach(const char *path)
 	return connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ? -1 : fd;
 }
 
-/* '0', '1', or 0: nobody answers. As long as the command lives we wait: a decision may depend on another host. */
-static char ask(const char *stage)
+/* '0', '1', or 0: nobody answers. As long as the command lives we wait: a decision may depend on another host. *command: the connection to it, -1: none. */
+static char ask(const char *stage, int *command)
 {
 	char text[64], answer = 0;
-	int fd = reach(env(CR_HOOK_ENV_SOCKET));
+	int fd = *command = reach(env(CR_HOOK_ENV_SOCKET));
 	ssize_t n;
 
 	if (fd < 0)
@@ -146,17 +146,25 @@ static void thaw(const char *freezer)
 		close(fd);
 }
 
+/* Asked when the command is dead. */
+static bool ours(void)
+{
+	const char *journal = env(CR_HOOK_ENV_JOURNAL);
+
+	return !exists(env(CR_HOOK_ENV_DECIDED)) && !(journal[0] && given_away(journal));
+}
+
 /*
- * It was refused, or nobody is there to say that it was taken: criu lets them go on. A living command thaws them; for a dead one we leave somebody, if they are still ours.
+ * It was refused, or nobody is there to say that it was taken: criu lets them go on. A living command thaws them; for a dead one, or one that dies before it has, we leave somebody.
  * Without criu, who leads our group, they wait for the next command.
  */
-static int not_dumped(char answer)
+static int not_dumped(char answer, int command)
 {
-	const char *journal = env(CR_HOOK_ENV_JOURNAL), *freezer = env(CR_HOOK_ENV_FREEZER);
+	const char *freezer = env(CR_HOOK_ENV_FREEZER);
 
-	if (answer == 0 && freezer[0] && !(journal[0] && given_away(journal)) &&
-	    getppid() == getpgrp())
-		(void)cr_heir_leave(getppid(), (unsigned)atoi(env(CR_HOOK_ENV_KEPT)), freezer);
+	if (freezer[0] && (answer || ours()) && getppid() == getpgrp())
+		(void)cr_heir_leave(getppid(), (unsigned)atoi(env(CR_HOOK_ENV_KEPT)), freezer,
+				    answer ? command : -1, ours);
 	return 1;
 }
 
@@ -165,14 +173,17 @@ int main(void)
 	const char *stage = env("CRTOOLS_SCRIPT_ACTION");
 	int init = atoi(env("CRTOOLS_INIT_PID"));
 	char answer;
+	int command;
 
 	if (!wanted(stage))
 		return 0;
-	answer = ask(stage);
+	answer = ask(stage, &command);
 	if (answer == '0')
 		return 0;
 	if (!strcmp(stage, "post-dump"))
-		return answer == 0 && exists(env(CR_HOOK_ENV_DECIDED)) ? 0 : not_dumped(answer);
+		return answer == 0 && exists(env(CR_HOOK_ENV_DECIDED))
+			       ? 0
+			       : not_dumped(answer, command);
 	if (strcmp(stage, "pre-resume"))
 		return answer ? 1 : 0;
 	/* Without the word of a living command the tasks may run only if that word was given before it died. */

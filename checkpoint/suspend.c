@@ -179,6 +179,15 @@ static int commit(void *arg, struct err *e)
 	return r;
 }
 
+/* What the images, or another host, may already have. */
+static bool stays(void *arg)
+{
+	const struct suspend *s = arg;
+
+	return (s->how->stay && *s->how->stay) ||
+	       faccessat(s->images, CT_CHECKPOINT_MARKER, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static bool is_log(const char *name)
 {
 	size_t n = strlen(name);
@@ -266,6 +275,7 @@ int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 			       .unchecked = what.how->unchecked,
 			       .commit = commit,
 			       .stopping = stopping,
+			       .stays = stays,
 			       .arg = &what,
 			       .decided = decided,
 			       .journal = what.how->live ? journal : NULL,

@@ -89,6 +89,46 @@ kill_during_migration() { # MODE
 @test "mode precopy: criu dies behind its command and its hook, and the connections are mended before anything runs" { kill_during_migration precopy; }
 @test "mode suspend: criu dies behind its command and its hook, and the connections are mended before anything runs" { kill_during_migration suspend; }
 
+# It is refused, as an interrupted one is, and the command that should let the tasks go on is killed before it does.
+@test "mode precopy: the command is killed behind its refusal of the dump, and the container goes on by itself" {
+	serve
+	pause_at migrate.ready skepctl migrate "$c" B --mode precopy --rsh "$rsh"
+	kill -STOP "$criu"
+	wait_for 5 stopped "$criu"
+	kill -TERM "$command"
+	kill -CONT "$(cat "$SKEP_DIR/paused")"
+	wait_for 20 ended "$hook" # it has been told
+	is_frozen
+	kill -KILL "$command"
+	stop_spawned "$command" || true
+	kill -CONT "$criu"
+	wait_for 10 not is_frozen
+	hears_all
+	on A skepctl migrate "$c" --continue --rsh "$rsh" || [ $? = 120 ]
+	is_on A running
+	is_on B ''
+}
+
+may_raise_priority() { [ $((0x$(awk '/^CapEff:/ { print $2 }' /proc/self/status) >> 24 & 1)) = 1 ]; } # CAP_SYS_RESOURCE
+@test "who asks a criu that dumps to end is not heard: the command is who answers" {
+	serve
+	spawn A "$SKEP_DIR/said" "SKEP_FAULT=suspend.stopped:pause=$SKEP_DIR/paused" skepctl suspend "$c"
+	command=$SPAWNED
+	wait_for 30 test -s "$SKEP_DIR/paused"
+	wait_for 5 stopped "$(cat "$SKEP_DIR/paused")"
+	criu=$(dumping "$command")
+	kill -TERM "$criu" $(pgrep -P "$criu")
+	kill -HUP "$criu"
+	kill -INT "$criu"
+	! may_raise_priority || [ "$(cat "/proc/$criu/oom_score_adj")" = -1000 ]
+	kill -CONT "$(cat "$SKEP_DIR/paused")"
+	stop=0 && wait "$command" || stop=$?
+	[ $stop = 0 ]
+	is_on A suspended
+	on A skepctl resume "$c"
+	hears_all
+}
+
 @test "a suspend whose command and criu die before it is decided goes on with its connections" {
 	serve
 	pause_at suspend.marker skepctl suspend "$c"
