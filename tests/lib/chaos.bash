@@ -86,14 +86,26 @@ commands_below() {
 		esac
 	done
 }
-# The host's command dies with all its helpers: SIGKILL. A criu that is in the middle of reading the tasks, before its last hook, is none of them (it is in a session of its own): nothing
-# could keep them from running then with connections that they cannot use (dump.h). It goes on to that hook, and finds nobody.
+# What of the commands may be killed. A criu that is in the middle of reading the tasks is not: what it has changed in them only it knows how to put back (dump.h). Whether it is, is only to be told
+# while it is stopped: it is not as long as a hook of it runs, for which it waits. One that is left is stopped, until it may go on.
+spared_criu() { # PID
+	local hook
+	kill -STOP "$1" 2>/dev/null || return 1
+	until_true 5 stopped_or_ended "$1"
+	for hook in $(cat "/proc/$1/task/"*/children 2>/dev/null); do
+		[[ $(readlink "/proc/$hook/exe") != */skep-criu-hook ]] || return 1
+	done
+}
+stopped_or_ended() { [[ $(cat "/proc/$1/stat" 2>/dev/null) != *') '[RSD]' '* ]]; }
+
+# The host's command dies with all its helpers: SIGKILL. A criu that is spared goes on to its hook, which finds nobody.
 kill_source() { # COMMAND'S PID
-	local pid all=("$1")
+	local pid all=("$1") spared=()
 	for pid in $(commands_below "$1"); do
-		[[ $(readlink "/proc/$pid/exe") == */criu && -z $(pgrep -P "$pid" -f skep-criu-hook) ]] || all+=("$pid")
+		if [[ $(readlink "/proc/$pid/exe") == */criu ]] && spared_criu "$pid"; then spared+=("$pid"); else all+=("$pid"); fi
 	done
 	kill -KILL "${all[@]}" 2>/dev/null || true
+	[ ${#spared[@]} = 0 ] || kill -CONT "${spared[@]}" 2>/dev/null || true
 }
 kill_target() {
 	# shellcheck disable=SC2046

@@ -2,8 +2,8 @@
 # The chaos walk of migration: at each stage the source's command is killed, the target's is, the link is cut, the target's disk is full, or the link is frozen for
 # 30 seconds. Then exactly one copy runs, or the one command that the message names brings it back; a client outside keeps its connection, and no
 # number that it was sent is lost or comes twice; afterwards the migration can be done, and nothing is left on either host.
-# By default the stages of migrate.h's table, in the modes precopy and postcopy. CHAOS=all walks every point at which SKEP_FAULT can strike, in all modes but
-# restart, and needs more time than the runner gives (TEST_SECONDS=1800 FILE_SECONDS=14400); CHAOS="hybrid content" these modes at the default's stages;
+# By default the stages of migrate.h's table, in the modes precopy and postcopy. CHAOS=all walks every point at which SKEP_FAULT can strike, in all modes,
+# and needs more time than the runner gives (TEST_SECONDS=1800 FILE_SECONDS=14400); CHAOS="hybrid content" these modes at the default's stages;
 # CHAOS_POINTS=REGEX, CHAOS_WORKERS=N choose, too.
 
 load ../lib/skep
@@ -18,6 +18,7 @@ points() { # MODE
 	precopy | content) none+='|migrate\.(stale|feed|lend)|receive\.(stale|feed)' ;;
 	postcopy) none+='|migrate\.(stale|track|round|pages)|receive\.(pages|round|stale)' ;;
 	hybrid) none+='|migrate\.pages' ;;
+	restart) none='migrate\.(freeze|parting|frozen|images|stale|feed|lend|track|round|pages|kill)|receive\.(restore|stale|feed|pages|round|memory)' ;;
 	suspend) none+='|migrate\.(parting|frozen|stale|feed|lend|track|round|pages)|receive\.(stale|feed|pages|round|memory)' ;;
 	esac
 	if [ "${CHAOS:-}" = all ]; then
@@ -62,6 +63,24 @@ message() {
 	fi
 }
 
+# Its clients keep their connections, unless it boots anew; then each makes a new one.
+begin_client() {
+	[ "$mode" != restart ] || return 0
+	spawn client "$SKEP_DIR/numbers" "$PROBE" client 10.77.1.1 7000 0 5
+	client=$SPAWNED
+}
+client_hears() {
+	local seen
+	if [ "$mode" = restart ]; then
+		until_true 60 answers_anew
+		return
+	fi
+	seen=$(wc -l <"$SKEP_DIR/numbers")
+	until_true 60 grown "$seen"
+}
+answers_anew() { in_net client ip neigh flush all && in_net client timeout 5 "$PROBE" client 10.77.1.1 7000 0.05 5; }
+end_client() { [ -z "$client" ] || stop_spawned "$client"; }
+
 # So it is to be: one copy, by itself or by the one command.
 settle() {
 	local commands rc=0
@@ -81,19 +100,18 @@ settle() {
 }
 
 row() { # MODE WHAT POINT
-	local mode=$1 what=$2 point=$3 fault command paused client='' rc=0 seen killed='' outcome='' alive=40 on_host=''
+	local mode=$1 what=$2 point=$3 fault command paused client='' rc=0 killed='' outcome='' alive=40 on_host=''
 	c=$(ct_name)
 	fault=SKEP_FAULT=$point:pause=$SKEP_DIR/paused
 	[ "$what" != cut_link ] || alive=4
 	rm -f "$SKEP_DIR/paused"
-	: >"$SKEP_DIR/said"
+	: >"$SKEP_DIR/said" && : >"$SKEP_DIR/numbers"
 	chaos_serve B "$fault" || wrong 'no server' || return 1
 	on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe counter 7000 8 2 $c" --start || return 1
 	# Another one had this address a moment ago, and who has just heard from that one believes no other for a second (locktime of arp(7)).
 	in_net client ip neigh flush all
-	until_true 10 in_net client "$PROBE" client 10.77.1.1 7000 0.05 5 || wrong 'no answer' || return 1
-	spawn client "$SKEP_DIR/numbers" "$PROBE" client 10.77.1.1 7000 0 5
-	client=$SPAWNED
+	until_true 30 in_net client "$PROBE" client 10.77.1.1 7000 0.05 5 || wrong 'no answer' || return 1
+	begin_client
 	spawn A "$SKEP_DIR/said" "$fault" skepctl migrate "$c" "$HOST_ADDR_B" --mode "$mode" --rsh "$(chaos_rsh $alive)"
 	command=$SPAWNED
 	until_true 60 test -s "$SKEP_DIR/paused" || wrong 'the point is not reached' || return 1
@@ -111,19 +129,17 @@ row() { # MODE WHAT POINT
 	outcome=$rc
 	[ "$what" != cut_link ] || mend_link
 	settle || return 1
-	seen=$(wc -l <"$SKEP_DIR/numbers")
-	until_true 60 grown "$seen" || wrong 'the client hears nothing' || return 1
+	client_hears || wrong 'the client hears nothing' || return 1
 	[ "$what" != fill_disk ] || free_disk
 	# It can be done now, and sweeps what the first one may have left.
 	if [ "$on_host" = A ]; then
 		on A skepctl migrate "$c" "$HOST_ADDR_B" --mode "$mode" --rsh "$(chaos_rsh 40)" >>"$SKEP_DIR/said" 2>&1 || wrong 'cannot be done afterwards' || return 1
-		seen=$(wc -l <"$SKEP_DIR/numbers")
-		until_true 60 grown "$seen" || wrong 'the client hears nothing after the second one' || return 1
+		client_hears || wrong 'the client hears nothing after the second one' || return 1
 	fi
-	stop_spawned "$client" || wrong "numbers are lost: $(tail -1 "$SKEP_DIR/numbers")" || return 1
+	end_client || wrong "numbers are lost: $(tail -1 "$SKEP_DIR/numbers")" || return 1
 	on B skepctl destroy --force "$c" >>"$SKEP_DIR/said" 2>&1 || wrong 'destroy fails' || return 1
 	# A target that was not told that its source remembers keeps its record, and nobody can know better.
-	[[ $what != cut_link || $point != migrate.@(runs|moved|cleanup) ]] || rm -f "$SKEP_DIR"/B/lib/taken/*
+	[[ $what != cut_link || $outcome != 0 ]] || rm -f "$SKEP_DIR"/B/lib/taken/*
 	# Behind a cut link a receiver waits until its time is over, which is minutes, and has nothing any more.
 	[ "$what" != cut_link ] || kill_target
 	until_true 10 no_strays "$c" || wrong "left behind: $(strays "$c")" || return 1
@@ -185,3 +201,7 @@ walk() {
 @test "mode suspend: the target's command is killed at each stage" { walk suspend 4 kill_target; }
 @test "mode suspend: the target's disk is full at each stage" { walk suspend 4 fill_disk; }
 @test "mode suspend: the link is cut, or frozen, at each stage" { walk suspend 24 cut_link freeze_link; }
+@test "mode restart: the source's command is killed at each stage" { walk restart 4 kill_source; }
+@test "mode restart: the target's command is killed at each stage" { walk restart 4 kill_target; }
+@test "mode restart: the target's disk is full at each stage" { walk restart 4 fill_disk; }
+@test "mode restart: the link is cut, or frozen, at each stage" { walk restart 24 cut_link freeze_link; }
