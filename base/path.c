@@ -56,8 +56,12 @@ int path_mkdirs_in(int root, const char *path, mode_t mode, struct err *e)
 {
 	char done[PATH_MAX];
 	size_t len = 0;
-	auto_fd int dir = open_in(root, ".", O_PATH | O_DIRECTORY, 0);
+	auto_fd int dir = open_in(root, *path ? path : ".", O_PATH | O_DIRECTORY, 0);
 
+	/* What is there already, as most is, is one call's work. */
+	if (dir >= 0)
+		return take_fd(&dir);
+	dir = open_in(root, ".", O_PATH | O_DIRECTORY, 0);
 	if (dir < 0)
 		return err_sys(e, "open the root file system");
 	if (strlen(path) >= sizeof(done))

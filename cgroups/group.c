@@ -89,7 +89,7 @@ static void enable_controllers(const struct cg_host *host, int dir, const char *
 
 /* Makes one level. Returns its fd; -ENOENT with e untouched if the parent is being removed. */
 static int make_level(const struct cg_host *host, const char *mount, int parent, const char *name,
-		      struct err *e)
+		      bool last, struct err *e)
 {
 	bool unified = !strcmp(mount, host->unified);
 	auto_fd int fd = -EBADF;
@@ -106,7 +106,7 @@ static int make_level(const struct cg_host *host, const char *mount, int parent,
 	if (fd < 0)
 		return errno == ENOENT ? -ENOENT
 				       : err_sys(e, "open control group %s in %s", name, mount);
-	if (made)
+	if (made && !last)
 		cg_tree_mark(fd);
 	if (host->ctl[CG_CPUSET].version == 1 && !strcmp(mount, host->ctl[CG_CPUSET].mount) &&
 	    fill_cpuset(parent, fd, e) < 0) {
@@ -130,7 +130,7 @@ static int make_path(const struct cg_host *host, const char *mount, const char *
 		snprintf(copy, sizeof(copy), "%s", path);
 		for (char *w = strtok_r(copy, "/", &save); w && next >= 0;
 		     w = strtok_r(NULL, "/", &save)) {
-			next = make_level(host, mount, dir, w, e);
+			next = make_level(host, mount, dir, w, !*save, e);
 			if (next >= 0) {
 				close(dir);
 				dir = next;
@@ -221,6 +221,17 @@ static int try_open(const char *mount, const char *path, int *fd, struct err *e)
 		return 1;
 	*fd = -EBADF;
 	return errno == ENOENT ? 0 : err_sys(e, "open %s", dir);
+}
+
+/* The group itself is where the processes are, too. */
+static int be_ct(struct cg *cg, struct err *e)
+{
+	int fd = fcntl(cg->v2, F_DUPFD_CLOEXEC, 3);
+
+	if (fd < 0)
+		return err_sys(e, "copy the descriptor of control group %s", cg->path);
+	cg->ct = fd;
+	return 0;
 }
 
 /* holder: see cg_adopt(); 0: nobody is in there. */
@@ -326,16 +337,22 @@ int cg_adopt(const char *path, pid_t holder, struct cg *cg, struct err *e)
 
 int cg_create(const char *path, struct cg *cg, struct err *e)
 {
+	handle_init(cg, "");
+	return cg_vacate(path, e) < 0 ? -e->no : cg_make(path, true, cg, e);
+}
+
+int cg_make(const char *path, bool inner, struct cg *cg, struct err *e)
+{
 	const struct cg_host *host = cg_host(e);
 	struct err ignored = {0};
 
 	handle_init(cg, "");
-	if (!host || cg_vacate(path, e) < 0)
+	if (!host || check_path(path, e) < 0)
 		return -e->no;
 	handle_init(cg, path);
 	if (host->unified[0]) {
 		cg->v2 = make_path(host, host->unified, path, e);
-		if (cg->v2 < 0 || make_ct(host, cg, 0, e) < 0)
+		if (cg->v2 < 0 || (inner ? make_ct(host, cg, 0, e) : be_ct(cg, e)) < 0)
 			goto undo;
 	}
 	if (make_v1(host, cg, e) < 0 || refuse_frozen(cg, e) < 0)
@@ -346,6 +363,18 @@ undo:
 	if (cg_destroy(path, 0, &ignored) < 0)
 		log_warn("control group %s is left behind: %s", path, ignored.text);
 	return -e->no;
+}
+
+/* Where the processes are: in it, if it was made with an inner level. */
+static int open_inner(struct cg *cg, struct err *e)
+{
+	int fd = openat(cg->v2, "ct", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd >= 0)
+		cg->ct = fd;
+	else if (errno == ENOENT)
+		return be_ct(cg, e);
+	return 0; /* else it is being removed */
 }
 
 int cg_open(const char *path, struct cg *cg, struct err *e)
@@ -368,11 +397,10 @@ int cg_open(const char *path, struct cg *cg, struct err *e)
 		if (rc < 0)
 			return rc;
 		found += rc;
-		if (rc)
-			cg->ct = openat(cg->v2, "ct",
-					O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		if (cg->ct < 0)
-			cg->ct = -EBADF;
+		if (rc && open_inner(cg, e) < 0) {
+			cg_close(cg);
+			return -e->no;
+		}
 	}
 	for (int c = 0; c < CG_CONTROLLER_COUNT; c++) {
 		rc = host->ctl[c].version == 1 ? try_open(host->ctl[c].mount, path, &cg->v1[c], e)
@@ -429,6 +457,14 @@ int cg_each_dir(const char *path, void (*fn)(const char *dir, void *arg), void *
 		fn(dir, arg);
 	}
 	return 0;
+}
+
+bool cg_has_inner(const struct cg *cg)
+{
+	struct stat above, st;
+
+	return cg->ct >= 0 && fstat(cg->v2, &above) == 0 && fstat(cg->ct, &st) == 0 &&
+	       st.st_ino != above.st_ino;
 }
 
 int cg_v2_fd(const struct cg *cg)

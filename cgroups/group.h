@@ -6,6 +6,7 @@
  * A container's control group is named by one relative path ("skep/101") that is the same in every hierarchy. Layout:
  *   unified:  PATH     owned by root, carries the limits, never a process
  *             PATH/ct  the container's processes; root of its cgroup namespace; delegated to it
+ *          or PATH     both, for a container that cannot write to a control group: a level is 0.1 ms of its start
  *   each v1:  PATH     limits and processes; root of the container's cgroup namespace there
  * Life: cg_create() (or cg_open() later), clone with CLONE_INTO_CGROUP into cg_v2_fd(), cg_doors_enter() in the clone for the
  * v1 ones, cg_close(). The path alone is enough to remove everything, cg_destroy(), also after a create that died half-way: so
@@ -23,7 +24,7 @@ struct err;
 struct cg {
 	char path[256];		     /* relative, the same in all hierarchies */
 	int v2;			     /* unified PATH, or -EBADF */
-	int ct;			     /* unified PATH/ct, or -EBADF */
+	int ct;			     /* unified PATH/ct, PATH again without that level, or -EBADF */
 	int v1[CG_CONTROLLER_COUNT]; /* PATH in that controller's v1 hierarchy, or -EBADF */
 };
 
@@ -56,6 +57,12 @@ int cg_create(const char *path, struct cg *cg, struct err *e);
  */
 int cg_adopt(const char *path, pid_t holder, struct cg *cg, struct err *e);
 
+/*
+ * As cg_create(), of a path that cg_vacate() has just found free. inner: with the level PATH/ct, which who can write to control groups must have: its limits are out of its
+ * reach then, and so is a group of its own making beside them.
+ */
+int cg_make(const char *path, bool inner, struct cg *cg, struct err *e);
+
 /* Opens what cg_create made. -EOPNOTSUPP, class UNSUPPORTED: path is empty, as of a container without one. -ENOENT with e filled when there is none in any hierarchy. */
 int cg_open(const char *path, struct cg *cg, struct err *e);
 
@@ -70,7 +77,10 @@ int cg_destroy(const char *path, int wait_ms, struct err *e);
 /* Calls fn for the absolute directory of path in each hierarchy (existing or not): for ledgers and messages. */
 int cg_each_dir(const char *path, void (*fn)(const char *dir, void *arg), void *arg, struct err *e);
 
-/* Borrowed O_DIRECTORY fd of PATH/ct for CLONE_INTO_CGROUP; -EBADF without a unified hierarchy. */
+/* Whether the processes are in PATH/ct. */
+bool cg_has_inner(const struct cg *cg);
+
+/* Borrowed O_DIRECTORY fd of PATH/ct (PATH without that level, here and below) for CLONE_INTO_CGROUP; -EBADF without a unified hierarchy. */
 int cg_v2_fd(const struct cg *cg);
 
 /*

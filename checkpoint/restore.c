@@ -197,11 +197,13 @@ static void add_words(struct cr_criu *c, const struct cr_restoring *r, const cha
 	cr_criu_add(c, "%s", hook);
 	cr_criu_add(c, "--root");
 	cr_criu_add(c, "%s/" CR_RESTORE_ROOT, r->state);
-	/* The last one counts for a hierarchy that has its own: the unified one, in which the container is one level deeper. */
 	cr_criu_add(c, "--cgroup-root");
 	cr_criu_add(c, "/%s", r->ct->s.cgroup);
-	cr_criu_add(c, "--cgroup-root");
-	cr_criu_add(c, ":/%s/ct", r->ct->s.cgroup);
+	/* The last one counts for a hierarchy that has its own: the unified one, in which a container that has control groups of its own is one level deeper. */
+	if (cg_has_inner(&r->ground.cg)) {
+		cr_criu_add(c, "--cgroup-root");
+		cr_criu_add(c, ":/%s/ct", r->ct->s.cgroup);
+	}
 	cr_console_add(&r->console, c);
 	if (r->how->s)
 		add_system_words(c, r);

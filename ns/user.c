@@ -42,15 +42,15 @@ static bool parse_id(const char *text, uint32_t *id)
 static int read_file(int root, const char *path, char **text, struct err *e)
 {
 	auto_fd int fd = path_try_open_in(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, e);
-	auto_free char *buf = malloc(FILE_MOST + 1);
+	auto_free char *buf = fd == -ENOENT ? calloc(1, 1) : malloc(FILE_MOST + 1);
 	struct stat st;
 	size_t len = 0;
 	ssize_t n = 0;
 
-	if (!buf)
-		return err_set(e, ENOMEM, "out of memory for %s", path);
 	if (fd < 0 && fd != -ENOENT)
 		return fd;
+	if (!buf)
+		return err_set(e, ENOMEM, "out of memory for %s", path);
 	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)))
 		return err_set(e, EINVAL, "/%s of the container is not a regular file", path);
 	while (fd >= 0 && len < FILE_MOST && (n = read(fd, buf + len, FILE_MOST - len)) > 0)

@@ -2,8 +2,11 @@
 /* What a start and a restore stand on: the cgroup with its limits, the root file system as a detached mount. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "base/err.h"
@@ -19,19 +22,29 @@
 #include "storage/disk.h"
 #include "storage/overlay.h"
 
-/* The defaults with the spec's rules behind them: the last one that matches decides. */
-static int apply_devices(const struct cg *cg, const struct ct_spec *spec, struct err *e)
+int ct_ground_devices(const struct cg *cg, const struct ct_spec *spec, struct err *e)
 {
 	size_t n = cg_device_default_count + spec->n_device_rules;
-	auto_free struct cg_device_rule *all = calloc(n, sizeof(*all));
+	auto_free struct cg_device_rule *all = NULL;
+	struct err why = {0};
 
+	/* It has no control group. */
+	if (!cg->path[0])
+		return 0;
+	all = calloc(n, sizeof(*all));
 	if (!all)
 		return err_set(e, ENOMEM, "out of memory for device rules");
 	memcpy(all, cg_device_default, cg_device_default_count * sizeof(*all));
 	if (spec->n_device_rules)
 		memcpy(all + cg_device_default_count, spec->device_rules,
 		       spec->n_device_rules * sizeof(*all));
-	return cg_devices_apply(cg, all, n, e);
+	if (cg_devices_apply(cg, all, n, &why) >= 0)
+		return 0;
+	/* Whose user namespace is not the host's can neither filter devices nor make one. */
+	if (spec->rootless && (why.no == EPERM || why.no == EACCES))
+		return 0;
+	*e = why;
+	return -e->no;
 }
 
 void ct_ground_describe(struct ct *ct, const struct ct_spec *spec, const char *id, bool system)
@@ -44,7 +57,7 @@ void ct_ground_describe(struct ct *ct, const struct ct_spec *spec, const char *i
 	else if (spec->cgroup)
 		snprintf(s->cgroup, sizeof(s->cgroup), "%s", spec->cgroup);
 	else
-		snprintf(s->cgroup, sizeof(s->cgroup), "skep/%s", id);
+		snprintf(s->cgroup, sizeof(s->cgroup), "skep-%s", id);
 	if (!spec->own[CT_NS_USER] || !ns_idmap_to_host(spec->uids, spec->n_uids, 0, &s->id_base))
 		s->id_base = 0;
 	s->stop_signal = spec->stop_signal;
@@ -74,13 +87,33 @@ static int do_without(const struct ct_spec *spec, const char *why, struct err *e
 	return err_class(e, ERR_LIMIT);
 }
 
-static int make_group(struct ct *ct, struct cg *cg, struct err *e)
+/*
+ * Whether the container may come to write to its control group: it manages its own processes there, a file system of them is mounted writable, or it can mount one. Without a cgroup namespace's
+ * "nsdelegate" its limits would then be in its reach.
+ */
+static bool writes_groups(const struct ct *ct, const struct ct_spec *spec)
+{
+	const struct ct_process *p = &spec->process;
+
+	if (ct->s.system || !p->has_caps || p->caps.bounding & UINT64_C(1) << CAP_SYS_ADMIN)
+		return true;
+	for (size_t i = 0; i < spec->n_mounts; i++) {
+		const struct ns_mount *m = &spec->mounts[i];
+
+		if (m->remount || (m->fstype && !strncmp(m->fstype, "cgroup", strlen("cgroup")) &&
+				   !((m->attr_set | m->rec_attr_set) & MOUNT_ATTR_RDONLY)))
+			return true;
+	}
+	return false;
+}
+
+static int make_group(struct ct *ct, const struct ct_spec *spec, struct cg *cg, struct err *e)
 {
 	int r = cg_vacate(ct->s.cgroup, e);
 
 	if (r >= 0)
 		r = ct_ledger_add(ct->dir, CT_LEDGER_CGROUP, ct->s.cgroup, e);
-	return r < 0 ? r : cg_create(ct->s.cgroup, cg, e);
+	return r < 0 ? r : cg_make(ct->s.cgroup, writes_groups(ct, spec), cg, e);
 }
 
 /* Systemd's answer names the group, which is noted before anything but the placeholder is put there. */
@@ -101,22 +134,13 @@ static int make_scope(struct ct *ct, const struct ct_spec *spec, struct cg *cg,
 
 static int limit(const struct cg *cg, const struct ct_spec *spec, bool best_effort, struct err *e)
 {
-	struct err why = {0};
 	int r = fault_at("start.limits", e);
 
 	if (r >= 0)
 		r = cg_limits_apply(cg, &spec->limits, best_effort, e);
 	for (size_t i = 0; r >= 0 && i < spec->n_raw_limits; i++)
 		r = cg_set_raw(cg, spec->raw_limits[i].file, spec->raw_limits[i].value, e);
-	if (r < 0)
-		return r;
-	r = apply_devices(cg, spec, &why);
-	/* Whose user namespace is not the host's can neither filter devices nor make one. */
-	if (r < 0 && !(spec->rootless && (why.no == EPERM || why.no == EACCES))) {
-		*e = why;
-		return r;
-	}
-	return 0;
+	return r < 0 ? r : 0;
 }
 
 int ct_ground_cgroup(struct ct *ct, const struct ct_spec *spec, bool best_effort, struct cg *cg,
@@ -134,7 +158,7 @@ int ct_ground_cgroup(struct ct *ct, const struct ct_spec *spec, bool best_effort
 		return do_without(spec, "we may make no control group", e);
 	}
 	r = spec->manager == CT_MANAGER_SYSTEMD ? make_scope(ct, spec, cg, scope, e)
-						: make_group(ct, cg, e);
+						: make_group(ct, spec, cg, e);
 	if (r >= 0)
 		r = limit(cg, spec, best_effort, e);
 	if (r < 0)
@@ -232,6 +256,8 @@ int ct_ground_make(struct ct *ct, const struct ct_spec *spec, bool best_effort,
 
 	if (r >= 0)
 		r = ct_spec_keep(ct, spec, e);
+	if (r >= 0)
+		r = ct_ground_devices(&ground->cg, spec, e);
 	if (r < 0)
 		return r;
 	if (spec->own[CT_NS_USER]) {

@@ -113,6 +113,10 @@ static int empty_group(enum ct_ledger_kind kind, const char *name, void *arg, st
 	r = cg_open(name, &cg, &why);
 	if (r == -ENOENT)
 		return 0;
+	/* As a container that ended by itself leaves it; nobody but us puts a process into it, and not while we have the lock. */
+	if (r >= 0 && cg_populated(&cg, &why) == 0)
+		return 0;
+	err_clear(&why);
 	if (r >= 0)
 		r = cg_kill(&cg, &why);
 	if (r >= 0) {

@@ -2,10 +2,12 @@
 /* STATE/ID/ledger: written line by line before each deed, read backwards to undo them. */
 #include "runtime/ledger.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
@@ -192,9 +194,15 @@ static void undo_kinds(int dir, struct ledger *l, bool net, bool leave_links, st
 static int keep_rest(int dir, const struct ledger *l, struct err *e)
 {
 	auto_free char *text = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
+	size_t len = 0, undone = 0;
+	FILE *f;
 
+	for (size_t i = 0; i < l->count; i++)
+		undone += l->lines[i].undone;
+	/* None is as good as an empty one, which would have to be removed, too. */
+	if (undone == l->count && (unlinkat(dir, CT_LEDGER_FILE, 0) == 0 || errno == ENOENT))
+		return 0;
+	f = open_memstream(&text, &len);
 	if (!f)
 		return err_sys(e, "write the ledger");
 	for (size_t i = 0; i < l->count; i++)

@@ -107,7 +107,7 @@ struct ct_spec {
 
 	struct ns_device *devices;
 	size_t n_devices;
-	char *cgroup; /* relative path for cg_create, from cgroupsPath, or "SLICE:PREFIX:NAME" (scope.h); default "skep/ID" is the caller's */
+	char *cgroup; /* relative path for cg_create, from cgroupsPath, or "SLICE:PREFIX:NAME" (scope.h); default "skep-ID" is the caller's */
 	enum ct_manager
 		manager; /* not of config.json: the caller's words, before it is judged by ct_scope_judge() */
 	bool rootless; /* the same: what only the host's root may do is done without, where nothing was asked of it */

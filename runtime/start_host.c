@@ -60,7 +60,7 @@ struct making {
 	int theirs;	  /* init's end, until it is cloned */
 	int console_master;
 	int netns;
-	int rootfs; /* opened before the clone, where no id map is needed for it */
+	int rootfs; /* with the id map of init's user namespace; without one init is born with it */
 	pid_t pid;
 	int pidfd;
 	int joined
@@ -297,7 +297,10 @@ static int grant_idmap(struct making *m, struct err *e)
 		r = set_oom_score(m, e);
 	if (r >= 0 && spec->own[CT_NS_USER])
 		r = ns_idmap_write(m->pid, spec->uids, spec->n_uids, spec->gids, spec->n_gids, e);
-	return r < 0 ? r : sync_send(&m->sync, CT_STEP_IDMAP, SYNC_OK, 0, -EBADF, e);
+	/* Else init does not wait for it. */
+	return r < 0 || !spec->own[CT_NS_USER]
+		       ? r
+		       : sync_send(&m->sync, CT_STEP_IDMAP, SYNC_OK, 0, -EBADF, e);
 }
 
 /* Init's own user namespace, now that its maps are written, is the one that layers are mapped into. */
@@ -317,10 +320,11 @@ static int grant_rootfs(struct making *m, struct err *e)
 {
 	if (m->init.late)
 		return sync_send(&m->sync, CT_STEP_ROOTFS, SYNC_OK, 0, -EBADF, e);
-	if (m->how->spec->own[CT_NS_USER])
-		m->rootfs = mapped_rootfs(m, e);
+	if (!m->how->spec->own[CT_NS_USER])
+		return 0;
+	m->rootfs = mapped_rootfs(m, e);
 	if (m->rootfs < 0)
-		return -e->no;
+		return m->rootfs;
 	return sync_send(&m->sync, CT_STEP_ROOTFS, SYNC_FD, 0, m->rootfs, e);
 }
 
@@ -457,9 +461,9 @@ static int prepare(struct making *m, struct err *e)
 	if (r < 0)
 		return r;
 	if (!m->how->spec->own[CT_NS_USER])
-		m->rootfs = ct_ground_rootfs(m->how->spec, -EBADF, e);
-	if (!m->how->spec->own[CT_NS_USER] && m->rootfs < 0)
-		return m->rootfs;
+		m->init.rootfs = ct_ground_rootfs(m->how->spec, -EBADF, e);
+	if (!m->how->spec->own[CT_NS_USER] && m->init.rootfs < 0)
+		return m->init.rootfs;
 	m->init.ahead = may_say_ahead(m->how);
 	if (!m->how->at_once)
 		m->init.listen = ct_start_listen(m->ct, e);
@@ -495,6 +499,9 @@ static int walk_steps(struct making *m, struct err *e)
 		r = ct_spec_keep(m->ct, m->how->spec, e);
 	if (r >= 0)
 		r = open_network(m, e);
+	/* Until the program runs there is nobody whom it would hold: the kernel's verifier works while init mounts. */
+	if (r >= 0)
+		r = ct_ground_devices(&m->cg, m->how->spec, e);
 	if (r >= 0 && born_inside)
 		r = note_pid(m, e);
 	if (r >= 0)
@@ -527,6 +534,7 @@ static void making_done(struct making *m)
 	own_close_fd(&m->console_master);
 	own_close_fd(&m->netns);
 	own_close_fd(&m->rootfs);
+	own_close_fd(&m->init.rootfs);
 	own_close_fd(&m->pidfd);
 	for (size_t i = 0; i < spec->n_mounts; i++)
 		own_close_fd(&spec->mounts[i].source_fd);
@@ -554,6 +562,7 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 		.init = {.spec = how->spec,
 			 .doors = CG_DOORS_INIT,
 			 .listen = -EBADF,
+			 .rootfs = -EBADF,
 			 .console_mount = -EBADF,
 			 .console_slave = -EBADF,
 			 .stdio = {how->stdio[0], how->stdio[1], how->stdio[2]},

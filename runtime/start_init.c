@@ -58,7 +58,7 @@ static bool has_mount_at(const struct ct_spec *spec, const char *target)
 static int begin(struct stage *s, struct err *e)
 {
 	struct ct_init *in = s->in;
-	size_t n = 0, most = 8 + in->spec->n_mounts + (size_t)in->preserve_fds;
+	size_t n = 0, most = 9 + in->spec->n_mounts + (size_t)in->preserve_fds;
 	auto_free int *keep = calloc(most, sizeof(int));
 	int r = ns_self_die_with_parent(in->parent, e);
 
@@ -72,6 +72,7 @@ static int begin(struct stage *s, struct err *e)
 		return r;
 	keep[n++] = in->sync.fd;
 	keep[n++] = in->listen;
+	keep[n++] = in->rootfs;
 	keep[n++] = in->console_mount;
 	keep[n++] = in->console_slave;
 	for (int i = 0; i < 3; i++)
@@ -95,11 +96,12 @@ static int begin(struct stage *s, struct err *e)
 /* The host has written my maps. */
 static int step_idmap(struct stage *s, struct err *e)
 {
-	int r = sync_expect(&s->in->sync, CT_STEP_IDMAP, SYNC_OK, NULL, NULL, e);
+	int r;
 
-	if (r < 0)
-		return r;
 	if (s->in->spec->own[CT_NS_USER]) {
+		r = sync_expect(&s->in->sync, CT_STEP_IDMAP, SYNC_OK, NULL, NULL, e);
+		if (r < 0)
+			return r;
 		r = ns_user_become_root(e);
 		if (r < 0)
 			return r;
@@ -138,9 +140,13 @@ static int open_late(struct stage *s, struct err *e)
 static int step_rootfs(struct stage *s, struct err *e)
 {
 	struct err there = {0};
-	int r = sync_expect(&s->in->sync, CT_STEP_ROOTFS, s->in->late ? SYNC_OK : SYNC_FD, NULL,
-			    s->in->late ? NULL : &s->root, e);
+	int r = 0;
 
+	if (s->in->rootfs >= 0)
+		s->root = take_fd(&s->in->rootfs);
+	else
+		r = sync_expect(&s->in->sync, CT_STEP_ROOTFS, s->in->late ? SYNC_OK : SYNC_FD, NULL,
+				s->in->late ? NULL : &s->root, e);
 	if (r < 0)
 		return r;
 	r = ns_rootfs_isolate(s->in->spec->propagation, e);

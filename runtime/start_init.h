@@ -14,6 +14,7 @@ struct ct_init {
 	struct sync sync; /* to the host side, until READY */
 	int listen;	  /* start.sock; -EBADF: started at once */
 	bool ahead; /* the host's OK to READY comes unasked, and perhaps before we are there */
+	int rootfs; /* the root file system's mount; -EBADF: it comes with the step of that name */
 	int console_mount; /* system container: its console's slave as a detached mount, else -EBADF */
 	int console_slave; /* the same as a descriptor */
 	int stdio[3];	   /* without a terminal */

@@ -119,6 +119,8 @@ static int sweep_gone(int root, const char *id, struct err *e)
 	char gone[80];
 
 	snprintf(gone, sizeof(gone), ".gone-%s", id);
+	if (faccessat(root, gone, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return 0;
 	end_gone(root, gone, id);
 	for (int i = 0; i < TRIES; i++) {
 		if (file_remove_tree_at(root, gone, e) >= 0 || e->no != ENOTEMPTY)
@@ -135,12 +137,12 @@ static int hide(int root, const char *id, struct err *e)
 
 	snprintf(gone, sizeof(gone), ".gone-%s", id);
 	for (int i = 0; i < TRIES; i++) {
-		if (sweep_gone(root, id, e) < 0)
-			return -e->no;
 		if (renameat(root, id, root, gone) == 0 || errno == ENOENT)
 			return 0;
 		if (errno != ENOTEMPTY && errno != EEXIST)
 			break;
+		if (sweep_gone(root, id, e) < 0)
+			return -e->no;
 	}
 	return err_sys(e, "remove the state of container %s", id);
 }
@@ -180,16 +182,16 @@ static void say_time(time_t now, char out[40])
 }
 
 /* An empty ledger. Who finds no state.json here takes us for one that died before its first intent, which is what we would be. */
-static int begin(struct ct *ct, const char *id, struct err *e)
+static int begin(struct ct *ct, const char *id, bool fresh, struct err *e)
 {
 	auto_fd int ledger = openat(ct->dir, CT_LEDGER_FILE,
 				    O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (ledger < 0)
 		return err_sys(e, "make the ledger of container %s", id);
-	if ((unlinkat(ct->dir, CT_EXIT_FILE, 0) < 0 && errno != ENOENT) ||
-	    (unlinkat(ct->dir, CT_START_SOCKET, 0) < 0 && errno != ENOENT) ||
-	    (unlinkat(ct->dir, CT_STATE_FILE, 0) < 0 && errno != ENOENT))
+	if (!fresh && ((unlinkat(ct->dir, CT_EXIT_FILE, 0) < 0 && errno != ENOENT) ||
+		       (unlinkat(ct->dir, CT_START_SOCKET, 0) < 0 && errno != ENOENT) ||
+		       (unlinkat(ct->dir, CT_STATE_FILE, 0) < 0 && errno != ENOENT)))
 		return err_sys(e, "remove the state of an earlier container %s", id);
 	json_decref(ct->s.annotations);
 	json_decref(ct->s.listener);
@@ -211,7 +213,7 @@ int ct_state_new(const char *state_root, const char *id, const char *verb, struc
 	if (root < 0 || sweep_gone(root, id, e) < 0)
 		return -e->no;
 	for (int i = 0; i < TRIES; i++) {
-		bool made = mkdirat(root, id, 0700) == 0;
+		bool made = mkdirat(root, id, 0700) == 0, fresh;
 
 		if (!made && errno != EEXIST)
 			return err_sys(e, "make the state of container %s", id);
@@ -219,7 +221,9 @@ int ct_state_new(const char *state_root, const char *id, const char *verb, struc
 		r = ct->dir < 0 ? (e->no ? -e->no : 0)
 				: lock_id(root, id, ct->dir, verb, &ct->lock, e);
 		/* Even if we made it, somebody may have had the lock before us: what is in it decides. */
-		if (r == 1)
+		/* What we made ourselves and nobody has saved a state in is as we made it: a state comes before all else. */
+		fresh = r == 1 && made && faccessat(ct->dir, CT_STATE_FILE, F_OK, 0) < 0;
+		if (r == 1 && !fresh)
 			r = judge_old(ct, e);
 		else if (r == 0) {
 			ct_close(ct);
@@ -227,7 +231,7 @@ int ct_state_new(const char *state_root, const char *id, const char *verb, struc
 			continue;
 		}
 		if (r >= 0)
-			r = begin(ct, id, e);
+			r = begin(ct, id, fresh, e);
 		if (r < 0)
 			ct_close(ct);
 		return r;
@@ -308,6 +312,19 @@ bool ct_state_is_system(const struct ct *ct)
 	return ct->s.system || (ct->lock >= 0 && ct->s.status == CT_CREATING);
 }
 
+/* What most containers leave, by name: to list the directory takes longer. 0: it is gone. */
+static int remove_usual(int root, const struct ct *ct)
+{
+	static const char *const files[] = {CT_STATE_FILE, CT_LEDGER_FILE, CT_LOCK_FILE};
+	char gone[80];
+
+	snprintf(gone, sizeof(gone), ".gone-%s", ct->s.id);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (unlinkat(ct->dir, files[i], 0) < 0 && errno != ENOENT)
+			return -errno;
+	return unlinkat(root, gone, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
+}
+
 int ct_state_remove(struct ct *ct, struct err *e)
 {
 	auto_fd int root = open_root(ct->state_root, false, e);
@@ -317,6 +334,8 @@ int ct_state_remove(struct ct *ct, struct err *e)
 	if (hide(root, ct->s.id, e) < 0)
 		return -e->no;
 	ct_hooks_end(ct);
+	if (remove_usual(root, ct) == 0)
+		return 0;
 	return sweep_gone(root, ct->s.id, e);
 }
 

@@ -62,7 +62,7 @@ oci_is() { [ "$(oci_status "$1")" = "$2" ]; }
 
 oci_gone() {
 	local left
-	left=$(find "$SKEP_DIR/here/oci" -mindepth 1 -maxdepth 1 ! -name .cache; find /sys/fs/cgroup -type d -path "*/skep/$1" 2>/dev/null) || true
+	left=$(find "$SKEP_DIR/here/oci" -mindepth 1 -maxdepth 1 ! -name .cache; find /sys/fs/cgroup -type d -path "*/skep-$1" 2>/dev/null) || true
 	[ -z "$left" ] || { printf 'left of %s: %s\n' "$1" "$left"; return 1; }
 }
 

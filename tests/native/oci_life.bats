@@ -282,7 +282,7 @@ teardown() { oci_teardown; }
 @test "limits hold, as the control group shows them" {
 	bundle '.process.args = ["sleep", "1000"] | .linux.resources.pids = {limit: 17}'
 	oci run -d --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
-	[ "$(cat "/sys/fs/cgroup/pids/skep/$ID/pids.max" "/sys/fs/cgroup/skep/$ID/pids.max" 2>/dev/null)" = 17 ]
+	[ "$(cat "/sys/fs/cgroup/pids/skep-$ID/pids.max" "/sys/fs/cgroup/skep-$ID/pids.max" 2>/dev/null)" = 17 ]
 }
 
 @test "a compiled filter is kept and used again" {

@@ -119,7 +119,7 @@ output_is() { [ "$(oci run --bundle "$BUNDLE" "$ID")" = "$1" ]; }
 		return
 	fi
 	oci run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
-	dir=/sys/fs/cgroup/memory/skep/$ID
+	dir=/sys/fs/cgroup/memory/skep-$ID
 	[ "$(cat "$dir/memory.swappiness")" = 17 ]
 	grep -qx 'oom_kill_disable 1' "$dir/memory.oom_control"
 }

@@ -15,11 +15,11 @@ start_sleeper() {
 
 # file V1CONTROLLER V1FILE V2FILE: the limit's file on this host.
 file() {
-	local v1=/sys/fs/cgroup/$1/skep/$ID/$2 v2
+	local v1=/sys/fs/cgroup/$1/skep-$ID/$2 v2
 	if [ -e "$v1" ]; then
 		cat "$v1"
 	else
-		v2=$(find /sys/fs/cgroup -type d -path "*/skep/$ID")
+		v2=$(find /sys/fs/cgroup -type d -path "*/skep-$ID")
 		cat "$v2/$3"
 	fi
 }
