@@ -31,7 +31,7 @@ WARN     := -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototype
             -Wno-format-nonliteral $(WERROR)
 CFLAGS   ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -I. -DSKEP_LIBEXECDIR='"$(LIBEXECDIR)"'
-SKEPFLAGS = -std=gnu11 $(WARN) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) $(call pkg,--cflags $(PKGS))
+SKEPFLAGS = -std=gnu11 -ffunction-sections $(WARN) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) $(call pkg,--cflags $(PKGS))
 # libnftables is opened by who needs it (net/nft.c).
 LDLIBS    = $(or $(call pkg,--libs $(filter-out libnftables,$(PKGS))),-lcap -lseccomp -lmnl -lcgroup -ljansson -larchive -lzstd)
 CMOCKA    = $(or $(call pkg,--libs cmocka),-lcmocka)
@@ -168,10 +168,12 @@ $(filter-out $(BUILD)/skep,$(PROGRAMS)): $(BUILD)/%: $(BUILD)/ctl/%.o $(LIB)
 
 # The dynamic linker would take longer than the whole start of a container: skep is linked statically where all libraries can be (libmnl.a is
 # rare: net/static), else as the others. What it warns of then, NSS and dlopen, is asked for by rare verbs only, and may fail.
+# What a start runs lies together (ctl/static/start.ld): each 64 KiB of the program that it touches is a page fault, and up to as much memory.
+STATIC_LDFLAGS = -static-pie -Wl,-e,skep_entry -Wl,--gc-sections -Wl,-T,ctl/static/start.ld
 STATIC_LDLIBS = -Wl,--no-warnings $(filter-out -lmnl -larchive -lzstd,$(LDLIBS))
-$(BUILD)/skep: $(BUILD)/ctl/skep.o $(LIB) $(BUILD)/net/static/mnl.o $(BUILD)/ctl/static/entry.o
+$(BUILD)/skep: $(BUILD)/ctl/skep.o $(LIB) $(BUILD)/net/static/mnl.o $(BUILD)/ctl/static/entry.o ctl/static/start.ld
 	$(call say,LD)
-	$(Q)$(if $(SANITIZE),false,$(CC) $(CFLAGS) -static-pie -Wl,-e,skep_entry $(LDFLAGS) -o $@ $^ $(STATIC_LDLIBS) 2>/dev/null) || \
+	$(Q)$(if $(SANITIZE),false,$(CC) $(CFLAGS) $(STATIC_LDFLAGS) $(LDFLAGS) -o $@ $(filter-out %.ld,$^) $(STATIC_LDLIBS) 2>/dev/null) || \
 		$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
 $(UNITS): $(BUILD)/%: tests/%.c $(LIB) $(BUILD)/flags

@@ -25,12 +25,14 @@ static const int passed[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1,   SIGUSR2,
 			     SIGALRM, SIGTERM, SIGPWR,	SIGVTALRM, SIGWINCH};
 
 /* One direction. */
+#define PUMP_ROOM 8192
+
 struct pump {
 	int from, to;
 	size_t len, done;
 	bool ended; /* nothing more comes */
 	bool lost;  /* nobody takes it any more: what comes is thrown away */
-	char buf[8192];
+	char *buf; /* PUMP_ROOM */
 };
 
 struct joint {
@@ -100,12 +102,13 @@ static int go_raw(struct joint *j, struct err *e)
 
 static int join_console(struct joint *j, struct err *e)
 {
+	static char room[2][PUMP_ROOM]; /* untouched, and so no memory, without a terminal */
 	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 	int master = j->run->console;
 
 	j->is_tty = isatty(STDIN_FILENO);
-	j->in = (struct pump){.from = STDIN_FILENO, .to = master};
-	j->out = (struct pump){.from = master, .to = STDOUT_FILENO};
+	j->in = (struct pump){.from = STDIN_FILENO, .to = master, .buf = room[0]};
+	j->out = (struct pump){.from = master, .to = STDOUT_FILENO, .buf = room[1]};
 	sigaction(SIGPIPE, &ignore, &j->pipe_before);
 	j->joined = true;
 	if (fcntl(master, F_SETFL, O_NONBLOCK | fcntl(master, F_GETFL)) < 0)
@@ -143,7 +146,7 @@ static void pass_signals(struct joint *j)
 
 static void fill(struct pump *p, struct joint *j)
 {
-	ssize_t n = read(p->from, p->buf, sizeof(p->buf));
+	ssize_t n = read(p->from, p->buf, PUMP_ROOM);
 
 	if (n < 0 && (errno == EINTR || (errno == EAGAIN && !j->ended)))
 		return;

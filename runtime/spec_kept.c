@@ -8,8 +8,6 @@
 #include "base/own.h"
 #include "runtime/container.h"
 
-#define CONFIG_FILE "config.json"
-
 int ct_spec_keep(const struct ct *ct, const struct ct_spec *spec, struct err *e)
 {
 	auto_fd int fd = -EBADF;
@@ -17,7 +15,7 @@ int ct_spec_keep(const struct ct *ct, const struct ct_spec *spec, struct err *e)
 	if (!spec->text)
 		return 0;
 	/* As it is: who dies in the middle of it leaves a container that was never made. */
-	fd = openat(ct->dir, CONFIG_FILE, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC | O_NOFOLLOW,
+	fd = openat(ct->dir, CT_CONFIG_FILE, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC | O_NOFOLLOW,
 		    0600);
 	if (fd < 0)
 		return err_sys(e, "container %s: keep its config.json", ct->s.id);
@@ -29,7 +27,7 @@ int ct_spec_keep(const struct ct *ct, const struct ct_spec *spec, struct err *e)
 int ct_spec_of(const struct ct *ct, int cache, struct ct_spec *spec, struct err *e)
 {
 	struct err why = {0};
-	int r = ct_spec_load_at(ct->dir, CONFIG_FILE, ct->s.bundle, cache, spec, &why);
+	int r = ct_spec_load_at(ct->dir, CT_CONFIG_FILE, ct->s.bundle, cache, spec, &why);
 
 	if (r == -ENOENT)
 		return ct_spec_load_cached(ct->s.bundle, NULL, cache, spec, e);

@@ -315,7 +315,8 @@ bool ct_state_is_system(const struct ct *ct)
 /* What most containers leave, by name: to list the directory takes longer. 0: it is gone. */
 static int remove_usual(int root, const struct ct *ct)
 {
-	static const char *const files[] = {CT_STATE_FILE, CT_LEDGER_FILE, CT_LOCK_FILE};
+	static const char *const files[] = {CT_STATE_FILE, CT_LEDGER_FILE, CT_CONFIG_FILE,
+					    CT_LOCK_FILE};
 	char gone[80];
 
 	snprintf(gone, sizeof(gone), ".gone-%s", ct->s.id);

@@ -21,6 +21,7 @@
 struct err;
 
 #define CT_STATE_DIR	"/run/skep"
+#define CT_CONFIG_FILE	"config.json" /* as the container was made from it: ct_spec_keep() */
 #define CT_STATE_FILE	"state.json"
 #define CT_LOCK_FILE	"lock"
 #define CT_EXIT_FILE	"exit"
