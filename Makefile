@@ -113,9 +113,9 @@ fuzz: ## feed what comes from other hosts with nonsense, FOR=60 seconds each; T=
 
 fuzzers: $(FUZZERS)
 
-bench: ## measure against runc, lxc-start and the bare floor; JSON=1 prints JSON lines
+bench: ## measure against runc, lxc-start, the bare floor, and beside CROWD=1000 others; JSON=1 prints JSON lines
 	@$(MAKE) --no-print-directory tests >&2
-	@BUILD=$(BUILD) JSON="$(JSON)" RUNS="$(RUNS)" tests/bench/run
+	@BUILD=$(BUILD) JSON="$(JSON)" RUNS="$(RUNS)" CROWD="$(CROWD)" tests/bench/run
 
 bench-migrate: ## measure live migration against criu by hand, seen by an outside client; RUNS MODES MTUS MB DIRTY SIZES SMALL_MODES, JSON=1
 	@$(MAKE) --no-print-directory tests >&2
@@ -141,7 +141,7 @@ clean: ## remove everything that was built
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
-	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror V=1 PREFIX DESTDIR T FOR MUST_RUN CHAOS=all FAULTS=all KILLS=all JSON RUNS MODES MTUS ROUNDS JOBS CHECKS'
+	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror V=1 PREFIX DESTDIR T FOR MUST_RUN CHAOS=all FAULTS=all KILLS=all JSON RUNS CROWD MODES MTUS ROUNDS JOBS CHECKS'
 
 # A change of compiler or flags rebuilds everything: the file changes only when they do.
 $(BUILD)/flags: FORCE

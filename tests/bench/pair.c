@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Times commands side by side: pair RUNS GAP_MS NAME CMD... [";" NAME CMD...]..., the order shuffled in each round. */
 /*
- * Prints for each "NAME MEDIAN_MS MIN_MS P95_MS RATIO", RATIO being the median over the rounds of the first command's time
- * divided by this one's. "{}" in a word becomes a name that no other run has. A pause before each run, because back-to-back
+ * Prints for each "NAME MEDIAN_MS MIN_MS P95_MS RATIO PEAK_KIB", RATIO being the median over the rounds of the first command's time
+ * divided by this one's, PEAK_KIB the most memory that it or a child of it that it waited for ever had resident (ru_maxrss: not below our own, which is why this is a small static program). "{}" in a word becomes a name that no other run has. A pause before each run, because back-to-back
  * runs hide what the kernel does after the last one has ended. The first round only warms memory and caches.
  */
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@ struct contender {
 	const char *name;
 	char **argv;
 	double ms[RUNS_MAX];
+	long peak_kib;
 };
 
 static struct contender list[CONTENDERS];
@@ -64,6 +66,7 @@ static double time_one(struct contender *c, unsigned run, posix_spawn_file_actio
 {
 	char **argv = fill(c->argv, run);
 	double began = now_ms();
+	struct rusage used = {0};
 	int status = 0, r;
 	pid_t pid;
 
@@ -76,8 +79,10 @@ static double time_one(struct contender *c, unsigned run, posix_spawn_file_actio
 		fprintf(stderr, "pair: %s: %s\n", argv[0], strerror(r));
 		exit(1);
 	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	while (wait4(pid, &status, 0, &used) < 0 && errno == EINTR)
 		;
+	if (used.ru_maxrss > c->peak_kib)
+		c->peak_kib = used.ru_maxrss;
 	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
 		fprintf(stderr, "pair: %s ended with status %#x in run %u\n", c->name,
 			(unsigned)status, run);
@@ -103,9 +108,10 @@ static void report(const struct contender *c, int runs)
 	}
 	qsort(sorted, (size_t)runs, sizeof(double), by_value);
 	qsort(ratio, (size_t)runs, sizeof(double), by_value);
-	printf("%s %.3f %.3f %.3f %.3f\n", c->name, (sorted[(runs - 1) / 2] + sorted[runs / 2]) / 2,
-	       sorted[0], sorted[(runs * 95 + 99) / 100 - 1],
-	       (ratio[(runs - 1) / 2] + ratio[runs / 2]) / 2);
+	printf("%s %.3f %.3f %.3f %.3f %ld\n", c->name,
+	       (sorted[(runs - 1) / 2] + sorted[runs / 2]) / 2, sorted[0],
+	       sorted[(runs * 95 + 99) / 100 - 1], (ratio[(runs - 1) / 2] + ratio[runs / 2]) / 2,
+	       c->peak_kib);
 }
 
 int main(int argc, char **argv)
