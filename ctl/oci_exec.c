@@ -54,6 +54,8 @@ static int add_groups(const struct ctl_line *line, struct ct_process *p, struct 
 
 		if (size_parse_number("--additional-gids", text, 0, UINT32_MAX - 1, &gid, e) < 0)
 			return -e->no;
+		if (p->n_groups < 0)
+			p->n_groups = 0;
 		groups = realloc(p->groups, ((size_t)p->n_groups + 1) * sizeof(*groups));
 		if (!groups)
 			return no_memory(e);
@@ -61,6 +63,16 @@ static int add_groups(const struct ctl_line *line, struct ct_process *p, struct 
 		groups[p->n_groups++] = (gid_t)gid;
 	}
 	return 0;
+}
+
+static bool is_root(const struct ctl_line *line, const struct ct_process *p)
+{
+	const char *user = ctl_value(line, "user");
+	size_t n = user ? strcspn(user, ":") : 0;
+
+	if (!user)
+		return p->uid == 0;
+	return (n == 1 && user[0] == '0') || (n == 4 && !strncmp(user, "root", 4));
 }
 
 static int add_caps(const struct ctl_line *line, struct ct_process *p, struct err *e)
@@ -77,9 +89,10 @@ static int add_caps(const struct ctl_line *line, struct ct_process *p, struct er
 		p->caps.bounding |= bit;
 		p->caps.permitted |= bit;
 		p->caps.effective |= bit;
-		/* Else a program of another user than root would lose it at execve (capabilities(7)). */
-		p->caps.inheritable |= bit;
-		p->caps.ambient |= bit;
+		/* A program of root has it by that. One of another user would lose it at execve (capabilities(7)). */
+		if (!is_root(line, p))
+			p->caps.inheritable |= bit;
+		p->caps.ambient |= bit & p->caps.inheritable;
 	}
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/own.h"
@@ -151,6 +152,9 @@ static int run_list(struct ctl_line *line, struct err *e)
 	struct listing l = {.all = all, .quiet = ctl_flag(line, "quiet")};
 	int json = wants_json(line, e);
 
+	/* A default one is not there before the first container; one that is named is a mistake. */
+	if (json >= 0 && ctl_flag(line, "root") && access(ctl_oci_root(line), F_OK) < 0)
+		return err_sys(e, "open %s", ctl_oci_root(line));
 	if (json < 0 || ct_each(ctl_oci_root(line), list_one, &l, e) < 0)
 		return -e->no;
 	if (l.quiet)

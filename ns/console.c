@@ -99,6 +99,16 @@ int ns_console_resize(int fd, unsigned rows, unsigned cols, struct err *e)
 	return 0;
 }
 
+int ns_console_plain_lines(int slave, struct err *e)
+{
+	struct termios t;
+
+	if (tcgetattr(slave, &t) < 0)
+		return err_sys(e, "read the settings of a terminal");
+	t.c_oflag &= ~(tcflag_t)ONLCR;
+	return tcsetattr(slave, TCSANOW, &t) < 0 ? err_sys(e, "set up a terminal") : 0;
+}
+
 int ns_console_session(struct err *e)
 {
 	if (getsid(0) == getpid())
@@ -138,6 +148,20 @@ static int own_null(int fd)
 	if (own >= 0 && (!is_null(own) || fcntl(own, F_SETFL, flags) < 0))
 		own_close_fd(&own);
 	return own < 0 ? -EBADF : own;
+}
+
+void ns_console_give(uint32_t uid, uint32_t gid)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		struct stat st;
+
+		if (fstat(fd, &st) < 0 || !(S_ISFIFO(st.st_mode) || S_ISREG(st.st_mode)) ||
+		    (st.st_uid == uid && st.st_gid == gid))
+			continue;
+		/* What is not ours to give (of a user that the namespace does not know, or on a read-only file system) works by its descriptor all the same. */
+		if (fchown(fd, uid, gid) < 0)
+			continue;
+	}
 }
 
 int ns_console_stdio(const int fds[3], struct err *e)

@@ -34,6 +34,15 @@ int ns_console_take(int slave, struct err *e);
 /* setsid(2); to be one already is success. */
 int ns_console_session(struct err *e);
 
+/* No carriage return before each newline: for one whose output is read from a pipe or a file. */
+int ns_console_plain_lines(int slave, struct err *e);
+
+/*
+ * Pipes and files among 0, 1, 2 become the user's, who else could not open /dev/stdout again (runc and crun do so). Terminals and other devices stay whose they are: they are the host's.
+ * As whoever may do that, before ids change.
+ */
+void ns_console_give(uint32_t uid, uint32_t gid);
+
 /* Inside the container: makes fds[0..2] our 0, 1, 2, whichever numbers they have (also when they
  * overlap); what is the host's null device becomes the container's. They stay open otherwise. */
 int ns_console_stdio(const int fds[3], struct err *e);

@@ -127,8 +127,9 @@ static int bind_node(int dir, const char *name, const char *host, mode_t kind, d
 	if (node < 0)
 		return node;
 	tree = ns_mount_clone(node, "", AT_EMPTY_PATH, e);
-	if (tree < 0)
-		return tree;
+	if (tree < 0 ||
+	    ns_mount_setattr(tree, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, false, e) < 0)
+		return -e->no;
 	target = openat(dir, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (target < 0)
 		return err_sys(e, "make /dev/%s", name);

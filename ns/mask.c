@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/err.h"
@@ -71,6 +72,15 @@ static int mask_one(int target, const char *path, int null_fd, int *empty, struc
 	return tree < 0 ? tree : ns_mount_attach(tree, target, path, e);
 }
 
+/* Callers add their own to a default list that has it: one mask is enough. */
+static bool is_there_before(const char *const paths[], size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (!strcmp(paths[k], paths[i]))
+			return true;
+	return false;
+}
+
 int ns_mask_paths(int root, const char *const paths[], size_t n, struct err *e)
 {
 	auto_fd int null_fd = n ? ns_dev_null_open(e) : -EBADF;
@@ -79,9 +89,12 @@ int ns_mask_paths(int root, const char *const paths[], size_t n, struct err *e)
 	if (n && null_fd < 0)
 		return null_fd;
 	for (size_t i = 0; i < n; i++) {
-		auto_fd int target = path_try_open_in(root, paths[i], O_PATH, e);
+		auto_fd int target = -EBADF;
 		int r;
 
+		if (is_there_before(paths, i))
+			continue;
+		target = path_try_open_in(root, paths[i], O_PATH, e);
 		if (target == -ENOENT)
 			continue;
 		r = target < 0 ? target : mask_one(target, paths[i], null_fd, &empty, e);

@@ -158,6 +158,16 @@ int ns_affinity_parse(const char *list, cpu_set_t *set, struct err *e)
 	return err_set(e, EINVAL, "'%.60s' is not a list of CPUs like 0-3,6", list);
 }
 
+void ns_affinity_reset(void)
+{
+	cpu_set_t all;
+
+	memset(&all, 0xff, sizeof(all));
+	/* The kernel leaves out what the control group does not have. EBUSY, EPERM of SCHED_DEADLINE, or of a sandbox: it stays as it is. */
+	if (sched_setaffinity(0, sizeof(all), &all) < 0)
+		return;
+}
+
 int ns_affinity_apply(pid_t pid, const cpu_set_t *set, struct err *e)
 {
 	return sched_setaffinity(pid, sizeof(*set), set) < 0 ? err_sys(e, "set the CPU affinity")

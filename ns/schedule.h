@@ -37,3 +37,6 @@ int ns_ioprio_apply(pid_t pid, int class, int priority, struct err *e);
 /* A list of CPUs, "0-3,6", as the set that sched_setaffinity(2) takes. Not empty. */
 int ns_affinity_parse(const char *list, cpu_set_t *set, struct err *e);
 int ns_affinity_apply(pid_t pid, const cpu_set_t *set, struct err *e);
+
+/* All CPUs that our control group allows, whatever our caller is bound to. */
+void ns_affinity_reset(void);

@@ -185,11 +185,11 @@ int ns_user_lookup(int root, const char *spec, struct ns_user *user, struct err 
 	return 0;
 }
 
-int ns_user_become_root(struct err *e)
+int ns_user_become_root(bool keep_groups, struct err *e)
 {
 	/* EPERM: setgroups is denied in a namespace made without CAP_SETGID; then there were none
 	 * to drop. */
-	if (setgroups(0, NULL) < 0 && errno != EPERM)
+	if (!keep_groups && setgroups(0, NULL) < 0 && errno != EPERM)
 		return err_sys(e, "drop supplementary groups");
 	if (setresgid(0, 0, 0) < 0)
 		return err_sys(e, "become root's group in the container");

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,4 +32,4 @@ int ns_user_lookup(int root, const char *spec, struct ns_user *user, struct err 
 
 /* Becomes root of our user namespace (after its maps are written): gid 0, uid 0, no supplementary
  * groups where allowed. */
-int ns_user_become_root(struct err *e);
+int ns_user_become_root(bool keep_groups, struct err *e);

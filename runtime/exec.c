@@ -124,6 +124,8 @@ static int take_terminal(struct entry *en, struct err *e)
 		r = ns_console_chown(slave, en->p.uid, en->p.gid, e);
 	if (r >= 0 && en->p.rows && en->p.cols)
 		r = ns_console_resize(master, en->p.rows, en->p.cols, e);
+	if (r >= 0 && en->p.plain_lines)
+		r = ns_console_plain_lines(slave, e);
 	if (r >= 0)
 		r = sync_send(&en->sync, STEP_PROCESS, SYNC_FD, 0, master, e);
 	return r < 0 ? r : ns_console_take(slave, e);
@@ -149,7 +151,7 @@ static int become_program(struct entry *en, enum step *step, struct err *e)
 	if (r >= 0)
 		r = sync_expect(&en->sync, STEP_PROCESS, SYNC_OK, NULL, NULL, e);
 	if (r >= 0 && en->flags & CLONE_NEWUSER)
-		r = ns_user_become_root(e);
+		r = ns_user_become_root(en->p.n_groups < 0, e);
 	if (r >= 0)
 		r = ns_join_verify(e);
 	if (r >= 0)

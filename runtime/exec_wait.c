@@ -66,6 +66,7 @@ void ct_exec_size(struct ct_process *p)
 {
 	struct winsize size;
 
+	p->plain_lines = !isatty(STDOUT_FILENO);
 	if (!p->terminal || p->rows || p->cols || ioctl(STDIN_FILENO, TIOCGWINSZ, &size) < 0)
 		return;
 	p->rows = size.ws_row;

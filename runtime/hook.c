@@ -31,6 +31,7 @@
 
 /* A running hook. */
 struct run {
+	enum ct_hook_point point;
 	const struct ct_hook *hook;
 	const char *cwd;
 	pid_t parent, pid;
@@ -56,7 +57,7 @@ const char *ct_hook_point_to_str(enum ct_hook_point point)
 /* I am the child, in the namespaces of who runs the hook. */
 _Noreturn static void become_hook(const struct run *r)
 {
-	char *path_alone[] = {r->hook->path, NULL}, *nothing[] = {NULL};
+	char *path_alone[] = {r->hook->path, NULL};
 	int from[3] = {r->in, r->said[1], r->said[1]};
 	struct err ignored = {0};
 	int no;
@@ -78,7 +79,7 @@ _Noreturn static void become_hook(const struct run *r)
 		goto fail;
 	/* A list without one is none: a program that begins without a name of its own (argc 0) is an old way to get it to read past its arguments. */
 	execve(r->hook->path, r->hook->args && r->hook->args[0] ? r->hook->args : path_alone,
-	       r->hook->env ? r->hook->env : nothing);
+	       r->hook->env ? r->hook->env : environ);
 fail:
 	no = errno;
 	if (write(r->why[1], &no, sizeof(no)) < 0)
@@ -192,13 +193,16 @@ static int judge_end(struct run *r, struct err *e)
 		return err_set(e, ECANCELED, "ended by signal %d: %s", info.si_status,
 			       last_words(r));
 	return info.si_status
-		       ? err_set(e, ECANCELED, "ended with %d: %s", info.si_status, last_words(r))
+		       ? err_set(e, ECANCELED, "%s hook failed with exit code %d: %s",
+				 ct_hook_point_to_str(r->point), info.si_status, last_words(r))
 		       : 0;
 }
 
-static int run_one(const struct ct_hook *hook, const json_t *state, const char *cwd, struct err *e)
+static int run_one(const struct ct_hooks *hooks, enum ct_hook_point point, size_t nth,
+		   const json_t *state, const char *cwd, struct err *e)
 {
-	struct run r = {.hook = hook,
+	struct run r = {.hook = &hooks->list[point][nth],
+			.point = point,
 			.cwd = cwd,
 			.pidfd = -EBADF,
 			.in = -EBADF,
@@ -222,9 +226,9 @@ int ct_hooks_run(const struct ct_hooks *hooks, enum ct_hook_point point, const j
 		 const char *cwd, struct err *e)
 {
 	for (size_t i = 0; i < hooks->n[point]; i++)
-		if (run_one(&hooks->list[point][i], state, cwd, e) < 0) {
-			err_wrap(e, "hook %s[%zu] %s", ct_hook_point_to_str(point), i,
-				 hooks->list[point][i].path);
+		if (run_one(hooks, point, i, state, cwd, e) < 0) {
+			err_wrap(e, "error running %s hook #%zu: %s", ct_hook_point_to_str(point),
+				 i, hooks->list[point][i].path);
 			return err_class(e, ERR_HOOK);
 		}
 	return 0;
@@ -236,9 +240,9 @@ void ct_hooks_run_all(const struct ct_hooks *hooks, enum ct_hook_point point, co
 	for (size_t i = 0; i < hooks->n[point]; i++) {
 		struct err why = {0};
 
-		if (run_one(&hooks->list[point][i], state, cwd, &why) < 0)
-			log_warn("hook %s[%zu] %s: %s", ct_hook_point_to_str(point), i,
-				 hooks->list[point][i].path, why.text);
+		if (run_one(hooks, point, i, state, cwd, &why) < 0)
+			log_warn("error running %s hook #%zu: %s: %s", ct_hook_point_to_str(point),
+				 i, hooks->list[point][i].path, why.text);
 	}
 }
 

@@ -69,6 +69,20 @@ static void thaw_v1(const struct cg *cg, int sig)
 		log_warn("%s", ignored.text);
 }
 
+/* Without a pid namespace of its own a container's other processes outlive its init. Whether there were any. */
+static bool kill_rest(const struct ct *ct)
+{
+	auto_cg struct cg cg = CG_INIT;
+	auto_free pid_t *pids = NULL;
+	struct err ignored = {0};
+
+	if (ct->s.stale || !ct->s.cgroup[0] || cg_open(ct->s.cgroup, &cg, &ignored) < 0 ||
+	    cg_pids(&cg, &pids, &ignored) <= 0 || cg_kill(&cg, &ignored) < 0)
+		return false;
+	thaw_v1(&cg, SIGKILL);
+	return true;
+}
+
 int ct_kill(struct ct *ct, int sig, bool all, struct err *e)
 {
 	auto_cg struct cg cg = CG_INIT;
@@ -76,8 +90,12 @@ int ct_kill(struct ct *ct, int sig, bool all, struct err *e)
 	struct err why = {0};
 	int r;
 
-	if (ct_may(ct, CT_EVENT_KILL, NULL, e) < 0)
-		return -e->no;
+	if (ct_may(ct, CT_EVENT_KILL, NULL, e) < 0) {
+		if (sig != SIGKILL || !kill_rest(ct))
+			return -e->no;
+		err_clear(e);
+		return 0;
+	}
 	pidfd = ct_init_open(ct, e);
 	if (pidfd < 0)
 		return pidfd == -ESRCH ? not_running(ct, e) : pidfd;
@@ -86,7 +104,8 @@ int ct_kill(struct ct *ct, int sig, bool all, struct err *e)
 		*e = why;
 		return err_wrap(e, "container %s", ct->s.id);
 	}
-	if (all && sig == SIGKILL && ct->s.cgroup[0])
+	/* Of one with a pid namespace of its own the kernel kills them all with its init; of one without they would go on. */
+	if (sig == SIGKILL && ct->s.cgroup[0] && r >= 0)
 		r = cg_kill(&cg, e);
 	else if (all)
 		r = signal_all(ct, sig, e);

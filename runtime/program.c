@@ -13,7 +13,9 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "base/sync.h"
+#include "ns/console.h"
 #include "ns/rootfs.h"
+#include "ns/schedule.h"
 #include "ns/seccomp.h"
 #include "ns/self.h"
 #include "ns/user.h"
@@ -42,6 +44,10 @@ int ct_program_become(const struct ct_process *p, bool make_cwd, const struct ns
 		.bounding = ns_caps_all(), .effective = ns_caps_all(), .permitted = ns_caps_all()};
 	int r = ns_self_reset_signals(e);
 
+	ns_console_give(p->uid, p->gid);
+	/* runc since 1.2: the CPUs that our caller is bound to are not a limit of the container's. */
+	if (!p->exec_cpus && !p->exec_cpus_first)
+		ns_affinity_reset();
 	if (r >= 0 && !p->keep_keyring)
 		r = ns_self_new_keyring(e);
 	if (r >= 0)
@@ -84,22 +90,29 @@ int ct_program_home(struct ct_process *p, const char *home, struct err *e)
 {
 	struct ns_user user;
 	size_t n = 0;
-	char **env;
+	char **env, *text;
 
+	size_t at = SIZE_MAX;
+
+	/* An empty one is as good as none. */
 	for (; p->env && p->env[n]; n++)
-		if (!strncmp(p->env[n], "HOME=", 5))
-			return 0;
+		if (!strncmp(p->env[n], "HOME=", 5)) {
+			if (p->env[n][5])
+				return 0;
+			at = n;
+		}
 	if (!home) {
 		find_home(p->uid, &user);
 		home = user.home;
 	}
 	env = calloc(n + 2, sizeof(*env));
-	if (!env || asprintf(&env[n], "HOME=%s", home) < 0) {
+	if (!env || asprintf(&text, "HOME=%s", home) < 0) {
 		free(env);
 		return err_set(e, ENOMEM, "out of memory for the environment");
 	}
 	if (n)
 		memcpy(env, p->env, n * sizeof(*env));
+	env[at < n ? at : n] = text;
 	p->env = env;
 	return 0;
 }

@@ -128,6 +128,24 @@ static int both_filters(struct err *e)
 	return ct_refuse(e, "linux.seccomp", "is there beside the annotation skep.seccomp");
 }
 
+/* Two values for one name: neither is to win in silence. runc and crun refuse the host name's sysctl altogether. */
+static int judge_names(const struct ct_spec *spec, struct err *e)
+{
+	for (size_t i = 0; i < spec->n_sysctls; i++) {
+		const struct ct_sysctl *s = &spec->sysctls[i];
+
+		if (!strcmp(s->key, "kernel.hostname"))
+			return ct_refuse(e, "linux.sysctl",
+					 "kernel.hostname: the member hostname is for that");
+		if (!strcmp(s->key, "kernel.domainname") && spec->domainname &&
+		    strcmp(s->value, spec->domainname) != 0)
+			return ct_refuse(e, "linux.sysctl",
+					 "kernel.domainname '%s' is not domainname '%s'", s->value,
+					 spec->domainname);
+	}
+	return 0;
+}
+
 static int judge(const struct ct_spec *spec, const json_t *config, struct err *e)
 {
 	if (ct_need(has(config, "ociVersion"), "ociVersion", e) < 0 ||
@@ -139,18 +157,58 @@ static int judge(const struct ct_spec *spec, const json_t *config, struct err *e
 		return ct_refuse(e, "hostname", "needs a uts namespace in linux.namespaces");
 	if (spec->seccomp && spec->seccomp_profile)
 		return both_filters(e);
+	if (judge_names(spec, e) < 0)
+		return -e->no;
 	return judge_ids(spec, e);
+}
+
+static void free_strings(char **list)
+{
+	for (char **s = list; s && *s; s++)
+		free(*s);
+	free(list);
+}
+
+static char **copy_strings(char *const *list)
+{
+	char **copy;
+	size_t n = 0;
+
+	while (list && list[n])
+		n++;
+	copy = calloc(n + 1, sizeof(*copy));
+	for (size_t i = 0; copy && i < n; i++) {
+		copy[i] = strdup(list[i]);
+		if (!copy[i]) {
+			free_strings(copy);
+			return NULL;
+		}
+	}
+	return copy;
 }
 
 /* Lists that are not given become empty ones, so that nobody has to ask. */
 static int fill(struct ct_spec *spec, struct err *e)
 {
+	const char *keep;
 	char ***lists[] = {&spec->masked, &spec->readonly, &spec->lower};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		if (!*lists[i])
 			*lists[i] = calloc(1, sizeof(char *));
 		if (!*lists[i])
+			return ct_no_memory(e);
+	}
+	/* crun's, which `podman run --group-add keep-groups` sets: the caller's own, which have no number in the container. */
+	keep = json_string_value(
+		json_object_get(spec->annotations, "run.oci.keep_original_groups"));
+	if (keep && strcmp(keep, "0") != 0)
+		spec->process.n_groups = -1;
+	for (size_t i = 0; i < spec->hooks.n[CT_HOOK_START_CONTAINER]; i++) {
+		char ***env = &spec->hooks.list[CT_HOOK_START_CONTAINER][i].env;
+
+		/* It runs where the program is about to: with what that has (runc since 1.3), unless it has its own. */
+		if (!*env && !(*env = copy_strings(spec->process.env)))
 			return ct_no_memory(e);
 	}
 	if (!spec->annotations)
@@ -248,13 +306,6 @@ int ct_spec_load_cached(const char *bundle, const char *config, int cache, struc
 			e,
 			"a bundle is a directory with a config.json in it; `skep spec` makes a first one");
 	return err_class(e, ERR_CONFIG);
-}
-
-static void free_strings(char **list)
-{
-	for (char **s = list; s && *s; s++)
-		free(*s);
-	free(list);
 }
 
 void ct_spec_done(struct ct_spec *spec)

@@ -48,6 +48,7 @@ enum ct_namespace {
 /* A program to be executed: the spec's process, or the process of an exec. Owned by ct_process_done(). */
 struct ct_process {
 	bool terminal;
+	bool plain_lines;    /* its terminal adds no carriage returns */
 	unsigned rows, cols; /* consoleSize; 0: not given */
 	char **args;	     /* NULL-terminated; args[0] is searched in env's PATH inside */
 	char **env;	     /* NULL-terminated */
@@ -55,8 +56,8 @@ struct ct_process {
 	uid_t uid;
 	gid_t gid;
 	gid_t *groups;
-	int n_groups;
-	int umask;	 /* -1: as it is (0022 by convention of ours) */
+	int n_groups; /* < 0: those of who called us stay */
+	int umask;    /* -1: as it is (0022 by convention of ours) */
 	char *user_name; /* user.username or NULL; not used on Linux by OCI: kept for exec --user NAME */
 	struct ns_caps caps;
 	bool has_caps; /* else caps are all those of our user namespace */

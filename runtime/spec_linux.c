@@ -162,6 +162,8 @@ static int judge_device(const struct device *d, const char *path, struct err *e)
 {
 	if (!d->path || d->path[0] != '/')
 		return ct_refuse(e, path, "path must be absolute");
+	for (size_t n = strlen(d->path); n > 1 && d->path[n - 1] == '/'; n--)
+		d->path[n - 1] = 0;
 	if (!d->type || strlen(d->type) != 1 || !strchr("cubp", d->type[0]))
 		return ct_refuse(e, path, "type must be c, u, b or p");
 	/* dev_t: 12 bits major, 20 bits minor (MINORBITS, include/linux/kdev_t.h). */

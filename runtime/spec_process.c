@@ -73,6 +73,25 @@ static int read_console_size(const json_t *value, const char *path, void *into, 
 		       : 0;
 }
 
+/* Callers put their own behind an image's. A program may take the first of a name (getenv(3)) or the last (a shell): it gets one, the last. */
+static void keep_last(char **env)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; env[i]; i++) {
+		size_t name = strcspn(env[i], "=") + 1, k = 0;
+
+		while (k < kept && strncmp(env[k], env[i], name) != 0)
+			k++;
+		if (k < kept)
+			free(env[k]);
+		else
+			kept++;
+		env[k] = env[i];
+	}
+	env[kept] = NULL;
+}
+
 int ct_read_env(const json_t *value, const char *path, void *into, struct err *e)
 {
 	char ***env = into;
@@ -82,6 +101,7 @@ int ct_read_env(const json_t *value, const char *path, void *into, struct err *e
 	for (size_t i = 0; (*env)[i]; i++)
 		if ((*env)[i][0] == '=' || !strchr((*env)[i], '='))
 			return ct_refuse(e, path, "member %zu is not NAME=VALUE", i);
+	keep_last(*env);
 	return 0;
 }
 
@@ -128,14 +148,18 @@ static int read_caps(const json_t *value, const char *path, void *into, struct e
 	};
 	struct ct_process *p = into;
 	uint64_t grantable;
+	char name[32];
 
 	p->caps = (struct ns_caps){0};
 	if (ct_read_members(value, path, members, ARRAY_SIZE(members), &p->caps, e) < 0)
 		return -e->no;
 	/* The kernel raises only what is both (capabilities(7)); `runc spec` writes ambient ones without inheritable ones. */
 	grantable = p->caps.permitted & p->caps.inheritable;
-	if (p->caps.ambient & ~grantable)
-		log_info("%s: ambient ones that are not permitted and inheritable left out", path);
+	for (int cap = 0; cap < 64; cap++)
+		if (p->caps.ambient & ~grantable & UINT64_C(1) << cap)
+			log_warn(
+				"can't raise ambient capability %s: it is not permitted and inheritable, too",
+				ns_caps_to_str(cap, name, sizeof(name)));
 	p->caps.ambient &= grantable;
 	p->has_caps = true;
 	return ns_caps_check(&p->caps, e) < 0 ? ct_refuse_why(e, path) : 0;

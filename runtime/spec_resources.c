@@ -189,6 +189,19 @@ static int set_memory(struct resources *r, const struct memory *m, const char *p
 	return set(r, CG_LIMIT_SWAP_MAX, (uint64_t)(m->swap - m->limit), path, e);
 }
 
+/* The spec itself calls it "NOT RECOMMENDED", and kernels have dropped it: docker still sends it. runc leaves it out, too. */
+static int leave_out_kernel(const json_t *value, const char *path, void *into, struct err *e)
+{
+	int64_t n;
+
+	(void)into;
+	if (ct_read_i64(value, path, &n, e) < 0)
+		return -e->no;
+	if (n > 0)
+		log_warn("%s: kernel memory has no limit of its own any more: left out", path);
+	return 0;
+}
+
 static int read_memory(const json_t *value, const char *path, void *into, struct err *e)
 {
 	static const struct ct_member members[] = {
@@ -197,8 +210,8 @@ static int read_memory(const json_t *value, const char *path, void *into, struct
 		{"swap", ct_read_i64, offsetof(struct memory, swap)},
 		/* Every kernel we run on accounts hierarchically and no other way. */
 		{"useHierarchy", ct_read_bool, offsetof(struct memory, hierarchy)},
-		{"kernel", NULL, 0},
-		{"kernelTCP", NULL, 0},
+		{"kernel", leave_out_kernel, 0},
+		{"kernelTCP", leave_out_kernel, 0},
 		{"swappiness", ct_read_i64, offsetof(struct memory, swappiness)},
 		{"disableOOMKiller", ct_read_bool, offsetof(struct memory, no_killer)},
 		/* Nothing is in use yet; ctl/oci_update.c asks. */

@@ -43,12 +43,29 @@ struct stage {
 	int console_slave;
 };
 
+static const struct ns_mount *mount_at(const struct ct_spec *spec, const char *target)
+{
+	size_t len = strlen(target);
+
+	for (size_t i = 0; i < spec->n_mounts; i++) {
+		const char *at = spec->mounts[i].target;
+
+		if (!strncmp(at, target, len) && strspn(at + len, "/") == strlen(at + len))
+			return &spec->mounts[i];
+	}
+	return NULL;
+}
+
 static bool has_mount_at(const struct ct_spec *spec, const char *target)
 {
-	for (size_t i = 0; i < spec->n_mounts; i++)
-		if (!strcmp(spec->mounts[i].target, target))
-			return true;
-	return false;
+	return mount_at(spec, target);
+}
+
+static bool is_bound_at(const struct ct_spec *spec, const char *target)
+{
+	const struct ns_mount *m = mount_at(spec, target);
+
+	return m && m->bind;
 }
 
 /*
@@ -102,7 +119,7 @@ static int step_idmap(struct stage *s, struct err *e)
 		r = sync_expect(&s->in->sync, CT_STEP_IDMAP, SYNC_OK, NULL, NULL, e);
 		if (r < 0)
 			return r;
-		r = ns_user_become_root(e);
+		r = ns_user_become_root(s->process.n_groups < 0, e);
 		if (r < 0)
 			return r;
 		/* A change of ids forgets the parent-death signal (PR_SET_PDEATHSIG(2const)). */
@@ -200,6 +217,8 @@ static int make_oci_console(struct stage *s, struct err *e)
 		if (r < 0)
 			return r;
 	}
+	if (p->plain_lines && ns_console_plain_lines(s->console_slave, e) < 0)
+		return -e->no;
 	return ns_console_bind(s->root, s->console_slave, e);
 }
 
@@ -209,7 +228,8 @@ static int step_dev(struct stage *s, struct err *e)
 	/* Also in one that we were called in, as by Podman of a user's. */
 	bool userns = spec->own[CT_NS_USER] || spec->rootless;
 	uint32_t tty;
-	int r = ns_dev_is_fresh(s->root, e);
+	/* A devtmpfs of the host's, bound here, looks as fresh as ours, and is not to be written to. */
+	int r = is_bound_at(spec, "/dev") ? 0 : ns_dev_is_fresh(s->root, e);
 
 	if (r < 0)
 		return r;
@@ -292,6 +312,15 @@ static int step_hooks(struct stage *s, struct err *e)
 	return r < 0 ? r : run_hooks(s, CT_HOOK_CREATE_CONTAINER, CT_CREATING, e);
 }
 
+/* While it can be made: later the root is read-only. What is in the way is told when it is entered. */
+static void make_cwd(const struct stage *s)
+{
+	struct err ignored = {0};
+	auto_fd int dir = path_mkdirs_in(s->root, s->process.cwd, 0755, &ignored);
+
+	(void)dir;
+}
+
 /* Point of no return: no host path can be opened afterwards. */
 static int step_pivot(struct stage *s, struct err *e)
 {
@@ -300,6 +329,7 @@ static int step_pivot(struct stage *s, struct err *e)
 
 	if (r < 0 || !s->in->spec->root_readonly)
 		return r;
+	make_cwd(s);
 	return ns_rootfs_readonly(s->root, e);
 }
 

@@ -79,8 +79,14 @@ static int lock_id(int root, const char *id, int dir, const char *verb, int *loc
 static int prepare(struct ct *ct, const char *state_root, const char *id, struct err *e)
 {
 	*ct = (struct ct)CT_INIT;
-	if (path_name_check("container", id, e) < 0)
-		return -e->no;
+	if (!path_name_ok(id)) {
+		err_set(e, EINVAL, "invalid container ID '%.80s': invalid character, or length",
+			id);
+		err_hint(
+			e,
+			"it is 1 to 64 letters, digits, _ . + -, and starts with a letter or digit");
+		return err_class(e, ERR_VALUE);
+	}
 	if (strlen(state_root) >= sizeof(ct->state_root))
 		return err_set(e, ENAMETOOLONG, "state directory too long: %.64s...", state_root);
 	snprintf(ct->state_root, sizeof(ct->state_root), "%s", state_root);

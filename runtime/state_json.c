@@ -174,17 +174,12 @@ int ct_state_reload(struct ct *ct, struct err *e)
 int ct_state_to_hook(const struct ct *ct, enum ct_status status, pid_t pid, json_t **out,
 		     struct err *e)
 {
-	json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O*}", "ociVersion", OCI_VERSION, "id",
-			      ct->s.id, "status", ct_status_to_str(status), "bundle", ct->s.bundle,
-			      "created", ct->s.created, "annotations", ct->s.annotations);
-	if (!j)
-		return err_set(e, ENOMEM, "state of container %s: no memory", ct->s.id);
-	if (pid && json_object_set_new(j, "pid", json_integer(pid)) < 0) {
-		json_decref(j);
-		return err_set(e, ENOMEM, "state of container %s: no memory", ct->s.id);
-	}
-	*out = j;
-	return 0;
+	/* In the order of the others: some read it by pattern. */
+	*out = json_pack("{s:s, s:s, s:o*, s:s, s:s, s:s, s:O*}", "ociVersion", OCI_VERSION, "id",
+			 ct->s.id, "pid", pid ? json_integer(pid) : NULL, "status",
+			 ct_status_to_str(status), "bundle", ct->s.bundle, "created", ct->s.created,
+			 "annotations", ct->s.annotations);
+	return *out ? 0 : err_set(e, ENOMEM, "state of container %s: no memory", ct->s.id);
 }
 
 int ct_state_to_oci(const struct ct *ct, json_t **out, struct err *e)

@@ -227,7 +227,7 @@ teardown() { oci_teardown; }
 	oci run --bundle "$BUNDLE" "$ID"
 	bundle '.root.path = "nowhere"'
 	fails_with 1 nowhere oci create --bundle "$BUNDLE" "$ID"
-	fails_with 1 'container name' oci create --bundle "$BUNDLE" ../x
+	fails_with 1 'invalid container ID' oci create --bundle "$BUNDLE" ../x
 	oci_gone "$ID"
 }
 

@@ -72,7 +72,7 @@ all_hooks() {
 @test "config.md, POSIX-platform Hooks: a hook that takes too long is killed and has failed" {
 	bundle '.process.args = ["true"]'
 	hook createRuntime 'echo $$ >$LOG; exec sleep 1000' '{timeout: 1}'
-	fails_with 1 'hook createRuntime[0] /bin/sh: did not end within 1 s' oci run --bundle "$BUNDLE" "$ID"
+	fails_with 1 'error running createRuntime hook #0: /bin/sh: did not end within 1 s' oci run --bundle "$BUNDLE" "$ID"
 	run ! kill -0 "$(cat "$LOG")"
 	oci_gone "$ID"
 }
@@ -85,7 +85,7 @@ all_hooks() {
 		hook $point 'echo later >>$LOG'
 		hook poststop 'echo stopped >>$LOG'
 		: >"$LOG"
-		fails_with 1 "hook ${point}[0] /bin/sh: ended with 3: a word of mine" oci create --bundle "$BUNDLE" "$ID"
+		fails_with 1 "error running $point hook #0: /bin/sh: $point hook failed with exit code 3: a word of mine" oci create --bundle "$BUNDLE" "$ID"
 		[ "$(cat "$LOG")" = stopped ]
 		[ ! -e "$BUNDLE/rootfs/tmp/ran" ]
 		oci_gone "$ID"
@@ -97,7 +97,7 @@ all_hooks() {
 		| .hooks.startContainer = [{path: "/bin/sh", args: ["sh", "-c", "exit 4"]}]'
 	hook poststop 'echo stopped >>$LOG'
 	oci create --bundle "$BUNDLE" "$ID"
-	fails_with 1 'hook startContainer[0] /bin/sh: ended with 4' oci start "$ID"
+	fails_with 1 'error running startContainer hook #0: /bin/sh: startContainer hook failed with exit code 4' oci start "$ID"
 	[ "$(cat "$LOG")" = stopped ]
 	[ ! -e "$BUNDLE/rootfs/tmp/ran" ]
 	oci_gone "$ID"
@@ -108,10 +108,10 @@ all_hooks() {
 	hook poststart 'exit 5'
 	hook poststop 'echo stopped >>$LOG'
 	oci create --bundle "$BUNDLE" "$ID"
-	fails_with 1 'hook poststart[0] /bin/sh: ended with 5' oci start "$ID"
+	fails_with 1 'error running poststart hook #0: /bin/sh: poststart hook failed with exit code 5' oci start "$ID"
 	[ "$(cat "$LOG")" = stopped ]
 	oci_gone "$ID"
-	fails_with 1 'hook poststart[0]' oci run --bundle "$BUNDLE" "$ID"
+	fails_with 1 'error running poststart hook #0' oci run --bundle "$BUNDLE" "$ID"
 	[ "$(wc -l <"$LOG")" = 2 ]
 	oci_gone "$ID"
 }
@@ -124,9 +124,9 @@ all_hooks() {
 	configure '.hooks.poststop += [{path: "/no/such/hook"}]'
 	oci run --bundle "$BUNDLE" "$ID" 2>"$SKEP_DIR/err"
 	[ "$(cat "$LOG")" = last ]
-	grep -q 'warning: hook poststop\[0\] /bin/sh: ended with 6' "$SKEP_DIR/err"
-	grep -q 'warning: hook poststop\[1\] /bin/sh: ended by signal 9' "$SKEP_DIR/err"
-	grep -q 'warning: hook poststop\[3\] /no/such/hook: execute it: No such file' "$SKEP_DIR/err"
+	grep -q 'warning: error running poststop hook #0: /bin/sh: poststop hook failed with exit code 6' "$SKEP_DIR/err"
+	grep -q 'warning: error running poststop hook #1: /bin/sh: ended by signal 9' "$SKEP_DIR/err"
+	grep -q 'warning: error running poststop hook #3: /no/such/hook: execute it: No such file' "$SKEP_DIR/err"
 	oci_gone "$ID"
 }
 
@@ -248,7 +248,7 @@ all_hooks() {
 	hook prestart 'sleep 1000 & echo $! >$LOG'
 	hook prestart 'head -c 1000000 /dev/zero | tr "\0" x; exit 7'
 	local left
-	fails_with 1 'ended with 7: xxx' timeout 20 "$SKEP_DIR/here/bin/skep" run --bundle "$BUNDLE" "$ID"
+	fails_with 1 'exit code 7: xxx' timeout 20 "$SKEP_DIR/here/bin/skep" run --bundle "$BUNDLE" "$ID"
 	left=$(cat "$LOG")
 	kill "$left"
 }

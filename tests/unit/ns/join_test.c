@@ -58,7 +58,7 @@ static int visit(struct lab *lab, struct err *e)
 	LAB_CHECK(lab, prctl(PR_GET_DUMPABLE) == 0);
 	pid = fork();
 	if (pid == 0) {
-		if (ns_user_become_root(e) < 0 || ns_join_verify(e) < 0)
+		if (ns_user_become_root(false, e) < 0 || ns_join_verify(e) < 0)
 			_exit(1);
 		/* The lab's root has no such host directories. */
 		_exit(getpid() == 2 && !getuid() && access("/data", F_OK) == 0 &&
@@ -102,7 +102,7 @@ static void test_join(void **state)
 			char c;
 
 			alarm(30);
-			if (read(go[0], &c, 1) == 1 && ns_user_become_root(&e) >= 0)
+			if (read(go[0], &c, 1) == 1 && ns_user_become_root(false, &e) >= 0)
 				wait_for_ever(&host, &e);
 			_exit(1);
 		}

@@ -136,7 +136,7 @@ static inline int lab_run(struct lab *lab, uint64_t flags, lab_fn fn)
 		close(go[1]);
 		if (read(go[0], &c, 1) != 1)
 			_exit(1);
-		if (flags & CLONE_NEWUSER && ns_user_become_root(&lab->shared->err) < 0)
+		if (flags & CLONE_NEWUSER && ns_user_become_root(false, &lab->shared->err) < 0)
 			_exit(1);
 		lab->shared->result = fn(lab, &lab->shared->err);
 		_exit(0);
