@@ -424,8 +424,6 @@ static const struct bad {
 	{LIMITS("'memory': {'swap': 5}"), "linux.resources.memory: swap"},
 	{LIMITS("'memory': {'limit': 10, 'swap': 5}"), "linux.resources.memory: swap"},
 	{LIMITS("'memory': {'swappiness': 101}"), "linux.resources.memory: swappiness"},
-	{LIMITS("'memory': {'kernel': 5}"), "linux.resources.memory.kernel: is not"},
-	{LIMITS("'memory': {'kernelTCP': 5}"), "linux.resources.memory.kernelTCP: is not"},
 	{LIMITS("'memory': {'disableOOMKiller': 1}"), "linux.resources.memory.disableOOMKiller: "},
 	{LIMITS("'memory': {'checkBeforeUpdate': 1}"),
 	 "linux.resources.memory.checkBeforeUpdate: "},
