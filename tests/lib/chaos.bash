@@ -92,6 +92,7 @@ spared_criu() { # PID
 	local hook
 	kill -STOP "$1" 2>/dev/null || return 1
 	until_true 5 stopped_or_ended "$1"
+	# shellcheck disable=SC2013 # words
 	for hook in $(cat "/proc/$1/task/"*/children 2>/dev/null); do
 		[[ $(readlink "/proc/$hook/exe") != */skep-criu-hook ]] || return 1
 	done
