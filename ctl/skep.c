@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -63,11 +64,13 @@ int main(int argc, char **argv)
 {
 	struct ctl_line line = {0};
 	struct err e = {0};
+	uint32_t seed;
 	int r;
 
 	fill_standard_descriptors();
-	/* Else jansson opens /dev/urandom for it. The kernel has given us 16 random bytes. */
-	json_object_seed(*(const uint32_t *)getauxval(AT_RANDOM) | 1);
+	/* Else jansson opens /dev/urandom for it. The kernel has given us 16 random bytes, anywhere on the stack. */
+	memcpy(&seed, (const void *)getauxval(AT_RANDOM), sizeof(seed));
+	json_object_seed(seed | 1);
 	/* The modes of what we make on the way into a container are what the code says, whatever the caller's mask. */
 	umask(0022);
 	r = run(&line, argc, argv, &e);
