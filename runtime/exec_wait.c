@@ -32,7 +32,7 @@ struct pump {
 	size_t len, done;
 	bool ended; /* nothing more comes */
 	bool lost;  /* nobody takes it any more: what comes is thrown away */
-	char *buf; /* PUMP_ROOM */
+	char *buf;  /* PUMP_ROOM */
 };
 
 struct joint {
@@ -167,6 +167,9 @@ static void drain(struct pump *p)
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
+	/* Who has closed its end wants no more; a full disk has lost something. */
+	if (n < 0 && p->to == STDOUT_FILENO && errno != EPIPE)
+		log_warn("the program's output from here on is lost: %s", strerror(errno));
 	if (n < 0)
 		p->lost = true;
 	p->done = n < 0 ? p->len : p->done + (size_t)n;
