@@ -106,7 +106,7 @@ asan: ## run the unit and native tests under ASan and UBSan; TIERS=unit or T=net
 	@$(MAKE) --no-print-directory check TIERS="$(or $(TIERS),unit native)" BUILD=build/asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
 		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 
-fuzz: ## feed what comes from other hosts with nonsense, FOR=60 seconds each; T=pagemap runs one
+fuzz: ## feed what others wrote, and what comes from other hosts, with nonsense, FOR=60 seconds each; T=pagemap runs one
 	@$(MAKE) --no-print-directory fuzzers BUILD=build/fuzz CC=clang CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link" \
 		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 	@BUILD=build/fuzz T="$(T)" FOR="$(FOR)" tests/fuzz/run
