@@ -67,31 +67,39 @@ int ns_dev_mount(int root, struct err *e)
 			MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME, e);
 }
 
-int ns_dev_is_fresh(int root, struct err *e)
+/* Whether an opened /dev is a tmpfs of its own. */
+static int is_fresh(int root, int dev, struct err *e)
 {
 	struct stat top, st;
 	struct statfs fs;
+
+	if (fstatfs(dev, &fs) < 0 || fstat(dev, &st) < 0 || fstat(root, &top) < 0)
+		return err_sys(e, "stat /dev in the root file system");
+	return fs.f_type == TMPFS_MAGIC && st.st_dev != top.st_dev;
+}
+
+int ns_dev_is_fresh(int root, struct err *e)
+{
 	auto_fd int dev = -EBADF;
+	struct stat st;
 
 	if (fstatat(root, "dev", &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "stat /dev in the root file system");
 	if (!S_ISDIR(st.st_mode))
 		return err_set(e, ENOTDIR, "/dev of the root file system is not a directory");
 	dev = open_dev(root, e);
-	if (dev < 0)
-		return dev;
-	if (fstatfs(dev, &fs) < 0 || fstat(dev, &st) < 0 || fstat(root, &top) < 0)
-		return err_sys(e, "stat /dev in the root file system");
-	return fs.f_type == TMPFS_MAGIC && st.st_dev != top.st_dev;
+	return dev < 0 ? dev : is_fresh(root, dev, e);
 }
 
-static int require_fresh(int root, struct err *e)
+/* Opened first, then looked at: by its name it could be another one a moment later. */
+static int open_fresh(int root, struct err *e)
 {
-	int r = ns_dev_is_fresh(root, e);
+	auto_fd int dev = open_dev(root, e);
+	int r = dev < 0 ? dev : is_fresh(root, dev, e);
 
 	if (r == 0)
 		return err_set(e, EINVAL, "/dev of the container is not a tmpfs of its own");
-	return r < 0 ? r : 0;
+	return r < 0 ? r : take_fd(&dev);
 }
 
 /* Opens a host device by path and makes sure that it is that device. */
@@ -158,9 +166,9 @@ static int make_node(int dir, const char *name, const struct ns_device *dev, str
 
 int ns_dev_default(int root, bool userns, struct err *e)
 {
-	int r = require_fresh(root, e);
-	auto_fd int dir = r < 0 ? r : open_dev(root, e);
+	auto_fd int dir = open_fresh(root, e);
 	mode_t mask;
+	int r = 0;
 
 	if (dir < 0)
 		return dir;

@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "base/err.h"
 #include "base/own.h"
@@ -81,7 +83,47 @@ static bool is_there_before(const char *const paths[], size_t i)
 	return false;
 }
 
-int ns_mask_paths(int root, const char *const paths[], size_t n, struct err *e)
+/* A mount of that kind at the top of root: it can be moved away before this, and then the kind is another one, but not made again by anybody else. */
+static int open_top(int root, const char *name, long magic, struct err *e)
+{
+	auto_fd int fd = openat(root, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct statfs fs;
+
+	if (fd < 0 || fstatfs(fd, &fs) < 0)
+		return err_sys(e, "open /%s of the root file system", name);
+	if (fs.f_type != magic)
+		return err_set(e, ESTALE, "somebody moved /%s of the root file system away", name);
+	return take_fd(&fd);
+}
+
+int ns_mask_open(int root, bool proc, bool sys, struct ns_mask_tops *tops, struct err *e)
+{
+	*tops = (struct ns_mask_tops){.root = root, .proc = -EBADF, .sys = -EBADF};
+	if (proc)
+		tops->proc = open_top(root, "proc", PROC_SUPER_MAGIC, e);
+	if (sys && !e->no)
+		tops->sys = open_top(root, "sys", SYSFS_MAGIC, e);
+	return -e->no;
+}
+
+void ns_mask_close(struct ns_mask_tops *tops)
+{
+	own_close_fd(&tops->proc);
+	own_close_fd(&tops->sys);
+}
+
+/* As path_try_open_in(). */
+static int open_path(const struct ns_mask_tops *tops, const char *path, struct err *e)
+{
+	if (tops->proc >= 0 && !strncmp(path, "/proc/", 6))
+		return path_try_open_in(tops->proc, path + 6, O_PATH, e);
+	if (tops->sys >= 0 && !strncmp(path, "/sys/", 5))
+		return path_try_open_in(tops->sys, path + 5, O_PATH, e);
+	return path_try_open_in(tops->root, path, O_PATH, e);
+}
+
+int ns_mask_paths(const struct ns_mask_tops *tops, const char *const paths[], size_t n,
+		  struct err *e)
 {
 	auto_fd int null_fd = n ? ns_dev_null_open(e) : -EBADF;
 	auto_fd int empty = -EBADF;
@@ -94,7 +136,7 @@ int ns_mask_paths(int root, const char *const paths[], size_t n, struct err *e)
 
 		if (is_there_before(paths, i))
 			continue;
-		target = path_try_open_in(root, paths[i], O_PATH, e);
+		target = open_path(tops, paths[i], e);
 		if (target == -ENOENT)
 			continue;
 		r = target < 0 ? target : mask_one(target, paths[i], null_fd, &empty, e);
@@ -104,10 +146,11 @@ int ns_mask_paths(int root, const char *const paths[], size_t n, struct err *e)
 	return 0;
 }
 
-int ns_mask_readonly(int root, const char *const paths[], size_t n, struct err *e)
+int ns_mask_readonly(const struct ns_mask_tops *tops, const char *const paths[], size_t n,
+		     struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
-		auto_fd int target = path_try_open_in(root, paths[i], O_PATH, e);
+		auto_fd int target = open_path(tops, paths[i], e);
 		auto_fd int tree = -EBADF;
 		int r;
 

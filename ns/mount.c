@@ -189,26 +189,38 @@ static int is_directory(int fd, bool *directory, struct err *e)
 	return 0;
 }
 
-/* A link at /proc or /sys would put a label or sysctl write elsewhere (CVE-2019-19921,
- * CVE-2023-27561). */
-static int refuse_link(int root, const struct ns_mount *m, struct err *e)
+/* "proc", "sys", "dev" when that is all of the target; else NULL. */
+static const char *fixed_name(const struct ns_mount *m)
 {
 	static const char *const fixed[] = {"proc", "sys", "dev"};
 	const char *name = m->target + strspn(m->target, "/");
 
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
 		size_t n = strlen(fixed[i]);
-		struct stat st;
 
-		if (strncmp(name, fixed[i], n) || strspn(name + n, "/") != strlen(name + n))
-			continue;
-		if (fstatat(root, fixed[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue; /* will be made */
-		if (!S_ISDIR(st.st_mode))
-			return err_set(e, ENOTDIR, "/%s of the root file system is not a directory",
-				       fixed[i]);
+		if (!strncmp(name, fixed[i], n) && strspn(name + n, "/") == strlen(name + n))
+			return fixed[i];
 	}
-	return 0;
+	return NULL;
+}
+
+/*
+ * A link at /proc or /sys would put a label or sysctl write elsewhere (CVE-2019-19921), and one that is put there between a look and the mount as well (CVE-2023-27561): looked at and
+ * opened in one step.
+ */
+static int open_fixed(int root, const char *name, struct err *e)
+{
+	const int how = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(root, name, how);
+
+	if (fd < 0 && errno == ENOENT) {
+		if (mkdirat(root, name, 0755) < 0 && errno != EEXIST)
+			return err_sys(e, "make /%s in the root file system", name);
+		fd = openat(root, name, how);
+	}
+	if (fd < 0 && errno == ENOTDIR)
+		return err_set(e, ENOTDIR, "/%s of the root file system is not a directory", name);
+	return fd >= 0 ? fd : err_sys(e, "open /%s of the root file system", name);
 }
 
 /* A file system root is never a mount point: that would hide all that was prepared. */
@@ -262,13 +274,13 @@ static int mount_on(int root, struct ns_mount *m, int fd, struct err *e)
 {
 	auto_fd int target = -EBADF;
 	bool directory = true;
+	const char *fixed = fixed_name(m);
 	int r = is_directory(fd, &directory, e);
 
-	if (r >= 0)
-		r = refuse_link(root, m, e);
 	if (r < 0)
 		return r;
-	target = path_mount_point_in(root, m->target, directory, e);
+	target = fixed ? open_fixed(root, fixed, e)
+		       : path_mount_point_in(root, m->target, directory, e);
 	if (target < 0)
 		return target;
 	r = refuse_root(root, target, m, e);

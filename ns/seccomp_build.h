@@ -26,5 +26,12 @@ scmp_filter_ctx ns_seccomp_context(uint32_t default_action, struct err *e);
 #define auto_seccomp __attribute__((cleanup(ns_seccomp_context_done)))
 void ns_seccomp_context_done(scmp_filter_ctx *ctx);
 
+/*
+ * Before a rule is added: whether libseccomp would come to an end with it. -ELOOP, class CONFIG, when not. name: of the call, for the message. Costs a process for rules of a rare shape
+ * only.
+ */
+int ns_seccomp_try(scmp_filter_ctx ctx, uint32_t action, int nr, const struct scmp_arg_cmp *args,
+		   size_t n, const char *name, struct err *e);
+
 /* Writes all that decides what the profile becomes, as the cache's key. */
 void ns_seccomp_profile_text(const struct ns_seccomp_options *opt, FILE *to);

@@ -164,8 +164,11 @@ static int parse_args(const json_t *list, struct scmp_arg_cmp args[ARGS_MOST], s
 static int add_rule(scmp_filter_ctx ctx, uint32_t action, int nr, const struct scmp_arg_cmp *args,
 		    size_t n, const char *name, struct err *e)
 {
-	int r = seccomp_rule_add_array(ctx, action, nr, (unsigned)n, args);
+	int r = ns_seccomp_try(ctx, action, nr, args, n, name, e);
 
+	if (r < 0)
+		return r;
+	r = seccomp_rule_add_array(ctx, action, nr, (unsigned)n, args);
 	if (r < 0 && r != -EEXIST && r != -EDOM)
 		return err_set(e, -r, "linux.seccomp: rule for %s: %s", name, strerror(-r));
 	return 0;

@@ -15,7 +15,7 @@ static int realtime(int base, const char *offset)
 	char *end;
 	long n = strtol(offset, &end, 10);
 
-	if (*end || (*offset && *offset != '+' && *offset != '-'))
+	if (*end || (*offset && *offset != '+' && *offset != '-') || n < -SIGRTMAX || n > SIGRTMAX)
 		return -1;
 	n += base;
 	return n >= SIGRTMIN && n <= SIGRTMAX ? (int)n : -1;

@@ -207,7 +207,7 @@ static int set_hugepages(const struct hugepages *h, const char *path, struct ct_
 	char file[48], value[24];
 
 	/* As the files of the controller have it: hugetlb.2MB.max. */
-	if (!digits || digits > 8 || !strchr("KMG", h->size[digits]) ||
+	if (!digits || digits > 8 || !h->size[digits] || !strchr("KMG", h->size[digits]) ||
 	    strcmp(h->size + digits + 1, "B") != 0)
 		return ct_refuse(e, path, "pageSize must be like 2MB or 1GB");
 	if (h->limit < -1)

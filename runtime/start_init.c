@@ -253,14 +253,37 @@ static int step_dev(struct stage *s, struct err *e)
 	return spec->process.terminal ? make_oci_console(s, e) : 0;
 }
 
+/* Whether the list puts a file system of that type there, or binds the host's. */
+static bool has_kernel_fs(const struct ct_spec *spec, const char *target, const char *fstype)
+{
+	for (size_t i = 0; i < spec->n_mounts; i++) {
+		const struct ns_mount *m = &spec->mounts[i];
+
+		if (!strcmp(m->target, target) && !m->remount &&
+		    (m->bind ? m->source && !strcmp(m->source, target)
+			     : m->fstype && !strcmp(m->fstype, fstype)))
+			return true;
+	}
+	return false;
+}
+
 static int step_masks(struct stage *s, struct err *e)
 {
 	const struct ct_spec *spec = s->in->spec;
-	int r = ns_mask_paths(s->root, (const char *const *)spec->masked, spec->n_masked, e);
+	struct ns_mask_tops tops;
+	int r;
 
-	if (r < 0)
-		return r;
-	return ns_mask_readonly(s->root, (const char *const *)spec->readonly, spec->n_readonly, e);
+	if (!spec->n_masked && !spec->n_readonly)
+		return 0;
+	r = ns_mask_open(s->root, has_kernel_fs(spec, "/proc", "proc"),
+			 has_kernel_fs(spec, "/sys", "sysfs"), &tops, e);
+	if (r >= 0)
+		r = ns_mask_paths(&tops, (const char *const *)spec->masked, spec->n_masked, e);
+	if (r >= 0)
+		r = ns_mask_readonly(&tops, (const char *const *)spec->readonly, spec->n_readonly,
+				     e);
+	ns_mask_close(&tops);
+	return r;
 }
 
 static int step_kernel(struct stage *s, struct err *e)

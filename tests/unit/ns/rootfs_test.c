@@ -122,6 +122,7 @@ static int whole_way(struct lab *lab, struct err *e)
 	auto_fd int master = -EBADF;
 	auto_fd int slave = -EBADF;
 	auto_fd int procfs = -EBADF;
+	struct ns_mask_tops tops = {.proc = -EBADF, .sys = -EBADF};
 	struct statfs fs;
 	char buf[64];
 	int r = enter(lab, e);
@@ -137,9 +138,12 @@ static int whole_way(struct lab *lab, struct err *e)
 	if (r >= 0)
 		r = ns_console_bind(tree_fd, slave, e);
 	if (r >= 0)
-		r = ns_mask_paths(tree_fd, masked, ARRAY_SIZE(masked), e);
+		r = ns_mask_open(tree_fd, true, true, &tops, e);
 	if (r >= 0)
-		r = ns_mask_readonly(tree_fd, readonly, ARRAY_SIZE(readonly), e);
+		r = ns_mask_paths(&tops, masked, ARRAY_SIZE(masked), e);
+	if (r >= 0)
+		r = ns_mask_readonly(&tops, readonly, ARRAY_SIZE(readonly), e);
+	ns_mask_close(&tops);
 	if (r >= 0)
 		r = ns_uts_set("inside", NULL, e);
 	if (r >= 0)

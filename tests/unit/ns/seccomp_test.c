@@ -323,6 +323,35 @@ static void test_oci_bad(void **state)
 	}
 }
 
+/* Found by tests/fuzz/seccomp.c: libseccomp 2.5.4 never came back from the second rule. The first alone, and a newer libseccomp that does come back, are fine. */
+static void test_endless(void **state)
+{
+	static const char one[] =
+		"{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{\"names\": [\"socket\"],"
+		"\"action\": \"SCMP_ACT_ERRNO\", \"args\": [{\"index\": 0, \"value\": 16, \"op\":"
+		"\"SCMP_CMP_GE\"}, {\"index\": 1, \"value\": 9, \"op\": \"SCMP_CMP_LT\"}]}]}";
+	static const char other[] =
+		"{\"names\": [\"socket\"], \"action\": \"SCMP_ACT_ERRNO\", \"args\": [{\"index\": 0,"
+		"\"value\": 16, \"op\": \"SCMP_CMP_GE\"}, {\"index\": 2, \"value\": 9,"
+		"\"op\": \"SCMP_CMP_LT\"}]}";
+	auto_json json_t *j = json_loads(one, 0, NULL);
+	struct ns_filter f = {0};
+	struct err e = {0};
+	int r;
+
+	(void)state;
+	assert_int_equal(ns_seccomp_from_oci(j, &f, &e), 0);
+	ns_seccomp_done(&f);
+	json_array_append_new(json_object_get(j, "syscalls"), json_loads(other, 0, NULL));
+	r = ns_seccomp_from_oci(j, &f, &e);
+	if (r < 0) {
+		assert_int_equal(r, -ELOOP);
+		assert_int_equal(e.class, ERR_CONFIG);
+		assert_non_null(strstr(e.text, "rules for socket"));
+	}
+	ns_seccomp_done(&f);
+}
+
 static void test_cache(void **state)
 {
 	struct ns_seccomp_options nesting = {.userns = true};
@@ -378,6 +407,7 @@ int main(void)
 		cmocka_unit_test(test_load),
 		cmocka_unit_test(test_oci),
 		cmocka_unit_test(test_oci_bad),
+		cmocka_unit_test(test_endless),
 		cmocka_unit_test(test_cache),
 	};
 

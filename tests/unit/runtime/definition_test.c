@@ -146,6 +146,7 @@ static void bad_json_is_refused_by_name(void **state)
 		{"{\"disk_bytes\": 1.5}", "\"disk_bytes\""},
 		{"{\"stop_signal\": \"SIGFOO\"}", "SIGFOO"},
 		{"{\"stop_signal\": \"SIGRTMIN+99\"}", "SIGRTMIN+99"},
+		{"{\"stop_signal\": \"SIGRTMIN+9223372036854775807\"}", "SIGRTMIN+9223372036854775807"},
 		{"{\"stop_timeout_s\": -1}", "stop timeout"},
 		{"{\"cap_add\": [\"CAP_FLY\"]}", "CAP_FLY"},
 		{"{\"cap_drop\": \"CAP_MKNOD\"}", "\"cap_drop\""},

@@ -446,6 +446,8 @@ static const struct bad {
 	 "linux.resources.hugepageLimits[0]: "},
 	{LIMITS("'hugepageLimits': [{'pageSize': '../2MB', 'limit': 1}]"),
 	 "linux.resources.hugepageLimits[0]: "},
+	{LIMITS("'hugepageLimits': [{'pageSize': '2', 'limit': 1}]"),
+	 "linux.resources.hugepageLimits[0]: "},
 	{LIMITS("'network': {'classID': 5}"), "linux.resources.network: is not implemented"},
 	{LIMITS("'rdma': {'mlx': {}}"), "linux.resources.rdma: 'mlx' needs"},
 	{LIMITS("'rdma': {'m x': {'hcaHandles': 1}}"), "linux.resources.rdma: 'm x' is not the"},
