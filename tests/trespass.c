@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What an escape needs: a racer that swaps two names, and a few forbidden deeds that tell how they went. Static: it runs on the host and inside. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#ifndef RENAME_EXCHANGE
+#define RENAME_EXCHANGE (1 << 1)
+#endif
+
+/* Nobody has to end us. */
+#define MOST_SECONDS 60
+
+static int said(const char *what, long r)
+{
+	printf("%s: %s\n", what, r < 0 ? strerror(errno) : "done");
+	fflush(stdout);
+	return r < 0;
+}
+
+/* Swaps the two as fast as it can, for as long as its parent lives. */
+static int cmd_exchange(char **arg)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	alarm(MOST_SECONDS);
+	while (syscall(SYS_renameat2, AT_FDCWD, arg[0], AT_FDCWD, arg[1], RENAME_EXCHANGE) == 0 ||
+	       errno == EBUSY)
+		;
+	return said("exchange", -1);
+}
+
+/* open_by_handle_at(2) of inode 2, which is the root of ext4, by a descriptor of the file system that PATH is on ("shocker"). */
+static int cmd_handle(char **arg)
+{
+	struct {
+		unsigned bytes;
+		int type;
+		uint32_t inode[2];
+	} handle = {8, 1, {2, 0}};
+	int at = open(arg[0], O_RDONLY);
+
+	return said("handle", syscall(SYS_open_by_handle_at, at, &handle, O_RDONLY));
+}
+
+/* Types into whatever terminal our standard input is. */
+static int cmd_type(char **arg)
+{
+	char c = arg[0][0];
+
+	return said("type", ioctl(0, TIOCSTI, &c));
+}
+
+/* Our session, and whether somebody else's terminal is the one of it. */
+static int cmd_session(char **arg)
+{
+	int fd = open("/dev/tty", O_RDWR | O_NOCTTY);
+
+	(void)arg;
+	printf("%s session, %s terminal\n", getsid(0) == getpid() ? "own" : "foreign",
+	       fd < 0 ? "no" : "a");
+	return 0;
+}
+
+static int cmd_socket(char **arg)
+{
+	return said("socket", socket(atoi(arg[0]), SOCK_RAW, atoi(arg[1])));
+}
+
+/* unshare(2) as the namespaces' number says. */
+static int cmd_unshare(char **arg)
+{
+	return said("unshare", syscall(SYS_unshare, strtol(arg[0], NULL, 0)));
+}
+
+static int cmd_call(char **arg)
+{
+	return said("call", syscall(atol(arg[0]), 0, 0, 0, 0, 0));
+}
+
+/* What of another process than ourselves and init is not what a program has that has just begun: a descriptor over 2, another root, or one that we may trace while it has one. */
+static int look_into(const char *pid)
+{
+	char path[300], to[256];
+	struct dirent *d;
+	int seen = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	dir = opendir(path);
+	while (dir && (d = readdir(dir))) {
+		ssize_t n;
+
+		if (d->d_name[0] == '.' || atoi(d->d_name) <= 2)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/fd/%.16s", pid, d->d_name);
+		n = readlink(path, to, sizeof(to) - 1);
+		if (n <= 0)
+			continue;
+		to[n] = 0;
+		printf("saw %s -> %s\n", path, to);
+		seen++;
+	}
+	if (dir)
+		closedir(dir);
+	return seen;
+}
+
+/* Looks at all that enter, until SIGTERM, which says how often something was seen. */
+static volatile sig_atomic_t over;
+
+static void on_term(int sig)
+{
+	(void)sig;
+	over = 1;
+}
+
+static int cmd_watch(char **arg)
+{
+	int seen = 0;
+
+	(void)arg;
+	signal(SIGTERM, on_term);
+	alarm(MOST_SECONDS);
+	printf("watching\n");
+	fflush(stdout);
+	while (!over) {
+		DIR *proc = opendir("/proc");
+		struct dirent *d;
+
+		while (proc && (d = readdir(proc)))
+			if (atoi(d->d_name) > 1 && atoi(d->d_name) != getpid())
+				seen += look_into(d->d_name);
+		if (proc)
+			closedir(proc);
+	}
+	printf("seen %d\n", seen);
+	return 0;
+}
+
+/* Waits for a process whose program is called NAME, holds that, and opens it for writing as soon as nobody executes it any more. */
+static int cmd_grab(char **arg)
+{
+	int held = -1, fd;
+
+	alarm(MOST_SECONDS);
+	printf("watching\n");
+	fflush(stdout);
+	while (held < 0) {
+		DIR *proc = opendir("/proc");
+		struct dirent *d;
+
+		while (held < 0 && proc && (d = readdir(proc))) {
+			char path[300], to[256];
+			ssize_t n;
+
+			if (atoi(d->d_name) <= 0)
+				continue;
+			snprintf(path, sizeof(path), "/proc/%.16s/exe", d->d_name);
+			n = readlink(path, to, sizeof(to) - 1);
+			to[n > 0 ? n : 0] = 0;
+			if (strstr(to, arg[0]))
+				held = open(path, O_RDONLY);
+		}
+		if (proc)
+			closedir(proc);
+	}
+	printf("held\n");
+	do {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", held);
+		fd = open(path, O_WRONLY | O_APPEND);
+	} while (fd < 0 && errno == ETXTBSY);
+	return said("grab", fd);
+}
+
+/* Opens for writing, and says how that went; nothing is written. */
+static int cmd_write(char **arg)
+{
+	int r = 0;
+
+	for (; *arg; arg++) {
+		int fd = open(*arg, O_WRONLY | O_APPEND);
+
+		r |= !said(*arg, fd);
+		if (fd >= 0)
+			close(fd);
+	}
+	return r;
+}
+
+static const struct {
+	const char *name;
+	int args;
+	int (*run)(char **arg);
+	const char *usage;
+} verbs[] = {
+	{"exchange", 2, cmd_exchange, "PATH PATH"},
+	{"handle", 1, cmd_handle, "PATH"},
+	{"type", 1, cmd_type, "LETTER"},
+	{"session", 0, cmd_session, ""},
+	{"socket", 2, cmd_socket, "FAMILY PROTOCOL"},
+	{"unshare", 1, cmd_unshare, "FLAGS"},
+	{"call", 1, cmd_call, "NUMBER"},
+	{"watch", 0, cmd_watch, ""},
+	{"write", 1, cmd_write, "PATH..."},
+	{"grab", 1, cmd_grab, "NAME"},
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (argc > 1 && !strcmp(argv[1], verbs[i].name) && argc - 2 >= verbs[i].args)
+			return verbs[i].run(argv + 2);
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		fprintf(stderr, "trespass %s %s\n", verbs[i].name, verbs[i].usage);
+	return 2;
+}
