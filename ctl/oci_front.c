@@ -78,14 +78,14 @@ static bool in_user_namespace(void)
 }
 
 /*
- * Without a system call for the host's root that nobody else has started. Where a user's tool has made a namespace in which the user is root, the user's name and directory are still in the environment: so runc and
- * crun know it, too.
+ * Without a system call for the host's root that nobody else has started. Where a user's tool has made a namespace in which the user is root, the user's directory is still in the environment, and no name or the user's: so runc
+ * and crun know it, too.
  */
 static bool is_users_root(void)
 {
 	const char *user = getenv("USER"), *dir = getenv("XDG_RUNTIME_DIR");
 
-	return dir && *dir && user && *user && strcmp(user, "root") != 0 && in_user_namespace();
+	return dir && *dir && (!user || strcmp(user, "root") != 0) && in_user_namespace();
 }
 
 static int read_rootless(const struct ctl_line *line, struct err *e)

@@ -171,6 +171,12 @@ static int enter_joined(struct making *m, struct err *e)
 		m->joined[kinds[i].ns] = open(kinds[i].own, O_RDONLY | O_CLOEXEC);
 		if (m->joined[kinds[i].ns] < 0)
 			return err_sys(e, "open %s", kinds[i].own);
+		/* leave_joined() must not fail: whoever may not enter the present one again may not leave it. */
+		if (m->how->spec->rootless && setns(m->joined[kinds[i].ns], kinds[i].flag) < 0) {
+			err_sys(e, "join %s namespace %s", ct_namespace_to_str(kinds[i].ns), path);
+			own_close_fd(&m->joined[kinds[i].ns]);
+			return err_hint(e, "without root, ours could not be entered again");
+		}
 		if (setns(fd, kinds[i].flag) < 0) {
 			own_close_fd(&m->joined[kinds[i].ns]);
 			return err_sys(e, "join %s namespace %s", ct_namespace_to_str(kinds[i].ns),
@@ -331,7 +337,8 @@ static int grant_rootfs(struct making *m, struct err *e)
 /* While init mounts: its network namespace, with the loopback up, as every program expects it. Other links are the operator's. */
 static int open_network(struct making *m, struct err *e)
 {
-	if (m->init.late)
+	/* The root of a user's namespace could enter that of init, but not leave it for the host's, which is none of its own: init sets the loopback up itself. */
+	if (m->init.late || m->how->spec->rootless)
 		return 0;
 	m->netns = net_netns_open(m->pid, e);
 	if (m->netns < 0)

@@ -292,7 +292,7 @@ static int step_kernel(struct stage *s, struct err *e)
 	auto_fd int procfs = -EBADF;
 	int r = 0;
 
-	if (s->in->late && spec->own[CT_NS_NETWORK])
+	if ((s->in->late || spec->rootless) && spec->own[CT_NS_NETWORK])
 		r = net_loopback_up(-EBADF, e);
 	if (r >= 0 && spec->own[CT_NS_UTS] && (spec->hostname || spec->domainname))
 		r = ns_uts_set(spec->hostname, spec->domainname, e);
