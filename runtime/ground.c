@@ -121,12 +121,16 @@ static int make_scope(struct ct *ct, const struct ct_spec *spec, struct cg *cg,
 		      struct ct_scope *scope, struct err *e)
 {
 	struct ct_state *s = &ct->s;
+	struct err why = {0};
 	int r = ct_scope_name(spec, s->id, s->scope, e);
 
 	if (r >= 0)
 		r = ct_ledger_add(ct->dir, CT_LEDGER_SCOPE, s->scope, e);
 	if (r >= 0)
 		r = ct_scope_start(s->scope, spec, s->id, scope, s->cgroup, sizeof(s->cgroup), e);
+	/* What is not ours must not be stopped when this is cleaned up. */
+	if (r == -EEXIST && ct_ledger_drop(ct->dir, CT_LEDGER_SCOPE, s->scope, &why) < 0)
+		log_warn("%s", why.text);
 	if (r >= 0)
 		r = ct_ledger_add(ct->dir, CT_LEDGER_CGROUP, s->cgroup, e);
 	return r < 0 ? r : cg_adopt(s->cgroup, scope->pid, cg, e);

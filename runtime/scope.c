@@ -185,6 +185,10 @@ static int hear(const struct ct_scope *scope, char *line, size_t size, struct er
 	}
 	if (!strncmp(line, "error ", 6))
 		return err_set(e, EIO, "%s", line + 6);
+	if (!strncmp(line, "exists ", 7)) {
+		err_set(e, EEXIST, "%s", line + 7);
+		return err_class(e, ERR_EXISTS);
+	}
 	if (!strncmp(line, "nobus ", 6)) {
 		err_set(e, ENOTCONN, "%s", line + 6);
 		err_hint(e, "is systemd this host's init? Else use cgroupfs (--cgroup-manager)");

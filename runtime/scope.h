@@ -38,7 +38,7 @@ int ct_scope_judge(const struct ct_spec *spec, struct err *e);
 int ct_scope_name(const struct ct_spec *spec, const char *id, char name[CT_SCOPE_MOST],
 		  struct err *e);
 
-/* Makes it. group: the relative path of its control group, for cg_adopt(). */
+/* Makes it. -EEXIST: there is a unit of that name, somebody else's. group: the relative path of its control group, for cg_adopt(). */
 int ct_scope_start(const char *name, const struct ct_spec *spec, const char *id,
 		   struct ct_scope *scope, char *group, size_t size, struct err *e);
 

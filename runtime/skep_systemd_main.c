@@ -7,7 +7,7 @@
  *   skep-systemd set WHOSE UNIT PROPERTY=VALUE...     "ok" when systemd has taken them
  *   skep-systemd attach WHOSE UNIT SUBGROUP PID       "ok" when the process is there: a user's own systemd may ask the system's to move what the user may not
  *   skep-systemd stop WHOSE UNIT                      "ok" when there is no such unit any more
- * WHOSE: system, or user. The answer is one line on standard output: "ok…", "error TEXT", or "nobus TEXT" when systemd cannot be reached at all.
+ * WHOSE: system, or user. The answer is one line on standard output: "ok…", "error TEXT", "exists TEXT" when the unit is somebody's already, or "nobus TEXT" when systemd cannot be reached at all.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -283,6 +283,8 @@ static int start(int argc, char *argv[])
 		sd_bus_error_free(&error);
 		r = sd_bus_call(bus, start_call(argv), 0, &error, &reply);
 	}
+	if (r < 0 && sd_bus_error_has_name(&error, "org.freedesktop.systemd1.UnitExists"))
+		say("exists", "ask for a scope", error.message);
 	if (r < 0)
 		fail("ask for a scope", r, &error);
 	wait_job(&job, reply, "make the scope");
