@@ -45,15 +45,17 @@ struct stage {
 
 static const struct ns_mount *mount_at(const struct ct_spec *spec, const char *target)
 {
+	const struct ns_mount *last = NULL;
 	size_t len = strlen(target);
 
+	/* A later one hides those before it. */
 	for (size_t i = 0; i < spec->n_mounts; i++) {
 		const char *at = spec->mounts[i].target;
 
 		if (!strncmp(at, target, len) && strspn(at + len, "/") == strlen(at + len))
-			return &spec->mounts[i];
+			last = &spec->mounts[i];
 	}
-	return NULL;
+	return last;
 }
 
 static bool has_mount_at(const struct ct_spec *spec, const char *target)
