@@ -109,7 +109,7 @@ stops_watching() {
 	[ "$(skepctl exec "$c" -- grep -h CapInh /proc/self/status /proc/1/status)" = "$none"$'\n'"$none" ]
 }
 
-# is_number() (ns/user.c).
+# The number comes first in ns_user_lookup() (ns/user.c).
 # bats test_tags=host
 @test "a number is that user, whatever the image calls root (CVE-2026-30892)" {
 	hostile '.process.args = ["sleep", "1000"]'

@@ -207,7 +207,7 @@ race() {
 	for ((i = 0; i < RACES; i++)); do
 		terminal >"$SKEP_DIR/run" || true
 		untouched
-		grep '^/dev/pts/0\|/dev/console' "$SKEP_DIR/run" || { cat "$SKEP_DIR/run"; return 1; }
+		grep -a '/dev/pts/0\|/dev/console' "$SKEP_DIR/run" || { cat "$SKEP_DIR/run"; return 1; }
 	done
 	oci_gone "$ID"
 }
