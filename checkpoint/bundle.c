@@ -312,6 +312,21 @@ static int dump_or_recover(const struct cr_dump *dump, struct err *e)
 	return r;
 }
 
+int cr_bundle_judge_joined(const struct ct_spec *spec, struct err *e)
+{
+	static const enum ct_namespace never[] = {CT_NS_USER, CT_NS_MOUNT, CT_NS_CGROUP,
+						  CT_NS_TIME};
+
+	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
+		if (spec->join[never[i]]) {
+			err_set(e, EOPNOTSUPP,
+				"a container in a %s namespace by its path can be neither checkpointed nor restored",
+				ct_namespace_to_str(never[i]));
+			return err_class(e, ERR_UNSUPPORTED);
+		}
+	return 0;
+}
+
 int cr_bundle_checkpoint(struct ct *ct, const struct ct_spec *spec, const struct cr_bundle *how,
 			 struct err *e)
 {
@@ -323,8 +338,10 @@ int cr_bundle_checkpoint(struct ct *ct, const struct ct_spec *spec, const struct
 			       .unchecked = true,
 			       .add = add_checkpoint,
 			       .add_arg = &w};
-	int r = ct_may(ct, CT_EVENT_CHECKPOINT, NULL, e);
+	int r = cr_bundle_judge_joined(spec, e);
 
+	if (r >= 0)
+		r = ct_may(ct, CT_EVENT_CHECKPOINT, NULL, e);
 	if (r >= 0)
 		r = open_images(how, &images, e);
 	if (r >= 0)

@@ -220,8 +220,10 @@ int cr_bundle_restore(const struct ct_create *start, const struct cr_bundle *how
 		.plain_groups = is_plain(how),
 	};
 	const struct cr_restore restore = {.bundle = &bundle, .images = images};
-	int r;
+	int r = cr_bundle_judge_joined(start->spec, e);
 
+	if (r < 0)
+		return r;
 	if (images < 0)
 		return err_sys(e, "open the images %s", how->images);
 	r = cr_bundle_open_work(&w, e);

@@ -176,6 +176,16 @@ int ns_idmap_write(pid_t pid, const struct ns_idmap *uids, size_t n_uids,
 		       : run_mapper("newuidmap", pid, uids, n_uids, e);
 }
 
+/* I am a namespace's only member, or one that looks in: I live until the pipe ends, also when my parent dies. */
+_Noreturn static void live_until_end(int hold)
+{
+	char c;
+
+	while (read(hold, &c, 1) < 0 && errno == EINTR)
+		;
+	_exit(0);
+}
+
 int ns_idmap_userns(const struct ns_idmap *uids, size_t n_uids, const struct ns_idmap *gids,
 		    size_t n_gids, struct err *e)
 {
@@ -189,14 +199,8 @@ int ns_idmap_userns(const struct ns_idmap *uids, size_t n_uids, const struct ns_
 		return err_sys(e, "make a pipe");
 	pid = sys_clone3(&args);
 	if (pid == 0) {
-		char c;
-
-		/* I am the namespace's only member: I live until the pipe ends, also when my parent
-		 * dies. */
 		close(hold[1]);
-		while (read(hold[0], &c, 1) < 0 && errno == EINTR)
-			;
-		_exit(0);
+		live_until_end(hold[0]);
 	}
 	close(hold[0]);
 	if (pid < 0) {
@@ -215,4 +219,78 @@ int ns_idmap_userns(const struct ns_idmap *uids, size_t n_uids, const struct ns_
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	return r < 0 ? r : fd;
+}
+
+static int read_map(pid_t pid, const char *file, struct ns_idmap **out, size_t *n, struct err *e)
+{
+	auto_free struct ns_idmap *map = calloc(NS_IDMAP_MOST, sizeof(*map));
+	auto_file FILE *f = NULL;
+	char path[64];
+
+	*n = 0;
+	if (!map)
+		return err_set(e, ENOMEM, "out of memory for an id map");
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	f = fopen(path, "re");
+	if (!f)
+		return err_sys(e, "open %s", path);
+	while (*n < NS_IDMAP_MOST &&
+	       fscanf(f, "%u %u %u", &map[*n].inside, &map[*n].outside, &map[*n].count) == 3)
+		++*n;
+	if (!*n) {
+		err_set(e, EINVAL, "it has no %s yet", file);
+		return err_class(e, ERR_CONFIG);
+	}
+	*out = take_ptr(&map);
+	return 0;
+}
+
+/* I am a child of the host side: 0, or why I cannot join. */
+_Noreturn static void look_in(int userns, int say, int hold)
+{
+	int no = setns(userns, CLONE_NEWUSER) < 0 ? errno : 0;
+
+	if (write(say, &no, sizeof(no)) == sizeof(no))
+		live_until_end(hold);
+	_exit(1);
+}
+
+int ns_idmap_read(int userns, struct ns_idmap **uids, size_t *n_uids, struct ns_idmap **gids,
+		  size_t *n_gids, struct err *e)
+{
+	struct clone_args args = {.exit_signal = SIGCHLD};
+	int hold[2], said[2], no = EPIPE, r = 0;
+	pid_t pid;
+
+	if (pipe2(hold, O_CLOEXEC) < 0)
+		return err_sys(e, "make a pipe");
+	if (pipe2(said, O_CLOEXEC) < 0) {
+		err_sys(e, "make a pipe");
+		close(hold[0]);
+		close(hold[1]);
+		return -e->no;
+	}
+	pid = sys_clone3(&args);
+	if (pid == 0) {
+		close(hold[1]);
+		look_in(userns, said[1], hold[0]);
+	}
+	close(hold[0]);
+	close(said[1]);
+	if (pid < 0)
+		r = err_sys(e, "make a process");
+	else if (read(said[0], &no, sizeof(no)) < 0 || no)
+		r = err_set(e, no, "%s", strerror(no));
+	if (r >= 0)
+		r = read_map(pid, "uid_map", uids, n_uids, e);
+	if (r >= 0 && read_map(pid, "gid_map", gids, n_gids, e) < 0) {
+		free(*uids);
+		*uids = NULL;
+		r = -e->no;
+	}
+	close(said[0]);
+	close(hold[1]);
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return r;
 }

@@ -45,5 +45,12 @@ int ns_idmap_write(pid_t pid, const struct ns_idmap *uids, size_t n_uids,
 int ns_idmap_userns(const struct ns_idmap *uids, size_t n_uids, const struct ns_idmap *gids,
 		    size_t n_gids, struct err *e);
 
+/*
+ * Host side: the maps of the user namespace behind the descriptor, as seen from ours. Both arrays are the caller's; a namespace without a map is -EINVAL, class CONFIG. A short-lived child joins it, for
+ * there is no other way to ask.
+ */
+int ns_idmap_read(int userns_fd, struct ns_idmap **uids, size_t *n_uids, struct ns_idmap **gids,
+		  size_t *n_gids, struct err *e);
+
 /* The host's id for an inside id; false if not mapped. */
 bool ns_idmap_to_host(const struct ns_idmap *map, size_t n, uint32_t inside, uint32_t *outside);

@@ -72,6 +72,16 @@ int ns_join_enter(int pidfd, int flags, struct err *e)
 	return 0;
 }
 
+int ns_join_root(pid_t pid, struct err *e)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_sys(e, "open %s", path) : fd;
+}
+
 int ns_join_verify(struct err *e)
 {
 	return ns_rootfs_chdir("/", false, e);

@@ -22,6 +22,12 @@ int ns_join_flags(int pidfd, pid_t pid, int *flags, struct err *e);
 /* One setns(pidfd, flags); the kernel orders them (user first). Sets PR_SET_DUMPABLE 0 before. */
 int ns_join_enter(int pidfd, int flags, struct err *e);
 
+/*
+ * Host side, for a process that has its root by chroot(2) in a mount namespace of others: setns(2) leads to that one's root, so whoever enters has to chroot to the returned descriptor (the
+ * caller's).
+ */
+int ns_join_root(pid_t pid, struct err *e);
+
 /* After the fork: / and . are the container's root; no host directory fd is our cwd. chdir("/")
  * included. */
 int ns_join_verify(struct err *e);

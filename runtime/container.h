@@ -20,9 +20,9 @@ struct err;
 struct ct_create {
 	const char *state_root; /* CT_STATE_DIR */
 	const char *id;
-	const struct ct_spec *spec;
-	bool system;	  /* for skepctl: console on the host's devpts, delegated cgroup */
-	bool best_effort; /* limits that the host lacks are notices */
+	struct ct_spec *spec; /* its id maps are filled in where it joins a user namespace */
+	bool system;	      /* for skepctl: console on the host's devpts, delegated cgroup */
+	bool best_effort;     /* limits that the host lacks are notices */
 	bool no_pivot;	  /* chroot instead: the initial ramdisk cannot be left by pivot_root(2) */
 	int preserve_fds; /* that many from 3 on stay open in init (OCI) */
 	int stdio[3];	  /* without a terminal: init's 0, 1, 2; all borrowed */

@@ -75,6 +75,8 @@ struct entry {
 	const char *personality;
 	json_t *listener; /* NULL: the filter asks nobody */
 	int init;	  /* pidfd */
+	int root;	  /* of init, where its mount namespace has another one; else -EBADF */
+	bool chrooted;	  /* init is, by no mount namespace of its own */
 	int flags;
 	struct sync sync;
 	int theirs;
@@ -189,7 +191,7 @@ _Noreturn static void run_program(struct entry *en)
  */
 static int join_and_clone(struct entry *en, struct err *e)
 {
-	auto_free int *keep = preserved(en, 5);
+	auto_free int *keep = preserved(en, 6);
 	size_t n = (size_t)en->how->preserve_fds;
 	auto_fd int pidfd = -EBADF;
 	struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD,
@@ -201,6 +203,7 @@ static int join_and_clone(struct entry *en, struct err *e)
 		return err_set(e, ENOMEM, "out of memory for descriptors");
 	keep[n++] = en->sync.fd;
 	keep[n++] = en->init;
+	keep[n++] = en->root;
 	for (int i = 0; i < 3; i++)
 		keep[n++] = en->how->stdio[i];
 	r = cg_doors_enter(&en->doors, e);
@@ -213,6 +216,9 @@ static int join_and_clone(struct entry *en, struct err *e)
 	if (r < 0)
 		return r;
 	own_close_fd(&en->init);
+	if (en->root >= 0 && (fchdir(en->root) < 0 || chroot(".") < 0))
+		return err_sys(e, "enter the container's root");
+	own_close_fd(&en->root);
 	/* The number is one of our pid namespace all the same: only the child is in the other. */
 	pid = sys_clone3(&args);
 	if (pid == 0)
@@ -242,41 +248,6 @@ _Noreturn static void run_middle(struct entry *en)
 }
 
 /* Host side from here on. */
-
-/* What the process leaves open is as it is for the container's init. */
-static void complete(struct entry *en, const struct ct_spec *spec)
-{
-	const struct ct_process *init = &spec->process;
-	struct ct_process *p = &en->p;
-
-	*p = *en->how->process;
-	if (!p->has_caps) {
-		p->has_caps = init->has_caps;
-		p->caps = init->caps;
-		p->no_new_privs |= init->no_new_privs;
-	}
-	if (!p->n_rlimits) {
-		p->rlimits = init->rlimits;
-		p->n_rlimits = init->n_rlimits;
-	}
-	if (!p->has_oom_score_adj) {
-		p->has_oom_score_adj = init->has_oom_score_adj;
-		p->oom_score_adj = init->oom_score_adj;
-	}
-	if (!p->has_scheduler) {
-		p->has_scheduler = init->has_scheduler;
-		p->scheduler = init->scheduler;
-	}
-	if (!p->io_class) {
-		p->io_class = init->io_class;
-		p->io_priority = init->io_priority;
-	}
-	if (!p->exec_cpus_first && !p->exec_cpus) {
-		p->exec_cpus_first = init->exec_cpus_first;
-		p->exec_cpus = init->exec_cpus;
-	}
-	en->personality = spec->personality;
-}
 
 static int prepare_filter(struct entry *en, const struct ct_spec *spec, struct err *e)
 {
@@ -425,6 +396,10 @@ static int enter(struct entry *en, const struct ct *ct, struct ct_executed *out,
 	if (en->init < 0)
 		return e->no ? -e->no : not_running(ct, e);
 	r = ns_join_flags(en->init, ct->s.pid, &en->flags, e);
+	if (r >= 0 && en->chrooted) {
+		en->root = ns_join_root(ct->s.pid, e);
+		r = en->root;
+	}
 	if (r >= 0)
 		r = ct->s.cgroup[0] ? cg_open(ct->s.cgroup, &cg, e) : 0;
 	if (r >= 0)
@@ -467,6 +442,7 @@ int ct_exec(const struct ct *ct, const struct ct_exec *how, struct ct_executed *
 		.how = how,
 		.doors = CG_DOORS_INIT,
 		.init = -EBADF,
+		.root = -EBADF,
 		.sync = {.fd = -EBADF, .peer = "the new process", .step_to_str = step_to_str},
 		.theirs = -EBADF,
 	};
@@ -477,8 +453,12 @@ int ct_exec(const struct ct *ct, const struct ct_exec *how, struct ct_executed *
 		r = ct_spec_of(ct, -EBADF, &read, e);
 		spec = &read;
 	}
-	if (r >= 0)
-		complete(&en, spec);
+	if (r >= 0) {
+		en.p = *how->process;
+		ct_process_complete(&en.p, &spec->process);
+		en.personality = spec->personality;
+		en.chrooted = spec->join[CT_NS_MOUNT] != NULL;
+	}
 	if (r >= 0)
 		r = prepare_filter(&en, spec, e);
 	if (r >= 0)
@@ -490,6 +470,7 @@ int ct_exec(const struct ct *ct, const struct ct_exec *how, struct ct_executed *
 		ct_executed_done(out);
 	}
 	own_close_fd(&en.init);
+	own_close_fd(&en.root);
 	own_close_fd(&en.sync.fd);
 	own_close_fd(&en.theirs);
 	cg_doors_close(&en.doors);

@@ -58,7 +58,7 @@ void ct_ground_describe(struct ct *ct, const struct ct_spec *spec, const char *i
 		snprintf(s->cgroup, sizeof(s->cgroup), "%s", spec->cgroup);
 	else
 		snprintf(s->cgroup, sizeof(s->cgroup), "skep-%s", id);
-	if (!spec->own[CT_NS_USER] || !ns_idmap_to_host(spec->uids, spec->n_uids, 0, &s->id_base))
+	if (!ct_spec_userns(spec) || !ns_idmap_to_host(spec->uids, spec->n_uids, 0, &s->id_base))
 		s->id_base = 0;
 	s->stop_signal = spec->stop_signal;
 	s->stop_timeout_s = spec->stop_timeout_s;

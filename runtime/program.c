@@ -74,6 +74,35 @@ int ct_process_schedule(const struct ct_process *p, pid_t pid, struct err *e)
 	return p->io_class ? ns_ioprio_apply(pid, p->io_class, p->io_priority, e) : 0;
 }
 
+void ct_process_complete(struct ct_process *p, const struct ct_process *init)
+{
+	if (!p->has_caps) {
+		p->has_caps = init->has_caps;
+		p->caps = init->caps;
+		p->no_new_privs |= init->no_new_privs;
+	}
+	if (!p->n_rlimits) {
+		p->rlimits = init->rlimits;
+		p->n_rlimits = init->n_rlimits;
+	}
+	if (!p->has_oom_score_adj) {
+		p->has_oom_score_adj = init->has_oom_score_adj;
+		p->oom_score_adj = init->oom_score_adj;
+	}
+	if (!p->has_scheduler) {
+		p->has_scheduler = init->has_scheduler;
+		p->scheduler = init->scheduler;
+	}
+	if (!p->io_class) {
+		p->io_class = init->io_class;
+		p->io_priority = init->io_priority;
+	}
+	if (!p->exec_cpus_first && !p->exec_cpus) {
+		p->exec_cpus_first = init->exec_cpus_first;
+		p->exec_cpus = init->exec_cpus;
+	}
+}
+
 /* Whatever is wrong with its passwd must keep nobody from looking after a container. */
 static void find_home(uid_t uid, struct ns_user *user)
 {

@@ -16,6 +16,9 @@ struct sync;
 int ct_program_become(const struct ct_process *p, bool make_cwd, const struct ns_filter *filter,
 		      struct sync *host, unsigned step, struct err *e);
 
+/* What a further process leaves open is as it is for the container's init; its lists stay init's. */
+void ct_process_complete(struct ct_process *p, const struct ct_process *init);
+
 /* Host side, on the process to be: scheduling policy and I/O priority. */
 int ct_process_schedule(const struct ct_process *p, pid_t pid, struct err *e);
 

@@ -97,7 +97,7 @@ static int read_name(const json_t *value, const char *path, void *into, struct e
 }
 
 /* Both kinds of id; what is not mapped cannot be had in a user namespace. */
-static int judge_ids(const struct ct_spec *spec, struct err *e)
+int ct_judge_ids(const struct ct_spec *spec, struct err *e)
 {
 	const struct ct_process *p = &spec->process;
 	uint32_t host;
@@ -159,7 +159,8 @@ static int judge(const struct ct_spec *spec, const json_t *config, struct err *e
 		return both_filters(e);
 	if (judge_names(spec, e) < 0)
 		return -e->no;
-	return judge_ids(spec, e);
+	/* One that joins gets the right ones at its start. */
+	return spec->join[CT_NS_USER] ? 0 : ct_judge_ids(spec, e);
 }
 
 static void free_strings(char **list)

@@ -142,6 +142,12 @@ struct ct_spec {
 	json_t *annotations; /* all of them, for state */
 };
 
+/* Whether its ids are others than ours: in a user namespace made for it, or one that it joins. */
+static inline bool ct_spec_userns(const struct ct_spec *spec)
+{
+	return spec->own[CT_NS_USER] || spec->join[CT_NS_USER];
+}
+
 /*
  * Whether the process is to have a filter of system calls.
  */
@@ -149,6 +155,12 @@ static inline bool ct_spec_filters(const struct ct_spec *spec)
 {
 	return spec->filter.prog || spec->seccomp || spec->seccomp_profile;
 }
+
+/*
+ * Of one that joins a user namespace by its path, host side, before anything is made: takes that one's id maps for the spec's, and judges ids by them. Maps given beside the path must be the same, but
+ * for the "0 0 1" that Podman writes to please runtimes which want one. Else: nothing.
+ */
+int ct_spec_join_maps(struct ct_spec *spec, struct err *e);
 
 /* Reads BUNDLE/config.json. -ENOENT: class CONFIG with a hint; anything it cannot honour: class CONFIG, the member named by its JSON path. */
 int ct_spec_load(const char *bundle, struct ct_spec *spec, struct err *e);

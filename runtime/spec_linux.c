@@ -50,15 +50,6 @@ static int read_namespace(struct ct_spec *spec, const json_t *value, const char 
 			return ct_refuse(e, path, "namespace '%s' is there twice", type);
 		if (!where || !where[0])
 			spec->own[n] = true;
-		/*
-		 * The root file system is made in the mount namespace, ids are mapped for the user namespace, the control group is the root of the
-		 * cgroup namespace, and time is unshared last: each is ours to make.
-		 */
-		else if (n == CT_NS_USER || n == CT_NS_MOUNT || n == CT_NS_CGROUP ||
-			 n == CT_NS_TIME)
-			return ct_refuse(e, path,
-					 "to join a %s namespace by its path is not implemented",
-					 type);
 		else if (where[0] == '/')
 			spec->join[n] = take_ptr(&where);
 		else
@@ -360,18 +351,27 @@ static int judge_maps(const struct ct_spec *spec, struct err *e)
 	if (spec->own[CT_NS_USER] && (!spec->n_uids || !spec->n_gids))
 		return ct_refuse(e, "linux.namespaces",
 				 "a user namespace needs uidMappings and gidMappings");
-	if (!spec->own[CT_NS_USER] && !spec->join[CT_NS_USER] && (spec->n_uids || spec->n_gids))
+	if (!ct_spec_userns(spec) && (spec->n_uids || spec->n_gids))
 		return ct_refuse(e, "linux.uidMappings", "there is no user namespace to map");
 	if ((spec->has_time_monotonic || spec->has_time_boottime) && !spec->own[CT_NS_TIME])
 		return ct_refuse(e, "linux.timeOffsets", "there is no new time namespace");
 	return 0;
 }
 
-static int judge(const struct ct_spec *spec, struct err *e)
+static int judge(struct ct_spec *spec, struct err *e)
 {
-	/* The root file system is made in it: in another's, or in the host's, we would change what is not ours. */
-	if (!spec->own[CT_NS_MOUNT])
-		return ct_refuse(e, "linux.namespaces", "a new mount namespace is needed");
+	static const enum ct_namespace inherited[] = {CT_NS_USER, CT_NS_UTS};
+
+	/* The root file system is made in it: in the host's we would change what is not the container's. */
+	if (!has_other(spec, CT_NS_MOUNT))
+		return ct_refuse(e, "linux.namespaces",
+				 "a mount namespace that is not the host's is needed");
+	/* Ours by its path is as if it were not listed. To join the user namespace that one is in is an error to the kernel (setns(2)), and a host name would be the host's. */
+	for (size_t i = 0; i < ARRAY_SIZE(inherited); i++)
+		if (spec->join[inherited[i]] && !has_other(spec, inherited[i])) {
+			free(spec->join[inherited[i]]);
+			spec->join[inherited[i]] = NULL;
+		}
 	if (judge_maps(spec, e) < 0)
 		return -e->no;
 	return judge_sysctls(spec, e);

@@ -56,6 +56,9 @@ char *ct_path_below(const char *dir, const char *path, struct err *e);
 ct_reader ct_read_process, ct_read_mounts, ct_read_linux, ct_read_annotations,
 	ct_read_spec_resources, ct_read_seccomp;
 
+/* Whether the process's ids, and its groups, are among those that are mapped. */
+int ct_judge_ids(const struct ct_spec *spec, struct err *e);
+
 /* Into a struct ct_process (spec_schedule.c). */
 ct_reader ct_read_scheduler, ct_read_ioprio, ct_read_exec_affinity;
 

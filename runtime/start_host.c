@@ -25,7 +25,6 @@
 #include "net/veth.h"
 #include "ns/console.h"
 #include "ns/idmap.h"
-#include "ns/join.h"
 #include "ns/mount.h"
 #include "ns/seccomp.h"
 #include "runtime/container.h"
@@ -33,6 +32,7 @@
 #include "runtime/listener.h"
 #include "runtime/patience.h"
 #include "runtime/program.h"
+#include "runtime/start_clone.h"
 #include "runtime/start_go.h"
 #include "runtime/start_init.h"
 #include "runtime/steps.h"
@@ -63,8 +63,6 @@ struct making {
 	int rootfs; /* with the id map of init's user namespace; without one init is born with it */
 	pid_t pid;
 	int pidfd;
-	int joined
-		[CT_NS_COUNT]; /* our own namespaces, while we are in those that init is to share */
 };
 
 static int prepare_filter(struct making *m, struct err *e)
@@ -88,8 +86,7 @@ static int prepare_filter(struct making *m, struct err *e)
 static bool needs_group(const struct ct_spec *spec, const struct ns_mount *mount)
 {
 	return mount->fstype && !strncmp(mount->fstype, "cgroup", strlen("cgroup")) &&
-	       (spec->own[CT_NS_USER] || spec->join[CT_NS_USER]) && !spec->own[CT_NS_CGROUP] &&
-	       !spec->join[CT_NS_CGROUP];
+	       ct_spec_userns(spec) && !spec->own[CT_NS_CGROUP] && !spec->join[CT_NS_CGROUP];
 }
 
 /* Bind mounts' sources are opened while we still have the host's ids. */
@@ -147,70 +144,6 @@ static int prepare_console(struct making *m, struct err *e)
 	return m->init.console_mount < 0 ? m->init.console_mount : 0;
 }
 
-/* Into the namespaces that init is to share with others (OCI namespaces[].path); ours are kept to come back. */
-static int enter_joined(struct making *m, struct err *e)
-{
-	static const struct {
-		enum ct_namespace ns;
-		int flag;
-		const char *own;
-	} kinds[] = {{CT_NS_NETWORK, CLONE_NEWNET, "/proc/self/ns/net"},
-		     {CT_NS_IPC, CLONE_NEWIPC, "/proc/self/ns/ipc"},
-		     {CT_NS_UTS, CLONE_NEWUTS, "/proc/self/ns/uts"},
-		     {CT_NS_PID, CLONE_NEWPID, "/proc/self/ns/pid_for_children"}};
-
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		const char *path = m->how->spec->join[kinds[i].ns];
-		auto_fd int fd = -EBADF;
-
-		if (!path)
-			continue;
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			return err_sys(e, "open namespace %s", path);
-		m->joined[kinds[i].ns] = open(kinds[i].own, O_RDONLY | O_CLOEXEC);
-		if (m->joined[kinds[i].ns] < 0)
-			return err_sys(e, "open %s", kinds[i].own);
-		/* leave_joined() must not fail: whoever may not enter the present one again may not leave it. */
-		if (m->how->spec->rootless && setns(m->joined[kinds[i].ns], kinds[i].flag) < 0) {
-			err_sys(e, "join %s namespace %s", ct_namespace_to_str(kinds[i].ns), path);
-			own_close_fd(&m->joined[kinds[i].ns]);
-			return err_hint(e, "without root, ours could not be entered again");
-		}
-		if (setns(fd, kinds[i].flag) < 0) {
-			own_close_fd(&m->joined[kinds[i].ns]);
-			return err_sys(e, "join %s namespace %s", ct_namespace_to_str(kinds[i].ns),
-				       path);
-		}
-	}
-	return 0;
-}
-
-static void leave_joined(struct making *m)
-{
-	for (int i = 0; i < CT_NS_COUNT; i++) {
-		if (m->joined[i] >= 0)
-			sys_setns_home(m->joined[i], 0);
-		own_close_fd(&m->joined[i]);
-	}
-}
-
-static uint64_t clone_flags(const struct ct_spec *spec)
-{
-	static const uint64_t flags[CT_NS_COUNT] = {
-#define X(name, word, flag, file) [CT_NS_##name] = flag,
-		CT_NAMESPACES(X)
-#undef X
-	};
-	uint64_t all = CLONE_PIDFD;
-
-	for (int i = 0; i < CT_NS_COUNT; i++)
-		if (spec->own[i] && i != CT_NS_CGROUP && i != CT_NS_TIME)
-			all |= flags
-				[i]; /* those two are unshared by init: after its cgroup, at its execve */
-	return all;
-}
-
 /* A user may not clone into a group of the user's own systemd's from one of a login session: from the one to the other processes go by a group that is root's (cgroups(7), "Delegation Containment"). */
 static bool is_born_inside(const struct making *m)
 {
@@ -232,43 +165,14 @@ static int enter_scope(struct making *m, struct err *e)
 
 static int clone_init(struct making *m, struct err *e)
 {
-	struct clone_args args = {.flags = clone_flags(m->how->spec),
-				  .exit_signal = SIGCHLD,
-				  .pidfd = (uint64_t)(uintptr_t)&m->pidfd};
 	int r = fault_at("start.clone", e);
 
-	if (r < 0)
-		return r;
-	if (is_born_inside(m)) {
-		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (uint64_t)cg_v2_fd(&m->cg);
-	}
-	m->init.parent = m->how->spec->own[CT_NS_PID] || m->how->spec->join[CT_NS_PID] ? 0
-										       : getpid();
-	r = enter_joined(m, e);
-	if (r < 0) {
-		leave_joined(m);
-		return r;
-	}
-	m->pid = sys_clone3(&args);
-	if (m->pid == 0)
-		ct_init_run(&m->init);
-	if (m->pid < 0) {
-		int no = errno;
-
-		leave_joined(m);
-		err_set(e, no, "make the container's first process: %s", strerror(no));
-		if (no == ENOSPC)
-			err_hint(
-				e,
-				"a namespace limit is reached: see user.max_*_namespaces in sysctl");
-		else if (no == EPERM)
-			err_hint(e, "run `skepctl doctor`: this host may forbid user namespaces");
-		return -no;
-	}
-	leave_joined(m);
-	own_close_fd(&m->theirs);
-	return 0;
+	if (r >= 0)
+		r = ct_clone_init(&m->init, is_born_inside(m) ? cg_v2_fd(&m->cg) : -EBADF, &m->pid,
+				  &m->pidfd, e);
+	if (r >= 0)
+		own_close_fd(&m->theirs);
+	return r;
 }
 
 /* Not a ns_self_ call: in a user namespace init may not lower its own any more. */
@@ -304,7 +208,7 @@ static int grant_idmap(struct making *m, struct err *e)
 	if (r >= 0 && spec->own[CT_NS_USER])
 		r = ns_idmap_write(m->pid, spec->uids, spec->n_uids, spec->gids, spec->n_gids, e);
 	/* Else init does not wait for it. */
-	return r < 0 || !spec->own[CT_NS_USER]
+	return r < 0 || !ct_spec_userns(spec)
 		       ? r
 		       : sync_send(&m->sync, CT_STEP_IDMAP, SYNC_OK, 0, -EBADF, e);
 }
@@ -326,7 +230,7 @@ static int grant_rootfs(struct making *m, struct err *e)
 {
 	if (m->init.late)
 		return sync_send(&m->sync, CT_STEP_ROOTFS, SYNC_OK, 0, -EBADF, e);
-	if (!m->how->spec->own[CT_NS_USER])
+	if (!ct_spec_userns(m->how->spec))
 		return 0;
 	m->rootfs = mapped_rootfs(m, e);
 	if (m->rootfs < 0)
@@ -446,6 +350,8 @@ static int prepare(struct making *m, struct err *e)
 {
 	int r = judge_rights(m, e);
 
+	if (r >= 0)
+		r = ct_spec_join_maps(m->how->spec, e);
 	if (r < 0)
 		return r;
 	ct_ground_describe(m->ct, m->how->spec, m->how->id, m->how->system);
@@ -467,9 +373,9 @@ static int prepare(struct making *m, struct err *e)
 		r = prepare_console(m, e);
 	if (r < 0)
 		return r;
-	if (!m->how->spec->own[CT_NS_USER])
+	if (!ct_spec_userns(m->how->spec))
 		m->init.rootfs = ct_ground_rootfs(m->how->spec, -EBADF, e);
-	if (!m->how->spec->own[CT_NS_USER] && m->init.rootfs < 0)
+	if (!ct_spec_userns(m->how->spec) && m->init.rootfs < 0)
 		return m->init.rootfs;
 	m->init.ahead = may_say_ahead(m->how);
 	if (!m->how->at_once)
@@ -565,7 +471,6 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 		.netns = -EBADF,
 		.rootfs = -EBADF,
 		.pidfd = -EBADF,
-		.joined = {[0 ... CT_NS_COUNT - 1] = -EBADF},
 		.init = {.spec = how->spec,
 			 .doors = CG_DOORS_INIT,
 			 .listen = -EBADF,

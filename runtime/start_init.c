@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -117,7 +118,7 @@ static int step_idmap(struct stage *s, struct err *e)
 {
 	int r;
 
-	if (s->in->spec->own[CT_NS_USER]) {
+	if (ct_spec_userns(s->in->spec)) {
 		r = sync_expect(&s->in->sync, CT_STEP_IDMAP, SYNC_OK, NULL, NULL, e);
 		if (r < 0)
 			return r;
@@ -168,6 +169,16 @@ static int step_rootfs(struct stage *s, struct err *e)
 				s->in->late ? NULL : &s->root, e);
 	if (r < 0)
 		return r;
+	/* Another's mounts are not to be changed, and its root not to be covered: ours is attached at its own path there, and entered by chroot(2). */
+	if (!s->in->spec->own[CT_NS_MOUNT]) {
+		if (!s->in->spec->root_path)
+			return err_set(
+				e, EINVAL,
+				"layers cannot be mounted in a mount namespace that is joined");
+		r = ns_rootfs_attach(s->root, s->in->spec->root_path, e);
+		return r < 0 ? err_wrap(e, "in mount namespace %s", s->in->spec->join[CT_NS_MOUNT])
+			     : r;
+	}
 	r = ns_rootfs_isolate(s->in->spec->propagation, e);
 	if (r >= 0 && s->in->late)
 		r = open_late(s, e);
@@ -228,7 +239,7 @@ static int step_dev(struct stage *s, struct err *e)
 {
 	const struct ct_spec *spec = s->in->spec;
 	/* Also in one that we were called in, as by Podman of a user's. */
-	bool userns = spec->own[CT_NS_USER] || spec->rootless;
+	bool userns = ct_spec_userns(spec) || spec->rootless;
 	uint32_t tty;
 	/* A devtmpfs of the host's, bound here, looks as fresh as ours, and is not to be written to. */
 	int r = is_bound_at(spec, "/dev") ? 0 : ns_dev_is_fresh(s->root, e);
@@ -288,6 +299,18 @@ static int step_masks(struct stage *s, struct err *e)
 	return r;
 }
 
+/* One that is joined may belong to others, who have given it that name already. */
+static bool is_named(const struct ct_spec *spec)
+{
+	struct utsname now;
+
+	if (!spec->hostname && !spec->domainname)
+		return true;
+	return spec->join[CT_NS_UTS] && uname(&now) == 0 &&
+	       (!spec->hostname || !strcmp(now.nodename, spec->hostname)) &&
+	       (!spec->domainname || !strcmp(now.domainname, spec->domainname));
+}
+
 static int step_kernel(struct stage *s, struct err *e)
 {
 	const struct ct_spec *spec = s->in->spec;
@@ -296,7 +319,7 @@ static int step_kernel(struct stage *s, struct err *e)
 
 	if ((s->in->late || spec->rootless) && spec->own[CT_NS_NETWORK])
 		r = net_loopback_up(-EBADF, e);
-	if (r >= 0 && spec->own[CT_NS_UTS] && (spec->hostname || spec->domainname))
+	if (r >= 0 && !is_named(spec))
 		r = ns_uts_set(spec->hostname, spec->domainname, e);
 	if (r >= 0 && spec->n_sysctls) {
 		procfs = ns_sysctl_procfs(e);
@@ -349,8 +372,9 @@ static void make_cwd(const struct stage *s)
 /* Point of no return: no host path can be opened afterwards. */
 static int step_pivot(struct stage *s, struct err *e)
 {
-	int r = s->in->no_pivot ? ns_rootfs_chroot(s->root, s->in->spec->propagation, e)
-				: ns_rootfs_pivot(s->root, s->in->spec->propagation, e);
+	bool joined = !s->in->spec->own[CT_NS_MOUNT];
+	int r = s->in->no_pivot || joined ? ns_rootfs_chroot(s->root, s->in->spec->propagation, e)
+					  : ns_rootfs_pivot(s->root, s->in->spec->propagation, e);
 
 	if (r < 0 || !s->in->spec->root_readonly)
 		return r;

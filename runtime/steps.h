@@ -12,6 +12,8 @@
  * X(NAME, "name", who has a part: BOTH or INIT)
  */
 #define CT_STEPS(X)                                                                                                                                                 \
+	X(JOIN, "join",                                                                                                                                             \
+	  BOTH) /* only with a user, mount, cgroup or time namespace by its path: init is cloned there (start_clone.h) */                                           \
 	X(IDMAP, "idmap",                                                                                                                                           \
 	  BOTH) /* host: limits of init; with a user namespace, id maps, for which init waits. After: it may become root inside */                                  \
 	X(ROOTFS, "rootfs",                                                                                                                                         \

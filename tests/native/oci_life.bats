@@ -265,10 +265,12 @@ teardown() { oci_teardown; }
 @test "what features names is taken: mount options, hooks, seccomp's actions, operators, architectures, flags" {
 	oci features >"$SKEP_DIR/features"
 	bundle '.process.args = ["true"]'
-	jq --slurpfile f "$SKEP_DIR/features" '.mounts += ([$f[0].mountOptions[] | select(IN("bind", "rbind", "remount", "idmap", "ridmap") | not)] | to_entries
+	spawn here "$SKEP_DIR/agent-says" /usr/bin/python3 "$REPO/tests/lib/seccomp_agent.py" "$SKEP_DIR/agent" "$SKEP_DIR/got" 0
+	wait_for 5 [ -S "$SKEP_DIR/agent" ]
+	jq --arg agent "$SKEP_DIR/agent" --slurpfile f "$SKEP_DIR/features" '.mounts += ([$f[0].mountOptions[] | select(IN("bind", "rbind", "remount", "idmap", "ridmap") | not)] | to_entries
 			| map({destination: "/tmp/\(.key)", type: "tmpfs", source: "tmpfs", options: [.value]}))
 		| .hooks = ($f[0].hooks | map({key: ., value: [{path: "/bin/true"}]}) | from_entries)
-		| .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", architectures: $f[0].linux.seccomp.archs, flags: $f[0].linux.seccomp.supportedFlags,
+		| .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", listenerPath: $agent, architectures: $f[0].linux.seccomp.archs, flags: $f[0].linux.seccomp.supportedFlags,
 			syscalls: ([$f[0].linux.seccomp.actions[] | {names: ["kexec_load"], action: ., args: [{index: 0, value: 1, op: "SCMP_CMP_EQ"}]}]
 				+ [$f[0].linux.seccomp.operators[] | {names: ["reboot"], action: "SCMP_ACT_ERRNO", args: [{index: 0, value: 1, valueTwo: 1, op: .}]}])}' \
 		"$BUNDLE/config.json" >"$BUNDLE/new"
