@@ -79,6 +79,8 @@ int ctl_oci_listen_env(struct ct_process *p, struct err *e);
 int ctl_oci_judge_console(const struct ctl_line *line, bool terminal, bool detached, struct err *e);
 /* Sends the terminal's master to the socket at path; waits at most some seconds for who should accept it. */
 int ctl_oci_send_console(const char *path, int console, struct err *e);
+/* The pidfd likewise, as runc does for --pidfd-socket. */
+int ctl_oci_send_pidfd(const char *path, int pidfd, struct err *e);
 int ctl_oci_write_pid(const char *path, pid_t pid, struct err *e);
 
 /* oci_create.c: what create and restore make, until it is handed over. */

@@ -24,14 +24,15 @@ static int create(const struct ctl_line *line, bool detached, bool at_once, stru
 		  struct ct_created *made, struct err *e)
 {
 	const char *bundle = ctl_value(line, "bundle"), *socket = ctl_value(line, "console-socket");
-	const char *pid_file = ctl_value(line, "pid-file");
+	const char *pid_file = ctl_value(line, "pid-file"),
+		   *pidfd = ctl_value(line, "pidfd-socket");
 	auto_spec struct ct_spec spec = {0};
 	auto_fd int cache = -EBADF;
 	struct ct_create how = {.state_root = ctl_oci_root(line),
 				.id = line->words[0],
 				.spec = &spec,
 				.at_once = at_once,
-				.ahead = !detached && !pid_file && !socket,
+				.ahead = !detached && !pid_file && !socket && !pidfd,
 				.stdio = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}};
 	struct err ignored = {0};
 	uint64_t since = log_now_ns();
@@ -66,6 +67,8 @@ static int create(const struct ctl_line *line, bool detached, bool at_once, stru
 		r = ctl_oci_write_pid(pid_file, ct->s.pid, e);
 	if (r >= 0 && socket)
 		r = ctl_oci_send_console(socket, made->console, e);
+	if (r >= 0 && pidfd)
+		r = ctl_oci_send_pidfd(pidfd, made->pidfd, e);
 	if (r < 0 && ct_delete(ct, true, &ignored) < 0)
 		log_warn("clean up after a failed create: %s", ignored.text);
 	log_step("create", &since);
@@ -180,6 +183,7 @@ static const struct ctl_option create_options[] = {
 	{.name = "console-socket",
 	 .arg = "SOCKET",
 	 .help = "send the terminal's master to this socket"},
+	{.name = "pidfd-socket", .arg = "SOCKET", .help = "send init's pidfd to this socket"},
 	{.name = "preserve-fds", .arg = "N", .help = "N descriptors from 3 on are the program's"},
 	{.name = "no-pivot", .help = "leave the host's root by chroot: where it is a ramdisk"},
 	{.name = "no-new-keyring", .help = "the program keeps the caller's session keyring"},

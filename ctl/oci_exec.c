@@ -11,6 +11,7 @@
 #include "base/own.h"
 #include "base/size.h"
 #include "ctl/oci.h"
+#include "ns/lsm.h"
 #include "runtime/exec.h"
 
 static int no_memory(struct err *e)
@@ -111,6 +112,23 @@ static int set_words(struct ct_process *p, char **words, int n, struct err *e)
 	return p->args ? 0 : no_memory(e);
 }
 
+static int set_label(const struct ctl_line *line, const char *option, enum ns_lsm lsm, char **label,
+		     struct err *e)
+{
+	const char *text = ctl_value(line, option);
+
+	if (!text)
+		return 0;
+	if (!ns_lsm_has(lsm)) {
+		err_set(e, EOPNOTSUPP, "--%s: this host has no %s, or does not use it", option,
+			lsm == NS_LSM_APPARMOR ? "AppArmor" : "SELinux");
+		return err_class(e, ERR_UNSUPPORTED);
+	}
+	free(*label);
+	*label = strdup(text);
+	return *label ? 0 : no_memory(e);
+}
+
 /* The process of the container's init, changed as the options say. */
 static int from_words(const struct ctl_line *line, struct ct_process *p, struct err *e)
 {
@@ -134,7 +152,9 @@ static int from_words(const struct ctl_line *line, struct ct_process *p, struct 
 		r = p->cwd ? 0 : no_memory(e);
 	}
 	p->no_new_privs |= ctl_flag(line, "no-new-privs");
-	return r;
+	if (r >= 0)
+		r = set_label(line, "apparmor", NS_LSM_APPARMOR, &p->apparmor, e);
+	return r < 0 ? r : set_label(line, "process-label", NS_LSM_SELINUX, &p->selinux, e);
 }
 
 static int from_file(const struct ctl_line *line, const char *path, struct ct_process *p,
@@ -172,7 +192,8 @@ static int start(const struct ctl_line *line, struct ct *ct, const struct ct_exe
 		 struct err *e)
 {
 	const char *socket = ctl_value(line, "console-socket");
-	const char *pid_file = ctl_value(line, "pid-file");
+	const char *pid_file = ctl_value(line, "pid-file"),
+		   *pidfd = ctl_value(line, "pidfd-socket");
 	bool detached = ctl_flag(line, "detach");
 	struct ct_executed run;
 	uint64_t since = log_now_ns();
@@ -188,6 +209,8 @@ static int start(const struct ctl_line *line, struct ct *ct, const struct ct_exe
 		r = ctl_oci_write_pid(pid_file, run.pid, e);
 	if (r >= 0 && socket)
 		r = ctl_oci_send_console(socket, run.console, e);
+	if (r >= 0 && pidfd)
+		r = ctl_oci_send_pidfd(pidfd, run.pidfd, e);
 	if (r < 0)
 		ct_exec_kill(&run);
 	else if (!detached)
@@ -247,12 +270,15 @@ static const struct ctl_option options[] = {
 	{.name = "additional-gids", .letter = 'g', .arg = "GID", .help = "one more group"},
 	{.name = "cap", .letter = 'c', .arg = "NAME", .help = "one more capability"},
 	{.name = "no-new-privs", .help = "never more rights by an execve"},
+	{.name = "apparmor", .arg = "PROFILE", .help = "its AppArmor profile"},
+	{.name = "process-label", .arg = "LABEL", .help = "its SELinux label"},
 	{.name = "tty", .letter = 't', .help = "give it a terminal"},
 	{.name = "detach", .letter = 'd', .help = "return when it runs"},
 	{.name = "pid-file", .arg = "FILE", .help = "write its process id there"},
 	{.name = "console-socket",
 	 .arg = "SOCKET",
 	 .help = "send the terminal's master to this socket"},
+	{.name = "pidfd-socket", .arg = "SOCKET", .help = "send its pidfd to this socket"},
 	{.name = "preserve-fds", .arg = "N", .help = "N descriptors from 3 on are the program's"},
 	{0},
 };

@@ -262,7 +262,7 @@ static int run_features(struct ctl_line *line, struct err *e)
 	json_t *linux_part = json_pack(
 		"{s:o, s:o, s:o, s:o, s:{s:b}, s:{s:b}, s:{s:b}, s:{s:{s:b}}, s:{s:b}}",
 		"namespaces", strings(namespaces), "capabilities", capabilities(), "cgroup", cgroup,
-		"seccomp", seccomp, "apparmor", "enabled", 0, "selinux", "enabled", 0, "intelRdt",
+		"seccomp", seccomp, "apparmor", "enabled", 1, "selinux", "enabled", 1, "intelRdt",
 		"enabled", 0, "mountExtensions", "idmap", "enabled", 1, "netDevices", "enabled", 0);
 	auto_json json_t *j = json_pack("{s:s, s:s, s:o, s:o, s:o}", "ociVersionMin", "1.0.0",
 					"ociVersionMax", CTL_OCI_VERSION, "hooks", strings(hooks),

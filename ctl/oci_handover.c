@@ -122,6 +122,18 @@ int ctl_oci_send_console(const char *path, int console, struct err *e)
 	return 0;
 }
 
+int ctl_oci_send_pidfd(const char *path, int pidfd, struct err *e)
+{
+	static const char name[] = "pidfd";
+	auto_fd int fd = sock_connect(path, "pidfd socket", e);
+
+	if (fd < 0)
+		return fd;
+	return sock_send_fd(fd, name, strlen(name), pidfd, e) < 0
+		       ? err_wrap(e, "pidfd socket %s", path)
+		       : 0;
+}
+
 int ctl_oci_write_pid(const char *path, pid_t pid, struct err *e)
 {
 	const char *slash = strrchr(path, '/');

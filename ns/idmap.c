@@ -24,10 +24,8 @@ static bool overlap(uint32_t a, uint32_t b, uint32_t na, uint32_t nb)
 	return a < (uint64_t)b + nb && b < (uint64_t)a + na;
 }
 
-int ns_idmap_check(const struct ns_idmap *map, size_t n, const char *what, struct err *e)
+int ns_idmap_check_lines(const struct ns_idmap *map, size_t n, const char *what, struct err *e)
 {
-	uint32_t root;
-
 	if (n == 0 || n > NS_IDMAP_MOST) {
 		err_set(e, EINVAL, "%s map has %zu lines, must have 1 to %d", what, n,
 			NS_IDMAP_MOST);
@@ -51,6 +49,15 @@ int ns_idmap_check(const struct ns_idmap *map, size_t n, const char *what, struc
 			return err_class(e, ERR_CONFIG);
 		}
 	}
+	return 0;
+}
+
+int ns_idmap_check(const struct ns_idmap *map, size_t n, const char *what, struct err *e)
+{
+	uint32_t root;
+
+	if (ns_idmap_check_lines(map, n, what, e) < 0)
+		return -e->no;
 	if (!ns_idmap_to_host(map, n, 0, &root)) {
 		err_set(e, EINVAL, "%s map has no line for id 0 (root)", what);
 		return err_class(e, ERR_CONFIG);
@@ -156,10 +163,10 @@ int ns_idmap_write(pid_t pid, const struct ns_idmap *uids, size_t n_uids,
 		   const struct ns_idmap *gids, size_t n_gids, struct err *e)
 {
 	bool root = geteuid() == 0;
-	int r = ns_idmap_check(uids, n_uids, "user id", e);
+	int r = ns_idmap_check_lines(uids, n_uids, "user id", e);
 
 	if (r >= 0)
-		r = ns_idmap_check(gids, n_gids, "group id", e);
+		r = ns_idmap_check_lines(gids, n_gids, "group id", e);
 	if (r < 0)
 		return r;
 	if (root || is_own(gids, n_gids, getegid())) {

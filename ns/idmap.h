@@ -25,8 +25,10 @@ struct ns_idmap {
 	uint32_t count;
 };
 
-/* Checks that the lines do not overlap, do not wrap, and that root (inside id 0) is mapped.
- * -EINVAL, class CONFIG. */
+/* Checks that the lines do not overlap and do not wrap. -EINVAL, class CONFIG. */
+int ns_idmap_check_lines(const struct ns_idmap *map, size_t n, const char *what, struct err *e);
+
+/* And that root (inside id 0) is mapped: of a namespace that a container is to live in. */
 int ns_idmap_check(const struct ns_idmap *map, size_t n, const char *what, struct err *e);
 
 /*

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct err;
+struct ns_idmap;
 
 struct ns_mount {
 	char *source; /* owned; a host path for a bind, a word for a file system; may be NULL */
@@ -36,6 +37,9 @@ struct ns_mount {
 	bool optional;	/* not an OCI word: a missing source or unknown fs is skipped with a notice
 			 */
 	bool src_nofollow;
+	struct ns_idmap *uids,
+		*gids; /* owned; maps of its own for idmap and ridmap; NULL: the container's */
+	size_t n_uids, n_gids;
 	int source_fd; /* -EBADF, or a detached tree from ns_mount_open_source() */
 };
 

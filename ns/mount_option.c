@@ -157,6 +157,8 @@ void ns_mount_done(struct ns_mount *m)
 	free(m->target);
 	free(m->fstype);
 	free(m->data);
+	free(m->uids);
+	free(m->gids);
 	own_close_fd(&m->source_fd);
 	ns_mount_init(m);
 }

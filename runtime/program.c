@@ -14,6 +14,7 @@
 #include "base/own.h"
 #include "base/sync.h"
 #include "ns/console.h"
+#include "ns/lsm.h"
 #include "ns/rootfs.h"
 #include "ns/schedule.h"
 #include "ns/seccomp.h"
@@ -54,6 +55,10 @@ int ct_program_become(const struct ct_process *p, bool make_cwd, const struct ns
 		r = ns_rootfs_chdir(p->cwd ? p->cwd : "/", make_cwd, e);
 	if (r < 0)
 		return r;
+	if (p->apparmor && ns_lsm_exec(NS_LSM_APPARMOR, p->apparmor, e) < 0)
+		return -e->no;
+	if (p->selinux && ns_lsm_exec(NS_LSM_SELINUX, p->selinux, e) < 0)
+		return -e->no;
 	umask(p->umask >= 0 ? (mode_t)p->umask : 0022);
 	if (p->no_new_privs)
 		r = ns_self_no_new_privs(e);
@@ -97,6 +102,10 @@ void ct_process_complete(struct ct_process *p, const struct ct_process *init)
 		p->io_class = init->io_class;
 		p->io_priority = init->io_priority;
 	}
+	if (!p->apparmor)
+		p->apparmor = init->apparmor;
+	if (!p->selinux)
+		p->selinux = init->selinux;
 	if (!p->exec_cpus_first && !p->exec_cpus) {
 		p->exec_cpus_first = init->exec_cpus_first;
 		p->exec_cpus = init->exec_cpus;

@@ -159,6 +159,13 @@ static int judge(const struct ct_spec *spec, const json_t *config, struct err *e
 		return both_filters(e);
 	if (judge_names(spec, e) < 0)
 		return -e->no;
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		if ((spec->mounts[i].idmap || spec->mounts[i].ridmap) && !spec->mounts[i].n_uids &&
+		    !ct_spec_userns(spec))
+			return ct_refuse(
+				e, "mounts",
+				"%s is to be id-mapped, but has no maps, and there is no user namespace to take them from",
+				spec->mounts[i].target);
 	/* One that joins gets the right ones at its start. */
 	return spec->join[CT_NS_USER] ? 0 : ct_judge_ids(spec, e);
 }

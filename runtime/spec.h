@@ -70,6 +70,7 @@ struct ct_process {
 	bool has_scheduler;
 	struct ns_scheduler scheduler;
 	int io_class, io_priority; /* class 0: as it is */
+	char *apparmor, *selinux;  /* what it is confined to from its execve on; NULL: as we are */
 	cpu_set_t *exec_cpus_first,
 		*exec_cpus; /* of an exec on its way into the container, and in it; NULL: as it is */
 };

@@ -89,14 +89,24 @@ static int read_map_line(const json_t *value, const char *path, void *into, stru
 	return 0;
 }
 
-static int read_map(const json_t *value, const char *path, struct ns_idmap **map, size_t *n,
-		    struct err *e)
+int ct_read_idmap(const json_t *value, const char *path, struct ns_idmap **map, size_t *n,
+		  struct err *e)
 {
 	void *items = NULL;
 	int r = ct_read_list(value, path, read_map_line, sizeof(**map), &items, n, e);
 
 	*map = items;
-	if (r >= 0 && *n && ns_idmap_check(*map, *n, path, e) < 0)
+	if (r >= 0 && *n && ns_idmap_check_lines(*map, *n, path, e) < 0)
+		e->class = ERR_CONFIG;
+	return -e->no;
+}
+
+static int read_map(const json_t *value, const char *path, struct ns_idmap **map, size_t *n,
+		    struct err *e)
+{
+	if (ct_read_idmap(value, path, map, n, e) < 0)
+		return -e->no;
+	if (*n && ns_idmap_check(*map, *n, path, e) < 0)
 		e->class = ERR_CONFIG;
 	return -e->no;
 }

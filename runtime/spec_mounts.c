@@ -14,6 +14,11 @@ static int read_option(const json_t *value, const char *path, void *into, struct
 
 	if (!json_is_string(value))
 		return ct_refuse(e, path, "must be a string");
+	if (!strncmp(json_string_value(value), "idmap=", 6) ||
+	    !strncmp(json_string_value(value), "ridmap=", 7))
+		return ct_refuse(
+			e, path,
+			"a map in the option is not implemented: uidMappings and gidMappings are for it");
 	return ns_mount_parse_option(m, json_string_value(value), e) < 0 ? ct_refuse_why(e, path)
 									 : 0;
 }
@@ -26,6 +31,20 @@ static int read_options(const json_t *value, const char *path, void *into, struc
 		if (read_option(json_array_get(value, i), path, into, e) < 0)
 			return -e->no;
 	return 0;
+}
+
+static int read_uids(const json_t *value, const char *path, void *into, struct err *e)
+{
+	struct ns_mount *m = into;
+
+	return ct_read_idmap(value, path, &m->uids, &m->n_uids, e);
+}
+
+static int read_gids(const json_t *value, const char *path, void *into, struct err *e)
+{
+	struct ns_mount *m = into;
+
+	return ct_read_idmap(value, path, &m->gids, &m->n_gids, e);
 }
 
 /* Not only "bind" among the options, also the type "bind" makes a bind mount, as in the other runtimes. */
@@ -43,6 +62,13 @@ static int judge(struct ns_mount *m, const char *path, struct err *e)
 		return ct_refuse(e, path, "type is missing");
 	if (m->bind && !m->remount && (!m->source || !m->source[0]))
 		return ct_refuse(e, path, "a bind mount needs a source");
+	if (!m->n_uids != !m->n_gids)
+		return ct_refuse(e, path,
+				 "uidMappings and gidMappings must be there both or neither");
+	/* The option only says whether the mounts below are mapped, too. */
+	m->idmap |= m->n_uids && !m->ridmap;
+	if ((m->idmap || m->ridmap) && m->remount)
+		return ct_refuse(e, path, "what is mounted already cannot be id-mapped");
 	if ((m->idmap || m->ridmap) && !m->bind)
 		return ct_refuse(e, path, "only a bind mount can be id-mapped");
 	if (m->tmpcopyup && (!m->fstype || strcmp(m->fstype, "tmpfs") != 0))
@@ -52,14 +78,13 @@ static int judge(struct ns_mount *m, const char *path, struct err *e)
 
 static int read_mount(const json_t *value, const char *path, void *into, struct err *e)
 {
-	/* Own id maps of a mount: only the container's, by the option "idmap". */
 	static const struct ct_member members[] = {
 		{"destination", ct_read_str, offsetof(struct ns_mount, target)},
 		{"source", ct_read_str, offsetof(struct ns_mount, source)},
 		{"type", ct_read_str, offsetof(struct ns_mount, fstype)},
 		{"options", read_options, 0},
-		{"uidMappings", NULL, 0},
-		{"gidMappings", NULL, 0},
+		{"uidMappings", read_uids, 0},
+		{"gidMappings", read_gids, 0},
 	};
 	struct ns_mount *m = into;
 

@@ -233,15 +233,31 @@ static int read_oom_score(const json_t *value, const char *path, void *into, str
 	return 0;
 }
 
-/* "unconfined" asks for what is the case. */
+/* Without the module there is nothing that could hold the program to it. */
+int ct_read_lsm(enum ns_lsm lsm, const json_t *value, const char *path, char **label, struct err *e)
+{
+	if (ct_read_str(value, path, label, e) < 0)
+		return -e->no;
+	/* "unconfined" asks for what is the case. */
+	if (!(*label)[0] || (lsm == NS_LSM_APPARMOR && !strcmp(*label, "unconfined"))) {
+		free(*label);
+		*label = NULL;
+		return 0;
+	}
+	if (!ns_lsm_has(lsm))
+		return ct_refuse(e, path, "this host has no %s, or does not use it",
+				 lsm == NS_LSM_APPARMOR ? "AppArmor" : "SELinux");
+	return 0;
+}
+
 static int read_apparmor(const json_t *value, const char *path, void *into, struct err *e)
 {
-	const char *name = json_string_value(value);
+	return ct_read_lsm(NS_LSM_APPARMOR, value, path, into, e);
+}
 
-	(void)into;
-	if (name && (!name[0] || !strcmp(name, "unconfined")))
-		return 0;
-	return ct_refuse(e, path, "is not implemented");
+static int read_selinux(const json_t *value, const char *path, void *into, struct err *e)
+{
+	return ct_read_lsm(NS_LSM_SELINUX, value, path, into, e);
 }
 
 static int check(const struct ct_process *p, const char *path, struct err *e)
@@ -266,8 +282,8 @@ int ct_read_process(const json_t *value, const char *path, void *into, struct er
 		{"rlimits", read_rlimits, 0},
 		{"noNewPrivileges", ct_read_bool, offsetof(struct ct_process, no_new_privs)},
 		{"oomScoreAdj", read_oom_score, 0},
-		{"apparmorProfile", read_apparmor, 0},
-		{"selinuxLabel", NULL, 0},
+		{"apparmorProfile", read_apparmor, offsetof(struct ct_process, apparmor)},
+		{"selinuxLabel", read_selinux, offsetof(struct ct_process, selinux)},
 		{"scheduler", ct_read_scheduler, 0},
 		{"ioPriority", ct_read_ioprio, 0},
 		{"execCPUAffinity", ct_read_exec_affinity, 0},
@@ -309,5 +325,7 @@ void ct_process_done(struct ct_process *p)
 	free(p->rlimits);
 	free(p->exec_cpus_first);
 	free(p->exec_cpus);
+	free(p->apparmor);
+	free(p->selinux);
 	*p = (struct ct_process){.umask = -1};
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "base/json.h"
+#include "ns/lsm.h"
 #include "runtime/spec.h"
 
 struct err;
@@ -55,6 +56,14 @@ char *ct_path_below(const char *dir, const char *path, struct err *e);
 /* The parts of the spec, each in its own file. `into` is the struct ct_spec, but for process and its own struct. */
 ct_reader ct_read_process, ct_read_mounts, ct_read_linux, ct_read_annotations,
 	ct_read_spec_resources, ct_read_seccomp;
+
+/* The label of one of these modules; *label NULL: none is asked for. */
+int ct_read_lsm(enum ns_lsm lsm, const json_t *value, const char *path, char **label,
+		struct err *e);
+
+/* A list of id map lines; *map is the caller's, also after a failure. */
+int ct_read_idmap(const json_t *value, const char *path, struct ns_idmap **map, size_t *n,
+		  struct err *e);
 
 /* Whether the process's ids, and its groups, are among those that are mapped. */
 int ct_judge_ids(const struct ct_spec *spec, struct err *e);

@@ -97,6 +97,7 @@ static int prepare_sources(struct making *m, struct err *e)
 
 	for (size_t i = 0; i < spec->n_mounts && !m->init.late; i++) {
 		struct ns_mount *mount = &spec->mounts[i];
+		auto_fd int own = -EBADF;
 		int r;
 
 		if (needs_group(spec, mount) && m->cg.ct >= 0) {
@@ -107,13 +108,18 @@ static int prepare_sources(struct making *m, struct err *e)
 		}
 		if (!mount->bind || mount->remount)
 			continue;
-		if ((mount->idmap || mount->ridmap) && userns < 0) {
+		if (mount->n_uids) {
+			own = ns_idmap_userns(mount->uids, mount->n_uids, mount->gids,
+					      mount->n_gids, e);
+			if (own < 0)
+				return err_wrap(e, "mount %s", mount->target);
+		} else if ((mount->idmap || mount->ridmap) && userns < 0) {
 			userns = ns_idmap_userns(spec->uids, spec->n_uids, spec->gids, spec->n_gids,
 						 e);
 			if (userns < 0)
 				return userns;
 		}
-		r = ns_mount_open_source(mount, userns, e);
+		r = ns_mount_open_source(mount, own >= 0 ? own : userns, e);
 		if (r < 0)
 			return r;
 	}

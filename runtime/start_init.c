@@ -251,7 +251,7 @@ static int step_dev(struct stage *s, struct err *e)
 		if (r >= 0 && !has_mount_at(spec, "/dev/pts"))
 			r = ns_dev_mount_pts(
 				s->root,
-				!spec->own[CT_NS_USER] ||
+				!ct_spec_userns(spec) ||
 					ns_idmap_to_host(spec->gids, spec->n_gids, 5, &tty),
 				e);
 		if (r >= 0 && !has_mount_at(spec, "/dev/shm"))

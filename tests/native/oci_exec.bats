@@ -180,3 +180,34 @@ likeness='for n in mnt pid net ipc uts cgroup user; do readlink /proc/self/ns/$n
 	oci delete "$ID"
 	oci_gone "$ID"
 }
+
+@test "labels: where the host has no such module they are refused by name" {
+	start_it
+	[ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ] || fails_with 255 '--apparmor: this host has no AppArmor' oci exec --apparmor x "$ID" true
+	[ -e /sys/fs/selinux/enforce ] || fails_with 255 '--process-label: this host has no SELinux' oci exec --process-label x "$ID" true
+	oci exec --process-label "" "$ID" true || [ ! -e /sys/fs/selinux/enforce ]
+}
+
+@test "--pidfd-socket: run and exec send a pidfd of the process" {
+	local receive='
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+print("ready", flush=True)
+data, fds, _, _ = socket.recv_fds(s.accept()[0], 64, 4)
+print(data.decode(), [l.split()[1] for l in open(f"/proc/self/fdinfo/{fds[0]}") if l.startswith("Pid:")][0])
+'
+	spawn here "$SKEP_DIR/of-run" /usr/bin/python3 -c "$receive" "$SKEP_DIR/s1"
+	wait_for 5 grep -q ready "$SKEP_DIR/of-run"
+	oci run -d --pidfd-socket "$SKEP_DIR/s1" --bundle "$BUNDLE" "$ID" >/dev/null 2>&1 3>&-
+	wait "$SPAWNED"
+	[ "$(tail -1 "$SKEP_DIR/of-run")" = "pidfd $(oci_pid "$ID")" ]
+	spawn here "$SKEP_DIR/of-exec" /usr/bin/python3 -c "$receive" "$SKEP_DIR/s2"
+	wait_for 5 grep -q ready "$SKEP_DIR/of-exec"
+	oci exec -d --pidfd-socket "$SKEP_DIR/s2" --pid-file "$SKEP_DIR/pid" "$ID" sleep 1000 >/dev/null 3>&-
+	wait "$SPAWNED"
+	[ "$(tail -1 "$SKEP_DIR/of-exec")" = "pidfd $(cat "$SKEP_DIR/pid")" ]
+	fails_with 255 "pidfd socket $SKEP_DIR/nosuch" oci exec -d --pidfd-socket "$SKEP_DIR/nosuch" "$ID" sleep 1000
+	[ "$(oci ps --format json "$ID" | jq length)" = 2 ]
+}

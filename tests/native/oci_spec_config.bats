@@ -176,3 +176,30 @@ tmp_mount() { oci run --bundle "$BUNDLE" "$ID"; }
 	configure '.process.terminal = false | .linux.namespaces = "all"'
 	refused 'linux.namespaces'
 }
+
+# bats test_tags=host
+@test "config.md, Linux mount options, POSIX-platform Mounts: idmap and ridmap with maps of their own, or the container's, or an error" {
+	local maps='uidMappings: [{containerID: 5, hostID: 7, size: 2}], gidMappings: [{containerID: 5, hostID: 8, size: 1}]'
+	mkdir -p "$SKEP_DIR/data/below"
+	mount -t tmpfs below "$SKEP_DIR/data/below"
+	touch "$SKEP_DIR/data/f" "$SKEP_DIR/data/below/g"
+	chown 5:5 "$SKEP_DIR/data/f" "$SKEP_DIR/data/below/g"
+	bundle '.process.args = ["stat", "-c", "%u:%g", "/mnt/f", "/mnt/below/g"]'
+	ln -sf busybox "$BUNDLE/rootfs/bin/stat"
+	mkdir -p "$BUNDLE/rootfs/mnt"
+	configure ".mounts += [{destination: \"/mnt\", type: \"bind\", source: \"$SKEP_DIR/data\", options: [\"rbind\", \"idmap\"], $maps}]"
+	[ "$(oci run --bundle "$BUNDLE" "$ID")" = $'7:8\n5:5' ]
+	configure '.mounts[-1].options = ["rbind", "ridmap"]'
+	[ "$(oci run --bundle "$BUNDLE" "$ID")" = $'7:8\n7:8' ]
+	# Without the option it holds, too: of the top.
+	configure '.mounts[-1].options = ["rbind"]'
+	[ "$(oci run --bundle "$BUNDLE" "$ID")" = $'7:8\n5:5' ]
+	configure 'del(.mounts[-1].gidMappings)'
+	fails_with 1 'uidMappings and gidMappings' oci run --bundle "$BUNDLE" "$ID"
+	configure 'del(.mounts[-1].uidMappings) | .mounts[-1].options = ["rbind", "ridmap"]'
+	fails_with 1 'to be id-mapped, but has no maps' oci run --bundle "$BUNDLE" "$ID"
+	with_userns
+	[ "$(oci run --bundle "$BUNDLE" "$ID")" = $'5:5\n5:5' ]
+	umount "$SKEP_DIR/data/below"
+	oci_gone "$ID"
+}
