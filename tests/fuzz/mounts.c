@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct ct ct = CT_INIT;
 	struct cr_look_process init = {.pid = 1, .inner = 1, .proc = place_dir()};
-	struct cr_preflight found = {0};
+	struct cr_preflight found = {.list = calloc(CR_BLOCKERS_MOST, sizeof(*found.list))};
 	struct cr_look l = {.ct = &ct,
 			    .processes = &init,
 			    .process_count = 1,
