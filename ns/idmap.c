@@ -136,21 +136,22 @@ static int run_mapper(const char *program, pid_t pid, const struct ns_idmap *map
 		      struct err *e)
 {
 	auto_free const char **argv = calloc(3 * n + 3, sizeof(*argv));
-	auto_free char *text = malloc(n * LINE_MOST + 16);
-	char *at = text;
+	const size_t size = n * LINE_MOST + 16;
+	auto_free char *text = malloc(size);
+	char *at = text, *end = text + size;
 	int r;
 
 	if (!argv || !text)
 		return err_set(e, ENOMEM, "out of memory for an id map");
 	argv[0] = program;
 	argv[1] = at;
-	at += sprintf(at, "%d", pid) + 1;
+	at += snprintf(at, (size_t)(end - at), "%d", pid) + 1;
 	for (size_t i = 0; i < n; i++) {
 		const uint32_t numbers[] = {map[i].inside, map[i].outside, map[i].count};
 
 		for (size_t k = 0; k < 3; k++) {
 			argv[2 + 3 * i + k] = at;
-			at += sprintf(at, "%u", numbers[k]) + 1;
+			at += snprintf(at, (size_t)(end - at), "%u", numbers[k]) + 1;
 		}
 	}
 	r = proc_run_ok(argv, e);

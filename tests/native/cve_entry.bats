@@ -15,7 +15,7 @@
 # LXC 2015-1334                     the label is set in the container's /proc   a label that cannot be had is refused (oci_spec_config); who enters joins by a pidfd (ns/join.h) and looks up nothing there
 # LXC 2016-8649                     a descriptor of the host's /proc goes along "a working directory by way of a descriptor"; lifecycle "exec gets nothing of the host..."
 # LXC 2016-10124                    TIOCSTI types into the caller's terminal    "nobody types into the caller's terminal"
-# The defence that each test is about stands above it; each was seen to fail without it.
+# The defence that each test is about stands above it. Seen to fail without theirs: who enters (skep), nobody types, a number is that user.
 
 bats_require_minimum_version 1.5.0
 load ../lib/oci
@@ -93,7 +93,7 @@ stops_watching() {
 	done
 }
 
-# caps_apply() (ns/caps.c) sets what was asked for and no more; add_caps() (ctl/oci_exec.c) asks for none.
+# caps_apply() (ns/caps.c) sets what was asked for and no more; add_caps() (ctl/oci_exec.c) asks for none for root.
 # bats test_tags=host
 @test "no inheritable capabilities: run, exec, exec --cap, system containers (CVE-2022-29162, CVE-2022-27650)" {
 	local none=$'CapInh:\t0000000000000000'

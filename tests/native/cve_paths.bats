@@ -18,7 +18,7 @@
 # Incus 2026-23954, 33897, 48752, links in the root file system                 "what is written into a system container's root follows no link"; skep itself writes none
 # 63343, 63125, 48749, 48750, 33711
 # podman 2025-9566, 2022-1227, 2024-1753: copies into a container: no such verb.
-# The defence that each test is about stands above it; each was seen to fail without it.
+# The defence that each test is about stands above it; each was seen to fail without it, but for the system container's file: its open alone.
 
 bats_require_minimum_version 1.5.0
 load ../lib/oci

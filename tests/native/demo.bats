@@ -14,6 +14,7 @@ demo() {
 @test "the demo shows each of its stages, and a table of their times" {
 	local stage
 	run --separate-stderr demo LEAKS="${LEAKS:-}"
+	# shellcheck disable=SC2154 # bats sets it
 	echo "$output" "$stderr"
 	[ "$status" = 0 ]
 	for stage in create exec 'memory limit' 'CPU quota' 'CPU weights' suspend resume 'migrate A -> B' 'migrate B -> A' destroy total; do
