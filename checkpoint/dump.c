@@ -307,8 +307,12 @@ static void let_go_on(const struct dump *d, struct cr_hook *hook)
 	if (hook->refused < 0)
 		return;
 	if (d->frozen && !d->killed && !(how->stays && how->stays(how->arg)) &&
-	    cr_dump_recover(how->ct, &why) < 0)
+	    cr_dump_recover(how->ct, &why) < 0) {
 		log_warn("container %s: after a refused dump: %s", how->ct->s.id, why.text);
+		/* The heir takes this for our death, and tries it, too: he has the group open already. */
+		own_close_fd(&hook->refused);
+		return;
+	}
 	cr_hook_dismiss(hook);
 }
 

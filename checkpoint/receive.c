@@ -161,7 +161,10 @@ static int receive_live(struct cr_target *t, struct err *e)
 			r = drop_stale(t, payload, e);
 			continue;
 		case CR_FRAME_SOON:
-			own_close_fd(&t->haste);
+			/* Each is a process, whose end takes a grace period. */
+			if (t->soon)
+				return err_set(e, EPROTO, "the source says SOON twice");
+			t->soon = true;
 			t->haste = cr_haste_begin();
 			continue;
 		case CR_FRAME_IMAGES:

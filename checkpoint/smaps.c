@@ -30,7 +30,7 @@ static const char words[][3] = {
 	[26] = "dd", [27] = "sd", [28] = "mm", [29] = "hg", [30] = "nh", [31] = "mg",
 };
 
-/* "VmFlags: rd wr ", each word with a blank behind it. False: a flag has no word here. */
+/* "VmFlags: rd wr ", each word with a blank behind it. False: a flag has no word here. What cannot be written shows at finish(). */
 static bool add_flags(FILE *to, uint64_t flags)
 {
 	fputs("VmFlags: ", to);
@@ -43,6 +43,16 @@ static bool add_flags(FILE *to, uint64_t flags)
 	}
 	fputc('\n', to);
 	return true;
+}
+
+/* All of it is there, or -ENOMEM: criu would take a line that is missing for a mapping that is not there. NULL is a stream that was not made. */
+static int finish(FILE *to, struct err *e)
+{
+	bool bad = !to || fflush(to) != 0 || ferror(to);
+
+	if (to && fclose(to) != 0)
+		bad = true;
+	return bad ? err_set(e, ENOMEM, "make a list of mappings: out of memory") : 0;
 }
 
 static bool read_range(const char *line, uint64_t *start, uint64_t *end)
@@ -81,20 +91,20 @@ static int make_samples(void **samples, int room)
 	return n;
 }
 
-/* One that is followed (uffd.h), as those of the container are. */
+/* One that is followed (uffd.h), as those of the container are; it is while what is returned is open. -EBADF: there is none. */
 static int make_followed(void **sample)
 {
 	struct err without = {0};
-	int uffd = cr_uffd_own(&without);
+	auto_fd int uffd = cr_uffd_own(&without);
 	void *at = uffd < 0 ? MAP_FAILED
 			    : mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 				   -1, 0);
 
 	if (at == MAP_FAILED)
-		return uffd;
+		return -EBADF;
 	(void)cr_uffd_follow(uffd, (uintptr_t)at, (uintptr_t)at + PAGE);
 	*sample = at;
-	return uffd;
+	return take_fd(&uffd);
 }
 
 static const struct cr_vma *find(const struct cr_vma *v, int count, uint64_t start, uint64_t end)
@@ -113,8 +123,8 @@ static int compare(struct cr_smaps *s, const struct cr_vma *v, const char *line,
 	FILE *to = open_memstream(&text, &len);
 	bool all = to && add_flags(to, v->flags);
 
-	if (!to || fclose(to) != 0)
-		return err_set(e, ENOMEM, "make a list of mappings: out of memory");
+	if (finish(to, e) < 0)
+		return -e->no;
 	if (!all)
 		return 0;
 	if (strncmp(line, text, len) != 0)
@@ -185,7 +195,8 @@ static int merge(const struct cr_smaps *s, const char *maps, const struct cr_vma
 
 		if (!read_range(line, &from, &until))
 			return err_set(e, EPROTO, "a list of mappings is not understood");
-		fwrite(line, 1, (size_t)(end + 1 - line), to);
+		if (fwrite(line, 1, (size_t)(end + 1 - line), to) != (size_t)(end + 1 - line))
+			return err_set(e, ENOMEM, "make a list of mappings: out of memory");
 		/* [vsyscall] belongs to the kernel, and criu leaves it alone. */
 		if (from >> 63)
 			continue;
@@ -213,11 +224,11 @@ int64_t cr_smaps_make(const struct cr_smaps *s, pid_t pid, char **text, struct e
 	if (count < 0 || file_read_at(AT_FDCWD, path, TEXT_MOST, &maps, e) < 0)
 		return -e->no;
 	to = open_memstream(&out, &len);
-	if (!to)
-		return err_set(e, ENOMEM, "make a list of mappings: out of memory");
-	r = merge(s, maps, v, count, to, e);
-	if (fclose(to) != 0 && r >= 0)
-		return err_set(e, ENOMEM, "make a list of mappings: out of memory");
+	r = to ? merge(s, maps, v, count, to, e) : 0;
+	if (r < 0)
+		fclose(to);
+	else
+		r = finish(to, e);
 	if (r < 0)
 		return r;
 	*text = take_ptr(&out);

@@ -27,6 +27,7 @@ struct cr_target {
 	int held;	 /* frames that came for it until COMMIT (held.h); -EBADF: none yet */
 	int held_sock;	 /* to give them through; borrowed */
 	int haste;	 /* haste.h; -EBADF: none */
+	bool soon;	 /* the source has said so */
 	int patience_ms; /* that the source has asked for, beside what protocol.h grants it */
 	bool late; /* the last frames that were held for it did not come in time, and are still to be read */
 	bool ran;  /* here: it cannot be given back */

@@ -28,7 +28,6 @@
 #define STATUS_MOST  65536u
 #define REGIONS_MOST 65536u /* that a question may have room for; criu's have 32768 */
 #define SCAN_REGIONS 1024
-#define SMAPS_MOST   (256u << 20)
 
 /* --- which processes --- */
 
@@ -88,8 +87,10 @@ void cr_unseen_open(struct cr_unseen *u, const struct cg *cg)
 
 		if (!status || status_bytes(status, "\nRssAnon:") < CR_UNSEEN_PROCESS)
 			continue;
-		*t = (struct cr_unseen_task){
-			.pid = pids[i], .fuse = cr_fuse_open(&why), .fuse_smaps = -EBADF};
+		*t = (struct cr_unseen_task){.pid = pids[i],
+					     .fuse = cr_fuse_open(&why),
+					     .fuse_smaps = -EBADF,
+					     .kernel_smaps = -EBADF};
 		if (t->fuse < 0)
 			break;
 		u->count++;
@@ -104,6 +105,7 @@ void cr_unseen_close(struct cr_unseen *u)
 	for (size_t i = 0; i < u->count; i++) {
 		own_close_fd(&u->task[i].fuse);
 		own_close_fd(&u->task[i].fuse_smaps);
+		own_close_fd(&u->task[i].kernel_smaps);
 		free(u->task[i].smaps);
 		free(u->task[i].maps);
 		free(u->task[i].stacks);
@@ -215,22 +217,21 @@ static bool read_task(struct cr_unseen_task *t)
 	return true;
 }
 
-/* Or the kernel's own, whole: a piece of it for each of criu's reads would take the walk anew. */
+/* Or the kernel's own, of any length: who reads on where the last read of the same descriptor ended costs no new walk (seq_read_iter() in fs/seq_file.c). */
 static void read_smaps(const struct cr_smaps *s, struct cr_unseen_task *t)
 {
 	struct err why = {0};
 	int64_t n = t->fuse_smaps < 0 ? 0 : cr_smaps_make(s, t->pid, &t->smaps, &why);
 	char path[48];
 
-	if (n < 0) {
-		log_info("the kernel lists all mappings of process %d: %s", t->pid, why.text);
-		err_clear(&why);
-		snprintf(path, sizeof(path), "/proc/%d/smaps", t->pid);
-		n = file_read_at(AT_FDCWD, path, SMAPS_MOST, &t->smaps, &why);
-	}
 	t->smaps_len = n < 0 ? 0 : (size_t)n;
-	if (n < 0)
-		log_warn("the mappings of process %d: %s", t->pid, why.text);
+	if (n >= 0)
+		return;
+	log_info("the kernel lists all mappings of process %d: %s", t->pid, why.text);
+	snprintf(path, sizeof(path), "/proc/%d/smaps", t->pid);
+	t->kernel_smaps = open(path, O_RDONLY | O_CLOEXEC);
+	if (t->kernel_smaps < 0)
+		log_warn("the mappings of process %d: %s", t->pid, strerror(errno));
 }
 
 void cr_unseen_stopped(struct cr_unseen *u)
@@ -403,6 +404,11 @@ static ssize_t answer_smaps(void *data, size_t len, uint64_t offset, void *arg)
 {
 	const struct cr_unseen_task *t = arg;
 
+	if (t->kernel_smaps >= 0) {
+		ssize_t n = pread(t->kernel_smaps, data, len, (off_t)offset);
+
+		return n < 0 ? -errno : n;
+	}
 	if (!t->smaps)
 		return -EAGAIN;
 	if (offset >= t->smaps_len)

@@ -41,6 +41,7 @@ struct cr_unseen_task {
 	int fuse_smaps; /* -EBADF: criu reads the kernel's */
 	char *smaps;	/* what it reads instead, since it is stopped */
 	size_t smaps_len;
+	int kernel_smaps; /* or what we read for it: the kernel's; -EBADF: `smaps` */
 	struct cr_run *
 		maps; /* its large mappings that may be lazy, since it is stopped; none: nothing is withheld */
 	size_t map_count;

@@ -45,6 +45,10 @@ static int find_places(struct places *p, struct err *e)
 
 	if (cr_btf_load(&btf, e) < 0)
 		return -e->no;
+	/* Before Linux 6.1 the kernel takes no notice of the task that is named, and goes over those of the whole host. */
+	if (cr_btf_member(&btf, "bpf_iter_aux_info", "task") < 0)
+		return err_set(e, EOPNOTSUPP,
+			       "this kernel has no iterator over the mappings of one task");
 	*p = (struct places){.function = cr_btf_function(&btf, "bpf_iter_task_vma"),
 			     .start = cr_btf_member(&btf, area, "vm_start"),
 			     .end = cr_btf_member(&btf, area, "vm_end"),
