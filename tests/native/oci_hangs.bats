@@ -13,7 +13,7 @@ setup() {
 teardown() {
 	local f
 	for f in /sys/fs/cgroup/{,unified/}"$GROUP"/above/cgroup.freeze; do [ ! -e "$f" ] || echo 0 >"$f"; done
-	for f in /sys/fs/cgroup/freezer/{"$GROUP"/above,skep/"$ID"}/freezer.state; do [ ! -e "$f" ] || echo THAWED >"$f"; done
+	for f in /sys/fs/cgroup/freezer/{"$GROUP"/above,skep-"$ID"}/freezer.state; do [ ! -e "$f" ] || echo THAWED >"$f"; done
 	oci_teardown
 	find /sys/fs/cgroup -depth -type d -path "*/$GROUP*" -exec rmdir {} + 2>/dev/null || true
 }
@@ -73,7 +73,7 @@ freezers() {
 	sleeper
 	while read -r where file frozen _; do
 		bounded 10 run -d --bundle "$BUNDLE" "$ID"
-		echo "$frozen" >"/sys/fs/cgroup/$where/skep/$ID/$file"
+		echo "$frozen" >"/sys/fs/cgroup/$where/skep-$ID/$file"
 		oci_is "$ID" paused
 		refused paused exec "$ID" true
 		refused paused start "$ID"
@@ -83,11 +83,11 @@ freezers() {
 		bounded 10 resume "$ID"
 		oci_is "$ID" running
 		bounded 10 exec "$ID" true
-		echo "$frozen" >"/sys/fs/cgroup/$where/skep/$ID/$file"
+		echo "$frozen" >"/sys/fs/cgroup/$where/skep-$ID/$file"
 		bounded 10 delete --force "$ID"
 		oci_gone "$ID"
 		bounded 10 create --bundle "$BUNDLE" "$ID"
-		echo "$frozen" >"/sys/fs/cgroup/$where/skep/$ID/$file"
+		echo "$frozen" >"/sys/fs/cgroup/$where/skep-$ID/$file"
 		refused paused start "$ID"
 		bounded 10 delete --force "$ID"
 		oci_gone "$ID"

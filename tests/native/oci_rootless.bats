@@ -101,7 +101,7 @@ has_stopped() { [ "$(as_user state "$ID" | jq -r .status)" = stopped ]; }
 	oci_gone "$ID"
 	configure 'del(.linux.resources.pids)'
 	oci --cgroup-manager disabled run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
-	[ -z "$(find /sys/fs/cgroup -type d -path "*/skep/$ID")" ]
+	[ -z "$(find /sys/fs/cgroup -type d -name "*$ID*")" ]
 	cmp "/proc/$(oci_pid "$ID")/cgroup" /proc/self/cgroup
 	[ "$(oci exec "$ID" cat /proc/1/comm)" = sleep ]
 	wait_for 5 eval '[ "$(oci ps --format json "$ID" | jq length)" = 2 ]'
