@@ -161,14 +161,29 @@ static int ask(struct cr_peer *peer, const struct way *way, const struct ct_syst
 	return r < 0 ? r : put_question(peer, s, j, what, a, e);
 }
 
-static int load(const struct ct_system *s, struct cr_journal *j, struct err *e)
+/*
+ * A host that was never asked says with good conscience that it never took it: believed, that would let it run here beside the one that runs at its target.
+ */
+static int check_host(const struct ct_system *s, const struct cr_journal *j, const char *host,
+		      struct err *e)
+{
+	if (!host || j->point == CR_POINT_RECEIVING || !strcmp(host, j->host))
+		return 0;
+	err_set(e, EINVAL, "its migration went to %s, not %.200s", j->host, host);
+	err_hint(e, "leave the host out: skepctl migrate %s with --continue or --abort knows it",
+		 s->d.name);
+	return err_class(e, ERR_VALUE);
+}
+
+static int load(const struct ct_system *s, const struct cr_remote *remote, struct cr_journal *j,
+		struct err *e)
 {
 	int r = cr_journal_load(s->dir, j, e);
 
 	if (r < 0)
 		return r;
 	if (r > 0)
-		return 0;
+		return check_host(s, j, remote->host, e);
 	err_set(e, ENOENT, "no migration of it was interrupted");
 	return err_class(e, ERR_VALUE);
 }
@@ -264,7 +279,7 @@ int cr_migrate_continue(struct ct_system *s, const struct cr_remote *remote,
 	struct cr_journal j;
 	struct answer a;
 	struct way way;
-	int r = load(s, &j, e);
+	int r = load(s, remote, &j, e);
 
 	*report = (struct cr_report){0};
 	if (r < 0)
@@ -311,7 +326,7 @@ int cr_migrate_abort(struct ct_system *s, const struct cr_remote *remote, struct
 	struct answer a = {.taken = true};
 	struct cr_journal j;
 	struct way way;
-	int r = load(s, &j, e);
+	int r = load(s, remote, &j, e);
 
 	if (r < 0)
 		return r;

@@ -153,7 +153,8 @@ int cr_migrate(struct ct_system *s, const struct cr_migrate *how, struct cr_repo
 int cr_migrate_receive(const struct ct_host *h, int in, int out, struct err *e);
 
 /*
- * Finish an interrupted one, on the source; s opened with verb "migrate". remote->host NULL: the host in the journal. continue: makes the target
+ * Finish an interrupted one, on the source; s opened with verb "migrate". remote->host NULL: the host in the journal; another than that is class VALUE, as it
+ * cannot know. continue: makes the target
  * run it and deletes here; class IN_DOUBT when the target cannot be asked; when the target never took it, and now never will, it is here again as it was, and that is class
  * MIGRATE. abort:
  * makes the target forget it and lets it run here again as it did; refused when the target took it. No journal: class VALUE. Both close s

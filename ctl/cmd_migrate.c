@@ -23,6 +23,9 @@
 #define MOST_WORDS 32
 #define MOST_TRIES 8
 
+/* bit/s: of less than 8 no byte a second is left, which is no limit; and whoever says 1 means mbit. */
+#define LEAST_RATE 64000
+
 /* The command that reaches the other host, and the one it runs there: as words. */
 struct commands {
 	char rsh_text[1024], skepctl_text[1024];
@@ -195,6 +198,12 @@ static int read_bounds(const struct ctl_line *line, struct cr_migrate *how, stru
 		return -e->no;
 	if (rate && size_parse_rate("--bwlimit", rate, &bits, e) < 0)
 		return -e->no;
+	if (rate && bits < LEAST_RATE) {
+		err_set(e, EINVAL, "--bwlimit: '%.64s' is less than 64kbit, the least there is",
+			rate);
+		err_hint(e, "a bare number is bits a second: 64kbit, 500mbit, 1gbit");
+		return err_class(e, ERR_VALUE);
+	}
 	if (compress && squeeze_when_from_str(compress, &how->compress, e) < 0)
 		return err_wrap(e, "--compress");
 	if (timeout && size_parse_number("--timeout", timeout, 0, 86400, &seconds, e) < 0)
@@ -318,6 +327,23 @@ static int status(struct ctl_line *line, const struct ct_system *s, struct err *
 	return 0;
 }
 
+/* What an interrupted migration was given counts: nothing may seem to be heard that is not, least of all that it is only tried, or that nothing is deleted. */
+static int check_finish(const struct ctl_line *line, struct err *e)
+{
+	static const char *const beginning[] = {"dry-run", "keep"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(beginning); i++) {
+		if (!ctl_flag(line, beginning[i]))
+			continue;
+		err_set(e, EINVAL, "--%s belongs to the beginning of a migration, not to --%s",
+			beginning[i], ctl_flag(line, "abort") ? "abort" : "continue");
+		err_hint(e, "skepctl migrate %s --status tells what there is to be finished",
+			 line->words[0]);
+		return err_class(e, ERR_USAGE);
+	}
+	return 0;
+}
+
 static int check_words(const struct ctl_line *line, bool finishing, struct err *e)
 {
 	if (ctl_flag(line, "status") && (finishing || line->nwords != 1)) {
@@ -328,6 +354,8 @@ static int check_words(const struct ctl_line *line, bool finishing, struct err *
 		err_set(e, EINVAL, "--continue and --abort at once: which is it?");
 		return err_class(e, ERR_USAGE);
 	}
+	if (finishing && check_finish(line, e) < 0)
+		return -e->no;
 	if (finishing || line->nwords == 2 || ctl_flag(line, "status"))
 		return 0;
 	err_set(e, EINVAL, "migrate needs the host to go to");
@@ -368,7 +396,7 @@ static const struct ctl_option options[] = {
 	 .help = "give up, and let it run here, when it would stand still for longer (300 is the aim without it)"},
 	{.name = "bwlimit",
 	 .arg = "RATE",
-	 .help = "of all that is sent while it runs, as 500mbit: files and memory together"},
+	 .help = "of all that is sent while it runs, as 500mbit (64kbit at least): files and memory together"},
 	{.name = "compress",
 	 .arg = "WHEN",
 	 .help = "what is sent: auto, when the link is slower than that; zstd, always; none (auto)"},
