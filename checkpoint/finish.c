@@ -124,13 +124,10 @@ static void say_bye(const struct ct_system *s, const struct cr_journal *j,
 int cr_finish_moved(struct ct_system *s, struct cr_journal *j, const struct cr_remote *remote,
 		    struct cr_peer *peer, struct err *e)
 {
-	const struct ct_host *h = s->host;
-	char name[sizeof(s->d.name)];
 	int r = fault_at("migrate.moved", e);
 
-	memcpy(name, s->d.name, sizeof(name));
 	if (r >= 0)
-		r = cr_taken_moved_on(h->root, s->d.uuid, j->host, e);
+		r = cr_taken_moved_on(s->host->root, s->d.uuid, j->host, e);
 	j->point = j->keep ? CR_POINT_KEPT : CR_POINT_MOVED;
 	if (r >= 0)
 		r = cr_journal_save(s->dir, j, e);
@@ -139,15 +136,16 @@ int cr_finish_moved(struct ct_system *s, struct cr_journal *j, const struct cr_r
 		say_bye(s, j, remote, peer);
 	if (r >= 0)
 		r = fault_at("migrate.cleanup", e);
-	if (r >= 0) {
+	/* By whom has the lock: another migration that waits for it must not find what is about to go, and tell that it has to be finished. */
+	if (r >= 0 && j->keep)
 		ct_system_close(s);
-		r = j->keep ? 0 : ct_system_destroy(h, name, true, e);
-	}
+	else if (r >= 0)
+		r = ct_system_remove(s, e);
 	if (r < 0) {
 		err_wrap(e, "it is on %s now, but what is left here could not be removed", j->host);
 		e->class = ERR_IN_DOUBT;
 		e->hint[0] = 0;
-		err_hint(e, "try again: `skepctl migrate %s --continue`", name);
+		err_hint(e, "try again: `skepctl migrate %s --continue`", s->d.name);
 	}
 	return r < 0 ? r : 0;
 }

@@ -363,6 +363,35 @@ static int check_words(const struct ctl_line *line, bool finishing, struct err *
 	return err_class(e, ERR_USAGE);
 }
 
+/* Where another command is taking it just now; empty: nowhere. */
+static void look_ahead(const struct ct_host *h, const char *name, char *host, size_t size)
+{
+	auto_system struct ct_system s = CT_SYSTEM_INIT;
+	struct cr_journal j;
+	struct err none = {0};
+
+	host[0] = 0;
+	if (ct_system_open(h, name, NULL, &s, &none) >= 0 &&
+	    cr_journal_load(s.dir, &j, &none) > 0 && j.point != CR_POINT_RECEIVING)
+		snprintf(host, size, "%s", j.host);
+}
+
+/* Locked. It may be gone when whoever had the lock is done with it. */
+static int open_to_move(const struct ct_host *h, const char *name, struct ct_system *s,
+			struct err *e)
+{
+	char host[256];
+
+	look_ahead(h, name, host, sizeof(host));
+	if (ctl_system(h, name, "migrate", s, e) >= 0)
+		return 0;
+	if (e->class != ERR_NO_SUCH_CT || !host[0])
+		return -e->no;
+	err_clear(e);
+	err_set(e, ENOENT, "it is not here any more: it has just been migrated to %s", host);
+	return err_class(e, ERR_NO_SUCH_CT);
+}
+
 static int run(struct ctl_line *line, struct err *e)
 {
 	bool finishing = ctl_flag(line, "continue") || ctl_flag(line, "abort");
@@ -379,7 +408,7 @@ static int run(struct ctl_line *line, struct err *e)
 	if (ctl_flag(line, "status"))
 		return ctl_system(&h, line->words[0], NULL, &s, e) < 0 ? -e->no
 								       : status(line, &s, e);
-	if (ctl_system(&h, line->words[0], "migrate", &s, e) < 0)
+	if (open_to_move(&h, line->words[0], &s, e) < 0)
 		return finishing && e->class == ERR_IN_DOUBT ? settle(line, &h, e) : -e->no;
 	return finishing ? finish(line, &s, &r, e) : move(line, &s, &r, e);
 }

@@ -133,6 +133,9 @@ int ct_system_reap(struct ct_system *s, struct err *e);
  */
 int ct_system_destroy(const struct ct_host *h, const char *name, bool force, struct err *e);
 
+/* The same by force, of one that is open and locked: nobody finds it between the deeds of its holder and its end. s is closed, also on failure. */
+int ct_system_remove(struct ct_system *s, struct err *e);
+
 /*
  * Applies changed limits, addresses, rate, disk size of s->d to the running container, then saves. old: as it was before. On failure nothing is
  * saved and the kernel has the old values again. What cannot change while it runs (network kind, interfaces, disk size, id range) is refused then,

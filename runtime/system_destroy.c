@@ -2,6 +2,7 @@
 /* The end of a system container's data, and of what a dead create or destroy has left. */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -50,6 +51,26 @@ static int destroy(const struct ct_host *h, int containers, const char *name, bo
 	if (fault_at("destroy.end", e) < 0 || ct_dir_end(h, name, force, e) < 0)
 		return -e->no;
 	return ct_dir_retire(containers, name, dir, e);
+}
+
+int ct_system_remove(struct ct_system *s, struct err *e)
+{
+	auto_fd int containers = ct_host_containers(s->host, e);
+	const struct ct_host *h = s->host;
+	char name[sizeof(s->d.name)];
+	int r = containers;
+
+	memcpy(name, s->d.name, sizeof(name));
+	if (r >= 0)
+		r = fault_at("destroy.end", e);
+	if (r >= 0)
+		r = ct_dir_end(h, name, true, e);
+	if (r >= 0)
+		r = ct_dir_retire(containers, name, s->dir, e);
+	ct_system_close(s);
+	if (r >= 0)
+		r = ct_dir_sweep(h, containers, name, e);
+	return r < 0 ? r : 0;
 }
 
 int ct_system_destroy(const struct ct_host *h, const char *name, bool force, struct err *e)

@@ -61,3 +61,24 @@ taken() { find "$SKEP_DIR"/[AB]/lib/taken -type f; }
 	move --dry-run --bwlimit 64kbit
 	on A skepctl migrate --help | grep -q '64kbit at least'
 }
+
+stopped() { [[ $(cat "/proc/$1/stat" 2>/dev/null) == *') '[Tt]' '* ]]; }
+has_open() { find "/proc/$1/fd" -lname "$2" | grep -q .; }
+@test "of two migrations at once the second is told that the first has done it" {
+	local first second rc=0
+	make_ct
+	spawn A "$SKEP_DIR/first" "SKEP_FAULT=migrate.cleanup:pause=$SKEP_DIR/paused" skepctl migrate "$c" B --rsh "$rsh"
+	first=$SPAWNED
+	wait_for 30 test -s "$SKEP_DIR/paused"
+	wait_for 5 stopped "$(cat "$SKEP_DIR/paused")"
+	spawn A "$SKEP_DIR/second" skepctl migrate "$c" B --rsh "$rsh"
+	second=$SPAWNED
+	wait_for 5 has_open "$second" "*/ct/$c/lock" # it waits
+	kill -CONT "$(cat "$SKEP_DIR/paused")"
+	wait "$first"
+	wait "$second" || rc=$?
+	[ $rc = 14 ]
+	grep -q "it has just been migrated to B" "$SKEP_DIR/second"
+	is_on B running
+	[ -z "$(status A)$(taken)" ]
+}
