@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -14,6 +13,7 @@
 #include "checkpoint/journal.h"
 #include "checkpoint/migrate.h"
 #include "checkpoint/settle.h"
+#include "ctl/migrate_status.h"
 #include "ctl/preflight.h"
 #include "ctl/report.h"
 #include "ctl/skepctl.h"
@@ -178,15 +178,6 @@ static int read_tries(const struct ctl_line *line, struct tries *t, struct err *
 	return err_class(e, ERR_VALUE);
 }
 
-/* Then nothing of the container itself stands in the way. */
-static bool has_restart(const struct tries *t)
-{
-	for (size_t i = 0; i < t->count; i++)
-		if (t->mode[i] == CR_MODE_RESTART)
-			return true;
-	return false;
-}
-
 static int read_bounds(const struct ctl_line *line, struct cr_migrate *how, struct err *e)
 {
 	const char *downtime = ctl_value(line, "max-downtime"), *rate = ctl_value(line, "bwlimit");
@@ -233,6 +224,67 @@ static int try_all(const struct ctl_line *line, struct ct_system *s, struct cr_m
 	return r;
 }
 
+/* What a checkpoint needs is nothing to one that is shut down. */
+static void keep_restart(struct tries *t)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->count; i++)
+		if (t->mode[i] == CR_MODE_RESTART)
+			t->mode[n++] = CR_MODE_RESTART;
+	if (n)
+		t->count = 1;
+}
+
+/* What a try has found, in words or as JSON. mode: which would be taken; empty: none is left, or it does not run. */
+static int tell_dry(const struct ctl_line *line, const char *host, const char *mode, int blockers,
+		    json_t *list, struct err *e)
+{
+	const char *name = line->words[0];
+
+	if (ctl_flag(line, "json"))
+		return ctl_preflight_print(name, mode[0] ? mode : NULL, list ? list : json_array(),
+					   e);
+	if (e->no)
+		return 0;
+	if (blockers)
+		ctl_done(line, name,
+			 "it would be moved to %s in mode %s, which needs no checkpoint", host,
+			 mode);
+	else if (mode[0])
+		ctl_done(line, name,
+			 "it would be moved to %s in mode %s: nothing stands against it", host,
+			 mode);
+	else
+		ctl_done(line, name, "could be migrated to %s: nothing stands against it", host);
+	return 0;
+}
+
+/* As a migration would go now: what stands against the first mode, what the other host says, and the mode that is left. */
+static int try_dry(struct ctl_line *line, struct ct_system *s, struct cr_migrate *how,
+		   struct tries *t, struct err *e)
+{
+	struct cr_report report = {0};
+	enum ct_system_status status;
+	json_t *list = NULL;
+	int blockers = 0;
+
+	if (ct_system_status(s, &status, e) < 0)
+		return -e->no;
+	if (status == CT_SYSTEM_RUNNING && t->mode[0] != CR_MODE_RESTART)
+		blockers = ctl_preflight(line, s, &list, e);
+	if (blockers < 0)
+		return blockers;
+	if (blockers)
+		keep_restart(t);
+	if (try_all(line, s, how, t, &report, e) >= 0 && t->mode[0] != CR_MODE_RESTART)
+		ctl_preflight_judge(blockers, e);
+	if (e->no || status != CT_SYSTEM_RUNNING)
+		report.mode[0] = 0;
+	tell_dry(line, how->remote.host, report.mode, blockers, list, e);
+	return -e->no;
+}
+
 static int move(struct ctl_line *line, struct ct_system *s, const struct cr_remote *r,
 		struct err *e)
 {
@@ -240,90 +292,16 @@ static int move(struct ctl_line *line, struct ct_system *s, const struct cr_remo
 		.remote = *r, .dry_run = ctl_flag(line, "dry-run"), .keep = ctl_flag(line, "keep")};
 	struct tries tries = {.count = 0};
 	struct cr_report report = {0};
-	int blockers = 0;
 
 	if (read_tries(line, &tries, e) < 0 || read_bounds(line, &how, e) < 0)
 		return -e->no;
-	if (how.dry_run && !has_restart(&tries))
-		blockers = ctl_preflight_dry(line, s, e);
-	if (blockers < 0 || try_all(line, s, &how, &tries, &report, e) < 0)
+	if (how.dry_run)
+		return try_dry(line, s, &how, &tries, e);
+	if (try_all(line, s, &how, &tries, &report, e) < 0)
 		return -e->no;
-	if (how.dry_run && ctl_preflight_judge(blockers, e) < 0)
-		return -e->no;
-	if (how.dry_run) {
-		done(line, "could be migrated to %s: nothing stands against it", r->host);
-		return 0;
-	}
 	if (account(line, &report, e) < 0)
 		return -e->no;
 	done(line, "migrated to %s", r->host);
-	return 0;
-}
-
-static void tell_round(const json_t *round, size_t number)
-{
-	json_int_t pages = 0, pending = 0, predicted = 0;
-
-	(void)json_unpack((json_t *)round, "{s:I, s:I, s:I}", "pages", &pages, "pending", &pending,
-			  "predicted_ns", &predicted);
-	printf("  round %zu: %lld pages sent, %lld KiB written since, predicted to be frozen for %lld ms\n",
-	       number, (long long)pages, (long long)pending / 1024, (long long)predicted / 1000000);
-}
-
-/* Of a migration that is under way in another command. */
-static int tell_progress(const struct ctl_line *line, const struct cr_journal *j,
-			 const json_t *progress)
-{
-	const json_t *rounds = json_object_get(json_object_get(progress, "report"), "rounds");
-	const char *stage = json_string_value(json_object_get(progress, "stage"));
-	time_t now = time(NULL);
-	json_int_t began = json_integer_value(json_object_get(progress, "began"));
-	json_int_t since = json_integer_value(json_object_get(progress, "since"));
-	const json_t *round;
-	size_t i;
-
-	printf("CT %s: to %s, mode %s, for %lld s; %s for %lld s\n", line->words[0], j->host,
-	       cr_mode_to_str(j->mode), (long long)(now - began), stage ? stage : "?",
-	       (long long)(now - since));
-	json_array_foreach (rounds, i, round)
-		tell_round(round, i + 1);
-	return 0;
-}
-
-static int status(struct ctl_line *line, const struct ct_system *s, struct err *e)
-{
-	auto_json json_t *progress = NULL;
-	enum ct_system_status now;
-	struct cr_journal j;
-	int r = cr_journal_load(s->dir, &j, e);
-
-	if (r >= 0 && ct_system_status(s, &now, e) < 0)
-		return -e->no;
-	/* One that runs, and nobody works on it: it died in its first passes, and the next migration clears it. */
-	if (r == 0 || (r > 0 && now != CT_SYSTEM_MIGRATING)) {
-		err_set(e, ENOENT, "no migration of it is under way");
-		return err_class(e, ERR_MIGRATE);
-	}
-	if (r > 0 && j.point == CR_POINT_STARTED)
-		r = cr_progress_read(s->dir, &progress, e);
-	if (r < 0)
-		return r;
-	if (ctl_flag(line, "json")) {
-		auto_json json_t *all = json_pack("{s:i, s:s, s:s, s:s, s:O?}", "version", 1,
-						  "host", j.host, "mode", cr_mode_to_str(j.mode),
-						  "point", cr_point_to_str(j.point), "progress",
-						  progress);
-
-		if (!all)
-			return err_set(e, ENOMEM, "out of memory for JSON");
-		json_dumpf(all, stdout, JSON_INDENT(2));
-		putchar('\n');
-		return 0;
-	}
-	if (progress)
-		return tell_progress(line, &j, progress);
-	printf("CT %s: to %s, mode %s, %s\n", line->words[0], j.host, cr_mode_to_str(j.mode),
-	       cr_point_to_str(j.point));
 	return 0;
 }
 
@@ -406,8 +384,9 @@ static int run(struct ctl_line *line, struct err *e)
 	    ctl_host(line, &h, e) < 0)
 		return -e->no;
 	if (ctl_flag(line, "status"))
-		return ctl_system(&h, line->words[0], NULL, &s, e) < 0 ? -e->no
-								       : status(line, &s, e);
+		return ctl_system(&h, line->words[0], NULL, &s, e) < 0
+			       ? -e->no
+			       : ctl_migrate_status(line, &s, e);
 	if (open_to_move(&h, line->words[0], &s, e) < 0)
 		return finishing && e->class == ERR_IN_DOUBT ? settle(line, &h, e) : -e->no;
 	return finishing ? finish(line, &s, &r, e) : move(line, &s, &r, e);
@@ -439,7 +418,9 @@ static const struct ctl_option options[] = {
 	{.name = "remote",
 	 .arg = "COMMAND",
 	 .help = "skepctl there: \"skepctl --root /srv/skep\" (skepctl)"},
-	{.name = "dry-run", .letter = 'n', .help = "only check whether it could be done"},
+	{.name = "dry-run",
+	 .letter = 'n',
+	 .help = "only check whether it could be done, and in which mode"},
 	{.name = "keep", .help = "do not delete it here; it cannot start here, either"},
 	{.name = "continue",
 	 .help = "finish an interrupted migration: it goes on there, or here if the other host never took it"},

@@ -44,7 +44,7 @@ static int check(struct ctl_line *line, const struct ct_host *h, const char *nam
 	n = ctl_preflight(line, &s, &list, e);
 	if (n < 0)
 		return n;
-	if (list && ctl_preflight_print(name, list, e) < 0)
+	if (list && ctl_preflight_print(name, NULL, list, e) < 0)
 		return -e->no;
 	if (!list && !n)
 		ctl_done(line, name, "nothing stands in the way of a checkpoint");

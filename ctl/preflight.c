@@ -34,31 +34,16 @@ int ctl_preflight(const struct ctl_line *line, const struct ct_system *s, json_t
 	return (int)found.count;
 }
 
-int ctl_preflight_print(const char *name, json_t *list, struct err *e)
+int ctl_preflight_print(const char *name, const char *mode, json_t *list, struct err *e)
 {
-	auto_json json_t *j = json_pack("{s:s, s:o}", "name", name, "blockers", list);
+	auto_json json_t *j =
+		json_pack("{s:s, s:s*, s:o}", "name", name, "mode", mode, "blockers", list);
 
 	if (!j)
 		return err_set(e, ENOMEM, "out of memory for JSON");
 	json_dumpf(j, stdout, JSON_INDENT(2));
 	putchar('\n');
 	return 0;
-}
-
-int ctl_preflight_dry(const struct ctl_line *line, const struct ct_system *s, struct err *e)
-{
-	enum ct_system_status status;
-	json_t *list = NULL;
-	int n;
-
-	if (ct_system_status(s, &status, e) < 0)
-		return -e->no;
-	if (status != CT_SYSTEM_RUNNING)
-		return 0;
-	n = ctl_preflight(line, s, &list, e);
-	if (n >= 0 && list && ctl_preflight_print(s->d.name, list, e) < 0)
-		return -e->no;
-	return n;
 }
 
 int ctl_preflight_judge(int count, struct err *e)

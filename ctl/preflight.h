@@ -16,11 +16,8 @@ struct err;
 int ctl_preflight(const struct ctl_line *line, const struct ct_system *s, json_t **list,
 		  struct err *e);
 
-/* Prints {name, blockers}; takes list. */
-int ctl_preflight_print(const char *name, json_t *list, struct err *e);
-
-/* The same for a migration that is only tried: 0 for a container that does not run. With --json the object is printed here. */
-int ctl_preflight_dry(const struct ctl_line *line, const struct ct_system *s, struct err *e);
+/* Prints {name, blockers}, and the mode of a migration that is only tried (NULL: none is left); takes list. */
+int ctl_preflight_print(const char *name, const char *mode, json_t *list, struct err *e);
 
 /* 0 when there is none, else how many there are as an err of class CHECKPOINT. */
 int ctl_preflight_judge(int count, struct err *e);

@@ -397,7 +397,12 @@ locks() { inside sh -c 'for p in $(pidof plant); do grep -hE "^lock:" /proc/$p/f
 	fails_with 16 'process 1 (plant) has the listener of a seccomp filter' dry
 	fails_with 16 'one thing stands in the way' dry --fallback live,suspend
 	{ dry --json 2>/dev/null || [ $? = 16 ]; } | jq -e '.blockers[0].kind == "seccomp" and .blockers[0].pid == 1'
-	dry --mode restart
+	dry --mode restart | grep -q "CT $c: it would be moved to B in mode restart: nothing stands against it"
+	# What is left when the live one cannot be; what stands against that is told all the same.
+	dry --fallback live,restart >"$SKEP_DIR/said"
+	grep -q 'process 1 (plant) has the listener of a seccomp filter' "$SKEP_DIR/said"
+	grep -q "CT $c: it would be moved to B in mode restart, which needs no checkpoint" "$SKEP_DIR/said"
+	dry --json --fallback live,suspend,restart | jq -e '.mode == "restart" and (.blockers | length) == 1'
 	# The move itself looks before it sends anything.
 	fails_with 16 'has the listener of a seccomp filter' on A skepctl migrate "$c" B --rsh "$rsh"
 	[ -z "$(ls "$SKEP_DIR/B/lib/ct")" ]
@@ -405,7 +410,8 @@ locks() { inside sh -c 'for p in $(pidof plant); do grep -hE "^lock:" /proc/$p/f
 	on A skepctl destroy --force "$c"
 
 	on A skepctl create "$c" --template plant --bridge br0 --ip 10.77.1.1/16 --init '/plant nothing' --start
-	dry
+	dry | grep -q 'in mode precopy: nothing stands against it'
+	dry --json --fallback live,restart | jq -e '.mode == "precopy" and .blockers == []'
 	grep -q '^flags.* sse2 ' /proc/cpuinfo || skip 'no x86'
 	sed 's/ sse2 / /' /proc/cpuinfo >"$SKEP_DIR/cpuinfo"
 	printf '#!/bin/sh\nexec unshare -m sh -c "mount --bind %q /proc/cpuinfo; exec skepctl \\"\\$@\\"" - "$@"\n' "$SKEP_DIR/cpuinfo" >"$SKEP_DIR/B/bin/old"
