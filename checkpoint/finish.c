@@ -14,6 +14,7 @@
 #include "checkpoint/life.h"
 #include "checkpoint/migrate.h"
 #include "checkpoint/settle.h"
+#include "runtime/system_doubt.h"
 
 /* A host that went away is asked only this long for what it could do without. */
 #define AGAIN_MS 10000
@@ -196,8 +197,8 @@ static int not_answered(const struct ct_system *s, const struct cr_journal *j, s
 	if (judged)
 		return -e->no;
 	e->hint[0] = 0;
-	return err_hint(e, "make %s reachable and try again: skepctl migrate %s --continue",
-			j->host, s->d.name);
+	return err_hint(e, "make %s reachable and try again: skepctl migrate %s --%s", j->host,
+			s->d.name, j->point == CR_POINT_KEPT ? "abort" : "continue");
 }
 
 /* It runs there, and what is frozen here has the rest of its memory. */
@@ -218,6 +219,9 @@ static int it_has_it(const struct ct_system *s, const struct cr_journal *j, cons
 		err_set(e, EBUSY, "%s took it, and moved it on to %.200s", j->host, a->moved_to);
 	else
 		err_set(e, EBUSY, "%s has it", j->host);
+	if (j->point == CR_POINT_KEPT)
+		err_hint(e, "`skepctl destroy --force %s` removes the copy that was kept here",
+			 s->d.name);
 	err_hint(e, "finish the migration: skepctl migrate %s --continue", s->d.name);
 	return err_class(e, ERR_IN_DOUBT);
 }
@@ -284,11 +288,8 @@ int cr_migrate_continue(struct ct_system *s, const struct cr_remote *remote,
 		return r;
 	if (j.point == CR_POINT_RECEIVING)
 		return cr_settle_taken(s, false, e);
-	if (j.point == CR_POINT_KEPT) {
-		err_set(e, EALREADY, "it was moved to %s, and kept here", j.host);
-		err_hint(e, "remove it here: skepctl destroy --force %s", s->d.name);
-		return err_class(e, ERR_VALUE);
-	}
+	if (j.point == CR_POINT_KEPT)
+		return ct_dir_in_doubt(s->dir, s->d.name, e);
 	find_way(&way, remote, &j);
 	/* COMMIT was never sent. */
 	if (j.point == CR_POINT_STARTED)

@@ -137,7 +137,7 @@ struct cr_migrate {
 	enum squeeze_when compress; /* ZSTD: class UNSUPPORTED when the target cannot */
 	bool dry_run;		    /* the target checks all it can and lets go; nothing is sent */
 	int stop_timeout_s; /* mode restart: as ct_system_stop() has it; < 0: the container's own */
-	bool keep; /* leave it on the source, stopped and unable to start (status "migrating") until abort finds that the target has it no more */
+	bool keep; /* leave it on the source, stopped and unable to start (status "moved") until abort finds that the target has it no more */
 };
 
 /*

@@ -16,6 +16,7 @@
 #include "checkpoint/plan.h"
 #include "checkpoint/preflight.h"
 #include "checkpoint/source.h"
+#include "runtime/system_doubt.h"
 #include "storage/manifest.h"
 
 /* A host that went away is asked only this long: the command has failed already. */
@@ -72,6 +73,8 @@ static int check_journal(struct cr_source *m, struct err *e)
 		if (now == old.was)
 			return cr_life_restore(m->s, old.mode, old.was, e);
 	}
+	if (old.point == CR_POINT_MOVED || old.point == CR_POINT_KEPT)
+		return ct_dir_in_doubt(m->s->dir, m->s->d.name, e);
 	err_set(e, EBUSY, "an earlier migration to %s is not finished", old.host);
 	err_hint(e, "finish it with `skepctl migrate %s --continue`", m->s->d.name);
 	return err_class(e, ERR_IN_DOUBT);

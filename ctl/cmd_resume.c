@@ -10,6 +10,7 @@
 #include "ctl/skepctl.h"
 #include "ctl/target.h"
 #include "runtime/container.h"
+#include "runtime/system_doubt.h"
 
 static int go_on(struct ct_system *s, struct err *e)
 {
@@ -22,11 +23,8 @@ static int go_on(struct ct_system *s, struct err *e)
 
 static int refuse(const struct ct_system *s, enum ct_system_status status, struct err *e)
 {
-	if (status == CT_SYSTEM_MIGRATING) {
-		err_set(e, EBUSY, "its migration is not finished");
-		err_hint(e, "finish it with `skepctl migrate %s --continue`", s->d.name);
-		return err_class(e, ERR_IN_DOUBT);
-	}
+	if (status == CT_SYSTEM_MIGRATING || status == CT_SYSTEM_MOVED)
+		return ct_dir_in_doubt(s->dir, s->d.name, e);
 	err_set(e, EINVAL, "it is %s: there is nothing to resume", ct_system_status_to_str(status));
 	if (status != CT_SYSTEM_RUNNING)
 		err_hint(e, "skepctl start %s boots it", s->d.name);

@@ -151,6 +151,7 @@ int ct_system_set(struct ct_system *s, const struct ct_definition *old, struct e
 	X(PAUSED, "paused")       \
 	X(SUSPENDED, "suspended") \
 	X(MIGRATING, "migrating") \
+	X(MOVED, "moved")         \
 	X(BROKEN, "broken")
 
 enum ct_system_status {

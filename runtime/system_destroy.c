@@ -11,21 +11,22 @@
 #include "runtime/container.h"
 #include "runtime/system.h"
 #include "runtime/system_dir.h"
-
-static int in_doubt(const char *name, const char *what, struct err *e)
-{
-	err_set(e, EBUSY, "container %s: %s", name, what);
-	err_hint(e, "finish it with `skepctl migrate %s --continue`; --force loses it", name);
-	return err_class(e, ERR_IN_DOUBT);
-}
+#include "runtime/system_doubt.h"
 
 static int refuse(int dir, enum ct_dir_kind kind, const char *name, struct err *e)
 {
-	if (kind == CT_DIR_INCOMING)
-		return in_doubt(name, "it is being received, or its migration was interrupted", e);
-	if (faccessat(dir, CT_JOURNAL_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return in_doubt(name, "its migration is not finished", e);
-	return 0;
+	if (kind == CT_DIR_INCOMING) {
+		err_set(e, EBUSY,
+			"container %s: it is being received, or its migration was interrupted",
+			name);
+		err_hint(e, "finish it with `skepctl migrate %s --continue`; --force loses it",
+			 name);
+		return err_class(e, ERR_IN_DOUBT);
+	}
+	if (faccessat(dir, CT_JOURNAL_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	ct_dir_in_doubt(dir, name, e);
+	return err_wrap(e, "container %s", name);
 }
 
 /*

@@ -14,6 +14,7 @@
 #include "runtime/reservation.h"
 #include "runtime/state.h"
 #include "runtime/system.h"
+#include "runtime/system_doubt.h"
 #include "storage/disk.h"
 
 /* What a set is about to tell the kernel: of one that died in between, the next one takes it back first. */
@@ -265,8 +266,8 @@ static int set(struct ct_system *s, const struct ct_definition *old, struct err 
 			return -e->no;
 		return set_running(s, old, e);
 	case CT_SYSTEM_MIGRATING:
-		err_set(e, EBUSY, "its migration is not finished");
-		return err_class(e, ERR_IN_DOUBT);
+	case CT_SYSTEM_MOVED:
+		return ct_dir_in_doubt(s->dir, s->d.name, e);
 	case CT_SYSTEM_BROKEN:
 		break;
 	}

@@ -25,6 +25,7 @@
 #include "runtime/monitor.h"
 #include "runtime/preset.h"
 #include "runtime/system.h"
+#include "runtime/system_doubt.h"
 #include "storage/template.h"
 
 /* Its name, its name servers and its preset, while nothing of the container runs: through init, who stands in its root already. */
@@ -103,9 +104,8 @@ static int refuse_unless_stopped(struct ct_system *s, struct err *e)
 			 s->d.name, s->d.name);
 		return err_class(e, ERR_RUNNING);
 	case CT_SYSTEM_MIGRATING:
-		err_set(e, EBUSY, "its migration is not finished");
-		err_hint(e, "finish it with `skepctl migrate %s --continue`", s->d.name);
-		return err_class(e, ERR_IN_DOUBT);
+	case CT_SYSTEM_MOVED:
+		return ct_dir_in_doubt(s->dir, s->d.name, e);
 	case CT_SYSTEM_BROKEN:
 		break;
 	}

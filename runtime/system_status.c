@@ -10,6 +10,7 @@
 #include "runtime/state.h"
 #include "runtime/system.h"
 #include "runtime/system_dir.h"
+#include "runtime/system_doubt.h"
 
 static const char *const words[] = {
 #define X(name, word) [CT_SYSTEM_##name] = word,
@@ -93,7 +94,7 @@ int ct_system_status(const struct ct_system *s, enum ct_system_status *status, s
 		break;
 	}
 	if (has(s, CT_JOURNAL_FILE))
-		*status = CT_SYSTEM_MIGRATING;
+		*status = ct_dir_is_kept(s->dir) ? CT_SYSTEM_MOVED : CT_SYSTEM_MIGRATING;
 	else if (has(s, CT_CHECKPOINT_DIR "/" CT_CHECKPOINT_MARKER))
 		*status = CT_SYSTEM_SUSPENDED;
 	else

@@ -18,6 +18,7 @@
 #include "runtime/state.h"
 #include "runtime/system.h"
 #include "runtime/system_dir.h"
+#include "runtime/system_doubt.h"
 
 /* 1: opened; 0: the engine has none of this name that is ours. */
 static int open_engine(struct ct_system *s, const char *verb, struct ct *ct, struct err *e)
@@ -114,9 +115,9 @@ int ct_system_stop(struct ct_system *s, int timeout_s, bool force, struct err *e
 	case CT_SYSTEM_PAUSED:
 		return stop_running(s, timeout_s, force, e);
 	case CT_SYSTEM_MIGRATING:
-		err_set(e, EBUSY, "container %s: its migration is not finished", s->d.name);
-		err_hint(e, "finish it with `skepctl migrate %s --continue`", s->d.name);
-		return err_class(e, ERR_IN_DOUBT);
+	case CT_SYSTEM_MOVED:
+		ct_dir_in_doubt(s->dir, s->d.name, e);
+		return err_wrap(e, "container %s", s->d.name);
 	case CT_SYSTEM_BROKEN:
 		break;
 	}

@@ -102,7 +102,7 @@ longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 	unharmed
 	[ -z "$(ls "$SKEP_DIR/B/lib/ct")" ]
 	move A B --keep
-	[ "$(status A)" = migrating ] && [ "$(status B)" = running ]
+	[ "$(status A)" = moved ] && [ "$(status B)" = running ]
 	fails_with 121 "$c" on A skepctl start "$c"
 	fails_with 121 'B has it' on A skepctl migrate "$c" --abort
 	on B skepctl destroy --force "$c"

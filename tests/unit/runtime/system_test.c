@@ -431,6 +431,27 @@ static void templates_in_use(void **state)
 	ok(st_template_remove(templates, "t", ct_system_template_used, &h, &e));
 }
 
+/* With this journal start, stop and destroy refuse it in the same words, and with a command that works. */
+static void tells(struct ct_system *s, const char *journal, enum ct_system_status wanted,
+		  const char *text, const char *hint)
+{
+	enum ct_system_status status;
+
+	ok(file_replace_at(s->dir, CT_JOURNAL_FILE, journal, strlen(journal), 0600, &e));
+	ok(ct_system_status(s, &status, &e));
+	assert_int_equal(status, wanted);
+	for (int verb = 0; verb < 3; verb++) {
+		struct err why = {0};
+
+		assert_true((verb == 0	 ? ct_system_start(s, &why)
+			     : verb == 1 ? ct_system_stop(s, 1, false, &why)
+					 : ct_system_destroy(s->host, "101", false, &why)) < 0);
+		assert_int_equal(why.class, ERR_IN_DOUBT);
+		assert_non_null(strstr(why.text, text));
+		assert_non_null(strstr(why.hint, hint));
+	}
+}
+
 static void statuses(void **state)
 {
 	struct ct_host h = host_of(*state);
@@ -461,6 +482,13 @@ static void statuses(void **state)
 	ok(ct_system_status(&s, &status, &e));
 	assert_int_equal(status, CT_SYSTEM_MIGRATING);
 	refused(ct_system_stop(&s, 1, false, &e), ERR_IN_DOUBT);
+	tells(&s, "{\"point\": \"committed\", \"host\": \"B\"}", CT_SYSTEM_MIGRATING,
+	      "its migration is not finished", "migrate 101 --continue");
+	tells(&s, "{\"point\": \"moved\", \"host\": \"B\"}", CT_SYSTEM_MIGRATING,
+	      "it was moved to B", "migrate 101 --continue");
+	tells(&s, "{\"point\": \"kept\", \"host\": \"B\"}", CT_SYSTEM_MOVED,
+	      "it was moved to B, and kept here", "destroy --force 101");
+	tells(&s, "{\"point\": 7}", CT_SYSTEM_MIGRATING, "not finished", "migrate 101 --continue");
 	assert_int_equal(unlinkat(s.dir, CT_JOURNAL_FILE, 0), 0);
 
 	ok(ct_state_new(h.state, "101", "test", &ct, &e));
