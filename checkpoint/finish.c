@@ -122,6 +122,27 @@ static void say_bye(const struct ct_system *s, const struct cr_journal *j,
 		log_info("%s: %s", s->d.name, ignored.text);
 }
 
+bool cr_finish_is_moved(const struct ct_host *h, const char *name, struct ct_system *s,
+			struct cr_journal *j)
+{
+	struct err none = {0};
+	bool moved = ct_system_open(h, name, NULL, s, &none) >= 0 &&
+		     cr_journal_load(s->dir, j, &none) > 0 &&
+		     (j->point == CR_POINT_KEPT || j->point == CR_POINT_MOVED);
+
+	ct_system_close(s);
+	return moved;
+}
+
+void cr_finish_say_last(const struct ct_system *s, const struct cr_journal *j)
+{
+	const struct cr_remote unnamed = {0};
+	struct way way;
+
+	find_way(&way, &unnamed, j);
+	say_bye(s, j, &way.remote, NULL);
+}
+
 int cr_finish_moved(struct ct_system *s, struct cr_journal *j, const struct cr_remote *remote,
 		    struct cr_peer *peer, struct err *e)
 {

@@ -14,8 +14,8 @@ setup() {
 }
 teardown() { skep_teardown; }
 
-status() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
-is_on() { [ "$(status "$1")" = "$2" ]; }
+status_of() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
+is_on() { [ "$(status_of "$1")" = "$2" ]; }
 make_ct() { on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe counter 7000" --start; }
 move() { on A skepctl migrate "$c" B --rsh "$rsh" "$@"; }
 again() { on A skepctl migrate "$c" "$@"; }
@@ -36,7 +36,7 @@ taken() { find "$SKEP_DIR"/[AB]/lib/taken -type f; }
 	again --status | grep -q "to B, mode precopy"
 	on A skepctl migrate "$c" B --continue
 	is_on B running
-	[ -z "$(status A)$(taken)" ]
+	[ -z "$(status_of A)$(taken)" ]
 }
 
 @test "a host that was never asked cannot let it run twice" {
@@ -49,7 +49,7 @@ taken() { find "$SKEP_DIR"/[AB]/lib/taken -type f; }
 	is_on A migrating
 	again --continue
 	is_on B running
-	[ -z "$(status A)" ]
+	[ -z "$(status_of A)" ]
 }
 
 @test "a bound of the rate that is none is refused" {
@@ -80,5 +80,73 @@ has_open() { find "/proc/$1/fd" -lname "$2" | grep -q .; }
 	[ $rc = 14 ]
 	grep -q "it has just been migrated to B" "$SKEP_DIR/second"
 	is_on B running
-	[ -z "$(status A)$(taken)" ]
+	[ -z "$(status_of A)$(taken)" ]
+}
+
+says_how() { # HINT CMD...: what is refused is told as this, with a command that does it
+	local out rc=0
+	out=$(on A "${@:2}" 2>&1) || rc=$?
+	printf '%s: exit %s: %s\n' "${*:2}" $rc "$out"
+	[ $rc = 121 ] && [[ $out == *'it was moved to B, and kept here'*"hint: $1"* ]]
+}
+@test "one that is kept is moved, says so to each command, and destroy --force ends it and its record" {
+	local hint="\`skepctl destroy --force $c\` removes this copy" word
+	make_ct
+	move --keep
+	is_on A moved
+	is_on B running
+	for word in start stop resume destroy; do says_how "$hint" skepctl $word "$c"; done
+	says_how "$hint" skepctl set "$c" --memory 64M
+	says_how "$hint" skepctl migrate "$c" B --rsh "$rsh"
+	says_how "$hint" skepctl migrate "$c" --continue
+	fails_with 120 'no migration of it is under way' again --status
+	run again --abort
+	[ "$status" = 121 ]
+	[[ $output == *'B has it'*"hint: \`skepctl destroy --force $c\` removes the copy that was kept here" ]]
+	[ -n "$(taken)" ]
+	on A skepctl destroy --force "$c"
+	[ -z "$(taken)" ]
+	on B skepctl exec "$c" -- /probe true
+}
+
+@test "a kept one whose other host cannot be asked is destroyed all the same" {
+	make_ct
+	move --keep
+	printf '#!/bin/sh\nexit 255\n' >"$SKEP_DIR/dead"
+	chmod +x "$SKEP_DIR/dead"
+	jq --arg rsh "$SKEP_DIR/dead" '.rsh = [$rsh]' "$SKEP_DIR/A/lib/ct/$c/migration.json" >"$SKEP_DIR/journal"
+	cat "$SKEP_DIR/journal" >"$SKEP_DIR/A/lib/ct/$c/migration.json"
+	on A skepctl destroy --force "$c"
+	[ ! -e "$SKEP_DIR/A/lib/ct/$c" ]
+}
+
+@test "the record goes whatever kills the source behind the end of a migration: with --continue, and with destroy --force" {
+	local point
+	for point in moved cleanup; do
+		make_ct
+		SKEP_FAULT=migrate.$point:kill move || true
+		is_on A migrating
+		again --continue
+		[ -z "$(status_of A)$(taken)" ]
+		on B skepctl destroy --force "$c"
+	done
+	# Killed where it has written down that it moved, and said nothing.
+	make_ct
+	move --keep
+	jq '.point = "moved" | .keep = false' "$SKEP_DIR/A/lib/ct/$c/migration.json" >"$SKEP_DIR/journal"
+	cat "$SKEP_DIR/journal" >"$SKEP_DIR/A/lib/ct/$c/migration.json"
+	is_on A migrating
+	[ -n "$(taken)" ]
+	fails_with 121 'it was moved to B, and what is left here is to be removed' move
+	again --continue
+	[ -z "$(status_of A)$(taken)" ]
+	is_on B running
+	on B skepctl destroy --force "$c"
+	make_ct
+	move --keep
+	jq '.point = "moved" | .keep = false' "$SKEP_DIR/A/lib/ct/$c/migration.json" >"$SKEP_DIR/journal"
+	cat "$SKEP_DIR/journal" >"$SKEP_DIR/A/lib/ct/$c/migration.json"
+	on A skepctl destroy --force "$c"
+	[ -z "$(taken)" ]
+	is_on B running
 }
