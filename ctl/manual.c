@@ -3,6 +3,7 @@
 #include "ctl/manual.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -35,6 +36,14 @@ static void put_sentence(const char *text, FILE *out)
 	fputs(".\n", out);
 }
 
+/* "none, bar or json", "build: ...": a word that is typed stands first, and is typed as it is. */
+static bool begins_with_value(const struct ctl_option *o)
+{
+	const char *end = o->help + strcspn(o->help, " ,:");
+
+	return *end == ':' || (o->arg && (*end == ',' || strncmp(end, " or ", 4) == 0));
+}
+
 static void put_option(const struct ctl_option *o, FILE *out)
 {
 	if (!o->help)
@@ -51,7 +60,12 @@ static void put_option(const struct ctl_option *o, FILE *out)
 		fputs("\\fR", out);
 	}
 	fputc('\n', out);
-	put_sentence(o->help, out);
+	if (begins_with_value(o)) {
+		put_text(o->help, out);
+		fputs(".\n", out);
+	} else {
+		put_sentence(o->help, out);
+	}
 	if (o->means)
 		fprintf(out, "The same as \\fB\\-\\-%s\\fR.\n", o->means);
 }

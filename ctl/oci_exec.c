@@ -266,7 +266,7 @@ static const struct ctl_option options[] = {
 	{.name = "user",
 	 .letter = 'u',
 	 .arg = "USER[:GROUP]",
-	 .help = "numbers, or names that the container knows"},
+	 .help = "by their numbers, or names that the container knows"},
 	{.name = "additional-gids", .letter = 'g', .arg = "GID", .help = "one more group"},
 	{.name = "cap", .letter = 'c', .arg = "NAME", .help = "one more capability"},
 	{.name = "no-new-privs", .help = "never more rights by an execve"},

@@ -39,6 +39,11 @@ options_of() { "$@" --help | sed -n 's/^  \(-.,\|   \) \(--[a-z0-9-]*\).*/\2/p';
 	offers 'busybox' skepctl template remove ''
 	offers 'build export import list remove' skepctl template ''
 	offers 'postcopy precopy' skepctl migrate x --mode p
+	offers 'postcopy precopy' skepctl migrate x --fallback p
+	offers 'live,postcopy live,precopy' skepctl migrate x --fallback live,p
+	offers 'suspend,restart,live' skepctl migrate x --fallback suspend,restart,l
+	offers '' skepctl migrate x --fallback suspend,restart,s
+	offers 'bar json none' skepctl migrate x --progress ''
 	offers 'checkpointable none' skepctl create x --preset ''
 	offers 'debian-12 debian-13' skepctl template build deb
 	offers '' skepctl create ''
@@ -87,6 +92,11 @@ options_of() { "$@" --help | sed -n 's/^  \(-.,\|   \) \(--[a-z0-9-]*\).*/\2/p';
 		done
 		for option in $(options_of $front); do grep -q -- "$option" <<<"$plain"; done
 	done
+	# What is typed stands there as it is typed.
+	for typed in 'none, bar or json, on standard error.' 'bridge, routed, none or host.' 'build: a Debian that'; do
+		grep -q "^$typed" "$BUILD/man/skepctl.8"
+	done
+	grep -q '^Move a container to another host, running.$' "$BUILD/man/skepctl.8"
 	[ "$(grep -h '@' "$BUILD/man/skepctl.8" "$BUILD/man/skep.8" | grep -vc '^\.\\"')" = 0 ]
 }
 
