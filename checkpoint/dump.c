@@ -79,7 +79,7 @@ static int refuse(const struct ct_system *s, const struct ct *ct, struct err *e)
 	auto_preflight struct cr_preflight found = {0};
 	int r = cr_preflight(ct, &s->d, CR_PREFLIGHT_DUMP, &found, e);
 
-	return r < 0 ? r : cr_preflight_judge(&found, ct->s.id, e);
+	return r < 0 ? r : cr_preflight_judge(&found, e);
 }
 
 static int engage(struct dump *d, enum net_lock_way way, struct err *e)

@@ -156,6 +156,15 @@ int cr_life_restore(struct ct_system *s, enum cr_mode mode, enum cr_life was, st
 	return mode == CR_MODE_RESTART ? ct_system_start(s, e) : 0;
 }
 
+int cr_life_hint(enum cr_life was, struct err *e)
+{
+	if (e->no != EPIPE && e->no != EINTR && e->no != ETIMEDOUT)
+		return -e->no;
+	if (was == CR_LIFE_RUNNING)
+		return err_hint(e, "it goes on here; try again");
+	return err_hint(e, "it is %s here, as before; try again", cr_life_to_str(was));
+}
+
 int cr_life_clean(const struct ct_system *s, struct err *e)
 {
 	auto_ct struct ct ct = CT_INIT;

@@ -24,5 +24,8 @@ int cr_life_restore(struct ct_system *s, enum cr_mode mode, enum cr_life was, st
  */
 int cr_life_cut(const struct ct_system *s, struct err *e);
 
+/* For a migration that was interrupted, or whose other side went away (EINTR, EPIPE, ETIMEDOUT), and that is undone: where it is, and that it may be tried again. Another failure's hint is its own. */
+int cr_life_hint(enum cr_life was, struct err *e);
+
 /* Ends and removes what a start or a restore left of its runtime, so that its data can go. */
 int cr_life_clean(const struct ct_system *s, struct err *e);

@@ -193,15 +193,20 @@ static int check_template(const struct ct_host *h, const struct cr_offer *o, str
 
 	if (r < 0) {
 		if (e->class == ERR_NO_TEMPLATE)
-			err_hint(e, "bring it there: skepctl template build %s, or import",
-				 o->d.template);
+			err_hint(
+				e,
+				"bring it there: skepctl template export %s - | ssh HOST skepctl template import %s -",
+				o->d.template, o->d.template);
 		return r;
 	}
 	if (!strcmp(id, o->template_id))
 		return 0;
 	err_set(e, ESTALE, "template %s has another content here than on the source",
 		o->d.template);
-	err_hint(e, "copy the template's directory from the source, under this or another name");
+	err_hint(
+		e,
+		"remove that one there (skepctl template remove), and bring yours: skepctl template export %s - | ssh HOST skepctl template import %s -",
+		o->d.template, o->d.template);
 	return err_class(e, ERR_NO_TEMPLATE);
 }
 

@@ -277,7 +277,7 @@ void cr_blocker_to_str(const struct cr_blocker *b, char *text, size_t size)
 		snprintf(text, size, "process %d (%s) %s; %s", b->pid, b->name, b->what, b->fix);
 }
 
-int cr_preflight_judge(const struct cr_preflight *p, const char *name, struct err *e)
+int cr_preflight_judge(const struct cr_preflight *p, struct err *e)
 {
 	const struct cr_blocker *b = p->list;
 	char who[256] = "it", more[64] = "";
@@ -289,8 +289,8 @@ int cr_preflight_judge(const struct cr_preflight *p, const char *name, struct er
 	else if (b->pid)
 		snprintf(who, sizeof(who), "process %d (%s)", b->pid, b->name);
 	if (p->count > 1)
-		snprintf(more, sizeof(more), "; and %zu more: skepctl suspend --check %s",
-			 p->count - 1, name);
+		snprintf(more, sizeof(more), "; and %zu more (skepctl suspend --check)",
+			 p->count - 1);
 	if (b->pid)
 		err_set(e, b->no, "%s %s%s", who, b->what, more);
 	else

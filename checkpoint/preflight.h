@@ -56,8 +56,8 @@ int cr_preflight(const struct ct *ct, const struct ct_definition *d, enum cr_pre
 /* One line: "process 212 (nginx, unit nginx.service) has an io_uring; ...". */
 void cr_blocker_to_str(const struct cr_blocker *b, char *text, size_t size);
 
-/* 0 when there is none; else the first of them as an err of class CHECKPOINT, with how many there are. name: of the container. */
-int cr_preflight_judge(const struct cr_preflight *p, const char *name, struct err *e);
+/* 0 when there is none; else the first of them as an err of class CHECKPOINT, with how many there are. */
+int cr_preflight_judge(const struct cr_preflight *p, struct err *e);
 
 /* [{kind, pid, process, unit, what, fix}]; pid, process and unit are null where there is none. NULL: no memory. */
 json_t *cr_preflight_to_json(const struct cr_preflight *p);

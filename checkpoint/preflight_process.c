@@ -429,7 +429,7 @@ void cr_look_processes(struct cr_look *l)
 		if (is_guest(l, p)) {
 			cr_look_add(l, p, "guest", false,
 				    "end that `skepctl enter` or `exec` first",
-				    "was brought into container %s from outside", l->ct->s.id);
+				    "was brought into the container from outside");
 			continue;
 		}
 		if (p->state == 'Z') {

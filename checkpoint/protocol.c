@@ -144,6 +144,8 @@ void cr_err_from_json(const json_t *j, const char *peer, struct err *e)
 	if (hint[0])
 		err_hint(e, "%s", hint);
 	err_class(e, class_from_str(class));
+	if (e->class == ERR_NO_SPACE)
+		err_hint(e, "skepctl doctor on %s says how much room there is, and where", peer);
 }
 
 static int wait_readable(const struct cr_link *l, int ms, struct err *e)

@@ -157,9 +157,16 @@ static int judge(struct cr_source *m, struct err *e)
 	}
 	err_set(e, EBUSY,
 		"it would be frozen for about %" PRIu64 " ms, and --max-downtime is %" PRIu64
-		": what it writes meanwhile is too much for the link",
-		now->predicted_ns / 1000000, goal);
-	err_hint(e, "raise --max-downtime, or migrate when it is less busy; it runs on");
+		": %" PRIu64 " ms to dump and restore it, %" PRIu64
+		" ms to send what it writes meanwhile",
+		now->predicted_ns / 1000000, goal, m->fixed_ns / 1000000,
+		(now->predicted_ns - m->fixed_ns) / 1000000);
+	if (m->fixed_ns > goal * 1000000)
+		err_hint(
+			e,
+			"raise --max-downtime: to dump and restore it alone takes longer; it runs on");
+	else
+		err_hint(e, "raise --max-downtime, or migrate when it is less busy; it runs on");
 	m->report->other_mode = true;
 	return err_class(e, ERR_MIGRATE);
 }

@@ -146,7 +146,7 @@ static int look(struct cr_source *m, struct err *e)
 	r = ct_open(m->s->host->state, m->s->d.name, NULL, &ct, e);
 	if (r >= 0)
 		r = cr_preflight(&ct, &m->s->d, CR_PREFLIGHT_DUMP, &found, e);
-	return r < 0 ? r : cr_preflight_judge(&found, m->s->d.name, e);
+	return r < 0 ? r : cr_preflight_judge(&found, e);
 }
 
 /* What we may be silent for beyond what protocol.h grants, in seconds. */
@@ -257,6 +257,7 @@ static int take_back(struct cr_source *m, struct err *e)
 
 	cr_progress_done(&m->progress);
 	blame(m, e);
+	cr_life_hint(m->offer.was, e);
 	died = (e->no == EPIPE || e->no == EINTR) && m->peer.fd >= 0 && !m->peer.link.refused;
 	cr_interrupt_hold();
 	if (e->class == ERR_CHECKPOINT || e->class == ERR_RESTORE || e->class == ERR_UNSUPPORTED)

@@ -15,9 +15,10 @@ static int pause_one(struct ctl_line *line, const struct ct_host *h, const char 
 	auto_system struct ct_system s = CT_SYSTEM_INIT;
 	auto_ct struct ct ct = CT_INIT;
 
-	if (ctl_system(h, name, "pause", &s, e) < 0 || ctl_runtime_lock(&s, "pause", &ct, e) < 0 ||
-	    ct_pause(&ct, e) < 0)
+	if (ctl_system(h, name, "pause", &s, e) < 0 || ctl_runtime_lock(&s, "pause", &ct, e) < 0)
 		return -e->no;
+	if (ct_pause(&ct, e) < 0)
+		return ctl_runtime_explain(&s, e);
 	ctl_done(line, name, "paused");
 	return 0;
 }

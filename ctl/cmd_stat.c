@@ -18,6 +18,19 @@ struct walk {
 	int shown;
 };
 
+/* One that is being moved has its processes here until the other host has it. */
+static bool has_processes(const struct ct_system *s, enum ct_system_status status)
+{
+	auto_ct struct ct ct = CT_INIT;
+	struct err ignored = {0};
+	enum ct_status engine;
+
+	if (status != CT_SYSTEM_MIGRATING)
+		return status == CT_SYSTEM_RUNNING || status == CT_SYSTEM_PAUSED;
+	return ctl_runtime(s, &ct, &ignored) > 0 && ct_status(&ct, &engine, &ignored) >= 0 &&
+	       (engine == CT_RUNNING || engine == CT_PAUSED);
+}
+
 static int show(const struct ct_system *s, struct walk *w, struct err *e)
 {
 	enum ct_system_status status;
@@ -26,9 +39,11 @@ static int show(const struct ct_system *s, struct walk *w, struct err *e)
 
 	if (ct_system_status(s, &status, e) < 0)
 		return -e->no;
-	if (status != CT_SYSTEM_RUNNING && status != CT_SYSTEM_PAUSED) {
+	if (!has_processes(s, status)) {
 		if (w->all)
 			return 0;
+		if (status == CT_SYSTEM_MIGRATING || status == CT_SYSTEM_MOVED)
+			return ctl_refuse_moving(s, e);
 		err_set(e, ESRCH, "container %s is %s: there is nothing to count", s->d.name,
 			ct_system_status_to_str(status));
 		err_hint(e, "skepctl start %s", s->d.name);

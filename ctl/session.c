@@ -116,6 +116,8 @@ int ctl_session(const struct ctl_line *line, const struct ct_system *s, char **a
 	if (how.cache_dir < 0)
 		return how.cache_dir;
 	r = ct_exec(&ct, &how, &run, e);
+	if (r < 0)
+		ctl_runtime_explain(s, e);
 	close(how.cache_dir);
 	if (r >= 0)
 		r = ct_exec_wait(&run, e);

@@ -12,7 +12,10 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "base/path.h"
+#include "checkpoint/journal.h"
+#include "checkpoint/progress.h"
 #include "ctl/nearest.h"
+#include "runtime/system_doubt.h"
 #include "storage/template.h"
 
 int ctl_host(const struct ctl_line *line, struct ct_host *h, struct err *e)
@@ -58,12 +61,38 @@ static int no_such_container(const struct ct_host *h, const char *name, struct e
 	return err_hint(e, "skepctl list shows what there is");
 }
 
+/* Who has the lock of one that is being moved is at it for long, and can be asked how far it is. */
+static int locked(const struct ct_host *h, const char *name, struct err *e)
+{
+	auto_system struct ct_system s = CT_SYSTEM_INIT;
+	auto_json json_t *progress = NULL;
+	struct err ignored = {0};
+	struct cr_journal j;
+	char holder[64];
+	int pid;
+
+	if (ct_system_open(h, name, NULL, &s, &ignored) < 0 ||
+	    cr_journal_load(s.dir, &j, &ignored) <= 0 || j.point != CR_POINT_STARTED ||
+	    cr_progress_read(s.dir, &progress, &ignored) <= 0)
+		return -e->no;
+	/* What a dead one left may name somebody else's pid by now: it must be the lock's holder. */
+	pid = (int)json_integer_value(json_object_get(progress, "pid"));
+	snprintf(holder, sizeof(holder), "pid %d (migrate)", pid);
+	if (pid <= 0 || !strstr(e->text, holder))
+		return -e->no;
+	e->hint[0] = '\0';
+	return err_hint(e, "`skepctl migrate %s --status` shows how far it is; `kill %d` undoes it",
+			name, pid);
+}
+
 int ctl_system_to_end(const struct ct_host *h, const char *name, const char *verb,
 		      struct ct_system *s, struct err *e)
 {
 	if (path_name_check("container", name, e) < 0 ||
 	    ct_system_open_to_end(h, name, verb, s, e) >= 0)
 		return -e->no;
+	if (e->class == ERR_LOCKED)
+		return locked(h, name, e);
 	return e->class == ERR_NO_SUCH_CT ? no_such_container(h, name, e) : -e->no;
 }
 
@@ -76,6 +105,8 @@ int ctl_system(const struct ct_host *h, const char *name, const char *verb, stru
 		return 0;
 	if (e->class == ERR_NO_SUCH_CT)
 		no_such_container(h, name, e);
+	if (e->class == ERR_LOCKED)
+		locked(h, name, e);
 	if (e->class == ERR_CONFIG)
 		err_hint(e, "put %s/ct/%s/" CT_DEFINITION_FILE " right, or destroy it", h->root,
 			 name);
@@ -133,18 +164,39 @@ static int open_runtime(const struct ct_system *s, const char *verb, struct ct *
 	return 0;
 }
 
+int ctl_refuse_moving(const struct ct_system *s, struct err *e)
+{
+	err_clear(e);
+	ct_dir_in_doubt(s->dir, s->d.name, e);
+	e->class = ERR_NOT_RUNNING;
+	return -e->no;
+}
+
 static int refuse_stopped(const struct ct_system *s, struct err *e)
 {
 	enum ct_system_status status = CT_SYSTEM_STOPPED;
 	struct err ignored = {0};
 
 	ct_system_status(s, &status, &ignored);
+	if (status == CT_SYSTEM_MIGRATING || status == CT_SYSTEM_MOVED)
+		return ctl_refuse_moving(s, e);
 	if (status == CT_SYSTEM_STOPPED || status == CT_SYSTEM_BROKEN)
 		err_set(e, ESRCH, "it is not running");
 	else
 		err_set(e, ESRCH, "it is not running but %s", ct_system_status_to_str(status));
 	err_hint(e, "skepctl %s %s", status == CT_SYSTEM_SUSPENDED ? "resume" : "start", s->d.name);
 	return err_class(e, ERR_NOT_RUNNING);
+}
+
+int ctl_runtime_explain(const struct ct_system *s, struct err *e)
+{
+	enum ct_system_status status;
+	struct err ignored = {0};
+
+	if (e->class != ERR_NOT_RUNNING || ct_system_status(s, &status, &ignored) < 0 ||
+	    status != CT_SYSTEM_MIGRATING)
+		return -e->no;
+	return ctl_refuse_moving(s, e);
 }
 
 int ctl_runtime(const struct ct_system *s, struct ct *ct, struct err *e)

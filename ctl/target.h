@@ -33,5 +33,11 @@ int ctl_runtime(const struct ct_system *s, struct ct *ct, struct err *e);
 /* The same, and it is an error of class NOT_RUNNING if it has none. */
 int ctl_runtime_running(const struct ct_system *s, struct ct *ct, struct err *e);
 
+/* Refuses one that is migrating or moved for a verb that needs it running: what it is, and what ends that. Class NOT_RUNNING, so that --all passes it by. */
+int ctl_refuse_moving(const struct ct_system *s, struct err *e);
+
+/* For a refusal of class NOT_RUNNING by the engine: of one that a migration has frozen it says that, and what to do. Returns -e->no. */
+int ctl_runtime_explain(const struct ct_system *s, struct err *e);
+
 /* And locked, for a verb of the engine. */
 int ctl_runtime_lock(const struct ct_system *s, const char *verb, struct ct *ct, struct err *e);

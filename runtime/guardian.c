@@ -158,21 +158,36 @@ static _Noreturn void guard(struct ct_system *s, const struct ct_guardian_task *
 	_exit(1);
 }
 
-static int hear(struct sync *sync, pid_t *init, struct err *e)
+/* Waits for a word. 0: the stream has ended. */
+static ssize_t awaits(const struct sync *sync)
 {
-	int64_t pid = 0;
 	char byte;
 	ssize_t n;
-	int r = sync_expect(sync, TELL_MADE, SYNC_OK, &pid, NULL, e);
 
+	do
+		n = recv(sync->fd, &byte, 1, MSG_PEEK);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+static int hear(struct sync *sync, const char *verb, pid_t *init, struct err *e)
+{
+	int64_t pid = 0;
+	int r;
+
+	if (awaits(sync) == 0) {
+		err_set(e, EPIPE, "the process that was to %s it was killed in the middle of that",
+			verb);
+		return err_hint(
+			e,
+			"try again; if the host was out of memory, its kernel's log says so (dmesg)");
+	}
+	r = sync_expect(sync, TELL_MADE, SYNC_OK, &pid, NULL, e);
 	if (r < 0)
 		return r;
 	*init = (pid_t)pid;
 	/* The end of the stream is the monitor's exec: its descriptor is CLOEXEC. */
-	do
-		n = recv(sync->fd, &byte, 1, MSG_PEEK);
-	while (n < 0 && errno == EINTR);
-	return n > 0 ? sync_expect(sync, TELL_MONITOR, SYNC_OK, NULL, NULL, e) : 0;
+	return awaits(sync) > 0 ? sync_expect(sync, TELL_MONITOR, SYNC_OK, NULL, NULL, e) : 0;
 }
 
 /*
@@ -220,7 +235,7 @@ int ct_guardian_run(struct ct_system *s, const struct ct_guardian_task *task, pi
 	}
 	own_close_fd(&theirs);
 	sync.fd = ours;
-	r = pid < 0 ? pid : hear(&sync, init, e);
+	r = pid < 0 ? pid : hear(&sync, task->name, init, e);
 	if (r < 0) {
 		while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;

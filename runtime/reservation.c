@@ -207,33 +207,49 @@ static int reserve_mac(struct ct_definition *d, unsigned n, const struct taken *
 	return 0;
 }
 
-static int in_use(const struct net_if *ifc, const struct net_addr *a, const char *by, struct err *e)
+/* Whose addresses are looked at, and what for. */
+struct wish {
+	const struct ct_conf *conf;
+	const char *name;
+	enum ct_reserve how;
+};
+
+/* container: whose it is; NULL: this host itself has it. */
+static int in_use(const struct wish *w, const struct net_if *ifc, const struct net_addr *a,
+		  const char *container, struct err *e)
 {
-	char text[NET_ADDR_STR_MAX];
+	char text[NET_ADDR_STR_MAX], by[96] = "this host, as its pool's gateway";
+
+	if (container)
+		snprintf(by, sizeof(by), "container %s", container);
 
 	err_set(e, EADDRINUSE, "%s: address %s belongs to %s", ifc->name,
 		net_addr_to_host_str(a, text), by);
-	err_hint(e, "take another one, or let one be picked of the pool (auto)");
+	if (w->how == CT_RESERVE_CREATE)
+		err_hint(e, "take another one, or let one be picked of the pool (auto)");
+	else
+		/* Read at the source. */
+		err_hint(e,
+			 "give it another one: skepctl set %s --ipdel %s --ip ADDRESS here%s%s%s",
+			 w->name, text, container ? ", or the same for " : "",
+			 container ? container : "", container ? " there" : "");
 	return err_class(e, ERR_ADDR_IN_USE);
 }
 
-static int check_addr(const struct ct_conf *conf, const struct net_if *ifc,
-		      const struct net_addr *a, const struct taken *t, struct err *e)
+static int check_addr(const struct wish *w, const struct net_if *ifc, const struct net_addr *a,
+		      const struct taken *t, struct err *e)
 {
-	const struct net_addr *pool = a->family == AF_INET ? &conf->pool4 : &conf->pool6;
+	const struct net_addr *pool = a->family == AF_INET ? &w->conf->pool4 : &w->conf->pool6;
 	struct net_addr gateway;
-	char by[96];
 
 	if (pool->family) {
 		gateway = net_pool_gateway(pool);
 		if (net_addr_same(&gateway, a))
-			return in_use(ifc, a, "this host, as its pool's gateway", e);
+			return in_use(w, ifc, a, NULL, e);
 	}
 	for (size_t i = 0; i < t->n_addrs; i++)
-		if (net_addr_same(&t->addrs[i], a)) {
-			snprintf(by, sizeof(by), "container %s", t->who[i]);
-			return in_use(ifc, a, by, e);
-		}
+		if (net_addr_same(&t->addrs[i], a))
+			return in_use(w, ifc, a, t->who[i], e);
 	return 0;
 }
 
@@ -257,13 +273,15 @@ static int pick_addr(const struct ct_conf *conf, const struct net_if *ifc, struc
 }
 
 /* The given ones first: what is picked must not be one of them. */
-static int reserve_addrs(const struct ct_conf *conf, struct ct_definition *d, struct taken *t,
-			 struct err *e)
+static int reserve_addrs(const struct ct_conf *conf, struct ct_definition *d, enum ct_reserve how,
+			 struct taken *t, struct err *e)
 {
+	const struct wish w = {.conf = conf, .name = d->name, .how = how};
+
 	for (unsigned i = 0; i < d->net_count; i++)
 		for (size_t k = 0; k < d->nets[i].addr_count; k++)
 			if (!ct_addr_unpicked(&d->nets[i].addrs[k]) &&
-			    check_addr(conf, &d->nets[i], &d->nets[i].addrs[k], t, e) < 0)
+			    check_addr(&w, &d->nets[i], &d->nets[i].addrs[k], t, e) < 0)
 				return -e->no;
 	if (take_definition(t, d, e) < 0)
 		return -e->no;
@@ -332,7 +350,7 @@ int ct_reserve(const struct ct_host *h, struct ct_definition *d, enum ct_reserve
 	for (unsigned i = 0; i < d->net_count; i++)
 		if (reserve_mac(d, i, &t, e) < 0 || take_mac(&t, d->nets[i].mac, e) < 0)
 			return -e->no;
-	if (reserve_addrs(&h->conf, d, &t, e) < 0)
+	if (reserve_addrs(&h->conf, d, how, &t, e) < 0)
 		return -e->no;
 	pick_gateway(&h->conf, d, AF_INET);
 	pick_gateway(&h->conf, d, AF_INET6);

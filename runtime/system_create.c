@@ -51,12 +51,13 @@ static int exists(const char *name, enum ct_dir_kind kind, const char *verb, str
 			"container %s is being received, or its migration was interrupted", name);
 		return err_class(e, ERR_EXISTS);
 	}
+	err_class(e, ERR_EXISTS);
+	if (strcmp(verb, "create") != 0) {
+		err_set(e, EEXIST, "there is a container of this name already");
+		return err_hint(e, "it must be destroyed there first, if it is not needed");
+	}
 	err_set(e, EEXIST, "there is a container %s already", name);
-	if (strcmp(verb, "create") != 0)
-		err_hint(e, "it must be destroyed there first, if it is not needed");
-	else
-		err_hint(e, "choose another name, or destroy it first");
-	return err_class(e, ERR_EXISTS);
+	return err_hint(e, "choose another name, or destroy it first");
 }
 
 /* An OCI container of this name in the same state directory: they could never run together. */

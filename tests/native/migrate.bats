@@ -104,6 +104,9 @@ longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 	move A B --keep
 	[ "$(status A)" = moved ] && [ "$(status B)" = running ]
 	fails_with 121 "$c" on A skepctl start "$c"
+	fails_with 31 "CT $c: it was moved to B, and kept here" on A skepctl exec "$c" -- /probe true
+	fails_with 31 "hint: \`skepctl destroy --force $c\` removes this copy" on A skepctl stat "$c"
+	on A skepctl stat
 	fails_with 121 'B has it' on A skepctl migrate "$c" --abort
 	on B skepctl destroy --force "$c"
 	on A skepctl migrate "$c" --abort
@@ -169,7 +172,15 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 
 @test "a bound that cannot be kept leaves it running; a fallback is tried for what another mode may do" {
 	on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe touch 8 1" --start
-	fails_with 120 'frozen for about' move A B --mode precopy --max-downtime 1
+	run move A B --mode precopy --max-downtime 1
+	[ "$status" = 120 ]
+	[[ $output =~ 'frozen for about '([0-9]+)' ms, and --max-downtime is 1: '([0-9]+)' ms to dump and restore it, '([0-9]+)' ms to send what it writes' ]]
+	# Its parts, each cut to whole ones.
+	[ $((BASH_REMATCH[1] - BASH_REMATCH[2] - BASH_REMATCH[3])) -le 1 ]
+	[ "${BASH_REMATCH[2]}" -gt 1 ]
+	[[ $output == *'hint: raise --max-downtime: to dump and restore it alone takes longer; it runs on'* ]]
+	unset status
+	status() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
 	unharmed
 	run move A B --mode precopy --max-downtime 1 --fallback content,suspend
 	[ "$status" = 0 ]
@@ -253,21 +264,28 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 @test "a target without the template, or with another one of that name" {
 	make_ct --start
 	on B skepctl template remove probe
-	fails_with 91 probe move A B
+	fails_with 91 'skepctl template export probe - | ssh HOST skepctl template import probe -' move A B
 	unharmed
 	echo other >"$SKEP_DIR/probe/other"
 	on B skepctl template import probe "$SKEP_DIR/probe"
 	fails_with 91 'another content' move A B
+	fails_with 91 'hint: remove that one there (skepctl template remove), and bring yours: skepctl template export probe - | ssh' move A B
 	unharmed
+	# As the hint says.
+	on B skepctl template remove probe
+	on A skepctl template export probe - | on B skepctl template import probe -
+	move A B
+	only_on B running
 }
 
 @test "a name, an address or the ids that are taken there" {
 	make_ct --start
 	on B skepctl -q create "$c" --template probe --network none
-	fails_with 44 'already' move A B
+	fails_with 44 "CT $c: B: there is a container of this name already" move A B
 	on B skepctl destroy "$c"
 	on B skepctl -q create other --template probe --bridge other0 --ip 10.77.1.1/16
-	fails_with 78 '10.77.1.1' move A B
+	fails_with 78 'address 10.77.1.1 belongs to container other' move A B
+	fails_with 78 "hint: give it another one: skepctl set $c --ipdel 10.77.1.1 --ip ADDRESS here, or the same for other there" move A B
 	on B skepctl destroy other
 	on B skepctl -q create other --template probe --network none
 	set_ids B other "$(jq .id_base "$SKEP_DIR/A/lib/ct/$c/definition.json")"
@@ -296,6 +314,7 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 	umount "$SKEP_DIR/B/lib/ct"
 	[ "$status" = 46 ]
 	[[ $output == *'o room'* || $output == *'No space'* ]]
+	[[ $output == *'hint: skepctl doctor on B says how much room there is, and where'* ]]
 	status() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
 	unharmed
 }
@@ -307,6 +326,10 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 	fake_rsh "dd bs=64k count=20 status=none | $rsh \"\$@\""
 	fails_with 120 'ended the connection' fake_migrate
 	unharmed
+	fails_with 120 'hint: it goes on here; try again' fake_migrate
+	on A skepctl suspend "$c"
+	fails_with 120 'hint: it is suspended here, as before; try again' fake_migrate
+	[ "$(status A)" = suspended ]
 }
 
 @test "a file that came from outside, and is nobody's in there: the way out is named" {
@@ -336,6 +359,26 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 	stop_spawned "$pid" || rc=$?
 	[ $rc = 120 ]
 	grep 'interrupted (Terminated)' "$SKEP_DIR/out"
+	grep -qx 'hint: it goes on here; try again' "$SKEP_DIR/out"
+	unharmed
+}
+
+@test "one that is on its way can be looked into; who has to wait hears how far it is, and how to undo that" {
+	local pid rc=0
+	make_ct --start
+	spawn A "$SKEP_DIR/out" "SKEP_FAULT=migrate.round:pause=$SKEP_DIR/paused" skepctl migrate "$c" B --mode precopy --rsh "$rsh"
+	wait_for 30 test -s "$SKEP_DIR/paused"
+	pid=$(cat "$SKEP_DIR/paused")
+	[ "$(status A)" = migrating ]
+	on A skepctl exec "$c" -- /probe true
+	on A skepctl stat "$c" | grep "^CT $c: migrating for"
+	on A skepctl stat | grep "^CT $c: migrating for"
+	fails_with 9 "hint: \`skepctl migrate $c --status\` shows how far it is; \`kill $pid\` undoes it" on A skepctl pause "$c"
+	# As the hint says; it stands at its fault.
+	kill "$pid"
+	kill -CONT "$pid"
+	wait "$SPAWNED" || rc=$?
+	[ $rc = 120 ]
 	unharmed
 }
 
@@ -379,6 +422,9 @@ descendants() {
 	is_frozen A
 	in_net A nft list tables | grep -q skep_lock_
 	for verb in resume start stop; do fails_with 121 'not finished' on A skepctl $verb "$c"; done
+	fails_with 31 "CT $c: its migration is not finished" on A skepctl pause "$c"
+	fails_with 31 "hint: finish it with \`skepctl migrate $c --continue\`" on A skepctl exec "$c" -- /probe true
+	on A skepctl stat "$c" | grep "^CT $c: migrating for"
 	is_frozen A
 	seen=$(wc -l <"$SKEP_DIR/numbers")
 	on A skepctl migrate "$c" --abort

@@ -198,7 +198,7 @@ joined uring map | has memory that is an io_uring | io_uring
 	spawn here "$SKEP_DIR/guest" skepctl exec "$c" -- sleep 300
 	guest=$SPAWNED
 	wait_for 10 inside pidof sleep
-	[[ $(blockers) == *"(sleep) was brought into container $c from outside"* ]]
+	[[ $(blockers) == *"(sleep) was brought into the container from outside"* ]]
 	stop_spawned "$guest" || true
 	wait_for 10 not inside pidof sleep
 	# Adopted by the container, and still of a session of the host's.

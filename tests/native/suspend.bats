@@ -129,7 +129,8 @@ has_log() { grep -q "$1" "$(data)/console.log"; }
 	spawn here "$SKEP_DIR/guest" skepctl exec "$c" -- sleep 300
 	guest=$SPAWNED
 	wait_for 10 runs 'sleep 300'
-	fails_with 16 'was brought into container' skepctl suspend "$c"
+	fails_with 16 "CT $c: process " skepctl suspend "$c"
+	fails_with 16 'was brought into the container' skepctl suspend "$c"
 	stop_spawned "$guest" || true
 	wait_for 10 not runs 'sleep 300'
 	# A namespace in it.
@@ -296,7 +297,7 @@ resume_within() { timeout -s KILL "$1" nsenter --net="$(host_net here)" -- "$SKE
 	skepctl suspend "$c"
 	SKEP_FAULT=resume.restored fails_with 17 "injected failure at resume.restored" resume_within 30
 	is suspended
-	SKEP_FAULT=resume.restored:kill fails_with 3 "guardian died" resume_within 30
+	SKEP_FAULT=resume.restored:kill fails_with 3 "the process that was to resume it was killed" resume_within 30
 	wait_for 10 is suspended
 	skepctl resume "$c"
 	is running
@@ -322,7 +323,7 @@ resume_within() { timeout -s KILL "$1" nsenter --net="$(host_net here)" -- "$SKE
 	busybox
 	daemon 'while :; do sleep 1; done'
 	skepctl suspend "$c"
-	SKEP_CRIU=$SKEP_DIR/criu fails_with 3 "guardian died" resume_within 30
+	SKEP_CRIU=$SKEP_DIR/criu fails_with 3 "the process that was to resume it was killed" resume_within 30
 	is suspended
 	skepctl resume "$c"
 	runs 'sleep 1'

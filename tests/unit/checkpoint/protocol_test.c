@@ -241,6 +241,26 @@ static void test_error_is_untrusted(void **state)
 	assert_int_equal(e.class, ERR_SYSTEM);
 }
 
+/* Whose disk is full is not for the reader to guess; a hint of the peer's own stays. */
+static void test_no_room_names_the_host(void **state)
+{
+	struct pair *p = *state;
+	struct err why = {0}, e = {0};
+
+	err_set(&why, ENOSPC, "write a file");
+	err_class(&why, ERR_NO_SPACE);
+	cr_link_send_error(&p->peer, &why);
+	assert_int_equal(cr_link_receive(&p->link, NULL, 1000, &e), -ENOSPC);
+	assert_string_equal(e.text, "host-b: write a file");
+	assert_string_equal(e.hint,
+			    "skepctl doctor on host-b says how much room there is, and where");
+	err_hint(&why, "remove something");
+	cr_link_send_error(&p->peer, &why);
+	err_clear(&e);
+	assert_int_equal(cr_link_receive(&p->link, NULL, 1000, &e), -ENOSPC);
+	assert_string_equal(e.hint, "remove something");
+}
+
 /* What is no UTF-8 comes by other ways than JSON. */
 static void test_one_line(void **state)
 {
@@ -530,6 +550,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_error_carries_the_words, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_error_with_odd_bytes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_error_is_untrusted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_no_room_names_the_host, set_up, tear_down),
 		cmocka_unit_test(test_one_line),
 		cmocka_unit_test_setup_teardown(test_blame, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_blame_has_an_end, set_up, tear_down),
