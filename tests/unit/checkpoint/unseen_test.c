@@ -258,6 +258,17 @@ static char *essence(char *text)
 	return text;
 }
 
+static void needs_iterator(void)
+{
+	struct err e = {0};
+	auto_fd int program = cr_vma_flags_open(&e);
+
+	if (program >= 0)
+		return;
+	print_message("skip: %s\n", e.text);
+	skip();
+}
+
 /* Word for word what the kernel says of the same process, with flags of all kinds, and without its other lines. */
 static void test_mappings(void **state)
 {
@@ -268,15 +279,10 @@ static void test_mappings(void **state)
 	auto_free char *kernel = NULL;
 	struct err e = {0};
 	struct lab *l = *state;
-	auto_fd int program = -EBADF;
 	char path[48];
 	pid_t pid;
 
-	program = cr_vma_flags_open(&e);
-	if (program < 0) {
-		print_message("skip: %s\n", e.text);
-		skip();
-	}
+	needs_iterator();
 	/* The process inherits them. */
 	for (size_t i = 0; i < ARRAY_SIZE(advice); i++) {
 		void *at =
@@ -305,15 +311,10 @@ static void test_unknown_flag(void **state)
 	auto_free char *kernel = NULL, *ours = NULL;
 	struct err e = {0};
 	struct lab *l = *state;
-	auto_fd int program = -EBADF;
 	char path[48];
 	pid_t pid;
 
-	program = cr_vma_flags_open(&e);
-	if (program < 0) {
-		print_message("skip: %s\n", e.text);
-		skip();
-	}
+	needs_iterator();
 	pid = start(l, false);
 	a->unknown = 2; /* wr */
 	question(l, pid, &u, a);
