@@ -128,3 +128,17 @@ int sync_expect(struct sync *s, unsigned step, enum sync_kind kind, int64_t *val
 		*fd = take_fd(&got);
 	return 0;
 }
+
+int sync_peek(struct sync *s, int flags, struct err *e)
+{
+	int resets = 0;
+	ssize_t n;
+	char byte;
+
+	do
+		n = recv(s->fd, &byte, 1, MSG_PEEK | flags);
+	while (n < 0 && (errno == EINTR || (errno == ECONNRESET && !resets++)));
+	if (n < 0 && errno == EAGAIN && flags & MSG_DONTWAIT)
+		return 0;
+	return n < 0 ? err_sys(e, "wait for %s", s->peer) : n > 0;
+}

@@ -44,3 +44,8 @@ void sync_send_error(struct sync *s, unsigned step, const struct err *why);
  */
 int sync_expect(struct sync *s, unsigned step, enum sync_kind kind, int64_t *value, int *fd,
 		struct err *e);
+
+/*
+ * Whether a message is there, without taking it: 1; 0: the stream has ended, or, with MSG_DONTWAIT in flags, there is none yet. A peer that ended before it read all of ours is no failure: what it said is read as from any other.
+ */
+int sync_peek(struct sync *s, int flags, struct err *e);

@@ -332,8 +332,6 @@ static void reap(pid_t pid, int pidfd)
 static int talk(struct entry *en, const struct ct *ct, struct ct_executed *out, struct err *e)
 {
 	int64_t pid;
-	char byte;
-	ssize_t n;
 	int r = limit_middle(en, e);
 
 	if (r >= 0)
@@ -357,12 +355,10 @@ static int talk(struct entry *en, const struct ct *ct, struct ct_executed *out, 
 	if (r < 0)
 		return r;
 	/* As in ct_start(): the end of the stream is execve, or a death that the caller will see as the program's end. */
-	do
-		n = recv(en->sync.fd, &byte, 1, MSG_PEEK);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return err_sys(e, "wait for the program");
-	return n > 0 ? sync_expect(&en->sync, STEP_EXEC, SYNC_ERROR, NULL, NULL, e) : 0;
+	r = sync_peek(&en->sync, 0, e);
+	if (r < 0)
+		return r;
+	return r > 0 ? sync_expect(&en->sync, STEP_EXEC, SYNC_ERROR, NULL, NULL, e) : 0;
 }
 
 /* When our send fails because they failed first, or they died without a word: what they had to say is the first cause. */

@@ -158,24 +158,14 @@ static _Noreturn void guard(struct ct_system *s, const struct ct_guardian_task *
 	_exit(1);
 }
 
-/* Waits for a word. 0: the stream has ended. */
-static ssize_t awaits(const struct sync *sync)
-{
-	char byte;
-	ssize_t n;
-
-	do
-		n = recv(sync->fd, &byte, 1, MSG_PEEK);
-	while (n < 0 && errno == EINTR);
-	return n;
-}
-
 static int hear(struct sync *sync, const char *verb, pid_t *init, struct err *e)
 {
 	int64_t pid = 0;
-	int r;
+	int r = sync_peek(sync, 0, e);
 
-	if (awaits(sync) == 0) {
+	if (r < 0)
+		return r;
+	if (r == 0) {
 		err_set(e, EPIPE, "the process that was to %s it was killed in the middle of that",
 			verb);
 		return err_hint(
@@ -187,7 +177,8 @@ static int hear(struct sync *sync, const char *verb, pid_t *init, struct err *e)
 		return r;
 	*init = (pid_t)pid;
 	/* The end of the stream is the monitor's exec: its descriptor is CLOEXEC. */
-	return awaits(sync) > 0 ? sync_expect(sync, TELL_MONITOR, SYNC_OK, NULL, NULL, e) : 0;
+	r = sync_peek(sync, 0, e);
+	return r > 0 ? sync_expect(sync, TELL_MONITOR, SYNC_OK, NULL, NULL, e) : r;
 }
 
 /*

@@ -43,9 +43,9 @@ int ct_start_listen(const struct ct *ct, struct err *e)
 
 void ct_prefer_words_of_init(struct sync *sync, struct err *e)
 {
-	char byte;
+	struct err ignored = {0};
 
-	while (sync->fd >= 0 && recv(sync->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
+	while (sync->fd >= 0 && sync_peek(sync, MSG_DONTWAIT, &ignored) > 0) {
 		struct err theirs = {0};
 
 		/* What it asked or sent before is a mismatch, EPROTO. */
@@ -144,8 +144,6 @@ static int see_it_run(struct ct *ct, struct sync *sync, struct err *e)
 {
 	auto_hooks struct ct_hooks hooks = {0};
 	struct err ignored = {0};
-	char byte;
-	ssize_t n;
 	int r = ct_hooks_load(ct, &hooks, e);
 	int ms = ct_patience_with_hooks_ms(&hooks, CT_HOOK_START_CONTAINER);
 
@@ -165,10 +163,10 @@ static int see_it_run(struct ct *ct, struct sync *sync, struct err *e)
 	 * After init's "about to execute" comes an error, or the end of the stream: its descriptor closes at execve. No need to look whether
 	 * the process lives: a program that ran and ended at once was started all the same.
 	 */
-	do
-		n = recv(sync->fd, &byte, 1, MSG_PEEK);
-	while (n < 0 && errno == EINTR);
-	return n > 0 ? sync_expect(sync, CT_STEP_EXEC, SYNC_ERROR, NULL, NULL, e)
+	r = sync_peek(sync, 0, e);
+	if (r < 0)
+		return r;
+	return r > 0 ? sync_expect(sync, CT_STEP_EXEC, SYNC_ERROR, NULL, NULL, e)
 		     : run_poststart(ct, &hooks, e);
 }
 
