@@ -157,3 +157,15 @@ int cg_frozen(const struct cg *cg, struct err *e)
 	rc = v1_state(cg, state, e);
 	return rc < 0 ? rc : strcmp(state, "THAWED") != 0;
 }
+
+bool cg_dir_frozen(int dir)
+{
+	auto_free char *state = NULL;
+	struct err ignored = {0};
+	uint64_t frozen = 0;
+
+	if (file_read_u64_at(dir, "cgroup.freeze", &frozen, &ignored) >= 0 && frozen)
+		return true;
+	return file_try_read_at(dir, "freezer.state", 64, &state, &ignored) >= 0 &&
+	       strncmp(state, "THAWED", 6) != 0;
+}

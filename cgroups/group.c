@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "cgroups/freezer.h"
 #include "cgroups/tree.h"
 
 /* Bounds of what a container can build in its own subtree, so that listing and removing it ends. */
@@ -145,18 +146,6 @@ static int make_path(const struct cg_host *host, const char *mount, const char *
 		       mount);
 }
 
-static bool group_frozen(int dir)
-{
-	auto_free char *state = NULL;
-	struct err ignored = {0};
-	uint64_t frozen = 0;
-
-	if (file_read_u64_at(dir, "cgroup.freeze", &frozen, &ignored) >= 0 && frozen)
-		return true;
-	return file_try_read_at(dir, "freezer.state", 64, &state, &ignored) >= 0 &&
-	       strncmp(state, "THAWED", 6) != 0;
-}
-
 /*
  * A new group below a frozen one is frozen, too: v2 says so in the events of an empty group (cgroup_create() sets CGRP_FROZEN there), v1 in its state. Who is cloned into it stops before its first instruction, so
  * that not even its creator's death reaches it, and with what it has inherited holds the lock of its container.
@@ -165,7 +154,7 @@ static int refuse_frozen(const struct cg *cg, struct err *e)
 {
 	auto_free char *events = NULL;
 	struct err ignored = {0};
-	bool frozen = cg->v1[CG_FREEZER] >= 0 && group_frozen(cg->v1[CG_FREEZER]);
+	bool frozen = cg->v1[CG_FREEZER] >= 0 && cg_dir_frozen(cg->v1[CG_FREEZER]);
 
 	if (cg->v2 >= 0 && file_try_read_at(cg->v2, "cgroup.events", 256, &events, &ignored) >= 0)
 		frozen |= strstr(events, "frozen 1") != NULL;
@@ -187,7 +176,7 @@ static int clear_left_over(const char *mount, const char *path, struct err *e)
 	dir = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "open %s/%s", mount, path);
-	if (group_frozen(dir)) {
+	if (cg_dir_frozen(dir)) {
 		err_set(e, EEXIST, "control group %s/%s exists and is frozen", mount, path);
 		err_hint(e, "thaw and remove it, if nobody needs it");
 		return err_class(e, ERR_EXISTS);
@@ -470,91 +459,6 @@ bool cg_has_inner(const struct cg *cg)
 int cg_v2_fd(const struct cg *cg)
 {
 	return cg->ct;
-}
-
-/* Whether a process may be put here: a frozen group would hang it, an inner node or threaded one refuse it. */
-static bool takes_processes(int dir)
-{
-	auto_free char *control = NULL, *type = NULL;
-	struct err ignored = {0};
-
-	return file_try_read_at(dir, "cgroup.subtree_control", 4096, &control, &ignored) >= 0 &&
-	       !control[strspn(control, " \n")] &&
-	       file_try_read_at(dir, "cgroup.type", 64, &type, &ignored) >= 0 &&
-	       !strcmp(type, "domain\n") && !group_frozen(dir);
-}
-
-int cg_exec_fd(const struct cg *cg, struct err *e)
-{
-	if (cg->ct < 0)
-		return -EBADF;
-	if (takes_processes(cg->ct)) {
-		int fd = openat(cg->ct, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-		return fd < 0 ? err_sys(e, "open control group %s/ct", cg->path) : fd;
-	}
-	/* The subtree is the container's: it may have spoilt the name, so there is more than one. */
-	for (int i = 0; i < 8; i++) {
-		auto_fd int fd = -EBADF;
-		char name[32];
-
-		snprintf(name, sizeof(name), i ? "skep-exec-%d" : "skep-exec", i);
-		if (mkdirat(cg->ct, name, 0755) && errno != EEXIST)
-			return err_sys(e, "make control group %s/ct/%s", cg->path, name);
-		fd = openat(cg->ct, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		if (fd >= 0 && takes_processes(fd))
-			return take_fd(&fd);
-	}
-	return err_set(e, EBUSY, "control group %s/ct has no place for a new process", cg->path);
-}
-
-int cg_add(const struct cg *cg, pid_t pid, bool v2_too, struct err *e)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "%d", pid);
-	if (v2_too && cg->ct >= 0 && file_write_at(cg->ct, "cgroup.procs", text, e) < 0)
-		return err_wrap(e, "put process %d into %s/ct", pid, cg->path);
-	for (int c = 0; c < CG_CONTROLLER_COUNT; c++)
-		if (cg->v1[c] >= 0 && file_write_at(cg->v1[c], "cgroup.procs", text, e) < 0)
-			return err_wrap(e, "put process %d into %s of %s", pid, cg->path,
-					cg_controller_to_str((enum cg_controller)c));
-	return 0;
-}
-
-int cg_doors_open(const struct cg *cg, struct cg_doors *doors, struct err *e)
-{
-	for (int c = 0; c < CG_CONTROLLER_COUNT; c++) {
-		if (cg->v1[c] < 0)
-			continue;
-		doors->tasks[c] = openat(cg->v1[c], "tasks", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-		if (doors->tasks[c] < 0) {
-			err_sys(e, "open tasks of %s in %s", cg->path,
-				cg_controller_to_str((enum cg_controller)c));
-			cg_doors_close(doors);
-			return -e->no;
-		}
-	}
-	return 0;
-}
-
-void cg_doors_close(struct cg_doors *doors)
-{
-	for (int c = 0; c < CG_CONTROLLER_COUNT; c++)
-		own_close_fd(&doors->tasks[c]);
-}
-
-/*
- * cgroup_procs_write_start() takes cgroup_threadgroup_rwsem, whose first writer waits for RCU (4 to 17 ms), unless a thread moves itself alone: "0" into
- * `tasks` (kernel/cgroup/cgroup.c, since 5.12).
- */
-int cg_doors_enter(const struct cg_doors *doors, struct err *e)
-{
-	for (int c = 0; c < CG_CONTROLLER_COUNT; c++)
-		if (doors->tasks[c] >= 0 && write(doors->tasks[c], "0", 1) < 0)
-			return err_sys(e, "enter the control group of %s",
-				       cg_controller_to_str((enum cg_controller)c));
-	return 0;
 }
 
 static int give(int dir, const char *name, uid_t uid, gid_t gid, struct err *e)

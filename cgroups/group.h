@@ -8,7 +8,7 @@
  *             PATH/ct  the container's processes; root of its cgroup namespace; delegated to it
  *          or PATH     both, for a container that cannot write to a control group: a level is 0.1 ms of its start
  *   each v1:  PATH     limits and processes; root of the container's cgroup namespace there
- * Life: cg_create() (or cg_open() later), clone with CLONE_INTO_CGROUP into cg_v2_fd(), cg_doors_enter() in the clone for the
+ * Life: cg_create() (or cg_open() later), clone with CLONE_INTO_CGROUP into cg_v2_fd(), cg_doors_enter() (entry.h) in the clone for the
  * v1 ones, cg_close(). The path alone is enough to remove everything, cg_destroy(), also after a create that died half-way: so
  * write it down before cg_create. All but that runs on the host side as root.
  */
@@ -82,36 +82,6 @@ bool cg_has_inner(const struct cg *cg);
 
 /* Borrowed O_DIRECTORY fd of PATH/ct (PATH without that level, here and below) for CLONE_INTO_CGROUP; -EBADF without a unified hierarchy. */
 int cg_v2_fd(const struct cg *cg);
-
-/*
- * A leaf for a process that enters a running container: PATH/ct itself while it has no controllers enabled, else
- * PATH/ct/skep-exec (an init like systemd has made ct an inner node, which may hold no process). The fd is the
- * caller's. -EBADF with e untouched without a unified hierarchy.
- */
-int cg_exec_fd(const struct cg *cg, struct err *e);
-
-/*
- * Puts a process with all its threads into the v1 hierarchies, and into PATH/ct if v2_too (when clone did not). Must be
- * done before the process unshares its cgroup namespace and before it forks.
- */
-int cg_add(const struct cg *cg, pid_t pid, bool v2_too, struct err *e);
-
-/*
- * The doors of the v1 hierarchies, opened on the host side before clone; through them the clone, which must have one thread, moves itself
- * without the wait for RCU that moving another process costs.
- */
-struct cg_doors {
-	int tasks[CG_CONTROLLER_COUNT];
-};
-#define CG_DOORS_INIT                                                 \
-	{                                                             \
-		.tasks = { [0 ... CG_CONTROLLER_COUNT - 1] = -EBADF } \
-	}
-int cg_doors_open(const struct cg *cg, struct cg_doors *doors, struct err *e);
-void cg_doors_close(struct cg_doors *doors);
-
-/* In the clone; allocates nothing. */
-int cg_doors_enter(const struct cg_doors *doors, struct err *e);
 
 /* Gives PATH/ct (and PATH of name=systemd) to the container's root; the limits one level up stay ours. */
 int cg_delegate(const struct cg *cg, uid_t uid, gid_t gid, struct err *e);

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "base/path.h"
+#include "cgroups/entry.h"
 #include "checkpoint/bundle_words.h"
 #include "checkpoint/criu.h"
 #include "checkpoint/restore.h"

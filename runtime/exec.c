@@ -19,6 +19,7 @@
 #include "base/own.h"
 #include "base/sync.h"
 #include "base/sys.h"
+#include "cgroups/entry.h"
 #include "cgroups/group.h"
 #include "ns/console.h"
 #include "ns/fds.h"

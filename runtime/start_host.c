@@ -20,6 +20,7 @@
 #include "base/proc.h"
 #include "base/sync.h"
 #include "base/sys.h"
+#include "cgroups/entry.h"
 #include "cgroups/group.h"
 #include "net/netns.h"
 #include "net/veth.h"

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/sync.h"
+#include "cgroups/entry.h"
 #include "cgroups/group.h"
 #include "ns/seccomp.h"
 #include "runtime/spec.h"

@@ -27,6 +27,7 @@
 #include "base/own.h"
 #include "base/sys.h"
 #include "cgroups/freezer.h"
+#include "cgroups/entry.h"
 #include "cgroups/group.h"
 #include "cgroups/kill.h"
 #include "cgroups/limits.h"

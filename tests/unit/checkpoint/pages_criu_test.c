@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/pidfd.h>
 
+#include "cgroups/entry.h"
 #include "checkpoint/criu.h"
 #include "checkpoint/pages_serve.h"
 

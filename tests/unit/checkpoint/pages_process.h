@@ -5,6 +5,7 @@
 #include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
 
+#include "cgroups/entry.h"
 #include "tests/unit/checkpoint/pages_lab.h"
 
 #define ID	 7u

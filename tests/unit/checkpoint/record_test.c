@@ -4,6 +4,7 @@
 
 #include <sys/inotify.h>
 
+#include "cgroups/entry.h"
 #include "checkpoint/record.h"
 #include "checkpoint/watches.h"
 

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include "cgroups/entry.h"
 #include "checkpoint/pagemap_scan.h"
 #include "checkpoint/track.h"
 #include "checkpoint/unseen.h"

@@ -2,6 +2,7 @@
 /* The ends of a container: asked, killed, deleted; frozen, deaf, half-made. A process in an own control group stands for init. */
 #include "place.h"
 
+#include "cgroups/entry.h"
 #include "cgroups/kill.h"
 
 /* A container of that status whose init is our child, in a group that its ledger names. */
