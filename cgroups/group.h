@@ -82,6 +82,3 @@ bool cg_has_inner(const struct cg *cg);
 
 /* Borrowed O_DIRECTORY fd of PATH/ct (PATH without that level, here and below) for CLONE_INTO_CGROUP; -EBADF without a unified hierarchy. */
 int cg_v2_fd(const struct cg *cg);
-
-/* Gives PATH/ct (and PATH of name=systemd) to the container's root; the limits one level up stay ours. */
-int cg_delegate(const struct cg *cg, uid_t uid, gid_t gid, struct err *e);

@@ -13,6 +13,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "cgroups/delegate.h"
 #include "cgroups/device.h"
 #include "cgroups/limits.h"
 #include "ns/rootfs.h"
@@ -147,6 +148,33 @@ static int limit(const struct cg *cg, const struct ct_spec *spec, bool best_effo
 	return r < 0 ? r : 0;
 }
 
+/*
+ * runtime-spec, "Cgroup ownership": who mounts it writable, in a cgroup namespace of its own, is to own it. Not without cgroup2: cgroup v1 cannot be given away safely.
+ */
+static int give_group(const struct ct *ct, const struct ct_spec *spec, const struct cg *cg,
+		      struct err *e)
+{
+	uint32_t uid = spec->process.uid;
+	bool mounted = false;
+
+	if (ct->s.system)
+		return spec->own[CT_NS_USER]
+			       ? cg_delegate(cg, ct->s.id_base, ct->s.id_base, true, e)
+			       : 0;
+	for (size_t i = 0; i < spec->n_mounts; i++) {
+		const struct ns_mount *m = &spec->mounts[i];
+
+		if (!strcmp(m->target, "/sys/fs/cgroup"))
+			mounted = m->fstype && !strncmp(m->fstype, "cgroup", strlen("cgroup")) &&
+				  !((m->attr_set | m->rec_attr_set) & MOUNT_ATTR_RDONLY);
+	}
+	if (!mounted || !spec->own[CT_NS_CGROUP] || spec->rootless)
+		return 0;
+	if (spec->n_uids && !ns_idmap_to_host(spec->uids, spec->n_uids, uid, &uid))
+		return 0;
+	return uid ? cg_delegate(cg, uid, (gid_t)-1, false, e) : 0;
+}
+
 int ct_ground_cgroup(struct ct *ct, const struct ct_spec *spec, bool best_effort, struct cg *cg,
 		     struct ct_scope *scope, struct err *e)
 {
@@ -167,9 +195,7 @@ int ct_ground_cgroup(struct ct *ct, const struct ct_spec *spec, bool best_effort
 		r = limit(cg, spec, best_effort, e);
 	if (r < 0)
 		return r;
-	return ct->s.system && spec->own[CT_NS_USER]
-		       ? cg_delegate(cg, ct->s.id_base, ct->s.id_base, e)
-		       : 0;
+	return give_group(ct, spec, cg, e);
 }
 
 static int open_dir(int at, const char *path, const char *what, struct err *e)

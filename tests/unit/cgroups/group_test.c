@@ -3,6 +3,7 @@
 #include <sys/xattr.h>
 
 #include "fixture.h"
+#include "cgroups/delegate.h"
 
 static void all_hierarchies_are_found(void **state)
 {
@@ -287,7 +288,7 @@ static void delegation_gives_the_subtree_and_not_the_limits(void **state)
 
 	(void)state;
 	test_make("give", &cg);
-	OK(cg_delegate(&cg, 100000, 100000, &e));
+	OK(cg_delegate(&cg, 100000, 100000, true, &e));
 	if (cg.ct >= 0) {
 		assert_int_equal(fstat(cg.ct, &st), 0);
 		assert_int_equal(st.st_uid, 100000);

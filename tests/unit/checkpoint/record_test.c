@@ -4,6 +4,7 @@
 
 #include <sys/inotify.h>
 
+#include "cgroups/delegate.h"
 #include "cgroups/entry.h"
 #include "checkpoint/record.h"
 #include "checkpoint/watches.h"
@@ -26,7 +27,7 @@ static int set_up(void **state)
 	l->images = open(l->place->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	snprintf(l->group, sizeof(l->group), "skep-test-%d/record", getpid());
 	ok(cg_create(l->group, &l->cg, &e));
-	ok(cg_delegate(&l->cg, ID_BASE, ID_BASE, &e));
+	ok(cg_delegate(&l->cg, ID_BASE, ID_BASE, true, &e));
 	*state = l;
 	return 0;
 }
@@ -96,7 +97,7 @@ static void test_groups_come_back(void **state)
 	cg_close(&l->cg);
 	ok(cg_destroy(l->group, 1000, &e));
 	ok(cg_create(l->group, &l->cg, &e));
-	ok(cg_delegate(&l->cg, ID_BASE, ID_BASE, &e));
+	ok(cg_delegate(&l->cg, ID_BASE, ID_BASE, true, &e));
 	ok(cr_record_make_groups(&loaded, &l->cg, &e));
 	is_owned(l, "init.scope", ID_BASE);
 	is_owned(l, "system.slice/empty.service/cgroup.procs", ID_BASE);
