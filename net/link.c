@@ -76,6 +76,19 @@ int net_link_get(struct net_nl *nl, const char *name, struct net_link_info *info
 	return net_nl_query(nl, read_link, info, e);
 }
 
+int net_link_by_index(struct net_nl *nl, int index, struct net_link_info *info, struct err *e)
+{
+	struct ifinfomsg *m =
+		net_nl_begin(nl, RTM_GETLINK, 0, sizeof(*m), "look up a link by its number");
+
+	memset(info, 0, sizeof(*info));
+	if (!m)
+		return err_set(e, ENOBUFS, "look up a link: the batch is full");
+	m->ifi_index = index;
+	net_nl_forgive(nl, ENODEV);
+	return net_nl_query(nl, read_link, info, e);
+}
+
 struct port_walk {
 	int master;
 	void (*fn)(const struct net_link_info *port, void *arg);

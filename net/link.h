@@ -22,6 +22,7 @@ struct net_link_info {
 
 /* -ENODEV leaves e untouched. nl: an open, empty socket. */
 int net_link_get(struct net_nl *nl, const char *name, struct net_link_info *info, struct err *e);
+int net_link_by_index(struct net_nl *nl, int index, struct net_link_info *info, struct err *e);
 /* How many links have this master (index). */
 int net_link_count_ports(struct net_nl *nl, int master, struct err *e);
 /* Calls fn for each link that has this master. nl is in use meanwhile: fn must not send. */
