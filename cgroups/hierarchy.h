@@ -19,6 +19,8 @@ struct err;
 	X(IO, "blkio", "io")          \
 	X(DEVICES, "devices", "")     \
 	X(FREEZER, "freezer", "")     \
+	X(NET_CLS, "net_cls", "")     \
+	X(NET_PRIO, "net_prio", "")   \
 	X(SYSTEMD, "name=systemd", "")
 
 enum cg_controller {

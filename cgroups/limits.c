@@ -390,22 +390,55 @@ int cg_limits_apply(const struct cg *cg, const struct cg_limits *l, bool best_ef
 	return 0;
 }
 
+static const char *const v1_prefix[CG_CONTROLLER_COUNT] = {
+	[CG_CPU] = "cpu.",	    [CG_CPUSET] = "cpuset.", [CG_MEMORY] = "memory.",
+	[CG_PIDS] = "pids.",	    [CG_IO] = "blkio.",	     [CG_NET_CLS] = "net_cls.",
+	[CG_NET_PRIO] = "net_prio."};
+
+/* What else a file is called: by the other cgroup version, and by BFQ, which took the names of CFQ's with a word between. */
+static const struct {
+	const char *file, *other;
+} twins[] = {
+	{"cpu.max.burst", "cpu.cfs_burst_us"},
+	{"blkio.weight_device", "blkio.bfq.weight_device"},
+	{"blkio.weight_device", "io.bfq.weight"},
+	{"blkio.weight_device", "io.weight"},
+};
+
 /* The unified group's, or the v1 group's of the controller that the name begins with. Device rules and the freezer are no limits. */
 static int where_is(const struct cg *cg, const char *file)
 {
-	static const char *const v1[CG_CONTROLLER_COUNT] = {[CG_CPU] = "cpu.",
-							    [CG_CPUSET] = "cpuset.",
-							    [CG_MEMORY] = "memory.",
-							    [CG_PIDS] = "pids.",
-							    [CG_IO] = "blkio."};
-
 	if (cg->v2 >= 0 && faccessat(cg->v2, file, F_OK, 0) == 0)
 		return cg->v2;
 	for (int c = 0; c < CG_CONTROLLER_COUNT; c++)
-		if (v1[c] && cg->v1[c] >= 0 && !strncmp(file, v1[c], strlen(v1[c])) &&
+		if (v1_prefix[c] && cg->v1[c] >= 0 &&
+		    !strncmp(file, v1_prefix[c], strlen(v1_prefix[c])) &&
 		    faccessat(cg->v1[c], file, F_OK, 0) == 0)
 			return cg->v1[c];
 	return -EBADF;
+}
+
+/* Whether the group has the controller that the file's name begins with. */
+static bool has_controller(const struct cg *cg, const char *file)
+{
+	size_t len = strcspn(file, ".");
+	auto_free char *list = NULL;
+	struct err ignored = {0};
+	const char *at;
+
+	for (int c = 0; c < CG_CONTROLLER_COUNT; c++)
+		if (cg->v1[c] >= 0 && v1_prefix[c] && !strncmp(file, v1_prefix[c], len + 1))
+			return true;
+	if (cg->v2 < 0 || file_read_at(cg->v2, "cgroup.controllers", 4096, &list, &ignored) < 0)
+		return false;
+	for (at = list; *at; at += strspn(at, " \n")) {
+		size_t word = strcspn(at, " \n");
+
+		if (word == len && !strncmp(at, file, len))
+			return true;
+		at += word;
+	}
+	return false;
 }
 
 int cg_set_raw(const struct cg *cg, const char *file, const char *value, struct err *e)
@@ -419,6 +452,15 @@ int cg_set_raw(const struct cg *cg, const char *file, const char *value, struct 
 		return err_class(e, ERR_VALUE);
 	}
 	dir = where_is(cg, file);
+	for (size_t i = 0; dir < 0 && i < ARRAY_SIZE(twins); i++)
+		if (!strcmp(file, twins[i].file) && (dir = where_is(cg, twins[i].other)) >= 0)
+			file = twins[i].other;
+	if (dir < 0 && !has_controller(cg, file)) {
+		err_set(e, EOPNOTSUPP,
+			"%s cannot be set: the requested cgroup controller `%.*s` is not available",
+			file, (int)strcspn(file, "."), file);
+		return err_class(e, ERR_LIMIT);
+	}
 	if (dir < 0) {
 		err_set(e, EOPNOTSUPP, "%s cannot be set: controller '%.*s' has no such file here",
 			file, (int)strcspn(file, "."), file);

@@ -164,8 +164,8 @@ static int apply(const json_t *resources, const struct ct *ct, const struct cg *
 		r = ct_scope_set(ct->s.scope, &limits, e);
 	if (r >= 0)
 		r = cg_limits_apply(cg, &limits, false, e);
-	for (size_t i = 0; r >= 0 && i < n_raw; i++)
-		r = cg_set_raw(cg, raw[i].file, raw[i].value, e);
+	if (r >= 0)
+		r = ct_raw_limits_apply(cg, raw, n_raw, e);
 	ct_raw_limits_done(raw, n_raw);
 	return r;
 }

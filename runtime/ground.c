@@ -143,9 +143,7 @@ static int limit(const struct cg *cg, const struct ct_spec *spec, bool best_effo
 
 	if (r >= 0)
 		r = cg_limits_apply(cg, &spec->limits, best_effort, e);
-	for (size_t i = 0; r >= 0 && i < spec->n_raw_limits; i++)
-		r = cg_set_raw(cg, spec->raw_limits[i].file, spec->raw_limits[i].value, e);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : ct_raw_limits_apply(cg, spec->raw_limits, spec->n_raw_limits, e);
 }
 
 /*

@@ -25,6 +25,7 @@
 #include "ns/timens.h"
 #include "runtime/hook.h"
 
+struct cg;
 struct err;
 
 /* X(name, OCI word, CLONE_NEW flag, file in /proc/PID/ns) */
@@ -82,6 +83,7 @@ struct ct_sysctl {
 /* A v2 interface file of linux.resources.unified that cg_limits has no member for. */
 struct ct_raw_limit {
 	char *file, *value;
+	bool optional; /* left out where the kernel has no such file */
 };
 
 /* Who makes the container's control group. */
@@ -194,6 +196,9 @@ int ct_process_from_json(const json_t *process, struct ct_process *p, struct err
 int ct_resources_from_json(const json_t *resources, struct cg_limits *limits,
 			   struct ct_raw_limit **raw, size_t *n_raw, struct err *e);
 
+/* Writes them, in their order. */
+int ct_raw_limits_apply(const struct cg *cg, const struct ct_raw_limit *raw, size_t n,
+			struct err *e);
 void ct_raw_limits_done(struct ct_raw_limit *raw, size_t n);
 void ct_process_done(struct ct_process *p);
 void ct_spec_done(struct ct_spec *spec);

@@ -238,111 +238,18 @@ static int read_pids(const json_t *value, const char *path, void *into, struct e
 	return set(into, CG_LIMIT_PIDS_MAX, limit < 0 ? CG_UNLIMITED : (uint64_t)limit, path, e);
 }
 
-struct throttle {
-	int64_t major, minor, rate;
-};
-
-static int read_throttle(const json_t *value, const char *path, void *into, struct err *e)
-{
-	static const struct ct_member members[] = {
-		{"major", ct_read_i64, offsetof(struct throttle, major)},
-		{"minor", ct_read_i64, offsetof(struct throttle, minor)},
-		{"rate", ct_read_i64, offsetof(struct throttle, rate)},
-	};
-	struct throttle *t = into;
-
-	*t = (struct throttle){-1, -1, -1};
-	if (ct_read_members(value, path, members, ARRAY_SIZE(members), t, e) < 0)
-		return -e->no;
-	return t->major < 0 || t->minor < 0 || t->major > 0xfff || t->minor > 0xfffff || t->rate < 0
-		       ? ct_refuse(e, path, "needs major, minor and rate")
-		       : 0;
-}
-
-struct cg_io_limit *ct_io_limit(struct cg_limits *l, unsigned major, unsigned minor,
-				const char *path, struct err *e)
-{
-	struct cg_io_limit *io = l->io;
-
-	for (; io < l->io + l->io_count; io++)
-		if (io->major == major && io->minor == minor)
-			return io;
-	if (l->io_count == CG_IO_LIMITS) {
-		ct_refuse(e, path, "limits more than %d devices", CG_IO_LIMITS);
-		return NULL;
-	}
-	l->io_count++;
-	*io = (struct cg_io_limit){.major = major, .minor = minor};
-	return io;
-}
-
-static int read_throttles(const json_t *value, const char *path, struct resources *r, size_t member,
-			  struct err *e)
-{
-	auto_free struct throttle *list = NULL;
-	void *items = NULL;
-	size_t n = 0;
-	int ret = ct_read_list(value, path, read_throttle, sizeof(*list), &items, &n, e);
-
-	list = items;
-	for (size_t i = 0; ret >= 0 && i < n; i++) {
-		struct cg_io_limit *io = ct_io_limit(r->limits, (unsigned)list[i].major,
-						     (unsigned)list[i].minor, path, e);
-
-		if (!io)
-			return -e->no;
-		/* Rate 0 lifts the limit, in v1's words. */
-		*(uint64_t *)((char *)io + member) = list[i].rate ? (uint64_t)list[i].rate
-								  : CG_UNLIMITED;
-	}
-	return ret;
-}
-
-static int read_rbps(const json_t *value, const char *path, void *into, struct err *e)
-{
-	return read_throttles(value, path, into, offsetof(struct cg_io_limit, rbps), e);
-}
-
-static int read_wbps(const json_t *value, const char *path, void *into, struct err *e)
-{
-	return read_throttles(value, path, into, offsetof(struct cg_io_limit, wbps), e);
-}
-
-static int read_riops(const json_t *value, const char *path, void *into, struct err *e)
-{
-	return read_throttles(value, path, into, offsetof(struct cg_io_limit, riops), e);
-}
-
-static int read_wiops(const json_t *value, const char *path, void *into, struct err *e)
-{
-	return read_throttles(value, path, into, offsetof(struct cg_io_limit, wiops), e);
-}
-
-/* 10..1000 with 100 as the kernel's default, in OCI, in v1's BFQ and in io.bfq.weight; io.weight has the same default. */
-static int read_io_weight(const json_t *value, const char *path, void *into, struct err *e)
-{
-	int64_t weight;
-
-	if (ct_read_i64(value, path, &weight, e) < 0)
-		return -e->no;
-	if (weight && (weight < 10 || weight > 1000))
-		return ct_refuse(e, path, "%" PRId64 " is not from 10 to 1000", weight);
-	return weight ? set(into, CG_LIMIT_IO_WEIGHT, (uint64_t)weight, path, e) : 0;
-}
-
 static int read_block_io(const json_t *value, const char *path, void *into, struct err *e)
 {
-	static const struct ct_member members[] = {
-		{"weight", read_io_weight, 0},
-		{"throttleReadBpsDevice", read_rbps, 0},
-		{"throttleWriteBpsDevice", read_wbps, 0},
-		{"throttleReadIOPSDevice", read_riops, 0},
-		{"throttleWriteIOPSDevice", read_wiops, 0},
-		{"leafWeight", NULL, 0},
-		{"weightDevice", NULL, 0},
-	};
+	struct resources *r = into;
 
-	return ct_read_members(value, path, members, ARRAY_SIZE(members), into, e);
+	return ct_read_block_io(value, path, r->limits, &r->raw, &r->n_raw, e);
+}
+
+static int read_network(const json_t *value, const char *path, void *into, struct err *e)
+{
+	struct resources *r = into;
+
+	return ct_read_network(value, path, &r->raw, &r->n_raw, e);
 }
 
 struct rule {
@@ -454,7 +361,7 @@ static int read_resources(const json_t *value, const char *path, struct resource
 		{"hugepageLimits", read_hugepages, 0},
 		{"devices", read_rules, 0},
 		{"unified", read_unified, 0},
-		{"network", NULL, 0},
+		{"network", read_network, 0},
 		{"rdma", read_rdma, 0},
 	};
 

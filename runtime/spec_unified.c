@@ -10,6 +10,8 @@
 
 #include "base/err.h"
 #include "base/own.h"
+#include "cgroups/limits.h"
+#include "net/move.h"
 
 /* A whole number, or "max". */
 static bool parse(const char *text, uint64_t *value)
@@ -168,8 +170,7 @@ int ct_add_raw(struct ct_raw_limit **raw, size_t *n_raw, const char *file, const
 		return ct_no_memory(e);
 	*raw = list;
 	to = &list[*n_raw];
-	to->file = strdup(file);
-	to->value = strdup(value);
+	*to = (struct ct_raw_limit){.file = strdup(file), .value = strdup(value)};
 	(*n_raw)++;
 	return to->file && to->value ? 0 : ct_no_memory(e);
 }
@@ -186,7 +187,10 @@ int ct_read_unified(const json_t *value, const char *path, struct cg_limits *lim
 		if (!json_is_string(v))
 			return ct_refuse(e, path, "'%s' must be a string", file);
 		if (!is_limit(file))
-			return ct_refuse(e, path, "'%s' is not a limit of a control group", file);
+			return ct_refuse(
+				e, path,
+				"the specified key has not the form CONTROLLER.VALUE `%s`: not a limit of a control group",
+				file);
 		if (take(limits, file, json_string_value(v)))
 			continue;
 		if (ct_add_raw(raw, n_raw, file, json_string_value(v), e) < 0)
@@ -214,7 +218,16 @@ static int set_hugepages(const struct hugepages *h, const char *path, struct ct_
 		return ct_refuse(e, path, "limit is negative");
 	snprintf(file, sizeof(file), "hugetlb.%s.max", h->size);
 	snprintf(value, sizeof(value), "%" PRId64, h->limit);
-	return ct_add_raw(raw, n_raw, file, h->limit < 0 ? "max" : value, e);
+	if (h->limit < 0)
+		snprintf(value, sizeof(value), "max");
+	if (ct_add_raw(raw, n_raw, file, value, e) < 0)
+		return -e->no;
+	/* "Reservations (if supported) or usage" (runtime-spec): who may reserve without end gets its signal only when it uses it. */
+	snprintf(file, sizeof(file), "hugetlb.%s.rsvd.max", h->size);
+	if (ct_add_raw(raw, n_raw, file, value, e) < 0)
+		return -e->no;
+	(*raw)[*n_raw - 1].optional = true;
+	return 0;
 }
 
 int ct_read_hugepages(const json_t *value, const char *path, struct ct_raw_limit **raw,
@@ -289,6 +302,83 @@ int ct_read_rdma(const json_t *value, const char *path, struct ct_raw_limit **ra
 	json_object_foreach ((json_t *)value, device, v)
 		if (add_rdma(device, v, path, raw, n_raw, e) < 0)
 			return -e->no;
+	return 0;
+}
+
+struct priority {
+	char *name;
+	uint32_t value;
+};
+
+static int add_priority(const json_t *value, const char *path, struct ct_raw_limit **raw,
+			size_t *n_raw, struct err *e)
+{
+	static const struct ct_member members[] = {
+		{"name", ct_read_str, offsetof(struct priority, name)},
+		{"priority", ct_read_u32, offsetof(struct priority, value)},
+	};
+	struct priority p = {0};
+	auto_free char *name = NULL;
+	char line[48];
+	int r = ct_read_members(value, path, members, ARRAY_SIZE(members), &p, e);
+
+	name = p.name;
+	if (r < 0)
+		return r;
+	if (!name || !net_link_may_be(name, false) || !json_object_get(value, "priority"))
+		return ct_refuse(e, path, "needs name, of a network interface, and priority");
+	snprintf(line, sizeof(line), "%s %" PRIu32, name, p.value);
+	return ct_add_raw(raw, n_raw, "net_prio.ifpriomap", line, e);
+}
+
+struct network {
+	uint32_t class;
+	const json_t *priorities;
+};
+
+static int read_array(const json_t *value, const char *path, void *into, struct err *e)
+{
+	*(const json_t **)into = value;
+	return json_is_array(value) ? 0 : ct_refuse(e, path, "must be an array");
+}
+
+int ct_read_network(const json_t *value, const char *path, struct ct_raw_limit **raw, size_t *n_raw,
+		    struct err *e)
+{
+	static const struct ct_member members[] = {
+		{"classID", ct_read_u32, offsetof(struct network, class)},
+		{"priorities", read_array, offsetof(struct network, priorities)},
+	};
+	struct network n = {0};
+	char text[16];
+
+	if (ct_read_members(value, path, members, ARRAY_SIZE(members), &n, e) < 0)
+		return -e->no;
+	/* 0 is what a new group has. */
+	snprintf(text, sizeof(text), "%" PRIu32, n.class);
+	if (n.class && ct_add_raw(raw, n_raw, "net_cls.classid", text, e) < 0)
+		return -e->no;
+	for (size_t i = 0; i < json_array_size(n.priorities); i++) {
+		char below[CT_PATH_MOST];
+
+		snprintf(below, sizeof(below), "%s.priorities[%zu]", path, i);
+		if (add_priority(json_array_get(n.priorities, i), below, raw, n_raw, e) < 0)
+			return -e->no;
+	}
+	return 0;
+}
+
+int ct_raw_limits_apply(const struct cg *cg, const struct ct_raw_limit *raw, size_t n,
+			struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		int r = cg_set_raw(cg, raw[i].file, raw[i].value, e);
+
+		if (r == -EOPNOTSUPP && raw[i].optional)
+			err_clear(e);
+		else if (r < 0)
+			return r;
+	}
 	return 0;
 }
 

@@ -22,8 +22,14 @@ int ct_set_cpu_list(char to[128], const char *list, const char *path, struct err
 struct cg_io_limit *ct_io_limit(struct cg_limits *l, unsigned major, unsigned minor,
 				const char *path, struct err *e);
 
-/* linux.resources.hugepageLimits, and rdma: lines of hugetlb.SIZE.max and rdma.max. */
+/* linux.resources.blockIO: limits, and what of it they have no member for. */
+int ct_read_block_io(const json_t *value, const char *path, struct cg_limits *limits,
+		     struct ct_raw_limit **raw, size_t *n_raw, struct err *e);
+
+/* linux.resources.hugepageLimits, rdma, network: lines of hugetlb.SIZE.max (and hugetlb.SIZE.rsvd.max, where there is one), rdma.max, net_cls.classid, net_prio.ifpriomap. */
 int ct_read_hugepages(const json_t *value, const char *path, struct ct_raw_limit **raw,
 		      size_t *n_raw, struct err *e);
 int ct_read_rdma(const json_t *value, const char *path, struct ct_raw_limit **raw, size_t *n_raw,
 		 struct err *e);
+int ct_read_network(const json_t *value, const char *path, struct ct_raw_limit **raw, size_t *n_raw,
+		    struct err *e);

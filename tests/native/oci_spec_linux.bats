@@ -129,8 +129,6 @@ output_is() { [ "$(oci run --bundle "$BUNDLE" "$ID")" = "$1" ]; }
 		bundle '.linux.resources.rdma = {mlx5_1: {hcaHandles: 3}}'
 		refused 'rdma.max cannot be set'
 	fi
-	bundle '.linux.resources.network = {classID: 5}'
-	refused 'linux.resources.network'
 	bundle '.linux.intelRdt = {closID: "x"}'
 	refused 'linux.intelRdt'
 	oci_gone "$ID"
@@ -138,7 +136,9 @@ output_is() { [ "$(oci run --bundle "$BUNDLE" "$ID")" = "$1" ]; }
 
 @test "config-linux.md, Unified: a file that is not there is an error that names it" {
 	bundle '.linux.resources.unified = {"nosuch.max": "1"}'
-	refused 'nosuch.max'
+	refused 'nosuch.max cannot be set: the requested cgroup controller `nosuch` is not available'
+	bundle '.linux.resources.unified = {"NOT-A-KEY": "1"}'
+	refused 'the specified key has not the form CONTROLLER.VALUE `NOT-A-KEY`'
 	bundle '.linux.resources.unified = {"cgroup.procs": "1"}'
 	refused 'cgroup.procs'
 	oci_gone "$ID"

@@ -124,3 +124,18 @@ stats() { oci events --stats "$ID" | jq -e "$1"; }
 	[ "$rc" = 0 ]
 	grep -q '"type":"oom"' "$SKEP_DIR/events"
 }
+
+@test "config-linux.md, Memory: checkBeforeUpdate: a limit under what is in use is an error and changes nothing" {
+	bundle '.process.args = ["sh", "-c", "head -c 20971520 /dev/zero >/tmp/x; echo full >/tmp/done; exec sleep 1000"] | .linux.resources.memory.limit = 67108864
+		| .mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs"}]'
+	ln -sf busybox "$BUNDLE/rootfs/bin/head"
+	oci run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	wait_for 10 oci exec "$ID" test -e /tmp/done
+	echo '{"memory": {"limit": 8388608, "checkBeforeUpdate": true}}' >"$SKEP_DIR/limits"
+	run ! oci update --resources "$SKEP_DIR/limits" "$ID"
+	[[ $output == *memory* ]]
+	[ "$(file memory memory.limit_in_bytes memory.max)" = 67108864 ]
+	echo '{"memory": {"limit": 50331648, "checkBeforeUpdate": true}}' >"$SKEP_DIR/limits"
+	oci update --resources "$SKEP_DIR/limits" "$ID"
+	[ "$(file memory memory.limit_in_bytes memory.max)" = 50331648 ]
+}

@@ -169,12 +169,15 @@ static void resources(void **state)
 	assert_string_equal(l->cpus, "0-1");
 	assert_int_equal(l->io_count, 1);
 	assert_int_equal(l->io[0].rbps, 600);
-	assert_int_equal(s.n_raw_limits, 4);
+	assert_int_equal(s.n_raw_limits, 5);
 	assert_string_equal(s.raw_limits[0].file, "cpu.max.burst");
 	assert_string_equal(s.raw_limits[0].value, "77");
 	assert_string_equal(s.raw_limits[1].file, "cpu.idle");
 	assert_string_equal(s.raw_limits[2].file, "hugetlb.2MB.max");
-	assert_string_equal(s.raw_limits[3].file, "memory.oom.group");
+	assert_false(s.raw_limits[2].optional);
+	assert_string_equal(s.raw_limits[3].file, "hugetlb.2MB.rsvd.max");
+	assert_true(s.raw_limits[3].optional);
+	assert_string_equal(s.raw_limits[4].file, "memory.oom.group");
 	/* What stood before "deny everything" is taken back by it. */
 	assert_int_equal(s.n_device_rules, 1);
 	assert_int_equal(s.device_rules[0].major, 10);
@@ -443,18 +446,21 @@ static const struct bad {
 	{LIMITS("'cpu': {'realtimePeriod': ''}"), "linux.resources.cpu.realtimePeriod: "},
 	{LIMITS("'pids': {'limit': 4194305}"), "linux.resources.pids"},
 	{LIMITS("'blockIO': {'weight': 5}"), "linux.resources.blockIO.weight: "},
-	{LIMITS("'blockIO': {'leafWeight': 50}"), "linux.resources.blockIO.leafWeight: is not"},
-	{LIMITS("'blockIO': {'weightDevice': [{'major': 8, 'minor': 0, 'weight': 50}]}"),
-	 "linux.resources.blockIO.weightDevice: is not"},
-	{LIMITS("'blockIO': {'throttleWriteIOPSDevice': [{'major': 8}]}"),
-	 "linux.resources.blockIO.throttleWriteIOPSDevice[0]: "},
+	{LIMITS("'blockIO': {'leafWeight': 5}"), "linux.resources.blockIO.leafWeight: 5 is not"},
+	{LIMITS("'blockIO': {'weightDevice': [{'major': 8, 'minor': 0, 'weight': 5}]}"),
+	 "linux.resources.blockIO.weightDevice[0].weight: 5 is not"},
+	{LIMITS("'blockIO': {'weightDevice': [{'major': 8, 'minor': 0}]}"),
+	 "linux.resources.blockIO.weightDevice[0]: needs"},
 	{LIMITS("'hugepageLimits': [{'pageSize': '2 MB', 'limit': 1}]"),
 	 "linux.resources.hugepageLimits[0]: "},
 	{LIMITS("'hugepageLimits': [{'pageSize': '../2MB', 'limit': 1}]"),
 	 "linux.resources.hugepageLimits[0]: "},
 	{LIMITS("'hugepageLimits': [{'pageSize': '2', 'limit': 1}]"),
 	 "linux.resources.hugepageLimits[0]: "},
-	{LIMITS("'network': {'classID': 5}"), "linux.resources.network: is not implemented"},
+	{LIMITS("'network': {'priorities': [{'name': 'eth0'}]}"),
+	 "linux.resources.network.priorities[0]: needs"},
+	{LIMITS("'network': {'priorities': [{'name': 'eth0\\n', 'priority': 1}]}"),
+	 "linux.resources.network.priorities[0]: needs"},
 	{LIMITS("'rdma': {'mlx': {}}"), "linux.resources.rdma: 'mlx' needs"},
 	{LIMITS("'rdma': {'m x': {'hcaHandles': 1}}"), "linux.resources.rdma: 'm x' is not the"},
 	{LIMITS("'devices': [{'allow': true, 'type': 'x'}]"), "linux.resources.devices[0]: "},
