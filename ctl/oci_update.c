@@ -15,6 +15,7 @@
 #include "cgroups/stat.h"
 #include "ctl/oci.h"
 #include "runtime/container.h"
+#include "runtime/rdt.h"
 
 /* A flag is a member of a resources object: what it means and whether it is allowed is judged in one place, runtime/spec_resources.c. */
 static const struct flag {
@@ -170,15 +171,27 @@ static int apply(const json_t *resources, const struct ct *ct, const struct cg *
 	return r;
 }
 
-static int judge_flags(const struct ctl_line *line, struct err *e)
+static void warn_flags(const struct ctl_line *line)
 {
 	if (ctl_flag(line, "kernel-memory") || ctl_flag(line, "kernel-memory-tcp"))
 		log_warn("kernel memory has no limit of its own any more: left out");
-	if (ctl_flag(line, "l3-cache-schema") || ctl_flag(line, "mem-bw-schema")) {
-		err_set(e, EOPNOTSUPP, "Intel RDT is not implemented");
-		return err_class(e, ERR_UNSUPPORTED);
+}
+
+/* Before the limits: when it cannot be had, nothing has changed. */
+static int update_rdt(const struct ctl_line *line, const struct ct *ct, struct err *e)
+{
+	const char *l3 = ctl_value(line, "l3-cache-schema"), *mb = ctl_value(line, "mem-bw-schema");
+	auto_spec struct ct_spec spec = {0};
+
+	if (!l3 && !mb)
+		return 0;
+	if (mb && (strncmp(mb, "MB:", 3) != 0 || strchr(mb, '\n'))) {
+		err_set(e, EINVAL, "--mem-bw-schema: must be one line that starts with MB:");
+		return err_class(e, ERR_VALUE);
 	}
-	return 0;
+	if (ct_spec_of(ct, -EBADF, &spec, e) < 0)
+		return -e->no;
+	return ct_rdt_update(ct, &spec, l3, mb, e);
 }
 
 static int run_update(struct ctl_line *line, struct err *e)
@@ -187,10 +200,10 @@ static int run_update(struct ctl_line *line, struct err *e)
 	auto_json json_t *resources = NULL;
 	auto_ct struct ct ct = CT_INIT;
 	auto_cg struct cg cg = CG_INIT;
-	int r = judge_flags(line, e);
+	int r;
 
-	if (r >= 0)
-		r = ctl_oci_open(line, "update", &ct, e);
+	warn_flags(line);
+	r = ctl_oci_open(line, "update", &ct, e);
 	if (r >= 0)
 		r = ct_may(&ct, CT_EVENT_UPDATE, NULL, e);
 	if (r >= 0)
@@ -201,6 +214,8 @@ static int run_update(struct ctl_line *line, struct err *e)
 		r = complete_cpu(json_object_get(resources, "cpu"), &cg, e);
 	if (r >= 0)
 		r = complete_memory(json_object_get(resources, "memory"), &cg, e);
+	if (r >= 0)
+		r = update_rdt(line, &ct, e);
 	return r < 0 ? r : apply(resources, &ct, &cg, e);
 }
 
@@ -229,8 +244,12 @@ static const struct ctl_option update_options[] = {
 	{.name = "blkio-weight", .arg = "N", .help = "weight of its disk I/O, 10 to 1000"},
 	{.name = "kernel-memory", .arg = "BYTES", .help = "left out with a warning"},
 	{.name = "kernel-memory-tcp", .arg = "BYTES", .help = "left out with a warning"},
-	{.name = "l3-cache-schema", .arg = "SCHEMA", .help = "not implemented"},
-	{.name = "mem-bw-schema", .arg = "SCHEMA", .help = "not implemented"},
+	{.name = "l3-cache-schema",
+	 .arg = "SCHEMA",
+	 .help = "its share of the L3 caches, of a container with intelRdt, L3:0=7f0;1=1f"},
+	{.name = "mem-bw-schema",
+	 .arg = "SCHEMA",
+	 .help = "its share of the memory bandwidth, the same, MB:0=20;1=70"},
 	{0},
 };
 static const struct ctl_option *const update_tables[] = {update_options, NULL};

@@ -32,6 +32,7 @@
 #include "runtime/listener.h"
 #include "runtime/patience.h"
 #include "runtime/program.h"
+#include "runtime/rdt.h"
 
 /* The container may hold a process on its way: a working directory on a FUSE of its own, a memory limit without a killer. We hold its lock. */
 #define REAP_MS 2000
@@ -73,11 +74,11 @@ struct entry {
 	struct ns_filter filter;
 	const struct ns_filter *use; /* that, or the one that came with the spec */
 	struct cg_doors doors;
-	const char *personality;
-	json_t *listener; /* NULL: the filter asks nobody */
-	int init;	  /* pidfd */
-	int root;	  /* of init, where its mount namespace has another one; else -EBADF */
-	bool chrooted;	  /* init is, by no mount namespace of its own */
+	const struct ct_spec *spec; /* the container's */
+	json_t *listener;	    /* NULL: the filter asks nobody */
+	int init;		    /* pidfd */
+	int root;      /* of init, where its mount namespace has another one; else -EBADF */
+	bool chrooted; /* init is, by no mount namespace of its own */
 	int flags;
 	struct sync sync;
 	int theirs;
@@ -161,8 +162,8 @@ static int become_program(struct entry *en, enum step *step, struct err *e)
 		r = find_user(en, &user, e);
 	if (r >= 0)
 		r = take_terminal(en, e);
-	if (r >= 0 && en->personality)
-		r = ns_self_personality(en->personality, e);
+	if (r >= 0 && en->spec->personality)
+		r = ns_self_personality(en->spec->personality, e);
 	/* As in a start: behind a filter there is nothing but write(2) and execve(2). */
 	if (r >= 0)
 		r = ns_fds_keep_only(keep, (size_t)en->how->preserve_fds, e);
@@ -336,6 +337,8 @@ static int talk(struct entry *en, const struct ct *ct, struct ct_executed *out, 
 	int r = limit_middle(en, e);
 
 	if (r >= 0)
+		r = ct_rdt_add(ct, en->spec, en->middle, e);
+	if (r >= 0)
 		r = sync_send(&en->sync, STEP_LIMITS, SYNC_OK, 0, -EBADF, e);
 	if (r >= 0)
 		r = sync_expect(&en->sync, STEP_JOIN, SYNC_FD, &pid, &out->pidfd, e);
@@ -453,7 +456,7 @@ int ct_exec(const struct ct *ct, const struct ct_exec *how, struct ct_executed *
 	if (r >= 0) {
 		en.p = *how->process;
 		ct_process_complete(&en.p, &spec->process);
-		en.personality = spec->personality;
+		en.spec = spec;
 		en.chrooted = spec->join[CT_NS_MOUNT] != NULL;
 	}
 	if (r >= 0)

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "cgroups/group.h"
+#include "cgroups/rdt.h"
 #include "net/iface.h"
 #include "net/routed.h"
 #include "net/veth.h"
@@ -154,6 +155,8 @@ static int undo_line(int dir, const struct line *l, bool leave_links, struct err
 		return cg_destroy(l->name, CT_KILL_WAIT_MS, e);
 	case CT_LEDGER_SCOPE:
 		return ct_scope_stop(l->name, e);
+	case CT_LEDGER_RDT:
+		return cg_rdt_remove(l->name, e);
 	case CT_LEDGER_BRIDGE:
 		return ct_bridge_release(dir, l->name, e);
 	case CT_LEDGER_LINK:
@@ -168,7 +171,8 @@ static int undo_line(int dir, const struct line *l, bool leave_links, struct err
 
 static bool is_net(const struct line *l)
 {
-	return l->kind != CT_LEDGER_CGROUP && l->kind != CT_LEDGER_SCOPE;
+	return l->kind != CT_LEDGER_CGROUP && l->kind != CT_LEDGER_SCOPE &&
+	       l->kind != CT_LEDGER_RDT;
 }
 
 /* Newest first, on past a failure, whose first cause stays in e. */

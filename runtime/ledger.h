@@ -15,6 +15,7 @@ struct err;
 #define CT_LEDGER_KINDS(X)                                                               \
 	X(CGROUP, "cgroup")   /* relative path */                                        \
 	X(SCOPE, "scope")     /* a unit of systemd's, as scope.h names it */             \
+	X(RDT, "rdt")	      /* a group of resctrl's, below its root */                 \
 	X(BRIDGE, "bridge")   /* name: released when the last port of ours goes */       \
 	X(LINK, "link")	      /* host name of a veth, with guard, shape, traffic lock */ \
 	X(ROUTE, "route")     /* "HOSTNAME ADDR/PREFIX UPLINK|-" */                      \

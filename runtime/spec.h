@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "cgroups/device.h"
 #include "cgroups/limits.h"
+#include "cgroups/rdt.h"
 #include "ns/caps.h"
 #include "ns/dev.h"
 #include "ns/idmap.h"
@@ -123,6 +124,7 @@ struct ct_spec {
 
 	struct ct_sysctl *sysctls;
 	size_t n_sysctls;
+	struct cg_rdt rdt;
 	char **masked, **readonly; /* NULL-terminated */
 	size_t n_masked, n_readonly;
 	json_t *seccomp;	 /* linux.seccomp; NULL without, or when filter has it */

@@ -404,7 +404,7 @@ int ct_read_linux(const json_t *value, const char *path, void *into, struct err 
 		{"seccomp", ct_read_seccomp, 0},
 		{"personality", read_personality, 0},
 		{"mountLabel", NULL, 0},
-		{"intelRdt", NULL, 0},
+		{"intelRdt", ct_read_rdt, offsetof(struct ct_spec, rdt)},
 		{"netDevices", NULL, 0},
 		{"memoryPolicy", NULL, 0},
 	};

@@ -33,6 +33,7 @@
 #include "runtime/listener.h"
 #include "runtime/patience.h"
 #include "runtime/program.h"
+#include "runtime/rdt.h"
 #include "runtime/start_clone.h"
 #include "runtime/start_go.h"
 #include "runtime/start_init.h"
@@ -371,6 +372,8 @@ static int prepare(struct making *m, struct err *e)
 		r = ct_ground_cgroup(m->ct, m->how->spec, m->how->best_effort, &m->cg, &m->scope,
 				     e);
 	if (r >= 0)
+		r = ct_rdt_make(m->ct, m->how->spec, e);
+	if (r >= 0)
 		r = cg_doors_open(&m->cg, &m->init.doors, e);
 	if (r >= 0)
 		r = prepare_filter(m, e);
@@ -410,6 +413,8 @@ static int walk_steps(struct making *m, struct err *e)
 		r = note_pid(m, e);
 	if (r >= 0)
 		r = enter_scope(m, e);
+	if (r >= 0)
+		r = ct_rdt_add(m->ct, m->how->spec, m->pid, e);
 	if (r >= 0)
 		r = grant_idmap(m, e);
 	if (r >= 0)

@@ -221,8 +221,8 @@ teardown() { oci_teardown; }
 	echo '{' >"$BUNDLE/config.json"
 	fails_with 1 'line 2' oci create --bundle "$BUNDLE" "$ID"
 	rm -r "$BUNDLE"
-	bundle '.process.args = ["true"] | .linux.intelRdt = {closID: "x"}'
-	fails_with 1 'linux.intelRdt: is not implemented' oci create --bundle "$BUNDLE" "$ID"
+	bundle '.process.args = ["true"] | .linux.resources.cpu.idle = 7'
+	fails_with 1 'linux.resources.cpu: idle is not 0 or 1' oci create --bundle "$BUNDLE" "$ID"
 	bundle '.process.args = ["true"] | .linux.neverHeardOf = 1' # runtime-spec, "Extensibility"
 	oci run --bundle "$BUNDLE" "$ID"
 	bundle '.root.path = "nowhere"'

@@ -124,13 +124,11 @@ output_is() { [ "$(oci run --bundle "$BUNDLE" "$ID")" = "$1" ]; }
 	grep -qx 'oom_kill_disable 1' "$dir/memory.oom_control"
 }
 
-@test "config-linux.md, RDMA, Network, IntelRdt: what this host cannot do is an error that names it" {
+@test "config-linux.md, RDMA: what this host cannot do is an error that names it" {
 	if ! grep -qw rdma /sys/fs/cgroup/cgroup.controllers 2>/dev/null; then
 		bundle '.linux.resources.rdma = {mlx5_1: {hcaHandles: 3}}'
 		refused 'rdma.max cannot be set'
 	fi
-	bundle '.linux.intelRdt = {closID: "x"}'
-	refused 'linux.intelRdt'
 	oci_gone "$ID"
 }
 

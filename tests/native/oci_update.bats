@@ -72,7 +72,11 @@ stats() { oci events --stats "$ID" | jq -e "$1"; }
 	start_sleeper
 	fails_with 1 '--memory' oci update --memory nonsense "$ID"
 	[ -n "$(find /sys/fs/cgroup -name cpu.rt_period_us -print -quit)" ] || fails_with 1 'cpu.rt_period_us cannot be set' oci update --cpu-rt-period 1000 "$ID"
-	fails_with 1 'Intel RDT is not implemented' oci update --l3-cache-schema x "$ID"
+	if [ ! -d /sys/fs/resctrl/info ]; then
+		fails_with 1 'no resctrl file system is mounted' oci update --l3-cache-schema 'L3:0=1' --memory 99999744 "$ID"
+		fails_with 1 'no resctrl file system is mounted' oci update --mem-bw-schema 'MB:0=20' "$ID"
+	fi
+	fails_with 1 '--mem-bw-schema: must be one line that starts with MB:' oci update --mem-bw-schema 'L3:0=20' "$ID"
 	echo '{"pids": {"limit": "x"}}' >"$SKEP_DIR/limits"
 	fails_with 1 'pids.limit' oci update --resources "$SKEP_DIR/limits" "$ID"
 	echo '{"rdma": {"mlx5": {"hcaHandles": 3}}}' >"$SKEP_DIR/limits"
