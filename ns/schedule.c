@@ -128,34 +128,40 @@ int ns_ioprio_apply(pid_t pid, int class, int priority, struct err *e)
 	return 0;
 }
 
-int ns_affinity_parse(const char *list, cpu_set_t *set, struct err *e)
+/* At *at: "3" or "3-5". */
+static bool parse_range(const char **at, cpu_set_t *set)
 {
-	const char *at = list;
+	char *end;
+	unsigned long from = strtoul(*at, &end, 10), to = from;
+
+	if (**at < '0' || **at > '9')
+		return false;
+	if (*end == '-') {
+		const char *second = end + 1;
+
+		if (*second < '0' || *second > '9')
+			return false;
+		to = strtoul(second, &end, 10);
+	}
+	if (to < from || to >= CPU_SETSIZE)
+		return false;
+	for (; from <= to; from++)
+		CPU_SET(from, set);
+	*at = end + strspn(end, " ");
+	return !**at || **at == ',';
+}
+
+int ns_list_parse(const char *what, const char *list, cpu_set_t *set, struct err *e)
+{
+	const char *at = list + strspn(list, ", ");
+	bool fine = true;
 
 	CPU_ZERO(set);
-	while (1) {
-		char *end;
-		unsigned long from = strtoul(at, &end, 10), to = from;
-
-		if (end == at || *at < '0' || *at > '9')
-			break;
-		if (*end == '-') {
-			at = end + 1;
-			to = strtoul(at, &end, 10);
-			if (end == at || *at < '0' || *at > '9')
-				break;
-		}
-		if (to < from || to >= CPU_SETSIZE)
-			break;
-		for (; from <= to; from++)
-			CPU_SET(from, set);
-		if (!*end)
-			return 0;
-		if (*end != ',')
-			break;
-		at = end + 1;
-	}
-	return err_set(e, EINVAL, "'%.60s' is not a list of CPUs like 0-3,6", list);
+	for (; fine && *at; at += strspn(at, ", "))
+		fine = parse_range(&at, set);
+	return fine && CPU_COUNT(set) > 0
+		       ? 0
+		       : err_set(e, EINVAL, "'%.60s' is not a list of %s like 0-3,6", list, what);
 }
 
 void ns_affinity_reset(void)

@@ -34,8 +34,11 @@ int ns_scheduler_apply(pid_t pid, const struct ns_scheduler *s, struct err *e);
 int ns_ioprio_class(const char *word, int *class, struct err *e);
 int ns_ioprio_apply(pid_t pid, int class, int priority, struct err *e);
 
-/* A list of CPUs, "0-3,6", as the set that sched_setaffinity(2) takes. Not empty. */
-int ns_affinity_parse(const char *list, cpu_set_t *set, struct err *e);
+/*
+ * A list of numbers under 1024, "0-3,6", as a set: CPUs, as sched_setaffinity(2) takes them, or memory nodes. Spaces around a number and commas too many are
+ * let pass, as runc does; a list without a number is an error. what: "CPUs", for errors.
+ */
+int ns_list_parse(const char *what, const char *list, cpu_set_t *set, struct err *e);
 int ns_affinity_apply(pid_t pid, const cpu_set_t *set, struct err *e);
 
 /* All CPUs that our control group allows, whatever our caller is bound to. */

@@ -164,6 +164,8 @@ static int become_program(struct entry *en, enum step *step, struct err *e)
 		r = take_terminal(en, e);
 	if (r >= 0 && en->spec->personality)
 		r = ns_self_personality(en->spec->personality, e);
+	if (r >= 0)
+		r = ns_numa_apply(&en->spec->numa, e);
 	/* As in a start: behind a filter there is nothing but write(2) and execve(2). */
 	if (r >= 0)
 		r = ns_fds_keep_only(keep, (size_t)en->how->preserve_fds, e);

@@ -20,6 +20,7 @@
 #include "ns/dev.h"
 #include "ns/idmap.h"
 #include "ns/mount.h"
+#include "ns/numa.h"
 #include "ns/rlimit.h"
 #include "ns/schedule.h"
 #include "ns/seccomp.h"
@@ -135,6 +136,7 @@ struct ct_spec {
 	bool seccomp_profile; /* annotation skep.seccomp=default: our own profile */
 	bool nesting;	      /* annotation skep.nesting=true: user namespaces allowed inside */
 	char *personality;    /* "LINUX32"; NULL: none */
+	struct ns_numa numa; /* memoryPolicy, also of an exec */
 
 	/* skep.rootfs.*: the engine makes the overlay itself. lower[] NULL-terminated, topmost first; n_lower 0: root_path is a directory. */
 	char **lower;

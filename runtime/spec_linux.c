@@ -406,7 +406,7 @@ int ct_read_linux(const json_t *value, const char *path, void *into, struct err 
 		{"mountLabel", NULL, 0},
 		{"intelRdt", ct_read_rdt, offsetof(struct ct_spec, rdt)},
 		{"netDevices", NULL, 0},
-		{"memoryPolicy", NULL, 0},
+		{"memoryPolicy", ct_read_memory_policy, offsetof(struct ct_spec, numa)},
 	};
 
 	if (ct_read_members(value, path, members, ARRAY_SIZE(members), into, e) < 0)

@@ -75,6 +75,9 @@ ct_reader ct_read_scheduler, ct_read_ioprio, ct_read_exec_affinity;
 ct_reader ct_read_rdt;
 void ct_rdt_done(struct cg_rdt *rdt);
 
+/* Into a struct ns_numa (spec_memory_policy.c). */
+ct_reader ct_read_memory_policy;
+
 /* Into a struct ct_hooks. Into char **, each NAME=VALUE. */
 ct_reader ct_read_hooks, ct_read_env;
 

@@ -115,8 +115,8 @@ static int read_cpus(const json_t *value, const char *path, void *into, struct e
 	*set = malloc(sizeof(**set));
 	if (!*set)
 		return ct_no_memory(e);
-	return ns_affinity_parse(json_string_value(value), *set, e) < 0 ? ct_refuse_why(e, path)
-									: 0;
+	return ns_list_parse("CPUs", json_string_value(value), *set, e) < 0 ? ct_refuse_why(e, path)
+									    : 0;
 }
 
 int ct_read_exec_affinity(const json_t *value, const char *path, void *into, struct err *e)

@@ -23,6 +23,7 @@
 #include "ns/dev.h"
 #include "ns/fds.h"
 #include "ns/mask.h"
+#include "ns/numa.h"
 #include "ns/rootfs.h"
 #include "ns/self.h"
 #include "ns/sysctl.h"
@@ -330,7 +331,8 @@ static int step_kernel(struct stage *s, struct err *e)
 	if (r >= 0 && spec->own[CT_NS_TIME])
 		r = ns_time_unshare(spec->has_time_monotonic ? &spec->time_monotonic : NULL,
 				    spec->has_time_boottime ? &spec->time_boottime : NULL, e);
-	return r;
+	/* In the container's control group, whose cpuset has a say in it. */
+	return r < 0 ? r : ns_numa_apply(&spec->numa, e);
 }
 
 static int run_hooks(struct stage *s, enum ct_hook_point point, enum ct_status status,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Any bytes as config.json: our readers take what jansson takes for the same, and the spec is refused or whole. */
-// words of: runtime/spec*.c runtime/spec*.h ns/mount_option.c ns/caps.c ns/rlimit.c ns/schedule.c ns/sysctl.c cgroups/limits.h runtime/hook.h
+// words of: runtime/spec*.c runtime/spec*.h ns/mount_option.c ns/caps.c ns/rlimit.c ns/schedule.c ns/sysctl.c ns/numa.c cgroups/limits.h runtime/hook.h
 #include <jansson.h>
 #include <stdint.h>
 #include <stdlib.h>
