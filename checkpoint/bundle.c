@@ -317,6 +317,17 @@ int cr_bundle_judge_joined(const struct ct_spec *spec, struct err *e)
 	static const enum ct_namespace never[] = {CT_NS_USER, CT_NS_MOUNT, CT_NS_CGROUP,
 						  CT_NS_TIME};
 
+	/* What CRIU neither saves nor finds again. */
+	const char *member = spec->rdt.given	   ? "linux.intelRdt"
+			     : spec->n_net_devices ? "linux.netDevices"
+			     : spec->numa.given	   ? "linux.memoryPolicy"
+						   : NULL;
+
+	if (member) {
+		err_set(e, EOPNOTSUPP,
+			"a container with %s can be neither checkpointed nor restored", member);
+		return err_class(e, ERR_UNSUPPORTED);
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
 		if (spec->join[never[i]]) {
 			err_set(e, EOPNOTSUPP,

@@ -328,6 +328,7 @@ void ct_spec_done(struct ct_spec *spec)
 	}
 	for (int i = 0; i < CT_NS_COUNT; i++)
 		free(spec->join[i]);
+	ct_net_devices_done(spec);
 	ct_rdt_done(&spec->rdt);
 	ct_raw_limits_done(spec->raw_limits, spec->n_raw_limits);
 	ct_process_done(&spec->process);

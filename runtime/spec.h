@@ -82,6 +82,12 @@ struct ct_sysctl {
 	char *key, *value;
 };
 
+/* A link of the host's that goes into the container. */
+struct ct_net_device {
+	char *name;
+	char *inside; /* its name there; "%d" in it is a number of the kernel's choice */
+};
+
 /* A v2 interface file of linux.resources.unified that cg_limits has no member for. */
 struct ct_raw_limit {
 	char *file, *value;
@@ -126,6 +132,8 @@ struct ct_spec {
 	struct ct_sysctl *sysctls;
 	size_t n_sysctls;
 	struct cg_rdt rdt;
+	struct ct_net_device *net_devices;
+	size_t n_net_devices;
 	char **masked, **readonly; /* NULL-terminated */
 	size_t n_masked, n_readonly;
 	json_t *seccomp;	 /* linux.seccomp; NULL without, or when filter has it */

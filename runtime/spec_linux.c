@@ -384,6 +384,10 @@ static int judge(struct ct_spec *spec, struct err *e)
 		}
 	if (judge_maps(spec, e) < 0)
 		return -e->no;
+	/* runc's words. */
+	if (spec->n_net_devices && !has_other(spec, CT_NS_NETWORK))
+		return ct_refuse(e, "linux.netDevices",
+				 "unable to move network devices without a private NET namespace");
 	return judge_sysctls(spec, e);
 }
 
@@ -405,7 +409,7 @@ int ct_read_linux(const json_t *value, const char *path, void *into, struct err 
 		{"personality", read_personality, 0},
 		{"mountLabel", NULL, 0},
 		{"intelRdt", ct_read_rdt, offsetof(struct ct_spec, rdt)},
-		{"netDevices", NULL, 0},
+		{"netDevices", ct_read_net_devices, 0},
 		{"memoryPolicy", ct_read_memory_policy, offsetof(struct ct_spec, numa)},
 	};
 

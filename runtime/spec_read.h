@@ -71,6 +71,10 @@ int ct_judge_ids(const struct ct_spec *spec, struct err *e);
 /* Into a struct ct_process (spec_schedule.c). */
 ct_reader ct_read_scheduler, ct_read_ioprio, ct_read_exec_affinity;
 
+/* Into a struct ct_spec (spec_net_devices.c). */
+ct_reader ct_read_net_devices;
+void ct_net_devices_done(struct ct_spec *spec);
+
 /* Into a struct cg_rdt (spec_rdt.c). */
 ct_reader ct_read_rdt;
 void ct_rdt_done(struct cg_rdt *rdt);

@@ -31,6 +31,7 @@
 #include "runtime/container.h"
 #include "runtime/ground.h"
 #include "runtime/listener.h"
+#include "runtime/net_devices.h"
 #include "runtime/patience.h"
 #include "runtime/program.h"
 #include "runtime/rdt.h"
@@ -61,6 +62,7 @@ struct making {
 	struct sync sync; /* to init */
 	int theirs;	  /* init's end, until it is cloned */
 	int console_master;
+	struct ct_devices devices;
 	int netns;
 	int rootfs; /* with the id map of init's user namespace; without one init is born with it */
 	pid_t pid;
@@ -250,11 +252,17 @@ static int grant_rootfs(struct making *m, struct err *e)
 static int open_network(struct making *m, struct err *e)
 {
 	/* The root of a user's namespace could enter that of init, but not leave it for the host's, which is none of its own: init sets the loopback up itself. */
-	if (m->init.late || m->how->spec->rootless)
-		return 0;
+	if (m->init.late || m->how->spec->rootless) {
+		if (!m->how->spec->n_net_devices)
+			return 0;
+		err_set(e, EPERM, "linux.netDevices: to move network devices takes root");
+		return err_class(e, ERR_UNSUPPORTED);
+	}
 	m->netns = net_netns_open(m->pid, e);
 	if (m->netns < 0)
 		return m->netns;
+	if (ct_devices_give(m->how->spec, m->netns, &m->devices, e) < 0)
+		return -e->no;
 	if (m->how->system || !m->how->spec->own[CT_NS_NETWORK])
 		return 0;
 	return net_loopback_up(m->netns, e);
@@ -464,6 +472,7 @@ static void making_done(struct making *m)
 	for (size_t i = 0; i < spec->n_mounts; i++)
 		own_close_fd(&spec->mounts[i].source_fd);
 	json_decref(m->init.hook_state);
+	ct_devices_done(&m->devices);
 	ns_seccomp_done(&m->filter);
 	cg_doors_close(&m->init.doors);
 	ct_scope_release(&m->scope);
@@ -503,6 +512,7 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 		r = walk_steps(&m, e);
 	if (r < 0) {
 		ct_prefer_words_of_init(&m.sync, e);
+		ct_devices_take_back(how->spec, m.netns, &m.devices);
 		end_init(&m);
 		making_done(&m);
 		if (ct_delete(ct, true, &ignored) < 0)

@@ -159,6 +159,14 @@ restore_it() { restore_from "$IMAGES" "$ID" "$@"; }
 	fails_with 1 'not open' oci checkpoint --image-path "$IMAGES" --lazy-pages --page-server 127.0.0.1:1 --status-fd 99 "$ID"
 	oci_is "$ID" running
 	oci delete --force "$ID"
+	if [ -e /proc/self/numa_maps ]; then
+		configure '.linux.memoryPolicy = {mode: "MPOL_LOCAL"}'
+		oci run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+		fails_with 1 'with linux.memoryPolicy can be neither checkpointed nor restored' oci checkpoint --image-path "$IMAGES" "$ID"
+		oci_is "$ID" running
+		oci delete --force "$ID"
+		configure 'del(.linux.memoryPolicy)'
+	fi
 	fails_with 1 images oci restore --bundle "$BUNDLE" --image-path "$SKEP_DIR/none" "$ID"
 	mkdir "$SKEP_DIR/empty"
 	fails_with 1 descriptors.json oci restore --bundle "$BUNDLE" --image-path "$SKEP_DIR/empty" "$ID"
