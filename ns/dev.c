@@ -47,7 +47,7 @@ static int open_dev(int root, struct err *e)
 }
 
 static int mount_fs(int root, const char *fstype, const char *target, const char *data,
-		    uint64_t attr, struct err *e)
+		    const char *label, uint64_t attr, struct err *e)
 {
 	struct ns_mount m;
 	int r;
@@ -55,15 +55,16 @@ static int mount_fs(int root, const char *fstype, const char *target, const char
 	ns_mount_init(&m);
 	r = ns_mount_set(&m, fstype, target, fstype, data, e);
 	m.attr_set = attr;
+	m.label = label;
 	if (r >= 0)
 		r = ns_mount_one(root, &m, e);
 	ns_mount_done(&m);
 	return r;
 }
 
-int ns_dev_mount(int root, struct err *e)
+int ns_dev_mount(int root, const char *label, struct err *e)
 {
-	return mount_fs(root, "tmpfs", "/dev", "mode=755,size=65536k",
+	return mount_fs(root, "tmpfs", "/dev", "mode=755,size=65536k", label,
 			MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME, e);
 }
 
@@ -247,21 +248,21 @@ int ns_dev_node(int root, const struct ns_device *dev, bool userns, struct err *
 	return make_node(dir, name, dev, e);
 }
 
-int ns_dev_mount_pts(int root, bool tty_gid_mapped, struct err *e)
+int ns_dev_mount_pts(int root, bool tty_gid_mapped, const char *label, struct err *e)
 {
 	/* Every devpts mount has been an instance of its own since 4.7; "newinstance" is for the
 	 * reader of mountinfo. */
 	return mount_fs(root, "devpts", "/dev/pts",
 			tty_gid_mapped ? "newinstance,ptmxmode=0666,mode=0620,gid=5"
 				       : "newinstance,ptmxmode=0666,mode=0620",
-			MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, e);
+			label, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, e);
 }
 
-int ns_dev_mount_shm(int root, uint64_t size_bytes, struct err *e)
+int ns_dev_mount_shm(int root, uint64_t size_bytes, const char *label, struct err *e)
 {
 	char data[64];
 
 	snprintf(data, sizeof(data), "mode=1777,size=%llu", (unsigned long long)size_bytes);
-	return mount_fs(root, "tmpfs", "/dev/shm", data,
+	return mount_fs(root, "tmpfs", "/dev/shm", data, label,
 			MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, e);
 }

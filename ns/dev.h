@@ -24,8 +24,8 @@ struct ns_device {
 };
 
 /* Mounts the fresh tmpfs on /dev (mode 755, 64 MiB), refusing a /dev that is a link. Call it before
- * the mount list when the list has no /dev of its own. */
-int ns_dev_mount(int root, struct err *e);
+ * the mount list when the list has no /dev of its own. label, here and below: an SELinux context or NULL. */
+int ns_dev_mount(int root, const char *label, struct err *e);
 
 /* Whether what is on /dev below root is a tmpfs mounted by us (and so the nodes may be made in it).
  * 1, 0, or -errno. */
@@ -43,8 +43,8 @@ int ns_dev_node(int root, const struct ns_device *dev, bool userns, struct err *
 
 /* /dev/pts (newinstance, ptmxmode=666, mode=620, gid=5 if tty_gid_mapped) and /dev/shm, where the
  * mount list lacks them. */
-int ns_dev_mount_pts(int root, bool tty_gid_mapped, struct err *e);
-int ns_dev_mount_shm(int root, uint64_t size_bytes, struct err *e);
+int ns_dev_mount_pts(int root, bool tty_gid_mapped, const char *label, struct err *e);
+int ns_dev_mount_shm(int root, uint64_t size_bytes, const char *label, struct err *e);
 
 /* An O_PATH fd of the host's /dev/null, verified to be character device 1:3 (CVE-2025-31133).
  * Before the pivot. */

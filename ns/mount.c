@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -56,6 +58,12 @@ static int configure_word(int ctx, char *word, struct err *e)
 int ns_mount_new(const char *fstype, const char *source, const char *data, uint64_t attr,
 		 struct err *e)
 {
+	return ns_mount_new_labelled(fstype, source, data, NULL, attr, e);
+}
+
+int ns_mount_new_labelled(const char *fstype, const char *source, const char *data,
+			  const char *label, uint64_t attr, struct err *e)
+{
 	auto_fd int ctx = fsopen(fstype, FSOPEN_CLOEXEC);
 	auto_free char *words = data ? strdup(data) : NULL;
 	char *rest = words, *word;
@@ -69,6 +77,9 @@ int ns_mount_new(const char *fstype, const char *source, const char *data, uint6
 		return err_set(e, ENOMEM, "out of memory for mount options");
 	if (source && fsconfig(ctx, FSCONFIG_SET_STRING, "source", source, 0) < 0)
 		return fs_error(ctx, "source of", fstype, e);
+	/* Not one of the words: its categories have commas. */
+	if (label && fsconfig(ctx, FSCONFIG_SET_STRING, "context", label, 0) < 0)
+		return fs_error(ctx, "label", fstype, e);
 	while ((word = strsep(&rest, ","))) {
 		r = *word ? configure_word(ctx, word, e) : 0;
 		if (r < 0)
@@ -163,19 +174,46 @@ int ns_mount_open_source(struct ns_mount *m, int userns_fd, struct err *e)
 	return 0;
 }
 
+/* What the kernel labels itself, by the policy's genfscon (as runc and crun have it). */
+static bool labels_itself(const char *type)
+{
+	static const char *const types[] = {"proc", "sysfs", "cgroup2", "mqueue"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (!strcmp(type, types[i]))
+			return true;
+	return false;
+}
+
+/* Its root takes a label as a file does. */
+static int label_mqueue(int fd, const char *label, struct err *e)
+{
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return setxattr(path, "security.selinux", label, strlen(label) + 1, 0) < 0
+		       ? err_sys(e, "label the mqueue file system")
+		       : 0;
+}
+
 /* /proc, /sys: "cgroup" of OCI is the cgroup2 of our cgroup namespace, on hybrid hosts, too. */
 static int open_fs(const struct ns_mount *m, struct err *e)
 {
 	const char *type = !strcmp(m->fstype, "cgroup") ? "cgroup2" : m->fstype;
 	auto_free char *data = NULL;
+	int fd;
 
 	if (m->sync && asprintf(&data, "sync%s%s", m->data ? "," : "", m->data ? m->data : "") < 0)
 		return err_set(e, ENOMEM, "out of memory for mount options");
 	/* "ro" and the like are set on the mount, not on the superblock, which others may share.
 	 * Set now, not with set_attrs(): in a user namespace the kernel lets a new proc or sysfs be
 	 * no freer than the host's. */
-	return ns_mount_new(type, m->source ? m->source : type, data ? data : m->data,
-			    m->attr_set | m->rec_attr_set, e);
+	fd = ns_mount_new_labelled(type, m->source ? m->source : type, data ? data : m->data,
+				   labels_itself(type) ? NULL : m->label,
+				   m->attr_set | m->rec_attr_set, e);
+	if (fd >= 0 && m->label && !strcmp(type, "mqueue") && label_mqueue(fd, m->label, e) < 0)
+		own_close_fd(&fd);
+	return fd >= 0 ? fd : -e->no;
 }
 
 /* A new instance of a file system is always a directory; of a bind, its top object tells. */

@@ -21,6 +21,7 @@ struct ns_mount {
 	char *target; /* owned; a path in the container */
 	char *fstype; /* owned; NULL for a bind */
 	char *data;   /* owned; comma-separated words for the file system; may be NULL */
+	const char *label; /* borrowed; SELinux context of a file system of its own, or NULL */
 	uint64_t attr_set; /* MOUNT_ATTR_* on this mount (and, with `recursive`, only its top) */
 	uint64_t attr_clr;
 	uint64_t rec_attr_set; /* the r… options (rro, rnosuid): this mount and all below */
@@ -73,6 +74,10 @@ int ns_mount_one(int root, struct ns_mount *m, struct err *e);
  * mount fd. */
 int ns_mount_new(const char *fstype, const char *source, const char *data, uint64_t attr,
 		 struct err *e);
+
+/* The same with an SELinux context for all that is in it (NULL: none). */
+int ns_mount_new_labelled(const char *fstype, const char *source, const char *data,
+			  const char *label, uint64_t attr, struct err *e);
 
 /* A detached copy of what is at (dirfd, path); flags: AT_RECURSIVE, AT_EMPTY_PATH,
  * AT_SYMLINK_NOFOLLOW. Returns its fd. */

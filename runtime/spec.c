@@ -224,6 +224,13 @@ static int fill(struct ct_spec *spec, struct err *e)
 	return spec->annotations ? 0 : ct_no_memory(e);
 }
 
+/* It is read behind the mounts. */
+static void label_mounts(struct ct_spec *spec)
+{
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		spec->mounts[i].label = spec->mount_label;
+}
+
 static int read_config(const json_t *config, struct ct_spec *spec, struct err *e)
 {
 	static const struct ct_member members[] = {
@@ -246,6 +253,7 @@ static int read_config(const json_t *config, struct ct_spec *spec, struct err *e
 	if (ct_read_members(config, "", members, ARRAY_SIZE(members), spec, e) < 0 ||
 	    judge(spec, config, e) < 0)
 		return -e->no;
+	label_mounts(spec);
 	return fill(spec, e);
 }
 
@@ -347,6 +355,7 @@ void ct_spec_done(struct ct_spec *spec)
 	free(spec->cgroup);
 	free(spec->device_rules);
 	free(spec->sysctls);
+	free(spec->mount_label);
 	free(spec->personality);
 	free(spec->upper);
 	free(spec->work);

@@ -143,7 +143,8 @@ struct ct_spec {
 	char *listener_path, *listener_metadata; /* of linux.seccomp; NULL: not given */
 	bool seccomp_profile; /* annotation skep.seccomp=default: our own profile */
 	bool nesting;	      /* annotation skep.nesting=true: user namespaces allowed inside */
-	char *personality;    /* "LINUX32"; NULL: none */
+	char *mount_label; /* SELinux's, of file systems that are the container's own; NULL: none */
+	char *personality; /* "LINUX32"; NULL: none */
 	struct ns_numa numa; /* memoryPolicy, also of an exec */
 
 	/* skep.rootfs.*: the engine makes the overlay itself. lower[] NULL-terminated, topmost first; n_lower 0: root_path is a directory. */

@@ -391,6 +391,11 @@ static int judge(struct ct_spec *spec, struct err *e)
 	return judge_sysctls(spec, e);
 }
 
+static int read_label(const json_t *value, const char *path, void *into, struct err *e)
+{
+	return ct_read_lsm(NS_LSM_SELINUX, value, path, into, e);
+}
+
 int ct_read_linux(const json_t *value, const char *path, void *into, struct err *e)
 {
 	static const struct ct_member members[] = {
@@ -407,7 +412,7 @@ int ct_read_linux(const json_t *value, const char *path, void *into, struct err 
 		{"readonlyPaths", read_readonly, 0},
 		{"seccomp", ct_read_seccomp, 0},
 		{"personality", read_personality, 0},
-		{"mountLabel", NULL, 0},
+		{"mountLabel", read_label, offsetof(struct ct_spec, mount_label)},
 		{"intelRdt", ct_read_rdt, offsetof(struct ct_spec, rdt)},
 		{"netDevices", ct_read_net_devices, 0},
 		{"memoryPolicy", ct_read_memory_policy, offsetof(struct ct_spec, numa)},

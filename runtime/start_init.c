@@ -200,7 +200,7 @@ static int step_mounts(struct stage *s, struct err *e)
 	int r = 0;
 
 	if (!has_mount_at(spec, "/dev"))
-		r = ns_dev_mount(s->root, e);
+		r = ns_dev_mount(s->root, spec->mount_label, e);
 	for (size_t i = 0; r >= 0 && i < spec->n_mounts; i++)
 		r = ns_mount_one(s->root, &spec->mounts[i], e);
 	return r;
@@ -254,9 +254,9 @@ static int step_dev(struct stage *s, struct err *e)
 				s->root,
 				!ct_spec_userns(spec) ||
 					ns_idmap_to_host(spec->gids, spec->n_gids, 5, &tty),
-				e);
+				spec->mount_label, e);
 		if (r >= 0 && !has_mount_at(spec, "/dev/shm"))
-			r = ns_dev_mount_shm(s->root, 64 << 20, e);
+			r = ns_dev_mount_shm(s->root, 64 << 20, spec->mount_label, e);
 	}
 	for (size_t i = 0; r >= 0 && i < spec->n_devices; i++)
 		r = ns_dev_node(s->root, &spec->devices[i], userns, e);

@@ -254,7 +254,7 @@ static int dev_mount_only(struct lab *lab, struct err *e)
 	int r = enter(lab, e);
 
 	if (r >= 0)
-		r = ns_dev_mount(tree_fd, e);
+		r = ns_dev_mount(tree_fd, NULL, e);
 	return r < 0 ? r : ns_dev_default(tree_fd, false, e);
 }
 
@@ -293,9 +293,9 @@ static int console_on_link(struct lab *lab, struct err *e)
 	int r = enter(lab, e);
 
 	if (r >= 0)
-		r = ns_dev_mount(tree_fd, e);
+		r = ns_dev_mount(tree_fd, NULL, e);
 	if (r >= 0)
-		r = ns_dev_mount_pts(tree_fd, true, e);
+		r = ns_dev_mount_pts(tree_fd, true, NULL, e);
 	if (r >= 0)
 		r = ns_console_new(tree_fd, &master, &slave, e);
 	if (r < 0)

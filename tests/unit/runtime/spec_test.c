@@ -425,7 +425,6 @@ static const struct bad {
 	 "linux.seccomp.syscalls[1]: "},
 	{LINUX("'personality': {'domain': 'X'}"), "linux.personality: "},
 	{LINUX("'personality': {'domain': 'LINUX', 'flags': ['x']}"), "linux.personality.flags: "},
-	{LINUX("'mountLabel': 'x'"), "linux.mountLabel: is not implemented"},
 	{LINUX("'intelRdt': {'closID': 'x/y'}"), "linux.intelRdt.closID: 'x/y' is not the name"},
 	{LINUX("'intelRdt': {'closID': '..'}"), "linux.intelRdt.closID: '..' is not the name"},
 	{LINUX("'intelRdt': {'memBwSchema': 'L3:0=1'}"),
