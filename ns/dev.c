@@ -124,6 +124,19 @@ int ns_dev_null_open(struct err *e)
 	return open_host_node("/dev/null", S_IFCHR, makedev(1, 3), e);
 }
 
+/* A detached mount of a node on an empty file of that name. */
+static int attach_node(int dir, const char *name, int tree, const char *path, struct err *e)
+{
+	auto_fd int target = -EBADF;
+
+	if (ns_mount_setattr(tree, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, false, e) < 0)
+		return -e->no;
+	target = openat(dir, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+	if (target < 0)
+		return err_sys(e, "make /dev/%s", name);
+	return ns_mount_attach(tree, target, path, e);
+}
+
 /* In a user namespace mknod(2) gives EPERM whatever the capabilities: bind the host's node on an
  * empty file. */
 static int bind_node(int dir, const char *name, const char *host, mode_t kind, dev_t want,
@@ -131,21 +144,15 @@ static int bind_node(int dir, const char *name, const char *host, mode_t kind, d
 {
 	auto_fd int node = open_host_node(host, kind, want, e);
 	auto_fd int tree = -EBADF;
-	auto_fd int target = -EBADF;
 
 	if (node < 0)
 		return node;
 	tree = ns_mount_clone(node, "", AT_EMPTY_PATH, e);
-	if (tree < 0 ||
-	    ns_mount_setattr(tree, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, false, e) < 0)
-		return -e->no;
-	target = openat(dir, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-	if (target < 0)
-		return err_sys(e, "make /dev/%s", name);
-	return ns_mount_attach(tree, target, host, e);
+	return tree < 0 ? tree : attach_node(dir, name, tree, host, e);
 }
 
-static int make_node(int dir, const char *name, const struct ns_device *dev, struct err *e)
+static int make_node(int dir, const char *name, const struct ns_device *dev, uint32_t uid,
+		     uint32_t gid, struct err *e)
 {
 	mode_t kind = dev->type == 'b' ? S_IFBLK : dev->type == 'p' ? S_IFIFO : S_IFCHR;
 	auto_fd int fd = -EBADF;
@@ -158,11 +165,38 @@ static int make_node(int dir, const char *name, const struct ns_device *dev, str
 	fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(e, "open device %s", dev->path);
-	if (fchownat(fd, "", dev->uid, dev->gid, AT_EMPTY_PATH) < 0)
+	if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
 		return err_sys(e, "set the owner of %s", dev->path);
 	if (fchmodat(dir, name, dev->mode & 07777, 0) < 0)
 		return err_sys(e, "set the mode of %s", dev->path);
 	return 0;
+}
+
+bool ns_dev_has_host(const struct ns_device *dev, uint32_t uid, uint32_t gid)
+{
+	mode_t kind = dev->type == 'b' ? S_IFBLK : S_IFCHR;
+	struct stat st;
+
+	return lstat(dev->path, &st) == 0 && st.st_mode == (kind | (dev->mode & 07777)) &&
+	       st.st_rdev == makedev((unsigned)dev->major, (unsigned)dev->minor) &&
+	       st.st_uid == uid && st.st_gid == gid;
+}
+
+int ns_dev_make_apart(int dir, const char *name, const struct ns_device *dev, uint32_t uid,
+		      uint32_t gid, struct err *e)
+{
+	auto_fd int tree = -EBADF;
+	int r;
+
+	r = make_node(dir, name, dev, uid, gid, e);
+	if (r < 0)
+		return r;
+	tree = ns_mount_clone(dir, name, AT_SYMLINK_NOFOLLOW, e);
+	if (tree < 0)
+		return tree;
+	/* State directories are on file systems like /run, where nodes do not work. */
+	r = ns_mount_setattr(tree, 0, MOUNT_ATTR_NODEV, false, e);
+	return r < 0 ? r : take_fd(&tree);
 }
 
 int ns_dev_default(int root, bool userns, struct err *e)
@@ -242,10 +276,12 @@ int ns_dev_node(int root, const struct ns_device *dev, bool userns, struct err *
 			return 0;
 		return err_set(e, EEXIST, "device %s: something else has that name", dev->path);
 	}
+	if (dev->mount_fd >= 0)
+		return attach_node(dir, name, dev->mount_fd, dev->path, e);
 	if (userns && dev->type != 'p')
 		return bind_node(dir, name, dev->path, kind,
 				 makedev((unsigned)dev->major, (unsigned)dev->minor), e);
-	return make_node(dir, name, dev, e);
+	return make_node(dir, name, dev, dev->uid, dev->gid, e);
 }
 
 int ns_dev_mount_pts(int root, bool tty_gid_mapped, const char *label, struct err *e)

@@ -21,6 +21,7 @@ struct ns_device {
 	int64_t major, minor;
 	mode_t mode;
 	uint32_t uid, gid; /* inside ids */
+	int mount_fd;	   /* -EBADF, or the node as a detached mount of ns_dev_make_apart() */
 };
 
 /* Mounts the fresh tmpfs on /dev (mode 755, 64 MiB), refusing a /dev that is a link. Call it before
@@ -40,6 +41,16 @@ int ns_dev_default(int root, bool userns, struct err *e);
 
 /* One more node from the spec; paths outside /dev are allowed by OCI and resolved inside root. */
 int ns_dev_node(int root, const struct ns_device *dev, bool userns, struct err *e);
+
+/* Host side, for a user namespace: whether the host has that device under that path, with that mode and owner (host ids). */
+bool ns_dev_has_host(const struct ns_device *dev, uint32_t uid, uint32_t gid);
+
+/*
+ * Host side, for a user namespace: the node, of that owner (host ids), as a detached mount of it alone: the caller's. dir is a directory that only root comes to, and the node stays there under that name: a mount
+ * of one without a name cannot be attached (ENOENT).
+ */
+int ns_dev_make_apart(int dir, const char *name, const struct ns_device *dev, uint32_t uid,
+		      uint32_t gid, struct err *e);
 
 /* /dev/pts (newinstance, ptmxmode=666, mode=620, gid=5 if tty_gid_mapped) and /dev/shm, where the
  * mount list lacks them. */

@@ -197,7 +197,8 @@ static int read_device(const json_t *value, const char *path, void *into, struct
 					 .minor = d.type[0] == 'p' ? 0 : d.minor,
 					 .mode = d.mode & 07777, /* podman writes S_IFCHR, too */
 					 .uid = d.uid,
-					 .gid = d.gid};
+					 .gid = d.gid,
+					 .mount_fd = -EBADF};
 	to->path = d.path;
 	free(d.type);
 	return r;

@@ -38,6 +38,7 @@
 #include "runtime/start_clone.h"
 #include "runtime/start_go.h"
 #include "runtime/start_init.h"
+#include "runtime/start_sources.h"
 #include "runtime/steps.h"
 
 const char *ct_step_to_str(unsigned step)
@@ -81,53 +82,6 @@ static int prepare_filter(struct making *m, struct err *e)
 	m->init.filter = &m->filter;
 	return ns_seccomp_get(m->how->cache_dir, spec->seccomp, spec->seccomp_text, &opt,
 			      &m->filter, e);
-}
-
-/*
- * A user namespace may mount cgroup2 only over a cgroup namespace of its own (EPERM from fsopen(2)'s FSCONFIG_CMD_CREATE else): without one, as Podman wants it on hosts with v1 controllers, its view begins at
- * the container's group all the same.
- */
-static bool needs_group(const struct ct_spec *spec, const struct ns_mount *mount)
-{
-	return mount->fstype && !strncmp(mount->fstype, "cgroup", strlen("cgroup")) &&
-	       ct_spec_userns(spec) && !spec->own[CT_NS_CGROUP] && !spec->join[CT_NS_CGROUP];
-}
-
-/* Bind mounts' sources are opened while we still have the host's ids. */
-static int prepare_sources(struct making *m, struct err *e)
-{
-	const struct ct_spec *spec = m->how->spec;
-	auto_fd int userns = -EBADF;
-
-	for (size_t i = 0; i < spec->n_mounts && !m->init.late; i++) {
-		struct ns_mount *mount = &spec->mounts[i];
-		auto_fd int own = -EBADF;
-		int r;
-
-		if (needs_group(spec, mount) && m->cg.ct >= 0) {
-			mount->source_fd = ns_mount_clone(m->cg.ct, "", AT_EMPTY_PATH, e);
-			if (mount->source_fd < 0)
-				return err_wrap(e, "mount %s", mount->target);
-			continue;
-		}
-		if (!mount->bind || mount->remount)
-			continue;
-		if (mount->n_uids) {
-			own = ns_idmap_userns(mount->uids, mount->n_uids, mount->gids,
-					      mount->n_gids, e);
-			if (own < 0)
-				return err_wrap(e, "mount %s", mount->target);
-		} else if ((mount->idmap || mount->ridmap) && userns < 0) {
-			userns = ns_idmap_userns(spec->uids, spec->n_uids, spec->gids, spec->n_gids,
-						 e);
-			if (userns < 0)
-				return userns;
-		}
-		r = ns_mount_open_source(mount, own >= 0 ? own : userns, e);
-		if (r < 0)
-			return r;
-	}
-	return 0;
 }
 
 /* A system container's console: a terminal of the host's, its slave given to the container's root and cloned as a mount for /dev/console. */
@@ -386,7 +340,7 @@ static int prepare(struct making *m, struct err *e)
 	if (r >= 0)
 		r = prepare_filter(m, e);
 	if (r >= 0)
-		r = prepare_sources(m, e);
+		r = m->init.late ? 0 : ct_sources_open(m->ct, m->how->spec, &m->cg, e);
 	if (r >= 0)
 		r = prepare_console(m, e);
 	if (r < 0)
@@ -457,8 +411,6 @@ static void end_init(struct making *m)
 
 static void making_done(struct making *m)
 {
-	const struct ct_spec *spec = m->how->spec;
-
 	own_close_fd(&m->sync.fd);
 	own_close_fd(&m->theirs);
 	own_close_fd(&m->init.listen);
@@ -469,8 +421,7 @@ static void making_done(struct making *m)
 	own_close_fd(&m->rootfs);
 	own_close_fd(&m->init.rootfs);
 	own_close_fd(&m->pidfd);
-	for (size_t i = 0; i < spec->n_mounts; i++)
-		own_close_fd(&spec->mounts[i].source_fd);
+	ct_sources_close(m->how->spec);
 	json_decref(m->init.hook_state);
 	ct_devices_done(&m->devices);
 	ns_seccomp_done(&m->filter);

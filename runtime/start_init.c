@@ -79,7 +79,8 @@ static bool is_bound_at(const struct ct_spec *spec, const char *target)
 static int begin(struct stage *s, struct err *e)
 {
 	struct ct_init *in = s->in;
-	size_t n = 0, most = 9 + in->spec->n_mounts + (size_t)in->preserve_fds;
+	size_t n = 0,
+	       most = 9 + in->spec->n_mounts + in->spec->n_devices + (size_t)in->preserve_fds;
 	auto_free int *keep = calloc(most, sizeof(int));
 	int r = ns_self_die_with_parent(in->parent, e);
 
@@ -100,6 +101,8 @@ static int begin(struct stage *s, struct err *e)
 		keep[n++] = in->stdio[i];
 	for (size_t i = 0; i < in->spec->n_mounts; i++)
 		keep[n++] = in->spec->mounts[i].source_fd;
+	for (size_t i = 0; i < in->spec->n_devices; i++)
+		keep[n++] = in->spec->devices[i].mount_fd;
 	for (int i = 0; i < in->preserve_fds; i++)
 		keep[n++] = 3 + i;
 	r = ns_fds_close_others(keep, n, e);

@@ -203,3 +203,25 @@ output_is() { [ "$(oci run --bundle "$BUNDLE" "$ID")" = "$1" ]; }
 	configure '.linux.personality = {domain: "BSD"}'
 	refused 'linux.personality'
 }
+
+@test "config-linux.md, Devices: in a user namespace, too, each with its number, mode and owner, whether the host has such a node or not" {
+	bundle '.process.args = ["sh", "-c", "ls -ln /dev/foo /dev/blk | tr -s \" \" | cut -d\" \" -f1,3-6; head -c 3 /dev/foo | wc -c"]
+		| .linux.devices = [{path: "/dev/foo", type: "c", major: 1, minor: 5, fileMode: 420, uid: 10, gid: 11}, {path: "/dev/blk", type: "b", major: 7, minor: 200, uid: 3}]'
+	ln -sf busybox "$BUNDLE/rootfs/bin/head"
+	ln -sf busybox "$BUNDLE/rootfs/bin/tr"
+	configure '.linux.resources.devices += [{allow: true, type: "c", major: 1, minor: 5, access: "rwm"}]'
+	oci run --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/plain"
+	with_userns
+	oci run --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/userns"
+	[ "$(cat "$SKEP_DIR/plain")" = $'brw-rw-rw- 3 0 7, 200\ncrw-r--r-- 10 11 1, 5\n3' ]
+	cmp "$SKEP_DIR/plain" "$SKEP_DIR/userns"
+	oci_gone "$ID"
+}
+
+@test "config-linux.md, Default Filesystems: sysfs in a user namespace that has the host's network is the host's" {
+	bundle '.process.args = ["sh", "-c", "ls /sys/class/net | wc -l; touch /sys/kernel/x 2>&1; ls /sys/fs/cgroup | wc -l"]
+		| .linux.namespaces -= [{type: "network"}] | .mounts -= [.mounts[] | select(.destination == "/sys/fs/cgroup")] | del(.linux.maskedPaths, .linux.readonlyPaths)'
+	with_userns
+	output_is "$(in_net here ls /sys/class/net | wc -l)"$'\ntouch: /sys/kernel/x: Read-only file system\n0'
+	oci_gone "$ID"
+}
