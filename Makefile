@@ -49,7 +49,7 @@ LIBEXEC     := $(if $(wildcard runtime/skep_monitor_main.c),$(BUILD)/skep-monito
 LIBEXEC_DYNAMIC := $(if $(wildcard runtime/skep_systemd_main.c),$(BUILD)/skep-systemd)
 # Names under which criu finds skep-criu-tool.
 CRIU_TOOLS  := tar $(foreach v,iptables ip6tables,$(v)-save $(v)-restore $(v)-legacy-save $(v)-legacy-restore)
-TEST_STATIC := $(if $(wildcard tests/probe.c),$(BUILD)/probe $(BUILD)/plant $(BUILD)/pattern $(BUILD)/estate $(BUILD)/timers $(BUILD)/trespass $(BUILD)/inject) $(patsubst tests/bench/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+TEST_STATIC := $(if $(wildcard tests/probe.c),$(BUILD)/probe $(BUILD)/plant $(BUILD)/pattern $(BUILD)/estate $(BUILD)/timers $(BUILD)/trespass $(BUILD)/notify $(BUILD)/inject) $(patsubst tests/bench/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 
 LIB      := $(BUILD)/libskep.a
 LIB_SRCS := $(filter-out $(MAINS) $(STATIC_MAINS) $(DYNAMIC_MAINS),$(wildcard $(FOLDERS:%=%/*.c)))
@@ -223,6 +223,7 @@ $(BUILD)/estate: tests/estate.c
 $(BUILD)/timers: tests/timers.c
 $(BUILD)/inject: tests/inject.c
 $(BUILD)/trespass: tests/trespass.c
+$(BUILD)/notify: tests/notify.c
 $(BUILD)/floor $(BUILD)/gap $(BUILD)/pair $(BUILD)/resident $(BUILD)/wire: $(BUILD)/%: tests/bench/%.c
 $(LIBEXEC) $(TEST_STATIC): $(BUILD)/flags
 	@mkdir -p $(@D)

@@ -21,6 +21,7 @@
 #include "base/size.h"
 #include "checkpoint/criu.h"
 #include "checkpoint/dump.h"
+#include "runtime/notify.h"
 
 const struct cr_bundle_outside cr_bundle_outside[CR_BUNDLE_OUTSIDE] = {
 	{CT_NS_NETWORK, "net", "extRootNetNS"},
@@ -338,6 +339,16 @@ int cr_bundle_judge_joined(const struct ct_spec *spec, struct err *e)
 	return 0;
 }
 
+/* Its mount is of a directory that goes with the container, and its caller does not wait for a second READY=1. */
+static int judge_notify(const struct ct *ct, struct err *e)
+{
+	if (faccessat(ct->dir, CT_NOTIFY_DIR, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	err_set(e, EOPNOTSUPP,
+		"a container that was made with NOTIFY_SOCKET cannot be checkpointed");
+	return err_class(e, ERR_UNSUPPORTED);
+}
+
 int cr_bundle_checkpoint(struct ct *ct, const struct ct_spec *spec, const struct cr_bundle *how,
 			 struct err *e)
 {
@@ -351,6 +362,8 @@ int cr_bundle_checkpoint(struct ct *ct, const struct ct_spec *spec, const struct
 			       .add_arg = &w};
 	int r = cr_bundle_judge_joined(spec, e);
 
+	if (r >= 0)
+		r = judge_notify(ct, e);
 	if (r >= 0)
 		r = ct_may(ct, CT_EVENT_CHECKPOINT, NULL, e);
 	if (r >= 0)

@@ -2,6 +2,7 @@
 /* skep create, start, run: a bundle becomes a container. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -10,6 +11,7 @@
 #include "ctl/oci.h"
 #include "runtime/container.h"
 #include "runtime/exec.h"
+#include "runtime/notify.h"
 
 /* NULL: the bundle's own, which is also what crun takes "config.json" for, wherever it is called. */
 static const char *config_of(const struct ctl_line *line)
@@ -49,6 +51,8 @@ static int create(const struct ctl_line *line, bool detached, bool at_once, stru
 	if (r >= 0)
 		r = ctl_oci_listen_env(&spec.process, e);
 	if (r >= 0)
+		r = ct_notify_add(&spec, getenv("NOTIFY_SOCKET"), e);
+	if (r >= 0)
 		r = ctl_oci_judge_console(line, spec.process.terminal, detached, e);
 	if (r < 0)
 		return r;
@@ -58,6 +62,8 @@ static int create(const struct ctl_line *line, bool detached, bool at_once, stru
 	if (cache < 0 && ct_spec_filters(&spec))
 		cache = ctl_oci_cache(line);
 	how.cache_dir = cache;
+	/* Its socket has to be there before the program is. */
+	how.ahead = how.ahead && !spec.notify;
 	how.no_pivot = ctl_flag(line, "no-pivot");
 	spec.process.keep_keyring = ctl_flag(line, "no-new-keyring");
 	r = ct_create(&how, ct, made, e);
@@ -91,14 +97,29 @@ static int run_create(struct ctl_line *line, struct err *e)
 	return create(line, true, false, &ct, &made, e);
 }
 
+/* Without the lock: others may have a say in it meanwhile. */
+static int await_ready(struct ct *ct, int notify, struct err *e)
+{
+	auto_fd int pidfd = notify < 0 ? -EBADF : ct_init_open(ct, e);
+
+	own_close_fd(&ct->lock);
+	return pidfd < 0 ? -e->no
+			 : ct_notify_wait(notify, pidfd, ct->s.pid, getenv("NOTIFY_SOCKET"), e);
+}
+
 static int run_start(struct ctl_line *line, struct err *e)
 {
 	auto_ct struct ct ct = CT_INIT;
+	auto_fd int notify = -EBADF;
 	struct err ignored = {0};
 	int r = ctl_oci_open(line, "start", &ct, e);
 
-	if (r < 0 || ct_start(&ct, e) == 0)
-		return r;
+	if (r >= 0)
+		notify = ct_notify_listen(&ct, getenv("NOTIFY_SOCKET"), e);
+	if (e->no)
+		return -e->no;
+	if (ct_start(&ct, e) == 0)
+		return await_ready(&ct, notify, e);
 	/* runtime-spec, "Lifecycle": a hook that fails is the container's end. */
 	if (e->class == ERR_HOOK && ct_delete(&ct, true, &ignored) < 0)
 		log_warn("clean up after a failed hook: %s", ignored.text);
@@ -147,14 +168,18 @@ static int run_run(struct ctl_line *line, struct err *e)
 	bool detached = ctl_flag(line, "detach");
 	auto_created struct ct_created made = CTL_OCI_CREATED_INIT;
 	auto_ct struct ct ct = CT_INIT;
+	auto_fd int notify = -EBADF;
 	struct err ignored = {0};
 	uint64_t since = log_now_ns();
 	int r = create(line, detached, true, &ct, &made, e);
 
 	if (r < 0)
 		return r;
-	if (!detached)
+	notify = ct_notify_listen(&ct, getenv("NOTIFY_SOCKET"), e);
+	if (!detached && !e->no)
 		r = ct_exec_signals(e);
+	if (e->no)
+		r = -e->no;
 	if (r >= 0)
 		r = ct_start_waiting(&ct, &made, e);
 	log_step("create and start", &since);
@@ -164,7 +189,9 @@ static int run_run(struct ctl_line *line, struct err *e)
 		return -e->no;
 	}
 	if (detached)
-		return 0;
+		return await_ready(&ct, notify, e);
+	ct_notify_follow(notify, made.pidfd, ct.s.pid, getenv("NOTIFY_SOCKET"));
+	own_close_fd(&notify);
 	r = ctl_oci_run_to_end(line, &ct, &made, e);
 	log_step("run and delete", &since);
 	return r;

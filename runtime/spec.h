@@ -109,6 +109,7 @@ struct ct_spec {
 	struct ct_hooks hooks;
 	struct ns_mount *mounts;
 	size_t n_mounts;
+	bool notify; /* not of config.json: the last of the mounts is notify.h's */
 
 	bool own[CT_NS_COUNT];	 /* a new namespace of that kind */
 	char *join[CT_NS_COUNT]; /* a path to an existing one; NULL: none */

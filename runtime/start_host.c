@@ -32,6 +32,7 @@
 #include "runtime/ground.h"
 #include "runtime/listener.h"
 #include "runtime/net_devices.h"
+#include "runtime/notify.h"
 #include "runtime/patience.h"
 #include "runtime/program.h"
 #include "runtime/rdt.h"
@@ -339,6 +340,8 @@ static int prepare(struct making *m, struct err *e)
 		r = cg_doors_open(&m->cg, &m->init.doors, e);
 	if (r >= 0)
 		r = prepare_filter(m, e);
+	if (r >= 0)
+		r = ct_notify_make(m->ct, m->how->spec, e);
 	if (r >= 0)
 		r = m->init.late ? 0 : ct_sources_open(m->ct, m->how->spec, &m->cg, e);
 	if (r >= 0)

@@ -126,3 +126,16 @@ has_stopped() { [ "$(as_user state "$ID" | jq -r .status)" = stopped ]; }
 	fails_with 1 'is not true, false or auto' oci --rootless maybe list
 	oci features | jq -e '.linux.cgroup.systemd and .linux.cgroup.systemdUser'
 }
+
+@test "a user's container whose caller waits for READY=1" {
+	users_bundle '.process.args = ["sh", "-c", "notify tell READY=1; echo \"$NOTIFY_SOCKET\"; sleep 1000"] | .mounts += [{destination: "'"$USERS"'", type: "tmpfs", source: "tmpfs"}]'
+	cp "$BUILD/notify" "$BUNDLE/rootfs/bin"
+	mkdir "$USERS/n"
+	chmod 777 "$USERS/n"
+	spawn here "$SKEP_DIR/heard" "$BUILD/notify" hear "$USERS/n/socket"
+	wait_for 5 grep -q ready "$SKEP_DIR/heard"
+	chmod 666 "$USERS/n/socket"
+	as env "NOTIFY_SOCKET=$USERS/n/socket" "$USERS/skep" run --detach --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out" 2>&1
+	wait_for 5 grep -q "READY=1; MAINPID=$(as_user state "$ID" | jq .pid)" "$SKEP_DIR/heard"
+	grep -qx "$USERS/n/socket/notify" "$SKEP_DIR/out"
+}
