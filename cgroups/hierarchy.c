@@ -29,6 +29,11 @@ const char *cg_controller_to_str(enum cg_controller c)
 	return names[c].v2[0] ? names[c].v2 : names[c].v1;
 }
 
+const char *cg_controller_v1(enum cg_controller c)
+{
+	return names[c].v1;
+}
+
 /* 0: neither, or a mount that we cannot reach: others have been laid over it, or our root is another one. */
 static int mount_version(const char *dir, struct err *e)
 {

@@ -43,3 +43,6 @@ const struct cg_host *cg_host(struct err *e);
 
 /* "memory", as the user knows it (the v2 name where there is one). */
 const char *cg_controller_to_str(enum cg_controller c);
+
+/* As a v1 hierarchy has it: "blkio". */
+const char *cg_controller_v1(enum cg_controller c);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/size.h"
+#include "cgroups/sub.h"
 #include "ctl/oci.h"
 #include "ns/lsm.h"
 #include "runtime/exec.h"
@@ -219,11 +220,31 @@ static int start(const struct ctl_line *line, struct ct *ct, const struct ct_exe
 	return r;
 }
 
+/* All of them, judged; the list is the caller's, the words are not. */
+static int read_groups(const struct ctl_line *line, const char ***list, struct err *e)
+{
+	const char *word;
+	int n = 0;
+
+	while (ctl_value_nth(line, "cgroup", n, NULL))
+		n++;
+	*list = calloc((size_t)n + 1, sizeof(**list));
+	if (!*list)
+		return no_memory(e);
+	for (int i = 0; (word = ctl_value_nth(line, "cgroup", i, NULL)); i++) {
+		if (cg_sub_check(word, e) < 0)
+			return err_wrap(e, "--cgroup");
+		(*list)[i] = word;
+	}
+	return 0;
+}
+
 static int run_exec(struct ctl_line *line, struct err *e)
 {
 	auto_fd int cache = -EBADF;
 	auto_ct struct ct ct = CT_INIT;
 	auto_spec struct ct_spec spec = {0};
+	auto_free const char **groups = NULL;
 	struct ct_process p = {.umask = -1};
 	struct ct_exec how = {.process = &p,
 			      .spec = &spec,
@@ -232,6 +253,9 @@ static int run_exec(struct ctl_line *line, struct err *e)
 			      .cache_dir = -EBADF};
 	int r = ctl_oci_preserved(line, &how.preserve_fds, e);
 
+	if (r >= 0)
+		r = read_groups(line, &groups, e);
+	how.cgroups = groups;
 	if (r >= 0)
 		r = ctl_oci_open(line, "exec", &ct, e);
 	if (r >= 0)
@@ -272,6 +296,9 @@ static const struct ctl_option options[] = {
 	{.name = "no-new-privs", .help = "never more rights by an execve"},
 	{.name = "apparmor", .arg = "PROFILE", .help = "its AppArmor profile"},
 	{.name = "process-label", .arg = "LABEL", .help = "its SELinux label"},
+	{.name = "cgroup",
+	 .arg = "[CONTROLLER:]PATH",
+	 .help = "in that control group below the container's, which must be there"},
 	{.name = "tty", .letter = 't', .help = "give it a terminal"},
 	{.name = "detach", .letter = 'd', .help = "return when it runs"},
 	{.name = "pid-file", .arg = "FILE", .help = "write its process id there"},

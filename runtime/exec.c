@@ -29,6 +29,7 @@
 #include "ns/self.h"
 #include "ns/user.h"
 #include "runtime/container.h"
+#include "runtime/exec_group.h"
 #include "runtime/listener.h"
 #include "runtime/patience.h"
 #include "runtime/program.h"
@@ -270,18 +271,13 @@ static int not_running(const struct ct *ct, struct err *e)
 	return err_class(e, ERR_NOT_RUNNING);
 }
 
-static int clone_middle(struct entry *en, const struct ct *ct, const struct cg *cg, int *pidfd,
-			struct err *e)
+static int clone_middle(struct entry *en, const struct ct *ct, int leaf, int *pidfd, struct err *e)
 {
 	struct clone_args args = {
 		.flags = CLONE_PIDFD, .exit_signal = SIGCHLD, .pidfd = (uint64_t)(uintptr_t)pidfd};
-	auto_fd int leaf = cg_exec_fd(cg, e);
-	bool attach;
-
-	if (e->no)
-		return -e->no;
 	/* A user's own systemd is asked, as for init: start_host.c, is_born_inside(). */
-	attach = leaf >= 0 && !strncmp(ct->s.scope, "user:", strlen("user:"));
+	bool attach = leaf >= 0 && !strncmp(ct->s.scope, "user:", strlen("user:"));
+
 	if (leaf >= 0 && !attach) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)leaf;
@@ -293,7 +289,7 @@ static int clone_middle(struct entry *en, const struct ct *ct, const struct cg *
 	if (en->middle == 0)
 		run_middle(en);
 	if (en->middle < 0)
-		return err_sys(e, "make a process in the container's control group");
+		return ct_exec_group_refused(en->how, e);
 	own_close_fd(&en->theirs);
 	return attach ? ct_scope_attach_leaf(ct->s.scope, ct->s.cgroup, leaf, en->middle, e) : 0;
 }
@@ -392,6 +388,7 @@ static int enter(struct entry *en, const struct ct *ct, struct ct_executed *out,
 {
 	auto_cg struct cg cg = CG_INIT;
 	auto_fd int middle = -EBADF;
+	auto_fd int leaf = -EBADF;
 	int r;
 
 	en->init = ct_init_open(ct, e);
@@ -403,13 +400,13 @@ static int enter(struct entry *en, const struct ct *ct, struct ct_executed *out,
 		r = en->root;
 	}
 	if (r >= 0)
-		r = ct->s.cgroup[0] ? cg_open(ct->s.cgroup, &cg, e) : 0;
+		r = ct_exec_group(ct, en->how, &cg, &leaf, e);
 	if (r >= 0)
 		r = cg_doors_open(&cg, &en->doors, e);
 	if (r >= 0)
 		r = sync_pair(&en->sync.fd, &en->theirs, e);
 	if (r >= 0)
-		r = clone_middle(en, ct, &cg, &middle, e);
+		r = clone_middle(en, ct, leaf, &middle, e);
 	if (r < 0 && en->middle <= 0)
 		return r;
 	if (r >= 0)

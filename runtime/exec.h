@@ -24,6 +24,8 @@ struct ct_exec {
 	const char *
 		user; /* "name[:group]" looked up inside, instead of process's ids; its groups are added. NULL: process's */
 	int stdio[3]; /* without a terminal; borrowed */
+	const char *const *
+		cgroups; /* NULL-terminated words as cg_sub_open() takes them: not in the container's control group, but in those below it. NULL: none */
 	int preserve_fds;
 	int cache_dir; /* of compiled filters, or -EBADF */
 };

@@ -211,3 +211,56 @@ print(data.decode(), [l.split()[1] for l in open(f"/proc/self/fdinfo/{fds[0]}") 
 	fails_with 255 "pidfd socket $SKEP_DIR/nosuch" oci exec -d --pidfd-socket "$SKEP_DIR/nosuch" "$ID" sleep 1000
 	[ "$(oci ps --format json "$ID" | jq length)" = 2 ]
 }
+
+# sub_groups DIR...: below each of the container's control groups, as it would make them. Those of v1's cpuset take nobody before they have a CPU and memory (cpuset(7)).
+sub_groups() {
+	local of sub file
+	while read -r of; do
+		for sub; do
+			mkdir "$of/$sub"
+			for file in cpus mems; do
+				[[ $of != */cpuset/* ]] || cat "$of/cpuset.$file" >"$of/$sub/cpuset.$file"
+			done
+		done
+	done < <(find /sys/fs/cgroup -type d -path "*/skep-$ID" ! -path '*/skep-*/*')
+}
+
+@test "--cgroup: in a group below the container's, in all hierarchies that have it, or in one of them" {
+	local found
+	bundle '.process.args = ["sleep", "1000"]'
+	oci run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	fails_with 255 'the container has no control group foo' oci exec --cgroup foo "$ID" true
+	sub_groups foo foo/bar
+	# In the container's view its own group is the root.
+	run -0 oci exec --cgroup foo "$ID" cat /proc/self/cgroup
+	found=$(grep -c ':/foo$' <<<"$output")
+	[ "$found" -ge 1 ]
+	[ "$found" = "$(find /sys/fs/cgroup -type d -path "*/skep-$ID/foo" | wc -l)" ]
+	run -0 oci exec --cgroup /./foo/bar "$ID" cat /proc/self/cgroup
+	[ "$(grep -c ':/foo/bar$' <<<"$output")" = "$found" ]
+	if [ -d "/sys/fs/cgroup/pids/skep-$ID/foo" ]; then
+		run -0 oci exec --cgroup pids:foo "$ID" cat /proc/self/cgroup
+		[ "$(grep -c ':/foo$' <<<"$output")" = 1 ]
+		[[ $output == *':pids:/foo'* ]]
+		run -0 oci exec --cgroup pids:foo/bar --cgroup memory,cpu:foo "$ID" cat /proc/self/cgroup
+		[[ $output == *':pids:/foo/bar'* && $output == *':memory:/foo'* ]]
+		fails_with 255 "no control group nosuch of controller pids" oci exec --cgroup pids:nosuch "$ID" true
+	fi
+	fails_with 255 "'nosuch' is not a controller" oci exec --cgroup nosuch:foo "$ID" true
+	# And the next one is where it always was.
+	run -0 oci exec "$ID" cat /proc/self/cgroup
+	[[ $output != *foo* ]]
+}
+
+@test "--cgroup: no way out of the container's groups" {
+	local bad
+	bundle '.process.args = ["sleep", "1000"]'
+	oci run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	sub_groups foo
+	for bad in ../outside ./../outside ./foo/../foo foo/.. foo/../../outside pids:foo/.. ..; do
+		# shellcheck disable=SC2016 # the backquotes are crun's
+		fails_with 255 "invalid cgroup path \`$bad\`"': `..` components are not allowed' oci exec --cgroup="$bad" "$ID" true
+	done
+	fails_with 255 'names no group' oci exec --cgroup=/ "$ID" true
+	fails_with 255 'has no control group foo' oci exec --cgroup=foo/cgroup.procs/x "$ID" true || fails_with 255 'open control group' oci exec --cgroup=foo/cgroup.procs/x "$ID" true
+}
