@@ -67,16 +67,10 @@ static int add_groups(const struct ctl_line *line, struct ct_process *p, struct 
 	return 0;
 }
 
-static bool is_root(const struct ctl_line *line, const struct ct_process *p)
-{
-	const char *user = ctl_value(line, "user");
-	size_t n = user ? strcspn(user, ":") : 0;
-
-	if (!user)
-		return p->uid == 0;
-	return (n == 1 && user[0] == '0') || (n == 4 && !strncmp(user, "root", 4));
-}
-
+/*
+ * Nothing becomes inheritable (CVE-2022-29162), and only what config.json made so becomes ambient, as in runc 1.5 (exec.go) and crun: a program of another user than root that
+ * has neither loses it at execve (capabilities(7)).
+ */
 static int add_caps(const struct ctl_line *line, struct ct_process *p, struct err *e)
 {
 	const char *text;
@@ -91,9 +85,6 @@ static int add_caps(const struct ctl_line *line, struct ct_process *p, struct er
 		p->caps.bounding |= bit;
 		p->caps.permitted |= bit;
 		p->caps.effective |= bit;
-		/* A program of root has it by that. One of another user would lose it at execve (capabilities(7)). */
-		if (!is_root(line, p))
-			p->caps.inheritable |= bit;
 		p->caps.ambient |= bit & p->caps.inheritable;
 	}
 	return 0;
@@ -292,7 +283,10 @@ static const struct ctl_option options[] = {
 	 .arg = "USER[:GROUP]",
 	 .help = "by their numbers, or names that the container knows"},
 	{.name = "additional-gids", .letter = 'g', .arg = "GID", .help = "one more group"},
-	{.name = "cap", .letter = 'c', .arg = "NAME", .help = "one more capability"},
+	{.name = "cap",
+	 .letter = 'c',
+	 .arg = "NAME",
+	 .help = "one more capability, of root's programs"},
 	{.name = "no-new-privs", .help = "never more rights by an execve"},
 	{.name = "apparmor", .arg = "PROFILE", .help = "its AppArmor profile"},
 	{.name = "process-label", .arg = "LABEL", .help = "its SELinux label"},

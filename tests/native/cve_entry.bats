@@ -93,7 +93,7 @@ stops_watching() {
 	done
 }
 
-# caps_apply() (ns/caps.c) sets what was asked for and no more; add_caps() (ctl/oci_exec.c) asks for none for root.
+# caps_apply() (ns/caps.c) sets what was asked for and no more; add_caps() (ctl/oci_exec.c) asks for none.
 # bats test_tags=host
 @test "no inheritable capabilities: run, exec, exec --cap, system containers (CVE-2022-29162, CVE-2022-27650)" {
 	local none=$'CapInh:\t0000000000000000'
@@ -104,6 +104,7 @@ stops_watching() {
 	[ "$(cat "$SKEP_DIR/out")" = "$none" ]
 	[ "$(oci exec "$ID" grep CapInh /proc/self/status)" = "$none" ]
 	[ "$(oci exec --cap CAP_SYS_NICE "$ID" grep CapInh /proc/self/status)" = "$none" ]
+	[ "$(oci exec --cap CAP_SYS_NICE --user 1000 "$ID" grep CapInh /proc/self/status)" = "$none" ]
 	[ "$(oci exec --cap CAP_SYS_NICE "$ID" grep CapAmb /proc/self/status)" = $'CapAmb:\t0000000000000000' ]
 	system
 	[ "$(skepctl exec "$c" -- grep -h CapInh /proc/self/status /proc/1/status)" = "$none"$'\n'"$none" ]

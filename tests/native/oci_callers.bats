@@ -48,12 +48,18 @@ teardown() { oci_teardown; }
 	[ "$(oci run --bundle "$BUNDLE" "$ID" </dev/null | od -c | head -n 1 | tr -s ' ')" = '0000000 l i n e \n' ]
 }
 
-@test "exec --cap: for root's programs neither inheritable nor ambient" {
+@test "exec --cap: neither inheritable nor, without that, ambient; another user than root loses it" {
 	bundle '.process.args = ["sleep", "1000"] | .process.capabilities = {}'
 	oci run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
 	[ "$(oci exec --cap CAP_KILL "$ID" grep Cap /proc/self/status | cut -f2 | tr '\n' ' ')" = \
 		'0000000000000000 0000000000000020 0000000000000020 0000000000000020 0000000000000000 ' ]
-	oci exec --cap CAP_KILL --user 1000 "$ID" grep CapEff /proc/self/status | grep -q 20
+	[ "$(oci exec --cap CAP_KILL --user 1000 "$ID" grep Cap /proc/self/status | cut -f2 | tr '\n' ' ')" = \
+		'0000000000000000 0000000000000000 0000000000000000 0000000000000020 0000000000000000 ' ]
+	oci delete --force "$ID"
+	# What config.json made inheritable becomes ambient.
+	configure '.process.capabilities = {bounding: ["CAP_SYSLOG"], inheritable: ["CAP_SYSLOG"]}'
+	oci run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	[ "$(oci exec --cap CAP_SYSLOG --user 1000 "$ID" grep Cap /proc/self/status | cut -f2 | sort -u)" = 0000000400000000 ]
 }
 
 @test "config.md, Capabilities: an ambient one that cannot be granted is a warning that names it" {
