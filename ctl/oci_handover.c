@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "base/size.h"
 #include "base/sock.h"
@@ -48,6 +50,44 @@ int ctl_oci_shield(const struct ct_spec *spec, struct err *e)
 	return ns_self_name("skep", e);
 }
 
+/* From 3 on, up to the last that our caller has left open. One that is CLOEXEC is ours already, not inherited. */
+static int count_inherited(int most)
+{
+	while (most > 0 && fcntl(FIRST_PRESERVED_FD + most - 1, F_GETFD) != 0)
+		most--;
+	return most;
+}
+
+static int not_open(int fd, struct err *e)
+{
+	err_set(e, EBADF, "descriptor %d is to be preserved, but is not open", fd);
+	return err_class(e, ERR_VALUE);
+}
+
+/* A number between them that is not open would become whatever we open next, and the container's. */
+static int fill_gaps(int count, struct err *e)
+{
+	for (int fd = FIRST_PRESERVED_FD; fd < FIRST_PRESERVED_FD + count; fd++) {
+		int flags = fcntl(fd, F_GETFD);
+		auto_fd int null = -EBADF;
+
+		if (flags == 0)
+			continue;
+		if (flags > 0)
+			return not_open(fd, e);
+		null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (null < 0)
+			return err_sys(e, "open /dev/null");
+		if (null == fd) {
+			(void)fcntl(fd, F_SETFD, 0);
+			take_fd(&null);
+		} else if (dup2(null, fd) < 0) {
+			return err_sys(e, "reserve descriptor %d", fd);
+		}
+	}
+	return 0;
+}
+
 int ctl_oci_preserved(const struct ctl_line *line, int *count, struct err *e)
 {
 	const char *more = ctl_value(line, "preserve-fds"), *listen = getenv("LISTEN_FDS");
@@ -57,15 +97,13 @@ int ctl_oci_preserved(const struct ctl_line *line, int *count, struct err *e)
 		return -e->no;
 	if (more && size_parse_number("--preserve-fds", more, 0, PRESERVE_MOST, &n, e) < 0)
 		return -e->no;
-	n += of_listen;
-	/* One that is not open would become whatever we open next; one that is CLOEXEC is ours already, not inherited. */
-	for (int fd = FIRST_PRESERVED_FD; fd < FIRST_PRESERVED_FD + n; fd++)
-		if (fcntl(fd, F_GETFD) != 0) {
-			err_set(e, EBADF, "descriptor %d is to be preserved, but is not open", fd);
-			return err_class(e, ERR_VALUE);
-		}
-	*count = (int)n;
-	return 0;
+	*count = count_inherited((int)(n + of_listen));
+	if (n && !*count)
+		return not_open(FIRST_PRESERVED_FD, e);
+	if (*count < n)
+		log_warn("of %d descriptors to be preserved the last %d are not open", (int)n,
+			 (int)n - *count);
+	return fill_gaps(*count, e);
 }
 
 int ctl_oci_listen_env(struct ct_process *p, struct err *e)

@@ -117,6 +117,13 @@ likeness='for n in mnt pid net ipc uts cgroup user; do readlink /proc/self/ns/$n
 	echo secret >"$SKEP_DIR/secret"
 	[ "$(oci exec --preserve-fds 1 "$ID" sh -c 'cat <&3' 3<"$SKEP_DIR/secret")" = secret ]
 	fails_with 255 'descriptor 3 is to be preserved' oci exec --preserve-fds 1 "$ID" true 3>&-
+	# More than there are, as crun takes it: said, and a number between them is nobody else's.
+	run --separate-stderr -0 oci exec --preserve-fds 40 "$ID" sh -c 'cat <&5; cat <&4; readlink /proc/self/fd/4; ls /proc/self/fd | tr "\n" " "' 3>&- 4>&- 5<"$SKEP_DIR/secret" 6>&- 7>&- 8>&- 9>&- 10>&-
+	[[ $output == $'secret\n/dev/null\n0 1 2 3 4 5 '* ]]
+	# shellcheck disable=SC2154 # bats sets it
+	[[ $stderr == *'of 40 descriptors to be preserved the last 37 are not open'* ]]
+	# A LISTEN_FDS may be from one of the caller's callers, who has closed them.
+	[ "$(LISTEN_FDS=1 oci exec "$ID" echo ran 3>&-)" = ran ]
 }
 
 @test "user, groups, environment, working directory, capabilities" {
