@@ -21,7 +21,7 @@ struct ns_filter {
 	struct sock_filter *prog; /* owned; NULL: no filter */
 	uint16_t len;		  /* instructions */
 	uint32_t flags;		  /* SECCOMP_FILTER_FLAG_* */
-	bool notify;		  /* some action is SCMP_ACT_NOTIFY: load returns a listener */
+	bool notify;		  /* SCMP_ACT_NOTIFY or a listenerPath: load returns a listener */
 };
 
 /* Knobs of our own profile. */

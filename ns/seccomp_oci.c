@@ -282,7 +282,7 @@ int ns_seccomp_from_oci(const json_t *seccomp, struct ns_filter *out, struct err
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
 	};
 	auto_seccomp scmp_filter_ctx ctx = NULL;
-	const char *name = NULL;
+	const char *name = NULL, *agent = NULL;
 	int64_t errno_ret = NOT_GIVEN;
 	json_t *arches = NULL, *groups = NULL, *item;
 	uint32_t action = 0, flags = 0;
@@ -300,6 +300,8 @@ int ns_seccomp_from_oci(const json_t *seccomp, struct ns_filter *out, struct err
 	if (r >= 0)
 		r = parse_flags(seccomp, &flags, e);
 	if (r >= 0)
+		r = json_get_str(seccomp, "listenerPath", &agent, e);
+	if (r >= 0)
 		r = parse_action(name, errno_ret, &action, e);
 	if (r < 0)
 		return r;
@@ -316,6 +318,7 @@ int ns_seccomp_from_oci(const json_t *seccomp, struct ns_filter *out, struct err
 	is_errno = (action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO;
 	/* Without a listener there is nobody to wait for, and the kernel refuses it. */
 	out->flags = notify ? flags : flags & ~WAIT_KILLABLE;
-	out->notify = notify;
+	/* Who wants to listen may, to a filter that asks nothing, too. */
+	out->notify = notify || (agent && *agent);
 	return ns_seccomp_export(ctx, newer, is_errno && top > 0 ? ARRAY_SIZE(newer) : 0, out, e);
 }

@@ -13,10 +13,10 @@
 int ct_listener_new(const struct ct_spec *spec, json_t **out, struct err *e)
 {
 	*out = NULL;
-	if (!spec->notifies)
+	if (!spec->listener_path || !spec->listener_path[0])
 		return 0;
-	*out = json_pack("{s:s, s:s*}", "path", spec->listener_path, "metadata",
-			 spec->listener_metadata);
+	*out = json_pack("{s:s, s:b, s:s*}", "path", spec->listener_path, "asked", spec->notifies,
+			 "metadata", spec->listener_metadata);
 	return *out ? 0 : err_set(e, ENOMEM, "out of memory for the listener");
 }
 
@@ -50,9 +50,13 @@ int ct_listener_pass(const struct ct *ct, const json_t *listener, enum ct_status
 	if (!path)
 		return err_set(e, EINVAL, "container %s: its state has no path of a listener",
 			       ct->s.id);
-	if (describe(ct, listener, status, pid, &text, e) < 0)
+	if (describe(ct, listener, status, pid, &text, e) < 0 || !text)
 		return -e->no;
 	agent = sock_connect(path, "linux.seccomp.listenerPath", e);
+	if (agent < 0 && json_is_false(json_object_get(listener, "asked"))) {
+		err_clear(e);
+		return 0;
+	}
 	if (agent < 0)
 		return agent;
 	if (sock_send_fd(agent, text, strlen(text), fd, e) < 0)

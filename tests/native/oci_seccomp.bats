@@ -118,3 +118,12 @@ asks() {
 	[[ $output == *'not permitted'* ]]
 	oci_gone "$ID"
 }
+
+@test "config-linux.md, Seccomp: who listens gets the descriptor of a filter that asks nothing, too, as with crun" {
+	bundle ".process.args = [\"true\"] | .linux.seccomp = {defaultAction: \"SCMP_ACT_ALLOW\", listenerPath: \"$AGENT\", listenerMetadata: \"some words\"}"
+	agent 122
+	run -0 oci run --bundle "$BUNDLE" "$ID"
+	wait "$AGENT_PID"
+	[ "$(got '[.state.fds[0], .descriptors, .state.metadata, .state.state.id] | join(" ")')" = "seccompFd 1 some words $ID" ]
+	oci_gone "$ID"
+}
