@@ -40,6 +40,9 @@ struct ns_seccomp_options {
  */
 int ns_seccomp_from_oci(const json_t *seccomp, struct ns_filter *out, struct err *e);
 
+/* The first name in its rules that libseccomp does not know; NULL: it knows all. */
+const char *ns_seccomp_stranger(const json_t *seccomp);
+
 /* Compiles the system container profile (ns/seccomp_profile.c). opt may be NULL: all off. */
 int ns_seccomp_from_profile(const struct ns_seccomp_options *opt, struct ns_filter *out,
 			    struct err *e);

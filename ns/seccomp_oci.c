@@ -269,6 +269,19 @@ static int parse_flags(const json_t *seccomp, uint32_t *flags, struct err *e)
 	return 0;
 }
 
+const char *ns_seccomp_stranger(const json_t *seccomp)
+{
+	size_t i, k;
+	json_t *group, *name;
+
+	json_array_foreach (json_object_get(seccomp, "syscalls"), i, group)
+		json_array_foreach (json_object_get(group, "names"), k, name)
+			if (json_is_string(name) && seccomp_syscall_resolve_name(json_string_value(
+							    name)) == __NR_SCMP_ERROR)
+				return json_string_value(name);
+	return NULL;
+}
+
 int ns_seccomp_from_oci(const json_t *seccomp, struct ns_filter *out, struct err *e)
 {
 	/* A call above the highest one the profile's author knew: ENOSYS makes programs fall back,

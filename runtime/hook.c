@@ -38,6 +38,7 @@ struct run {
 	int pidfd;
 	int in;	     /* the state */
 	int said[2]; /* pipe of its standard output and error; we hold [0] */
+	int file[2]; /* where these two go instead, if the annotations say so */
 	int why[2];  /* its errno when it cannot be executed; its end of it closes at execve */
 	char text[SAID_MOST + 1];
 	size_t len;
@@ -58,7 +59,8 @@ const char *ct_hook_point_to_str(enum ct_hook_point point)
 _Noreturn static void become_hook(const struct run *r)
 {
 	char *path_alone[] = {r->hook->path, NULL};
-	int from[3] = {r->in, r->said[1], r->said[1]};
+	int from[3] = {r->in, r->file[0] >= 0 ? r->file[0] : r->said[1],
+		       r->file[1] >= 0 ? r->file[1] : r->said[1]};
 	struct err ignored = {0};
 	int no;
 
@@ -117,6 +119,29 @@ static const char *last_words(struct run *r)
 	return r->text;
 }
 
+/* crun's run.oci.hooks.stdout and .stderr: files of the host's, and so for those hooks that run there. Who may write hooks into a config.json may write these. */
+static int open_files(struct run *r, const json_t *state, struct err *e)
+{
+	static const char *const names[2] = {"run.oci.hooks.stdout", "run.oci.hooks.stderr"};
+	const json_t *annotations = json_object_get(state, "annotations");
+
+	if (r->point == CT_HOOK_CREATE_CONTAINER || r->point == CT_HOOK_START_CONTAINER)
+		return 0;
+	for (int i = 0; i < 2; i++) {
+		const char *path = json_string_value(json_object_get(annotations, names[i]));
+
+		if (!path)
+			continue;
+		r->file[i] = open(path,
+				  O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK |
+					  O_NOCTTY | O_CLOEXEC,
+				  0600);
+		if (r->file[i] < 0)
+			return err_sys(e, "%s: open %s", names[i], path);
+	}
+	return 0;
+}
+
 /* A raw clone, not clone3(): that one fails with ENOSYS under the seccomp profiles of Docker and Podman, and startContainer hooks run under the container's. */
 static int launch(struct run *r, const json_t *state, struct err *e)
 {
@@ -124,6 +149,8 @@ static int launch(struct run *r, const json_t *state, struct err *e)
 
 	if (!text)
 		return err_set(e, ENOMEM, "out of memory for the state");
+	if (open_files(r, state, e) < 0)
+		return -e->no;
 	/* Not a pipe: it never blocks us, and nobody minds a hook that does not read. */
 	r->in = memfd_create("state", MFD_CLOEXEC);
 	if (r->in < 0 || pipe2(r->said, O_CLOEXEC) < 0 || pipe2(r->why, O_CLOEXEC) < 0)
@@ -207,6 +234,7 @@ static int run_one(const struct ct_hooks *hooks, enum ct_hook_point point, size_
 			.pidfd = -EBADF,
 			.in = -EBADF,
 			.said = {-EBADF, -EBADF},
+			.file = {-EBADF, -EBADF},
 			.why = {-EBADF, -EBADF}};
 
 	if (launch(&r, state, e) == 0) {
@@ -217,6 +245,7 @@ static int run_one(const struct ct_hooks *hooks, enum ct_hook_point point, size_
 	own_close_fd(&r.in);
 	for (int i = 0; i < 2; i++) {
 		own_close_fd(&r.said[i]);
+		own_close_fd(&r.file[i]);
 		own_close_fd(&r.why[i]);
 	}
 	return -e->no;

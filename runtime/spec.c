@@ -14,6 +14,7 @@
 #include "base/own.h"
 #include "ns/uts.h"
 #include "runtime/spec_read.h"
+#include "runtime/spec_text.h"
 
 #define STOP_TIMEOUT_S 10
 
@@ -278,6 +279,25 @@ int ct_spec_load(const char *bundle, struct ct_spec *spec, struct err *e)
 	return ct_spec_load_cached(bundle, NULL, -EBADF, spec, e);
 }
 
+/* crun's run.oci.seccomp_fail_unknown_syscall: else a name that the library does not know is left out, for profiles are younger than libraries. */
+static int refuse_strangers(const struct ct_spec *spec, const struct ct_spec *kept, struct err *e)
+{
+	const char *wish = json_string_value(
+		json_object_get(spec->annotations, "run.oci.seccomp_fail_unknown_syscall"));
+	size_t len = 0;
+	/* A filter that was found by its text has not been parsed. */
+	const char *text = kept->filter.prog ? ct_text_object(kept->text, "linux", "seccomp", &len)
+					     : NULL;
+	auto_json json_t *parsed = NULL;
+	const char *name;
+
+	if (!wish || !strcmp(wish, "0"))
+		return 0;
+	parsed = text ? json_loadb(text, len, 0, NULL) : json_incref(spec->seccomp);
+	name = ns_seccomp_stranger(parsed);
+	return name ? ct_refuse(e, "linux.seccomp", "'%s' is not a known system call", name) : 0;
+}
+
 int ct_spec_load_at(int dir, const char *name, const char *bundle, int cache, struct ct_spec *spec,
 		    struct err *e)
 {
@@ -288,6 +308,10 @@ int ct_spec_load_at(int dir, const char *name, const char *bundle, int cache, st
 	*spec = (struct ct_spec){0};
 	if (r >= 0)
 		r = ct_spec_from_json(config, bundle, spec, e);
+	if (r >= 0 && refuse_strangers(spec, &kept, e) < 0) {
+		ct_spec_done(spec);
+		r = -e->no;
+	}
 	if (r < 0) {
 		ct_spec_done(&kept);
 		return -e->no;

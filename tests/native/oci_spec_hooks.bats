@@ -252,3 +252,17 @@ all_hooks() {
 	left=$(cat "$LOG")
 	kill "$left"
 }
+
+@test "config.md, POSIX-platform Hooks: run.oci.hooks.stdout and .stderr are where those in the runtime's namespaces write, as with crun" {
+	local point
+	bundle '.process.args = ["true"]'
+	for point in prestart createRuntime createContainer poststart poststop; do hook $point "echo $point; echo no $point >&2"; done
+	configure ".annotations = {\"run.oci.hooks.stdout\": \"$SKEP_DIR/out\", \"run.oci.hooks.stderr\": \"$SKEP_DIR/err\"}"
+	oci run --bundle "$BUNDLE" "$ID"
+	[ "$(cat "$SKEP_DIR/out")" = $'prestart\ncreateRuntime\npoststart\npoststop' ]
+	[ "$(cat "$SKEP_DIR/err")" = $'no prestart\nno createRuntime\nno poststart\nno poststop' ]
+	ln -s out "$SKEP_DIR/link"
+	configure ".annotations[\"run.oci.hooks.stdout\"] = \"$SKEP_DIR/link\""
+	fails_with 1 'run.oci.hooks.stdout: open' oci run --bundle "$BUNDLE" "$ID"
+	oci_gone "$ID"
+}

@@ -225,3 +225,16 @@ output_is() { [ "$(oci run --bundle "$BUNDLE" "$ID")" = "$1" ]; }
 	output_is "$(in_net here ls /sys/class/net | wc -l)"$'\ntouch: /sys/kernel/x: Read-only file system\n0'
 	oci_gone "$ID"
 }
+
+@test "config-linux.md, Seccomp: a call that the library does not know is left out, unless run.oci.seccomp_fail_unknown_syscall is there" {
+	bundle '.process.args = ["echo", "ran"] | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["no_such_call_12345"], action: "SCMP_ACT_ERRNO"}]}'
+	# Twice: the second finds it in the cache.
+	output_is ran
+	output_is ran
+	configure '.annotations = {"run.oci.seccomp_fail_unknown_syscall": "1"}'
+	refused "'no_such_call_12345' is not a known system call"
+	configure '.linux.seccomp.syscalls[0].names = ["mkdir"]'
+	# Twice: the second finds it in the cache.
+	output_is ran
+	output_is ran
+}
