@@ -1,26 +1,83 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The spec's mounts. */
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/own.h"
+#include "ns/idmap.h"
 #include "runtime/spec_read.h"
+
+/* "0-1000-10#10-2000-1", at most to the end or a ';': the same lines as of uidMappings, FIRST-SECOND-COUNT each. */
+static int parse_lines(const char *text, struct ns_idmap **map, size_t *n, const char *path,
+		       struct err *e)
+{
+	const char *at = text;
+
+	if (*map)
+		return ct_refuse(e, path, "a map is there twice");
+	*map = calloc(NS_IDMAP_MOST, sizeof(**map));
+	if (!*map)
+		return ct_no_memory(e);
+	do {
+		struct ns_idmap *line = &(*map)[*n];
+		uint32_t *const ids[] = {&line->inside, &line->outside, &line->count};
+
+		if (*n == NS_IDMAP_MOST)
+			return ct_refuse(e, path, "a map has over %d lines", NS_IDMAP_MOST);
+		for (int i = 0; i < 3; i++) {
+			size_t digits = strspn(at, "0123456789");
+			unsigned long id = digits && digits < 11 ? strtoul(at, NULL, 10)
+								 : (unsigned long)UINT32_MAX + 1;
+
+			at += digits;
+			if (id > UINT32_MAX || (i < 2 && *at++ != '-'))
+				return ct_refuse(e, path,
+						 "'%.60s' is not a map like 0-100000-65536", text);
+			*ids[i] = (uint32_t)id;
+		}
+		++*n;
+	} while (*at++ == '#');
+	if (at[-1] && at[-1] != ';')
+		return ct_refuse(e, path, "'%.60s' is not a map like 0-100000-65536", text);
+	if (ns_idmap_check_lines(*map, *n, path, e) < 0)
+		e->class = ERR_CONFIG;
+	return -e->no;
+}
+
+/* crun's own: "idmap=uids=0-1-10;gids=0-1-10". A map that begins with '@', which crun counts from the container's, is refused as not being one. */
+static int read_map_option(struct ns_mount *m, const char *maps, const char *path, struct err *e)
+{
+	for (const char *at = maps; at; at = strchr(at, ';')) {
+		int r;
+
+		at += *at == ';';
+		if (!strncmp(at, "uids=", 5))
+			r = parse_lines(at + 5, &m->uids, &m->n_uids, path, e);
+		else if (!strncmp(at, "gids=", 5))
+			r = parse_lines(at + 5, &m->gids, &m->n_gids, path, e);
+		else
+			r = ct_refuse(e, path, "'%.60s' is neither uids= nor gids=", at);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
 
 static int read_option(const json_t *value, const char *path, void *into, struct err *e)
 {
 	struct ns_mount *m = into;
+	const char *word = json_string_value(value);
 
-	if (!json_is_string(value))
+	if (!word)
 		return ct_refuse(e, path, "must be a string");
-	if (!strncmp(json_string_value(value), "idmap=", 6) ||
-	    !strncmp(json_string_value(value), "ridmap=", 7))
-		return ct_refuse(
-			e, path,
-			"a map in the option is not implemented: uidMappings and gidMappings are for it");
-	return ns_mount_parse_option(m, json_string_value(value), e) < 0 ? ct_refuse_why(e, path)
-									 : 0;
+	if (!strncmp(word, "idmap=", 6) || !strncmp(word, "ridmap=", 7)) {
+		*(word[0] == 'r' ? &m->ridmap : &m->idmap) = true;
+		return read_map_option(m, strchr(word, '=') + 1, path, e);
+	}
+	return ns_mount_parse_option(m, word, e) < 0 ? ct_refuse_why(e, path) : 0;
 }
 
 static int read_options(const json_t *value, const char *path, void *into, struct err *e)
@@ -37,6 +94,8 @@ static int read_uids(const json_t *value, const char *path, void *into, struct e
 {
 	struct ns_mount *m = into;
 
+	if (m->uids)
+		return ct_refuse(e, path, "a map is there twice");
 	return ct_read_idmap(value, path, &m->uids, &m->n_uids, e);
 }
 
@@ -44,6 +103,8 @@ static int read_gids(const json_t *value, const char *path, void *into, struct e
 {
 	struct ns_mount *m = into;
 
+	if (m->gids)
+		return ct_refuse(e, path, "a map is there twice");
 	return ct_read_idmap(value, path, &m->gids, &m->n_gids, e);
 }
 

@@ -191,6 +191,15 @@ tmp_mount() { oci run --bundle "$BUNDLE" "$ID"; }
 	[ "$(oci run --bundle "$BUNDLE" "$ID")" = $'7:8\n5:5' ]
 	configure '.mounts[-1].options = ["rbind", "ridmap"]'
 	[ "$(oci run --bundle "$BUNDLE" "$ID")" = $'7:8\n7:8' ]
+	# crun's way to write it.
+	configure '.mounts[-1].options = ["rbind", "ridmap=uids=0-1-1#5-7-2;gids=5-8-1"] | del(.mounts[-1] | .uidMappings, .gidMappings)'
+	[ "$(oci run --bundle "$BUNDLE" "$ID")" = $'7:8\n7:8' ]
+	for maps in uids=5-7-2 'uids=5-7;gids=5-8-1' 'uids=@5-7-1;gids=5-8-1' 'uids=5-7-2x;gids=5-8-1' 'uids=5-7-2;uids=1-1-1;gids=5-8-1' 'uids=5-7-4294967296;gids=5-8-1' ''; do
+		configure ".mounts[-1].options = [\"rbind\", \"idmap=$maps\"]"
+		fails_with 1 'mounts[' oci run --bundle "$BUNDLE" "$ID"
+	done
+	maps='uidMappings: [{containerID: 5, hostID: 7, size: 2}], gidMappings: [{containerID: 5, hostID: 8, size: 1}]'
+	configure ".mounts[-1] += {$maps}"
 	# Without the option it holds, too: of the top.
 	configure '.mounts[-1].options = ["rbind"]'
 	[ "$(oci run --bundle "$BUNDLE" "$ID")" = $'7:8\n5:5' ]

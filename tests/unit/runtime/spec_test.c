@@ -368,7 +368,7 @@ static const struct bad {
 	{"{'mounts': [{'destination': '/x', 'type': 'bind', 'source': '/y', 'options': ['idmap']}]}",
 	 "mounts: /x is to be id-mapped"},
 	{"{'mounts': [{'destination': '/x', 'type': 'bind', 'source': '/y', 'options': ['idmap=uids=0-1-1']}]}",
-	 "mounts[0].options: a map in the option"},
+	 "mounts[0]: uidMappings and gidMappings must be"},
 	{"{'mounts': [{'destination': '/x', 'type': 'tmpfs', " MAPS "}]}",
 	 "mounts[0]: only a bind mount"},
 	{"{'mounts': [{'destination': '/x', 'options': ['remount', 'idmap'], " MAPS "}]}",
