@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
@@ -134,12 +136,19 @@ const char *ctl_oci_root(const struct ctl_line *line)
 	return users;
 }
 
+/* Filters of somebody else's, in a root that others may write to, would be taken for compiled ones of ours. */
 int ctl_oci_cache_look(const struct ctl_line *line)
 {
 	auto_fd int root = open(ctl_oci_root(line), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd = root < 0 ? -1 : openat(root, ".cache", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_fd int fd =
+		root < 0 ? -EBADF
+			 : openat(root, ".cache", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
 
-	return fd < 0 ? -EBADF : fd;
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() ||
+	    st.st_mode & (S_IWGRP | S_IWOTH))
+		return -EBADF;
+	return take_fd(&fd);
 }
 
 int ctl_oci_cache(const struct ctl_line *line)
@@ -151,11 +160,12 @@ int ctl_oci_cache(const struct ctl_line *line)
 	if (fd >= 0)
 		return fd;
 	root = file_mkdirs_at(AT_FDCWD, ctl_oci_root(line), 0700, &why);
-	fd = root < 0 ? root : file_mkdirs_at(root, ".cache", 0700, &why);
-	if (fd < 0) {
-		log_warn("compiled filters are not kept: %s", why.text);
-		return -EBADF;
-	}
+	if (root >= 0 && mkdirat(root, ".cache", 0700) < 0 && errno != EEXIST)
+		err_sys(&why, "make .cache in %s", ctl_oci_root(line));
+	fd = why.no ? -EBADF : ctl_oci_cache_look(line);
+	if (fd < 0)
+		log_warn("compiled filters are not kept: %s",
+			 why.no ? why.text : ".cache of the state directory is not ours");
 	return fd;
 }
 

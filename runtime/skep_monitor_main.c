@@ -288,7 +288,8 @@ static void note_end(void)
 	do
 		*--p = (char)('0' + n % 10);
 	while (n /= 10);
-	fd = openat(MONITOR_STATE, ".exit", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	fd = openat(MONITOR_STATE, ".exit", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+		    0600);
 	if (fd < 0)
 		return;
 	if (write(fd, p, (size_t)(digits + sizeof(digits) - p)) == digits + sizeof(digits) - p)

@@ -40,13 +40,29 @@ static int open_root(const char *state_root, bool make, struct err *e)
 	return fd >= 0 ? fd : err_wrap(e, "state directory %s", state_root);
 }
 
+/* In a state root that others may write to, as one in /tmp, a directory of somebody else's would tell us what to execute, to kill and to remove (as in CVE-2015-1331). */
+static int is_ours(int dir, const char *id, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(dir, &st) < 0)
+		return err_sys(e, "stat the state of container %s", id);
+	if (st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH)))
+		return 0;
+	err_set(e, EPERM, "the state of container %s is user %u's, or others may write to it", id,
+		st.st_uid);
+	return err_hint(e, "it was not made by us: remove it, or choose another --root");
+}
+
 static int open_id(int root, const char *id, struct err *e)
 {
-	int fd = openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	auto_fd int fd = openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0 && errno == ENOENT)
 		return -ENOENT;
-	return fd >= 0 ? fd : err_sys(e, "open the state of container %s", id);
+	if (fd < 0)
+		return err_sys(e, "open the state of container %s", id);
+	return is_ours(fd, id, e) < 0 ? -e->no : take_fd(&fd);
 }
 
 /* Whether dir is what the name ID means now. Its holder may have deleted it while we waited for the lock in it. */
