@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The spec's mounts. */
 #include <errno.h>
+#include <linux/mount.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,18 @@ static int read_gids(const json_t *value, const char *path, void *into, struct e
 	return ct_read_idmap(value, path, &m->gids, &m->n_gids, e);
 }
 
+/*
+ * "ro" is for the top alone, and the control groups below /sys are mounts of their own: a user's container, which has the host's /sys where it has no network of its own, would write to those that are
+ * the user's (CVE-2023-25809). Whoever wants that says "rrw", or mounts a "cgroup" there.
+ */
+static void keep_groups(struct ns_mount *m)
+{
+	if (m->bind && m->recursive && m->attr_set & MOUNT_ATTR_RDONLY && m->source &&
+	    !strncmp(m->source, "/sys", 4) && strspn(m->source + 4, "/") == strlen(m->source + 4) &&
+	    !(m->rec_attr_clr & MOUNT_ATTR_RDONLY))
+		m->rec_attr_set |= MOUNT_ATTR_RDONLY;
+}
+
 /* Not only "bind" among the options, also the type "bind" makes a bind mount, as in the other runtimes. */
 static int judge(struct ns_mount *m, const char *path, struct err *e)
 {
@@ -134,6 +147,7 @@ static int judge(struct ns_mount *m, const char *path, struct err *e)
 		return ct_refuse(e, path, "only a bind mount can be id-mapped");
 	if (m->tmpcopyup && (!m->fstype || strcmp(m->fstype, "tmpfs") != 0))
 		return ct_refuse(e, path, "tmpcopyup is for a tmpfs");
+	keep_groups(m);
 	return 0;
 }
 
