@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* skep kill, pause, resume, delete: what is done to a container. */
 #include <errno.h>
+#include <regex.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "checkpoint/dump.h"
 #include "ctl/oci.h"
 #include "runtime/container.h"
@@ -64,7 +68,7 @@ static bool is_created(const struct ct *ct)
 }
 
 /* With --force one that is not there is deleted already. */
-static int run_delete(struct ctl_line *line, struct err *e)
+static int delete_one(struct ctl_line *line, struct err *e)
 {
 	bool force = ctl_flag(line, "force");
 	auto_ct struct ct ct = CT_INIT;
@@ -83,6 +87,70 @@ static int run_delete(struct ctl_line *line, struct err *e)
 	return ct_delete(&ct, force || is_created(&ct), e);
 }
 
+struct choice {
+	regex_t re;
+	char **ids;
+	size_t n;
+};
+
+static int choose(struct ct *ct, void *arg, struct err *e)
+{
+	struct choice *c = arg;
+	char **ids;
+
+	if (regexec(&c->re, ct->s.id, 0, NULL, 0) != 0)
+		return 0;
+	ids = realloc(c->ids, (c->n + 1) * sizeof(*ids));
+	if (!ids)
+		return err_set(e, ENOMEM, "out of memory for names of containers");
+	c->ids = ids;
+	ids[c->n] = strdup(ct->s.id);
+	return ids[c->n++] ? 0 : err_set(e, ENOMEM, "out of memory for names of containers");
+}
+
+/* Each has its turn whatever became of the others; the first failure is the command's. */
+static int delete_chosen(struct ctl_line *line, struct choice *c, struct err *e)
+{
+	int r = ct_each(ctl_oci_root(line), choose, c, e);
+
+	for (size_t i = 0; r >= 0 && i < c->n; i++) {
+		struct err why = {0};
+
+		line->words[0] = c->ids[i];
+		if (delete_one(line, &why) >= 0)
+			continue;
+		if (e->no)
+			log_warn("container %s: %s", c->ids[i], why.text);
+		else
+			*e = why;
+	}
+	return -e->no;
+}
+
+static int delete_by_pattern(struct ctl_line *line, struct err *e)
+{
+	struct choice c = {0};
+	char why[80];
+	int r = regcomp(&c.re, line->words[0], REG_EXTENDED | REG_NOSUB);
+
+	if (r != 0) {
+		regerror(r, &c.re, why, sizeof(why));
+		err_set(e, EINVAL, "--regex: '%.60s': %s", line->words[0], why);
+		return err_class(e, ERR_VALUE);
+	}
+	r = delete_chosen(line, &c, e);
+	for (size_t i = 0; i < c.n; i++)
+		free(c.ids[i]);
+	free(c.ids);
+	regfree(&c.re);
+	return r;
+}
+
+static int run_delete(struct ctl_line *line, struct err *e)
+{
+	return ctl_flag(line, "regex") ? delete_by_pattern(line, e) : delete_one(line, e);
+}
+
 static const struct ctl_option kill_options[] = {
 	{.name = "all", .letter = 'a', .help = "every process of it, not just the first"},
 	{0},
@@ -91,6 +159,9 @@ static const struct ctl_option delete_options[] = {
 	{.name = "force",
 	 .letter = 'f',
 	 .help = "kill it if it runs; one that is not there is fine"},
+	{.name = "regex",
+	 .letter = 'r',
+	 .help = "ID is an extended regular expression: all whose names it is found in"},
 	{0},
 };
 static const struct ctl_option *const kill_tables[] = {kill_options, NULL};
@@ -131,7 +202,8 @@ const struct ctl_command ctl_oci_delete = {
 	.name = "delete",
 	.words = "ID",
 	.summary = "remove a container that does not run, and all that it has on the host",
-	.examples = {"skep delete web", "skep delete --force web"},
+	.examples = {"skep delete web", "skep delete --force web",
+		     "skep delete --force --regex '^web-'"},
 	.tables = delete_tables,
 	.least = 1,
 	.most = 1,

@@ -146,6 +146,19 @@ teardown() { oci_teardown; }
 	[ "$(oci ps "$ID" -- -o pid,comm -p "$(oci_pid "$ID")" | wc -l)" = 2 ]
 }
 
+@test "delete --regex: those whose names it is found in, whatever becomes of one of them" {
+	local n
+	bundle '.process.args = ["sleep", "1000"]'
+	for n in a1 a2 b1; do oci run -d --bundle "$BUNDLE" "$ID-$n" >/dev/null 3>&-; done
+	fails_with 1 "'a(': " oci delete --regex 'a('
+	fails_with 1 'is running' oci delete --regex '.-a[12]$'
+	oci delete --force --regex '.-a[0-9]$'
+	[ "$(oci list -q)" = "$ID-b1" ]
+	oci delete -f -r "$ID"
+	[ -z "$(oci list -q)" ]
+	oci delete --force --regex nobody
+}
+
 @test "a name that exists, a second start, a delete of a running one, a kill of a stopped one" {
 	bundle '.process.args = ["sleep", "1000"]'
 	oci create --bundle "$BUNDLE" "$ID"
