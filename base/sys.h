@@ -14,6 +14,15 @@
 #define CLONE_NEWTIME 0x00000080
 #endif
 
+/* Version 0 of the kernel's struct sched_attr (sched_setattr(2)): its header goes together with no libc's sched.h. */
+struct sys_sched_attr {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period; /* ns */
+};
+
 /* clone3(2) without a stack of its own: returns twice, as fork does. */
 static inline pid_t sys_clone3(struct clone_args *args)
 {

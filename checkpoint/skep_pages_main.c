@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/sys.h"
 #include "checkpoint/pages_lazy.h"
 
 /* Not in musl's headers of Debian 12. */
@@ -35,15 +36,7 @@ struct shared {
  */
 static void take_short_turns(void)
 {
-	/* struct sched_attr in its first version: linux/sched/types.h does not go together with musl's sched.h. */
-	struct attr {
-		uint32_t size, policy;
-		uint64_t flags;
-		int32_t nice;
-		uint32_t priority;
-		uint64_t runtime, deadline, period;
-	};
-	struct attr a = {.size = sizeof(a), .runtime = 100000}, now = {0};
+	struct sys_sched_attr a = {.size = sizeof(a), .runtime = 100000}, now = {0};
 
 	/* Whoever gave us another policy, or is nicer than others, knows why. */
 	if (syscall(SYS_sched_getattr, 0, &now, sizeof(now), 0) == 0 && !now.policy) {

@@ -12,15 +12,7 @@
 
 #include "base/err.h"
 #include "base/own.h"
-
-/* Version 0 of the kernel's struct sched_attr (sched_setattr(2)); its header and glibc's cannot be included together. */
-struct attr {
-	uint32_t size, policy;
-	uint64_t flags;
-	int32_t nice;
-	uint32_t priority;
-	uint64_t runtime, deadline, period;
-};
+#include "base/sys.h"
 
 struct word {
 	const char *text;
@@ -86,19 +78,60 @@ int ns_scheduler_check(const struct ns_scheduler *s, struct err *e)
 	return 0;
 }
 
+#define DEADLINE "sched_setattr: `SCHED_DEADLINE` "
+
+static int out_of_range(const char *name, uint64_t ns, struct err *e)
+{
+	return err_set(e, EINVAL, DEADLINE "%s %llu must be between 1024 and 2^63 - 1 ns", name,
+		       (unsigned long long)ns);
+}
+
+/* sched(7), "SCHED_DEADLINE": the kernel has one EINVAL for all of it. The words are crun's, too: there are tests that look for them. */
+static int explain_deadline(const struct ns_scheduler *s, struct err *e)
+{
+	const uint64_t least = 1024, most = INT64_MAX - 1;
+	unsigned long long runtime = s->runtime, deadline = s->deadline, period = s->period;
+
+	if (!s->has_runtime)
+		return err_set(e, EINVAL, DEADLINE "requires `runtime`");
+	if (!s->has_deadline)
+		return err_set(e, EINVAL, DEADLINE "requires `deadline`");
+	if (!runtime)
+		return err_set(e, EINVAL, DEADLINE "runtime must be greater than 0");
+	if (runtime > deadline)
+		return err_set(e, EINVAL, DEADLINE "runtime %llu must be <= deadline %llu", runtime,
+			       deadline);
+	if (period && deadline > period)
+		return err_set(e, EINVAL, DEADLINE "deadline %llu must be <= period %llu", deadline,
+			       period);
+	if (runtime < least || runtime > most)
+		return out_of_range("runtime", runtime, e);
+	if (deadline > most)
+		return out_of_range("deadline", deadline, e);
+	if (period > most)
+		return out_of_range("period", period, e);
+	err_set(e, EINVAL,
+		DEADLINE
+		"is refused with runtime %llu, deadline %llu, period %llu, or with these flags",
+		runtime, deadline, period);
+	return err_hint(e, "see kernel.sched_deadline_period_{min,max}_us");
+}
+
 int ns_scheduler_apply(pid_t pid, const struct ns_scheduler *s, struct err *e)
 {
-	struct attr a = {.size = sizeof(a),
-			 .policy = (uint32_t)s->policy,
-			 .flags = s->flags,
-			 .nice = s->nice,
-			 .priority = (uint32_t)s->priority,
-			 .runtime = s->runtime,
-			 .deadline = s->deadline,
-			 .period = s->period};
+	struct sys_sched_attr a = {.size = sizeof(a),
+				   .policy = (uint32_t)s->policy,
+				   .flags = s->flags,
+				   .nice = s->nice,
+				   .priority = (uint32_t)s->priority,
+				   .runtime = s->runtime,
+				   .deadline = s->deadline,
+				   .period = s->period};
 
 	if (s->policy < 0 || syscall(SYS_sched_setattr, pid, &a, 0) == 0)
 		return 0;
+	if (errno == EINVAL && s->policy == SCHED_DEADLINE)
+		return explain_deadline(s, e);
 	err_sys(e, "set the scheduling policy");
 	if (e->no == EPERM)
 		err_hint(

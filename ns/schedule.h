@@ -19,7 +19,8 @@ struct ns_scheduler {
 	int policy; /* SCHED_*; -1: as it is */
 	int32_t nice, priority;
 	uint64_t flags;			    /* SCHED_FLAG_* */
-	uint64_t runtime, deadline, period; /* ns, SCHED_DEADLINE */
+	uint64_t runtime, deadline, period; /* ns, SCHED_DEADLINE; INT64_MAX: that or more */
+	bool has_runtime, has_deadline;	    /* given, were it as 0 */
 };
 
 /* "SCHED_FIFO" and "SCHED_FLAG_RESET_ON_FORK" to the kernel's numbers; -EINVAL with e filled. */

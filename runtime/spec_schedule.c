@@ -77,6 +77,8 @@ int ct_read_scheduler(const json_t *value, const char *path, void *into, struct 
 	if (s->policy < 0)
 		return json_object_size(value) ? ct_refuse(e, path, "policy is missing") : 0;
 	p->has_scheduler = true;
+	s->has_runtime = json_object_get(value, "runtime") != NULL;
+	s->has_deadline = json_object_get(value, "deadline") != NULL;
 	return ns_scheduler_check(s, e) < 0 ? ct_refuse_why(e, path) : 0;
 }
 

@@ -40,7 +40,24 @@ ionice_of() { ionice -p "$1"; }
 
 @test "config.md, Linux Process: a scheduler that the host refuses is an error" {
 	bundle '.process.args = ["true"] | .process.scheduler = {policy: "SCHED_DEADLINE", runtime: 10, deadline: 5, period: 5}'
-	fails_with 1 'set the scheduling policy' oci run --bundle "$BUNDLE" "$ID"
+	fails_with 1 'runtime 10 must be <= deadline 5' oci run --bundle "$BUNDLE" "$ID"
+	oci_gone "$ID"
+}
+
+# deadline VALUES WORDS
+deadline() {
+	bundle ".process.args = [\"true\"] | .process.scheduler = {policy: \"SCHED_DEADLINE\"} + $1"
+	fails_with 1 "sched_setattr: \`SCHED_DEADLINE\` $2" oci run --bundle "$BUNDLE" "$ID"
+}
+
+@test "config.md, Linux Process: what sched(7) asks of SCHED_DEADLINE's figures is said, where the kernel says EINVAL to all" {
+	deadline '{deadline: 20000000, period: 20000000}' 'requires `runtime`'
+	deadline '{runtime: 10000000, period: 20000000}' 'requires `deadline`'
+	deadline '{runtime: 0, deadline: 20000000}' 'runtime must be greater than 0'
+	deadline '{runtime: 10000000, deadline: 30000000, period: 20000000}' 'deadline 30000000 must be <= period 20000000'
+	deadline '{runtime: 1023, deadline: 10000000}' 'runtime 1023 must be between 1024 and'
+	deadline '{runtime: 9223372036854775809, deadline: 9223372036854775810}' 'runtime 922337203685477'
+	deadline '{runtime: 1000000000, deadline: 9000000000000}' 'is refused with runtime 1000000000, deadline 9000000000000, period 0'
 	oci_gone "$ID"
 }
 
