@@ -14,7 +14,7 @@
 
 struct err;
 
-#define CTL_OCI_VERSION "1.2.0"
+#define CTL_OCI_VERSION "1.3.0"
 
 /* X(variable's end): the order of the help. */
 #define CTL_OCI_COMMANDS(X) \

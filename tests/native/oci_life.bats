@@ -267,12 +267,12 @@ teardown() { oci_teardown; }
 	fails_with 1 'did you mean --bundle?' oci run --bundel x y
 	oci --help | grep -q create
 	oci run --help | grep -q -- --console-socket
-	[[ $(oci --version) == "skep version "* ]]
+	[[ $(oci --version) == "skep version "*$'\n''spec: 1.3.0'$'\n''+'*+SECCOMP*+CRIU* ]]
 }
 
 @test "features is JSON that names the namespaces" {
 	oci features | jq -e '.linux.namespaces | index("user") and index("time")'
-	oci features | jq -e '.ociVersionMax == "1.2.0" and (.linux.capabilities | index("CAP_SYS_ADMIN"))'
+	oci features | jq -e '.ociVersionMax == "1.3.0" and (.linux.capabilities | index("CAP_SYS_ADMIN"))'
 }
 
 @test "what features names is taken: mount options, hooks, seccomp's actions, operators, architectures, flags" {
