@@ -22,7 +22,6 @@
 #define AGAIN_MS      1
 #define GROUP_MS      20
 #define STARVED_S     60
-#define GIVE_WAY_NS   UINT64_C(100000000)
 
 uint64_t cr_lazy_now_ns(void)
 {
@@ -62,6 +61,9 @@ static int set_up(struct cr_lazy *l, struct err *e)
 		return err_set(e, EINVAL, "this is no store of pages");
 	l->report.magic = CR_PAGES_REPORT_MAGIC;
 	l->push_pages = CR_LAZY_PUSH_LEAST;
+	/* Without it it takes longer. */
+	if (sysconf(_SC_NPROCESSORS_ONLN) > 1 && cr_hand_start(&l->hand, e) < 0)
+		err_clear(e);
 	r = watch(l, l->criu_listener, &l->criu_listener, EPOLLIN, e);
 	if (r >= 0)
 		r = watch(l, l->ask_listener, &l->ask_listener, EPOLLIN, e);
@@ -207,12 +209,14 @@ static int hear_asker(struct cr_lazy *l, struct err *e)
 
 /* --- the container as a whole --- */
 
-static bool is_empty_group(int events)
+static bool is_empty_group(struct cr_lazy *l)
 {
 	char text[256];
-	ssize_t n = pread(events, text, sizeof(text) - 1, 0);
+	ssize_t n = pread(l->events, text, sizeof(text) - 1, 0);
 
 	text[n > 0 ? n : 0] = 0;
+	/* They are frozen from before the hosts have agreed until they have. */
+	l->thawed = l->finished && strstr(text, "frozen 0");
 	/* The group itself is gone: ENODEV. */
 	return n < 0 || strstr(text, "populated 0");
 }
@@ -224,7 +228,7 @@ static bool is_empty_group(int events)
 static void look_at_group(struct cr_lazy *l)
 {
 	/* Read in any case: it is readable until it is read. */
-	if (l->events < 0 || !is_empty_group(l->events) || !l->finished)
+	if (l->events < 0 || !is_empty_group(l) || !l->finished)
 		return;
 	for (size_t i = 0; i < l->task_count; i++)
 		cr_task_end(l->tasks[i]);
@@ -271,34 +275,6 @@ static int retry_all(struct cr_lazy *l, struct err *e)
 	return r;
 }
 
-static bool may_push(const struct cr_lazy *l, const struct cr_task *t)
-{
-	return l->finished && t->uffd >= 0 && t->left.count && !t->again;
-}
-
-/* One chunk of whose turn it is: a process is completed before the next one. 1: did, 0: there is nothing that could be pushed now. */
-static int push(struct cr_lazy *l, struct err *e)
-{
-	for (size_t i = 0; i < l->task_count; i++) {
-		struct cr_task *t = l->tasks[(l->turn + i) % l->task_count];
-		int n;
-
-		if (!may_push(l, t))
-			continue;
-		l->turn = (l->turn + i) % l->task_count;
-		n = cr_task_push(l, t, cr_ranges_first(&t->left)->start, l->push_pages, e);
-		if (n == 0) /* not now, or it has ended */
-			continue;
-		if (n > 0) {
-			l->report.pushed += (uint64_t)n;
-			if (l->push_pages < CR_LAZY_PUSH_MOST)
-				l->push_pages *= 2;
-		}
-		return n < 0 ? n : 1;
-	}
-	return 0;
-}
-
 /* Forgets those that are complete. */
 static void sweep(struct cr_lazy *l)
 {
@@ -338,7 +314,7 @@ static int check_starved(const struct cr_lazy *l, struct err *e)
  */
 static void give_way(const struct cr_lazy *l)
 {
-	if (l->finished && cr_lazy_now_ns() - l->report.finished_ns < GIVE_WAY_NS)
+	if (l->finished && cr_lazy_now_ns() - l->report.finished_ns < CR_LAZY_GIVE_WAY_NS)
 		sched_yield();
 }
 
@@ -367,7 +343,7 @@ static int turn(struct cr_lazy *l, bool busy, struct err *e)
 	if (r >= 0)
 		r = check_starved(l, e);
 	if (r >= 0)
-		r = push(l, e);
+		r = cr_tasks_push(l, e);
 	busy = r > 0;
 	if (busy || came)
 		give_way(l);
@@ -379,6 +355,8 @@ static int turn(struct cr_lazy *l, bool busy, struct err *e)
 
 static void tear_down(struct cr_lazy *l)
 {
+	cr_hand_stop(l->hand);
+	l->hand = NULL;
 	for (size_t i = 0; i < l->task_count; i++)
 		cr_task_free(l->tasks[i]);
 	cr_tasks_plan_done(l);

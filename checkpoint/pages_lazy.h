@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * One thread, one epoll set. Each process (struct cr_task, pages_task.c) has a userfaultfd and two lists of ranges: `left` lies in the store, `absent` has to be asked from the source (pages_source.c), whose
- * answers go into the store and move ranges from absent to left. Faults are served as they come, from whichever list has the page; pages_lazy.c pushes the rest of `left` in chunks between them. A process whose lists are empty after criu has said "finished" is complete: its
+ * One loop, one epoll set. Each process (struct cr_task, pages_task.c) has a userfaultfd and two lists of ranges: `left` lies in the store, `absent` has to be asked from the source (pages_source.c), whose
+ * answers go into the store and move ranges from absent to left. Faults are served as they come, from whichever list has the page; pages_push.c pushes the rest of `left` in chunks between them. A process whose lists are empty after criu has said "finished" is complete: its
  * userfaultfd is closed. The rules for the kernel's events are those of criu's own daemon (criu/uffd.c).
  *
  * The kernel answers -EAGAIN to a copy while it has told, or is about to tell, of a fork, a move or a removal: until we have read it *and* the task that caused it has gone on. So a copy never
@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "checkpoint/pages_daemon.h"
+#include "checkpoint/pages_hand.h"
 #include "checkpoint/pages_index.h"
 #include "checkpoint/pages_ranges.h"
 #include "checkpoint/pages_wire.h"
@@ -33,6 +34,10 @@ struct err;
 #define CR_LAZY_AHEAD_MOST \
 	64 /* pages put in behind a fault that goes on where the last one ended */
 #define CR_LAZY_BUFFER 64
+#define CR_LAZY_HALF   128 /* pages of each of two that push at once, when nobody faults */
+
+/* How long after the restore those who let the tasks run are thought of before us. */
+#define CR_LAZY_GIVE_WAY_NS UINT64_C(100000000)
 
 /* Pages of processes that are one by fork are kept in the store. */
 struct cr_family {
@@ -89,6 +94,8 @@ struct cr_lazy {
 	struct cr_pages_report report;
 	uint8_t *buffer; /* CR_LAZY_BUFFER pages */
 	uint32_t push_pages;
+	struct cr_hand *hand; /* NULL: there is one processor */
+	bool thawed; /* the tasks run: nobody who lets them run needs our second processor any more */
 	uint8_t head[4]; /* of criu's next word */
 	size_t head_have;
 	bool finished;	     /* criu has said so: the tasks are whole, and may run at any time */
@@ -127,6 +134,11 @@ void cr_task_drop(struct cr_task **t);
 /* Fills t's id, slot and ranges, which are empty, by what it had at the dump and what the store has of that. */
 int cr_task_describe(struct cr_lazy *l, struct cr_task *t, const struct cr_pagemap *map,
 		     struct err *e);
+
+/* --- pages_push.c --- */
+
+/* One piece of whose turn it is: a process is completed before the next one. 1: did, 0: there is nothing that could be pushed now. */
+int cr_tasks_push(struct cr_lazy *l, struct err *e);
 
 /* --- pages_plan.c --- */
 
