@@ -9,6 +9,7 @@
 #include "base/own.h"
 #include "checkpoint/held.h"
 #include "checkpoint/interrupt.h"
+#include "checkpoint/shed.h"
 #include "checkpoint/source.h"
 #include "checkpoint/suspend.h"
 
@@ -146,6 +147,7 @@ static int when_stopping(void *arg, struct err *e)
 
 static int hand_over_live(struct cr_source *m, struct err *e)
 {
+	auto_fd int hold = -EBADF;
 	const struct cr_suspend how = {.unflushed = true,
 				       .stopped_at_ns = &m->stopped_at,
 				       .stopping = when_stopping,
@@ -153,6 +155,7 @@ static int hand_over_live(struct cr_source *m, struct err *e)
 				       .frames = &m->frames,
 				       .arg = m,
 				       .live = true,
+				       .hold = &hold,
 				       .stay = &m->in_doubt};
 	int r = m->j.mode == CR_MODE_POSTCOPY ? cr_source_open_memory(m, e)
 					      : cr_source_rounds(m, e);
@@ -172,6 +175,7 @@ static int hand_over_live(struct cr_source *m, struct err *e)
 		r = cr_link_send(&m->peer.link, CR_FRAME_SOON, NULL, e);
 	if (r >= 0)
 		r = cr_suspend(m->s, &how, e);
+	m->shed_lock = cr_shed_begin(&hold);
 	r = given_away(m, r, e);
 	return r < 0 ? r : cr_source_await_done(m, e);
 }

@@ -9,6 +9,7 @@
 #include "checkpoint/held.h"
 #include "checkpoint/interrupt.h"
 #include "checkpoint/life.h"
+#include "checkpoint/shed.h"
 #include "checkpoint/source.h"
 #include "storage/manifest.h"
 #include "storage/stream.h"
@@ -150,7 +151,8 @@ static int hear_runs(struct cr_source *m, struct err *e)
 	/* They end while we go on: of a gigabyte that takes 50 ms. */
 	if (is_spent(m) && cg_kill(&m->cg, &why) < 0)
 		log_warn("container %s: %s", m->s->d.name, why.text);
-	/* The kernel takes a grace period (10 ms) to close it: while the target works. */
+	/* The kernel takes a grace period (10 ms) to close it: while we and the target work. */
+	m->shed_frames = cr_shed_begin(&m->frames.fd);
 	net_hold_close(&m->frames);
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "checkpoint/life.h"
 #include "checkpoint/plan.h"
 #include "checkpoint/preflight.h"
+#include "checkpoint/shed.h"
 #include "checkpoint/source.h"
 #include "runtime/system_doubt.h"
 #include "storage/manifest.h"
@@ -31,6 +32,8 @@ static void source_done(struct cr_source *m)
 	cr_peer_close(&m->peer);
 	cr_upper_close(&m->upper);
 	net_hold_close(&m->frames);
+	cr_shed_wait(&m->shed_frames);
+	cr_shed_wait(&m->shed_lock);
 	cr_lend_close(&m->lend);
 	cr_track_close(&m->track);
 	cr_memory_out_done(&m->memory);
@@ -318,6 +321,8 @@ int cr_migrate(struct ct_system *s, const struct cr_migrate *how, struct cr_repo
 			      .peer = CR_PEER_INIT,
 			      .upper = CR_UPPER_INIT,
 			      .frames = NET_HOLD_INIT,
+			      .shed_frames = -EBADF,
+			      .shed_lock = -EBADF,
 			      .cg = CG_INIT,
 			      .lend = CR_LEND_INIT,
 			      .pace = {.bytes_per_s = how->bytes_per_s}};

@@ -320,6 +320,8 @@ int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 		r = clean(&what, &ct, r < 0 ? &(struct err){0} : e);
 	if (what.how->frozen_ns)
 		*what.how->frozen_ns = what.stopped_ns ? log_now_ns() - what.stopped_ns : 0;
+	if (r >= 0 && what.how->hold)
+		*what.how->hold = take_fd(&hold);
 	return r < 0 ? -e->no : 0;
 }
 

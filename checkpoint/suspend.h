@@ -44,6 +44,8 @@ struct cr_suspend {
 	const bool *stay;
 	/* What arrives from the freeze on is held here (held.h) instead of being dropped, for who runs it next; it is given back if that is this host. NULL: dropped. */
 	struct net_hold *frames;
+	/* Out, when 0 is returned; may be NULL: the lock of its traffic, which ends when the caller closes this. That takes a grace period (shed.h). */
+	int *hold;
 };
 
 /* s: locked. Class NOT_RUNNING, CHECKPOINT (it goes on running). how may be NULL. */
