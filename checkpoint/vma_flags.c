@@ -15,6 +15,8 @@
 
 /* vm.max_map_count is 65530 by default. */
 #define MAPPINGS_MOST (1u << 20)
+/* The kernel gives no more than its buffer of eight pages in one read (bpf_seq_read() in kernel/bpf/bpf_iter.c). */
+#define ONE_READ (8 * 4096 / sizeof(struct cr_vma))
 
 static int sys_bpf(int cmd, union bpf_attr *attr)
 {
@@ -134,38 +136,52 @@ static int open_iterator(int program, pid_t pid, struct err *e)
 	return fd < 0 ? err_sys(e, "start an iterator over the mappings of process %d", pid) : fd;
 }
 
+/*
+ * The next ones, at most `room`; 0: there are none. Where a list took more than one read the kernel does not stop at its end: the iterator lets go of the task there, the next read takes the
+ * same one again, and goes on behind the mapping at which the last read but one had to stop (task_seq_get_next() and task_vma_seq_get_next() in kernel/bpf/task_iter.c, Linux 6.1 to 6.18). So the
+ * last of them come again and again; `before`, where the list ended so far, tells.
+ */
+static int read_more(int iterator, struct cr_vma *v, size_t room, uint64_t before)
+{
+	ssize_t n;
+
+	do
+		n = read(iterator, v, room * sizeof(*v));
+	while (n < 0 && (errno == EINTR || errno == EAGAIN));
+	if (n < 0)
+		return -errno;
+	if ((size_t)n % sizeof(*v))
+		return -EPROTO;
+	return n == 0 || v->start < before ? 0 : (int)((size_t)n / sizeof(*v));
+}
+
 int cr_vma_flags_read(int program, pid_t pid, struct cr_vma **v, struct err *e)
 {
 	auto_fd int iterator = open_iterator(program, pid, e);
-	auto_free uint8_t *data = NULL;
+	auto_free struct cr_vma *all = NULL;
 	size_t have = 0, room = 0;
+	int n = iterator;
 
 	*v = NULL;
-	while (iterator >= 0) {
-		ssize_t n;
-
-		if (have == room) {
-			uint8_t *more = realloc(data, room = 2 * room + 256 * sizeof(**v));
+	if (n < 0)
+		return n;
+	do {
+		if (room - have < ONE_READ) {
+			struct cr_vma *more =
+				reallocarray(all, room = 2 * room + ONE_READ, sizeof(*all));
 
 			if (!more)
 				return err_set(e, ENOMEM, "read mappings: out of memory");
-			data = more;
+			all = more;
 		}
-		n = read(iterator, data + have, room - have);
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
+		n = read_more(iterator, all + have, room - have, have ? all[have - 1].end : 0);
 		if (n < 0)
-			return err_sys(e, "read the mappings of process %d", pid);
-		if (n == 0)
-			break;
+			return err_set(e, -n, "read the mappings of process %d: %s", pid,
+				       strerror(-n));
 		have += (size_t)n;
-		if (have > MAPPINGS_MOST * sizeof(**v))
+		if (have > MAPPINGS_MOST)
 			return err_set(e, E2BIG, "process %d has too many mappings", pid);
-	}
-	if (iterator < 0)
-		return iterator;
-	if (have % sizeof(**v))
-		return err_set(e, EPROTO, "the mappings of process %d are cut off", pid);
-	*v = (struct cr_vma *)take_ptr(&data);
-	return (int)(have / sizeof(**v));
+	} while (n > 0);
+	*v = take_ptr(&all);
+	return (int)have;
 }

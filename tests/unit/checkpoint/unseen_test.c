@@ -304,6 +304,66 @@ static void test_mappings(void **state)
 	end(pid);
 }
 
+/* A process that has `count` mappings more than we have, no two of which are one. */
+static pid_t start_with(size_t count)
+{
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		for (size_t i = 0; i < count; i++)
+			if (mmap((void *)(LARGE + i * PAGE), PAGE, i % 2 ? PROT_READ : PROT_NONE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+				 0) == MAP_FAILED)
+				_exit(1);
+		close(ready[1]);
+		idle(NULL);
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &c, 1), 0);
+	close(ready[0]);
+	return pid;
+}
+
+/* Each once and in order, however many reads they take. */
+static void test_many_mappings(void **state)
+{
+	static const size_t counts[] = {1, 1000, 1365, 1366, 3000, 20000};
+
+	(void)state;
+	needs_iterator();
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+		pid_t pid = start_with(counts[i]);
+		auto_free struct cr_vma *v = NULL;
+		auto_free char *maps = NULL;
+		struct err e = {0};
+		auto_fd int program = cr_vma_flags_open(&e);
+		char path[48];
+		int n, lines = 0;
+
+		snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+		n = cr_vma_flags_read(program, pid, &v, &e);
+		assert_true(n > (int)counts[i]);
+		assert_true(file_read_at(AT_FDCWD, path, 1 << 24, &maps, &e) > 0);
+		for (const char *line = maps; *line && strncmp(line, "ffffffffff600000-", 17) != 0;
+		     line += strcspn(line, "\n") + 1) {
+			char range[48];
+
+			assert_true(lines < n);
+			snprintf(range, sizeof(range), "%08lx-%08lx ", v[lines].start,
+				 v[lines].end);
+			assert_memory_equal(line, range, strlen(range));
+			lines++;
+		}
+		assert_int_equal(lines, n);
+		end(pid);
+	}
+}
+
 /* One flag that we do not know of is enough: then it is the kernel's whole text, of any length. */
 static void test_unknown_flag(void **state)
 {
@@ -351,6 +411,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_answers, lab_set_up, lab_tear_down),
 		cmocka_unit_test_setup_teardown(test_mappings, lab_set_up, lab_tear_down),
+		cmocka_unit_test(test_many_mappings),
 		cmocka_unit_test_setup_teardown(test_unknown_flag, lab_set_up, lab_tear_down),
 		cmocka_unit_test_setup_teardown(test_locked, lab_set_up, lab_tear_down),
 	};
