@@ -237,7 +237,8 @@ static int start_pages(struct cr_restoring *r, struct err *e)
 					    .name = r->ct->s.id};
 	int n;
 
-	if (!r->how->pages)
+	/* Only system containers have some. */
+	if (!r->how->pages || !r->how->s)
 		return 0;
 	log = openat(r->how->s->dir, "console.log",
 		     O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);

@@ -155,7 +155,7 @@ static void fill(struct pump *p, struct joint *j)
 	p->len = n > 0 ? (size_t)n : 0;
 	p->ended = n <= 0;
 	/* The reader of a terminal does not see that our pipe has ended. */
-	if (p->ended && p == &j->in && !j->is_tty) {
+	if (p->ended && p == &j->in && !j->is_tty && p->buf) {
 		memcpy(p->buf, END_OF_FILE, 1);
 		p->len = 1;
 	}

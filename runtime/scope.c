@@ -291,7 +291,7 @@ int ct_scope_start(const char *name, const struct ct_spec *spec, const char *id,
 	if (line[0] != '/' || strlen(line) > size)
 		return err_set(e, EIO, "systemd's %s has no control group that can be used: '%s'",
 			       name, line);
-	memcpy(group, line + 1, strlen(line));
+	snprintf(group, size, "%s", line + 1);
 	return 0;
 }
 

@@ -62,12 +62,17 @@ static int64_t point(const struct lab *l)
 {
 	struct itimerspec left;
 	struct timespec now;
+	int64_t at;
 
 	assert_int_equal(timerfd_gettime(l->timer, &left), 0);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (left.it_value.tv_sec == 0 && left.it_value.tv_nsec == 0)
 		return 0;
-	return (now.tv_sec + left.it_value.tv_sec) * SECOND + now.tv_nsec + left.it_value.tv_nsec;
+	at = (now.tv_sec + left.it_value.tv_sec) * SECOND;
+
+	/* Never is as far away as the kernel's clock goes. */
+	return __builtin_add_overflow(at, now.tv_nsec + left.it_value.tv_nsec, &at) ? INT64_MAX
+										    : at;
 }
 
 static void comes_back(const struct lab *l)

@@ -13,14 +13,14 @@
 #include "checkpoint/vma_flags.h"
 
 /* The process: a large mapping with a hole, in which a thread has its stack, and a small one. */
-#define LARGE	    0x600000000000ul
+#define LARGE	    0x200000000000ul
 #define LARGE_PAGES 8192ul
 #define HOLE	    (LARGE + 1000 * PAGE)
 #define HOLE_PAGES  10ul
 #define STACK	    (LARGE + 5000 * PAGE)
-#define SMALL	    0x610000000000ul
+#define SMALL	    0x210000000000ul
 #define SMALL_PAGES 100ul
-#define LOCKED	    0x620000000000ul
+#define LOCKED	    0x220000000000ul
 
 struct answers { /* shared with criu */
 	volatile int attached, large, small, protect, after;
@@ -64,7 +64,7 @@ static pid_t start(struct lab *l, bool locked)
 		(void)map(LARGE, LARGE_PAGES);
 		(void)map(SMALL, SMALL_PAGES);
 		madvise((void *)HOLE, HOLE_PAGES * PAGE, MADV_DONTNEED);
-		if (locked && mlock(map(LOCKED, 1), PAGE) < 0)
+		if (locked && mlock2(map(LOCKED, 1), PAGE, 0) < 0)
 			_exit(1);
 		if (clone(idle, (void *)(STACK + PAGE - 64),
 			  CLONE_VM | CLONE_THREAD | CLONE_SIGHAND | CLONE_FS | CLONE_FILES,
