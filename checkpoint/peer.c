@@ -23,6 +23,7 @@
 #include "checkpoint/plan.h"
 
 /* A link that takes nothing for so long is as good as dead: the container may be frozen meanwhile. */
+#define NOTICE_MS 10000
 #define STALLED_S 60
 #define ENDING_MS 5000
 #define SAID_MAX  (64 * 1024)
@@ -238,7 +239,8 @@ int cr_peer_open(struct cr_peer *p, const struct cr_remote *remote, int ms, stru
 	words_free(&w);
 	if (r < 0)
 		return err_class(e, ERR_MIGRATE);
-	p->link = (struct cr_link){.in = p->fd, .out = p->fd, .peer = remote->host};
+	p->link = (struct cr_link){
+		.in = p->fd, .out = p->fd, .peer = remote->host, .notice_ms = NOTICE_MS};
 	r = cr_link_greet(&p->link, true, cr_can_here(), ms, e);
 	return r < 0 ? cr_peer_explain(p, e) : 0;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -34,6 +35,11 @@ struct cr_canvas {
 	volatile int stage;
 	volatile uint64_t total, written_before, since;
 };
+
+static uint64_t more(uint64_t now, uint64_t before)
+{
+	return now > before ? now - before : 0;
+}
 
 static const char *const steps[] = {
 #define X(name, word) [CR_STEP_##name] = word,
@@ -111,8 +117,7 @@ static _Noreturn void paint(const struct cr_canvas *c, enum cr_progress_kind kin
 		poll(NULL, 0, kind == CR_PROGRESS_BAR ? BAR_MS : JSON_MS);
 		if (c->stage < 0)
 			continue;
-		bytes = written(us);
-		bytes = bytes > c->written_before ? bytes - c->written_before : 0;
+		bytes = more(written(us), c->written_before);
 		if (kind == CR_PROGRESS_BAR)
 			draw_bar(c, fd, bytes);
 		else if (c->total)
@@ -146,7 +151,7 @@ static void forget(const struct cr_progress *p)
 }
 
 /* For `migrate --status`. Not flushed: it dies with the migration. */
-static void note(const struct cr_progress *p, uint64_t total_bytes)
+static void note(const struct cr_progress *p)
 {
 	auto_json json_t *j = NULL;
 	auto_free char *text = NULL;
@@ -160,9 +165,11 @@ static void note(const struct cr_progress *p, uint64_t total_bytes)
 		forget(p);
 		return;
 	}
-	j = json_pack("{s:i, s:i, s:I, s:I, s:s, s:I, s:o*}", "version", 1, "pid", (int)getpid(),
-		      "began", began, "since", now, "stage", steps[p->stage], "total",
-		      (json_int_t)total_bytes, "report", cr_report_to_json(p->report));
+	j = json_pack("{s:i, s:i, s:I, s:I, s:s, s:I, s:I, s:o*}", "version", 1, "pid",
+		      (int)getpid(), "began", began, "since",
+		      now - (json_int_t)((log_now_ns() - p->since) / 1000000000), "stage",
+		      steps[p->stage], "total", (json_int_t)p->total, "written_before",
+		      (json_int_t)p->written_before, "report", cr_report_to_json(p->report));
 	text = j ? json_dumps(j, JSON_COMPACT) : NULL;
 	if (!text || file_replace_volatile_at(*p->dir, CR_PROGRESS_FILE, text, strlen(text), 0600,
 					      &ignored) < 0)
@@ -180,6 +187,15 @@ int cr_progress_read(int dir, json_t **out, struct err *e)
 		return -e->no;
 	err_clear(e);
 	return 0;
+}
+
+uint64_t cr_progress_sent(const json_t *progress)
+{
+	json_int_t before = json_integer_value(json_object_get(progress, "written_before"));
+	json_int_t pid = json_integer_value(json_object_get(progress, "pid"));
+
+	return before > 0 && pid > 0 && pid <= INT_MAX ? more(written((pid_t)pid), (uint64_t)before)
+						       : 0;
 }
 
 void cr_progress_init(struct cr_progress *p, enum cr_progress_kind kind, int fd, const int *dir,
@@ -217,12 +233,14 @@ void cr_progress_stage(struct cr_progress *p, enum cr_step step, uint64_t total_
 	if (p->kind == CR_PROGRESS_JSON)
 		say(p->fd, "{\"event\": \"stage\", \"stage\": \"%s\", \"total\": %" PRIu64 "}\n",
 		    steps[step], total_bytes);
-	note(p, total_bytes);
+	p->total = total_bytes;
+	p->written_before = total_bytes ? written(getpid()) : 0;
+	note(p);
 	if (!p->canvas)
 		return;
 	p->canvas->total = total_bytes;
 	p->canvas->since = p->since;
-	p->canvas->written_before = total_bytes ? written(getpid()) : 0;
+	p->canvas->written_before = p->written_before;
 	p->canvas->stage = (int)step;
 }
 
@@ -243,7 +261,7 @@ void cr_progress_round(struct cr_progress *p, unsigned number, const struct cr_r
 		    ", \"predicted_ns\": %" PRIu64 "}\n",
 		    number, round->pages, round->bytes, round->ns, round->pending,
 		    round->predicted_ns);
-	note(p, 0);
+	note(p);
 }
 
 void cr_progress_done(struct cr_progress *p)

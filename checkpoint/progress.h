@@ -10,6 +10,8 @@
  *   {"event": "bytes", "stage": "rootfs", "bytes": 524288}       now and then
  *   {"event": "round", "round": 1, "pages": 46080, "bytes": 188743680, "ns": 1, "pending": 4096, "predicted_ns": 1}
  *   {"event": "stage done", "stage": "rootfs", "ns": 1, "bytes": 1048576}
+ * and skepctl ends them, when it succeeded and does not print its account otherwise, with
+ *   {"event": "done", "report": {as cr_report_to_json()}}
  */
 
 #include <stdbool.h>
@@ -98,6 +100,8 @@ struct cr_progress {
 	int stage;	/* enum cr_step, -1 before the first */
 	uint64_t since; /* log_now_ns() of the stage's start */
 	uint64_t start;
+	uint64_t total;		  /* bytes of the stage, 0 when nobody knows */
+	uint64_t written_before;  /* what we had written when it began; 0 without a total */
 	struct cr_canvas *canvas; /* shared with the painter; NULL: nothing is drawn */
 	pid_t painter;
 	const int *
@@ -105,7 +109,7 @@ struct cr_progress {
 };
 
 /*
- * ROOT/ct/NAME/progress.json, while a migration works on it: {"version": 1, "pid": 4711, "began": SECONDS, "since": SECONDS, "stage": "memory", "total": BYTES, "report": {as at the end}}.
+ * ROOT/ct/NAME/progress.json, while a migration works on it: {"version": 1, "pid": 4711, "began": SECONDS, "since": SECONDS, "stage": "memory", "total": BYTES, "written_before": BYTES, "report": {as at the end}}.
  * The times are seconds since the epoch. It means something only while the container is locked.
  */
 #define CR_PROGRESS_FILE "progress.json"
@@ -116,6 +120,9 @@ void cr_progress_init(struct cr_progress *p, enum cr_progress_kind kind, int fd,
 
 /* What the migration of another command has noted: 1, and *out is the caller's; 0: there is none. */
 int cr_progress_read(int dir, json_t **out, struct err *e);
+
+/* Bytes that it has sent since its stage began, by what the kernel counts for the process; 0 where the stage has no total. */
+uint64_t cr_progress_sent(const json_t *progress);
 
 /* Ends the present stage and begins the next; total_bytes 0: unknown. */
 void cr_progress_stage(struct cr_progress *p, enum cr_step step, uint64_t total_bytes);

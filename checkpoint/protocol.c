@@ -148,14 +148,27 @@ void cr_err_from_json(const json_t *j, const char *peer, struct err *e)
 		err_hint(e, "skepctl doctor on %s says how much room there is, and where", peer);
 }
 
-static int wait_readable(const struct cr_link *l, int ms, struct err *e)
+static int poll_in(int fd, int ms)
 {
-	struct pollfd p = {.fd = l->in, .events = POLLIN};
+	struct pollfd p = {.fd = fd, .events = POLLIN};
 	int r;
 
 	do
 		r = poll(&p, 1, ms);
 	while (r < 0 && errno == EINTR);
+	return r;
+}
+
+static int wait_readable(const struct cr_link *l, int ms, struct err *e)
+{
+	bool tell = l->notice_ms > 0 && l->notice_ms < ms;
+	int r = poll_in(l->in, tell ? l->notice_ms : ms);
+
+	if (r == 0 && tell) {
+		log_warn("%s has been silent for %d s; it is waited for, %d s more at most",
+			 l->peer, l->notice_ms / 1000, (ms - l->notice_ms) / 1000);
+		r = poll_in(l->in, ms - l->notice_ms);
+	}
 	if (r < 0)
 		return err_sys(e, "wait for %s", l->peer);
 	if (r == 0) {

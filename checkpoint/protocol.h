@@ -107,7 +107,8 @@ struct cr_link {
 	int in, out;	  /* borrowed; may be the same socket */
 	const char *peer; /* "host-b", "the source": for messages */
 	uint64_t sent, received;
-	int silence_ms;		 /* of a pipe: cr_link_bound() */
+	int silence_ms; /* of a pipe: cr_link_bound() */
+	int notice_ms; /* a frame that is awaited for longer is worth a word to the operator; 0: it is not */
 	bool refused;		 /* the peer sent ERROR: it ended the talk by its own will */
 	unsigned can;		 /* what the peer said that it can: bit 1 << enum cr_can */
 	struct squeeze *squeeze; /* what it may be sent packed by; borrowed; NULL: nothing is */

@@ -83,21 +83,28 @@ static int remote(const struct ctl_line *line, struct commands *c, struct cr_rem
 	return progress_kind(line, &r->progress, e);
 }
 
-static int account(const struct ctl_line *line, const struct cr_report *report, struct err *e)
+/* Who reads events on standard error gets the account as the last of them. */
+static int account(const struct ctl_line *line, enum cr_progress_kind progress,
+		   const struct cr_report *report, struct err *e)
 {
+	bool whole = ctl_flag(line, "json");
 	auto_json json_t *j = NULL;
 	char text[2048];
 
-	if (ctl_flag(line, "json")) {
-		j = cr_report_to_json(report);
-		if (!j)
-			return err_set(e, ENOMEM, "out of memory for JSON");
-		json_dumpf(j, stdout, JSON_INDENT(2));
-		putchar('\n');
-	} else if (!ctl_flag(line, "quiet")) {
+	if (!whole && ctl_flag(line, "quiet"))
+		return 0;
+	if (!whole && progress != CR_PROGRESS_JSON) {
 		cr_report_to_text(report, text, sizeof(text));
 		fputs(text, stderr);
+		return 0;
 	}
+	j = cr_report_to_json(report);
+	if (j && !whole)
+		j = json_pack("{s:s, s:o}", "event", "done", "report", j);
+	if (!j)
+		return err_set(e, ENOMEM, "out of memory for JSON");
+	json_dumpf(j, whole ? stdout : stderr, whole ? JSON_INDENT(2) : 0);
+	fputc('\n', whole ? stdout : stderr);
 	return 0;
 }
 
@@ -299,7 +306,7 @@ static int move(struct ctl_line *line, struct ct_system *s, const struct cr_remo
 		return try_dry(line, s, &how, &tries, e);
 	if (try_all(line, s, &how, &tries, &report, e) < 0)
 		return -e->no;
-	if (account(line, &report, e) < 0)
+	if (account(line, r->progress, &report, e) < 0)
 		return -e->no;
 	done(line, "migrated to %s", r->host);
 	return 0;

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/size.h"
 #include "checkpoint/journal.h"
 #include "checkpoint/progress.h"
 
@@ -30,12 +31,18 @@ static int tell_progress(const struct ctl_line *line, const struct cr_journal *j
 	time_t now = time(NULL);
 	json_int_t began = json_integer_value(json_object_get(progress, "began"));
 	json_int_t since = json_integer_value(json_object_get(progress, "since"));
+	json_int_t total = json_integer_value(json_object_get(progress, "total"));
+	char sent[24], of[24];
 	const json_t *round;
 	size_t i;
 
-	printf("CT %s: to %s, mode %s, for %lld s; %s for %lld s\n", line->words[0], j->host,
+	printf("CT %s: to %s, mode %s, for %lld s; %s for %lld s", line->words[0], j->host,
 	       cr_mode_to_str(j->mode), (long long)(now - began), stage ? stage : "?",
 	       (long long)(now - since));
+	if (total > 0)
+		printf(", %s of %s", size_to_str(cr_progress_sent(progress), sent, sizeof(sent)),
+		       size_to_str((uint64_t)total, of, sizeof(of)));
+	putchar('\n');
 	json_array_foreach (rounds, i, round)
 		tell_round(round, i + 1);
 	return 0;
@@ -59,6 +66,10 @@ int ctl_migrate_status(const struct ctl_line *line, const struct ct_system *s, s
 		r = cr_progress_read(s->dir, &progress, e);
 	if (r < 0)
 		return r;
+	if (progress &&
+	    json_object_set_new(progress, "sent",
+				json_integer((json_int_t)cr_progress_sent(progress))) < 0)
+		return err_set(e, ENOMEM, "out of memory for JSON");
 	if (ctl_flag(line, "json")) {
 		auto_json json_t *all = json_pack("{s:i, s:s, s:s, s:s, s:O?}", "version", 1,
 						  "host", j.host, "mode", cr_mode_to_str(j.mode),

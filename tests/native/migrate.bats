@@ -119,6 +119,9 @@ longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 	jq -e '.frozen_ns > 0 and .total_ns > .frozen_ns and ([.stages[].stage] | index("images") != null)' "$SKEP_DIR/report"
 	jq -es 'map(.event) | index("stage") != null and index("stage done") != null' "$SKEP_DIR/events"
 	move B A 2>&1 | grep -E '^frozen [0-9.]+ ms, mode precopy$'
+	# Who reads events gets nothing but events.
+	move A B --progress json 2>"$SKEP_DIR/events"
+	jq -es '.[-1] | .event == "done" and .report.frozen_ns > 0' "$SKEP_DIR/events"
 }
 
 @test "--status tells from another shell how far it is; --bwlimit holds back files and memory together" {
@@ -130,7 +133,8 @@ longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 	pid=$SPAWNED
 	wait_for 10 said_by_status 'to B, mode precopy'
 	on A skepctl migrate "$c" --status --json | jq -e '.point == "started" and .mode == "precopy" and .progress.pid > 0'
-	wait_for 20 said_by_status memory
+	wait_for 20 said_by_status 'memory for [0-9]* s, [1-9][0-9.]*M of 24'
+	on A skepctl migrate "$c" --status --json | jq -e '.progress.sent > 1000000 and .progress.total > .progress.sent'
 	wait_for 30 grep -q '"event": "round", "round": 1' "$SKEP_DIR/out"
 	wait "$pid" || rc=$?
 	[ $rc = 0 ]

@@ -196,6 +196,30 @@ static void test_silence_has_an_end(void **state)
 	assert_int_equal(cr_link_receive(&p->link, NULL, 10, &e), -ETIMEDOUT);
 }
 
+static int notices;
+
+static void count_notice(enum log_level level, const char *line)
+{
+	assert_int_equal(level, LOG_LEVEL_WARN);
+	assert_non_null(strstr(line, "host-b has been silent for 1 s; it is waited for, 1 s more"));
+	notices++;
+}
+
+static void test_silence_is_told(void **state)
+{
+	struct pair *p = *state;
+	struct err e = {0};
+
+	log_to(count_notice, LOG_LEVEL_WARN);
+	assert_int_equal(cr_link_receive(&p->link, NULL, 10, &e), -ETIMEDOUT);
+	p->link.notice_ms = 1000;
+	assert_int_equal(cr_link_receive(&p->link, NULL, 10, &e), -ETIMEDOUT);
+	assert_int_equal(notices, 0);
+	assert_int_equal(cr_link_receive(&p->link, NULL, 2000, &e), -ETIMEDOUT);
+	assert_int_equal(notices, 1);
+	log_to(NULL, LOG_LEVEL_WARN);
+}
+
 static void test_error_carries_the_words(void **state)
 {
 	struct pair *p = *state;
@@ -547,6 +571,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_out_of_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_end_is_no_answer, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_silence_has_an_end, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_silence_is_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_error_carries_the_words, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_error_with_odd_bytes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_error_is_untrusted, set_up, tear_down),
