@@ -152,6 +152,7 @@ spawn() {
 
 stop_spawned() {
 	kill "$1" 2>/dev/null || true
+	kill -CONT "$1" 2>/dev/null || true # one that a fault point stopped hears nothing
 	wait "$1"
 }
 

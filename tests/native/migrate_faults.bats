@@ -97,7 +97,8 @@ is_restored() { # criu, and what it makes, are children of one process
 }
 gone() {
 	net_matches "$1" && [ -z "$(find /sys/fs/cgroup -type d -name "*$c*" 2>/dev/null)" ] &&
-		[ ! -e "$SKEP_DIR/$1/run/$c" ] && [ ! -e "$SKEP_DIR/$1/lib/ct/$c" ]
+		[ ! -e "$SKEP_DIR/$1/run/$c" ] && [ ! -e "$SKEP_DIR/$1/lib/ct/$c" ] &&
+		[ -z "$(find "$SKEP_DIR/$1/lib/taken" -type f 2>/dev/null)" ]
 }
 
 walk() { # MODE HOW

@@ -67,10 +67,8 @@ has_open() { find "/proc/$1/fd" -lname "$2" | grep -q .; }
 @test "of two migrations at once the second is told that the first has done it" {
 	local first second rc=0
 	make_ct
-	spawn A "$SKEP_DIR/first" "SKEP_FAULT=migrate.cleanup:pause=$SKEP_DIR/paused" skepctl migrate "$c" B --rsh "$rsh"
+	is_pausing migrate.cleanup
 	first=$SPAWNED
-	wait_for 30 test -s "$SKEP_DIR/paused"
-	wait_for 5 stopped "$(cat "$SKEP_DIR/paused")"
 	spawn A "$SKEP_DIR/second" skepctl migrate "$c" B --rsh "$rsh"
 	second=$SPAWNED
 	wait_for 5 has_open "$second" "*/ct/$c/lock" # it waits
@@ -81,6 +79,41 @@ has_open() { find "/proc/$1/fd" -lname "$2" | grep -q .; }
 	grep -q "it has just been migrated to B" "$SKEP_DIR/second"
 	is_on B running
 	[ -z "$(status_of A)$(taken)" ]
+}
+
+hasting() { # on B
+	local p net
+	net=$(on B readlink /proc/self/ns/net)
+	while read -r p; do
+		[ "$(readlink "${p%comm}ns/net")" != "$net" ] || return 0
+	done < <(grep -lx skep-haste /proc/[0-9]*/comm 2>/dev/null)
+	return 1
+}
+is_pausing() { # AT: the migration that is begun here stands there
+	rm -f "$SKEP_DIR/paused"
+	spawn A "$SKEP_DIR/first" "SKEP_FAULT=$1:pause=$SKEP_DIR/paused" skepctl migrate "$c" B --rsh "$rsh"
+	wait_for 30 test -s "$SKEP_DIR/paused"
+	wait_for 5 stopped "$(cat "$SKEP_DIR/paused")"
+}
+@test "the target is told when the freeze is near, and keeps its control groups ready from then until it runs, or is given up" {
+	make_ct
+	is_pausing migrate.freeze
+	! hasting || false
+	kill -CONT "$(cat "$SKEP_DIR/paused")"
+	wait "$SPAWNED"
+	on B skepctl migrate "$c" A --rsh "$rsh"
+	is_pausing migrate.delta
+	wait_for 5 hasting
+	kill -KILL "$(cat "$SKEP_DIR/paused")"
+	wait "$SPAWNED" || true
+	wait_for 10 is_on A running
+	gone() { ! hasting; }
+	wait_for 10 gone
+	is_pausing migrate.cleanup
+	! hasting || false
+	kill -CONT "$(cat "$SKEP_DIR/paused")"
+	wait "$SPAWNED"
+	is_on B running
 }
 
 says_how() { # HINT CMD...: what is refused is told as this, with a command that does it
