@@ -72,9 +72,10 @@ static int cmd_session(char **arg)
 	return 0;
 }
 
+/* Of a type that none has: a kernel without that family answers as a filter does, but not before it has looked at the type (__sock_create()). */
 static int cmd_socket(char **arg)
 {
-	return said("socket", socket(atoi(arg[0]), SOCK_RAW, atoi(arg[1])));
+	return said("socket", socket(atoi(arg[0]), 0xf, 0));
 }
 
 /* unshare(2) as the namespaces' number says. */
@@ -88,19 +89,43 @@ static int cmd_call(char **arg)
 	return said("call", syscall(atol(arg[0]), 0, 0, 0, 0, 0));
 }
 
+/* The same by the door of 32-bit programs, whose calls have other numbers. */
+static int cmd_call32(char **arg)
+{
+	long r = -ENOSYS;
+
+#if defined(__x86_64__)
+	__asm__ volatile("int $0x80"
+			 : "=a"(r)
+			 : "a"(atol(arg[0])), "b"(0), "c"(0), "d"(0)
+			 : "memory", "r8", "r9", "r10", "r11");
+#else
+	(void)arg;
+#endif
+	errno = r < 0 ? (int)-r : 0;
+	return said("call32", r);
+}
+
 /* What of another process than ourselves and init is not what a program has that has just begun: a descriptor over 2, another root, or one that we may trace while it has one. */
 static int look_into(const char *pid)
 {
 	char path[300], to[256];
 	struct dirent *d;
 	int seen = 0;
+	ssize_t n;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	/* Asks for less than the descriptors, which are only of who has the process's user: one that has entered, and is still the host's root. */
+	snprintf(path, sizeof(path), "/proc/%.16s/exe", pid);
+	n = readlink(path, to, sizeof(to) - 1);
+	to[n > 0 ? n : 0] = 0;
+	if (strstr(to, "skep") || !strcmp(to, "/")) {
+		printf("saw %s -> %s\n", path, to);
+		seen++;
+	}
+	snprintf(path, sizeof(path), "/proc/%.16s/fd", pid);
 	dir = opendir(path);
 	while (dir && (d = readdir(dir))) {
-		ssize_t n;
-
 		if (d->d_name[0] == '.' || atoi(d->d_name) <= 2)
 			continue;
 		snprintf(path, sizeof(path), "/proc/%s/fd/%.16s", pid, d->d_name);
@@ -169,7 +194,8 @@ static int cmd_grab(char **arg)
 			snprintf(path, sizeof(path), "/proc/%.16s/exe", d->d_name);
 			n = readlink(path, to, sizeof(to) - 1);
 			to[n > 0 ? n : 0] = 0;
-			if (strstr(to, arg[0]))
+			/* A program of a mount that is nowhere is its root. */
+			if (strstr(to, arg[0]) || !strcmp(to, "/"))
 				held = open(path, O_RDONLY);
 		}
 		if (proc)
@@ -210,9 +236,10 @@ static const struct {
 	{"handle", 1, cmd_handle, "PATH"},
 	{"type", 1, cmd_type, "LETTER"},
 	{"session", 0, cmd_session, ""},
-	{"socket", 2, cmd_socket, "FAMILY PROTOCOL"},
+	{"socket", 1, cmd_socket, "FAMILY"},
 	{"unshare", 1, cmd_unshare, "FLAGS"},
 	{"call", 1, cmd_call, "NUMBER"},
+	{"call32", 1, cmd_call32, "NUMBER"},
 	{"watch", 0, cmd_watch, ""},
 	{"write", 1, cmd_write, "PATH..."},
 	{"grab", 1, cmd_grab, "NAME"},

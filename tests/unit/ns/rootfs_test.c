@@ -265,6 +265,19 @@ static int dev_without_tmpfs(struct lab *lab, struct err *e)
 	return r < 0 ? r : ns_dev_default(tree_fd, false, e);
 }
 
+/* dev is a link to the host's directory "outside", where a tmpfs is, as on /dev/shm: it is as fresh as ours. */
+static int dev_link_to_tmpfs(struct lab *lab, struct err *e)
+{
+	char path[160];
+	int r = enter(lab, e);
+
+	snprintf(path, sizeof(path), "%s/outside", lab->dir);
+	LAB_CHECK(lab, r >= 0 && mount("outside", path, "tmpfs", 0, NULL) == 0);
+	r = ns_dev_default(tree_fd, false, e);
+	LAB_CHECK(lab, empty_dir(path));
+	return r;
+}
+
 static int proc_mount_only(struct lab *lab, struct err *e)
 {
 	int r = enter(lab, e);
@@ -370,6 +383,7 @@ static void test_hostile_image(void **state)
 	assert_int_equal(attempt(&lab, dev_without_tmpfs), -EINVAL);
 	lab_link(&lab, "dev", outside);
 	assert_int_equal(attempt(&lab, dev_mount_only), -ENOTDIR);
+	assert_int_equal(attempt(&lab, dev_link_to_tmpfs), -ENOTDIR);
 	assert_true(empty_dir(outside));
 	lab_link(&lab, "proc", "usr");
 	assert_int_equal(attempt(&lab, proc_mount_only), -ENOTDIR);
