@@ -282,7 +282,7 @@ const char *ns_seccomp_stranger(const json_t *seccomp)
 	return NULL;
 }
 
-int ns_seccomp_from_oci(const json_t *seccomp, struct ns_filter *out, struct err *e)
+static int build(const json_t *seccomp, struct ns_filter *out, struct err *e)
 {
 	/* A call above the highest one the profile's author knew: ENOSYS makes programs fall back,
 	 * EPERM makes them give up. */
@@ -334,4 +334,12 @@ int ns_seccomp_from_oci(const json_t *seccomp, struct ns_filter *out, struct err
 	/* Who wants to listen may, to a filter that asks nothing, too. */
 	out->notify = notify || (agent && *agent);
 	return ns_seccomp_export(ctx, newer, is_errno && top > 0 ? ARRAY_SIZE(newer) : 0, out, e);
+}
+
+int ns_seccomp_from_oci(const json_t *seccomp, struct ns_filter *out, struct err *e)
+{
+	static const char where[] = "linux.seccomp";
+	int r = build(seccomp, out, e);
+
+	return r < 0 && strncmp(e->text, where, strlen(where)) != 0 ? err_wrap(e, "%s", where) : r;
 }

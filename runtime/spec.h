@@ -61,7 +61,6 @@ struct ct_process {
 	gid_t *groups;
 	int n_groups; /* < 0: those of who called us stay */
 	int umask;    /* -1: as it is (0022 by convention of ours) */
-	char *user_name; /* user.username or NULL; not used on Linux by OCI: kept for exec --user NAME */
 	struct ns_caps caps;
 	bool has_caps; /* else caps are all those of our user namespace */
 	struct ns_rlimit *rlimits;

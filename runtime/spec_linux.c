@@ -322,8 +322,9 @@ static int read_personality(const json_t *value, const char *path, void *into, s
 
 	if (ct_read_members(value, path, members, ARRAY_SIZE(members), spec, e) < 0)
 		return -e->no;
-	if (spec->personality && strcmp(spec->personality, "LINUX") != 0 &&
-	    strcmp(spec->personality, "LINUX32") != 0)
+	if (!spec->personality)
+		return ct_refuse(e, path, "domain is missing");
+	if (strcmp(spec->personality, "LINUX") != 0 && strcmp(spec->personality, "LINUX32") != 0)
 		return ct_refuse(e, path, "domain must be LINUX or LINUX32");
 	return 0;
 }

@@ -44,6 +44,17 @@ static int read_groups(const json_t *value, const char *path, void *into, struct
 	return r;
 }
 
+/* "Windows: the user name" (runtime-spec, "Platform-specific user"). Callers set it everywhere. */
+static int leave_out_name(const json_t *value, const char *path, void *into, struct err *e)
+{
+	(void)into;
+	if (!json_is_string(value))
+		return ct_refuse(e, path, "must be a string");
+	if (json_string_length(value))
+		log_info("%s is Windows's: left out", path);
+	return 0;
+}
+
 static int read_user(const json_t *value, const char *path, void *into, struct err *e)
 {
 	static const struct ct_member members[] = {
@@ -51,7 +62,7 @@ static int read_user(const json_t *value, const char *path, void *into, struct e
 		{"gid", read_id, offsetof(struct ct_process, gid)},
 		{"umask", read_umask, offsetof(struct ct_process, umask)},
 		{"additionalGids", read_groups, 0},
-		{"username", ct_read_str, offsetof(struct ct_process, user_name)},
+		{"username", leave_out_name, 0},
 	};
 
 	return ct_read_members(value, path, members, ARRAY_SIZE(members), into, e);
@@ -321,7 +332,6 @@ void ct_process_done(struct ct_process *p)
 	free_strings(p->env);
 	free(p->cwd);
 	free(p->groups);
-	free(p->user_name);
 	free(p->rlimits);
 	free(p->exec_cpus_first);
 	free(p->exec_cpus);

@@ -140,6 +140,13 @@ tmp_mount() { oci run --bundle "$BUNDLE" "$ID"; }
 	output_is $'7\n8\n8 9 10\n0077'
 }
 
+@test "config.md, User: username is Windows's, and left out with a notice" {
+	bundle '.process.args = ["id", "-u"] | .process.user = {uid: 7, gid: 8, username: "root"}'
+	output_is 7
+	run -0 oci --debug run --bundle "$BUNDLE" "$ID"
+	[[ $output == *'process.user.username is Windows'* ]]
+}
+
 @test "config.md, Hostname, Domainname: set in a uts namespace of the container's own" {
 	bundle '.process.args = ["cat", "/proc/sys/kernel/hostname", "/proc/sys/kernel/domainname"] | .hostname = "my.host" | .domainname = "my.domain"'
 	output_is $'my.host\nmy.domain'

@@ -166,6 +166,17 @@ output_is() { [ "$(oci run --bundle "$BUNDLE" "$ID")" = "$1" ]; }
 	oci_gone "$ID"
 }
 
+# Of a process that is not there; the last two bits of the signal decide.
+@test "config-linux.md, Seccomp: args: index, op, value, valueTwo" {
+	bundle '.process.args = ["sh", "-c", "for s in 4 9 10; do kill -$s 77777; done; true"] | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [
+		{names: ["kill"], action: "SCMP_ACT_ERRNO", errnoRet: 122, args: [{index: 1, value: 3, valueTwo: 1, op: "SCMP_CMP_MASKED_EQ"}]}]}'
+	run -0 oci run --bundle "$BUNDLE" "$ID"
+	[[ ${lines[0]} == *'No such process' && ${lines[1]} == *'uota exceeded' && ${lines[2]} == *'No such process' ]]
+	configure '.linux.seccomp.syscalls[0].args = [{index: 1, value: 9, op: "SCMP_CMP_GE"}]'
+	run -0 oci run --bundle "$BUNDLE" "$ID"
+	[[ ${lines[0]} == *'No such process' && ${lines[1]} == *'uota exceeded' && ${lines[2]} == *'uota exceeded' ]]
+}
+
 @test "config-linux.md, Rootfs Mount Propagation" {
 	local word
 	for word in shared slave private unbindable; do
