@@ -224,7 +224,7 @@ $(BUILD)/timers: tests/timers.c
 $(BUILD)/inject: tests/inject.c
 $(BUILD)/trespass: tests/trespass.c
 $(BUILD)/notify: tests/notify.c
-$(BUILD)/floor $(BUILD)/gap $(BUILD)/pair $(BUILD)/resident $(BUILD)/wire: $(BUILD)/%: tests/bench/%.c
+$(BUILD)/floor $(BUILD)/gap $(BUILD)/pair $(BUILD)/resident $(BUILD)/warm $(BUILD)/wire: $(BUILD)/%: tests/bench/%.c
 $(LIBEXEC) $(TEST_STATIC): $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)
