@@ -59,7 +59,7 @@ FUZZERS  := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c)
 MANPAGES := $(patsubst ctl/man/%.in,$(BUILD)/man/%,$(wildcard ctl/man/*.in))
 DEPS     := $(LIB_OBJS:.o=.d) $(BUILD)/net/static/mnl.d $(BUILD)/ctl/static/entry.d $(MAINS:%.c=$(BUILD)/%.d) $(UNITS:=.d) $(FUZZERS:=.d)
 
-.PHONY: all deps demo tests check check-hosts soak hosts hosts-stop lint fmt asan fuzz fuzzers bench bench-migrate install deb clean help FORCE
+.PHONY: all deps demo tests check check-hosts soak hosts hosts-stop lint fmt asan fuzz fuzzers bench bench-migrate start-order install deb clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -117,6 +117,13 @@ bench: ## measure against runc, lxc-start, the bare floor, and beside CROWD=1000
 	@$(MAKE) --no-print-directory tests >&2
 	@BUILD=$(BUILD) JSON="$(JSON)" RUNS="$(RUNS)" CROWD="$(CROWD)" tests/bench/run
 
+start-order: $(BUILD)/skep $(BUILD)/probe $(BUILD)/touched ## order the program anew by what a start executes (ctl/static/start.ld); when bench's start_true_rss has grown
+	tools/start-order $(BUILD)/skep.map $(BUILD)/skep $(BUILD)/touched
+
+$(BUILD)/touched: tools/touched.c $(BUILD)/flags
+	$(call say,CC)
+	$(Q)$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) $(CFLAGS) -o $@ $<
+
 bench-migrate: ## measure live migration against criu by hand, seen by an outside client; RUNS MODES MTUS MB DIRTY SIZES SMALL_MODES, JSON=1
 	@$(MAKE) --no-print-directory tests >&2
 	@BUILD=$(BUILD) JSON="$(JSON)" RUNS="$(RUNS)" MODES="$(MODES)" MTUS="$(MTUS)" MB="$(MB)" DIRTY="$(DIRTY)" \
@@ -169,7 +176,7 @@ $(filter-out $(BUILD)/skep,$(PROGRAMS)): $(BUILD)/%: $(BUILD)/ctl/%.o $(LIB)
 # The dynamic linker would take longer than the whole start of a container: skep is linked statically where all libraries can be (libmnl.a is
 # rare: net/static), else as the others. What it warns of then, NSS and dlopen, is asked for by rare verbs only, and may fail.
 # What a start runs lies together (ctl/static/start.ld): each 64 KiB of the program that it touches is a page fault, and up to as much memory.
-STATIC_LDFLAGS = -static-pie -Wl,-e,skep_entry -Wl,--gc-sections -Wl,-T,ctl/static/start.ld
+STATIC_LDFLAGS = -static-pie -Wl,-e,skep_entry -Wl,--gc-sections -Wl,-T,ctl/static/start.ld -Wl,-Map=$@.map
 STATIC_LDLIBS = -Wl,--no-warnings $(filter-out -lmnl -larchive -lzstd,$(LDLIBS))
 $(BUILD)/skep: $(BUILD)/ctl/skep.o $(LIB) $(BUILD)/net/static/mnl.o $(BUILD)/ctl/static/entry.o ctl/static/start.ld
 	$(call say,LD)
