@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/own.h"
@@ -122,7 +124,7 @@ static int open_parent_in(int root, const char *path, const char **name, struct 
 	return path_mkdirs_in(root, parent, 0755, e);
 }
 
-int path_mount_point_in(int root, const char *path, bool directory, struct err *e)
+static int make_mount_point(int root, const char *path, bool directory, struct err *e)
 {
 	const char *name;
 	int fd;
@@ -138,7 +140,7 @@ int path_mount_point_in(int root, const char *path, bool directory, struct err *
 
 		if (dir < 0)
 			return dir;
-		/* O_NOFOLLOW and O_EXCL: a dangling link at the name is an error, not a file somewhere else. */
+		/* O_NOFOLLOW and O_EXCL: nothing is made behind a dangling link at the name. */
 		made = openat(dir, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC,
 			      0644);
 		if (made < 0 && errno != EEXIST)
@@ -148,6 +150,54 @@ int path_mount_point_in(int root, const char *path, bool directory, struct err *
 			return fd;
 	}
 	return err_sys(e, "open mount point %s", path);
+}
+
+/*
+ * The first link on the way of path that leads nowhere is replaced by its text: the same place, by a path on which each name can be made. Only text comes out of this: whoever opens it does so inside
+ * the root again. false: there is none, or no room.
+ */
+static bool name_of_dangling(int root, const char *path, char out[PATH_MAX])
+{
+	for (size_t len = 0, parent = 0; path[len]; parent = len) {
+		char done[PATH_MAX], text[PATH_MAX];
+		auto_fd int whole = -EBADF;
+		auto_fd int link = -EBADF;
+		ssize_t n;
+
+		len += strspn(path + len, "/");
+		len += strcspn(path + len, "/");
+		if (len >= sizeof(done))
+			return false;
+		memcpy(done, path, len);
+		done[len] = 0;
+		whole = open_in(root, done, O_PATH, 0);
+		if (whole >= 0)
+			continue;
+		link = errno == ENOENT ? open_in(root, done, O_PATH | O_NOFOLLOW, 0) : -EBADF;
+		n = link < 0 ? -1 : readlinkat(link, "", text, sizeof(text) - 1);
+		if (n <= 0)
+			return false;
+		text[n] = 0;
+		done[text[0] == '/' ? 0 : parent] = 0;
+		return snprintf(out, PATH_MAX, "%s/%s%s", done, text, path + len) < PATH_MAX;
+	}
+	return false;
+}
+
+int path_mount_point_in(int root, const char *path, bool directory, struct err *e)
+{
+	char next[2][PATH_MAX];
+
+	/* As many links as the kernel follows (path_resolution(7)). */
+	for (int links = 0;; links++) {
+		int fd = make_mount_point(root, path, directory, e);
+
+		if (fd >= 0 || e->no != ENOENT || links == 40 ||
+		    !name_of_dangling(root, path, next[links % 2]))
+			return fd;
+		path = next[links % 2];
+		err_clear(e);
+	}
 }
 
 int path_write_in(int root, const char *path, const char *text, mode_t mode, struct err *e)

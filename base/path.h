@@ -22,7 +22,10 @@ int path_try_open_in(int root, const char *path, int flags, struct err *e);
 /* Makes the directory path below root with all its parents; returns an O_PATH fd of it. Existing ones keep their mode. */
 int path_mkdirs_in(int root, const char *path, mode_t mode, struct err *e);
 
-/* Makes sure that something to mount on exists at path: a directory or an empty file. Returns its O_PATH fd. */
+/*
+ * Makes sure that something to mount on exists at path: a directory or an empty file. What a link on the way names and is not there is made, too, inside the root (images have /etc/resolv.conf as such a
+ * link). Returns its O_PATH fd.
+ */
 int path_mount_point_in(int root, const char *path, bool directory, struct err *e);
 
 /* Writes a small file below root, replacing what was there (never through a link: O_NOFOLLOW, fresh inode). */
