@@ -196,21 +196,53 @@ static int label_mqueue(int fd, const char *label, struct err *e)
 		       : 0;
 }
 
+static bool is_tmpfs(const struct ns_mount *m)
+{
+	return m->fstype && !strcmp(m->fstype, "tmpfs");
+}
+
+static bool has_mode(const char *data)
+{
+	return data && (!strncmp(data, "mode=", 5) || strstr(data, ",mode="));
+}
+
+/* The words for the file system, m->data and what is not said there. In *data, the caller's; words may be empty. */
+static int all_data(int root, const struct ns_mount *m, char **data, struct err *e)
+{
+	struct err ignored = {0};
+	auto_fd int at = -EBADF;
+	struct stat st;
+	char mode[16] = "";
+
+	/* What cannot be looked at is told when it is mounted on. */
+	if (is_tmpfs(m) && !has_mode(m->data))
+		at = path_try_open_in(root, m->target, O_PATH, &ignored);
+	if (at >= 0 && fstat(at, &st) == 0)
+		snprintf(mode, sizeof(mode), ",mode=%o", st.st_mode & 07777);
+	if (asprintf(data, "%s%s%s", m->sync ? "sync," : "", m->data ? m->data : "", mode) >= 0)
+		return 0;
+	*data = NULL;
+	return err_set(e, ENOMEM, "out of memory for mount options");
+}
+
 /* /proc, /sys: "cgroup" of OCI is the cgroup2 of our cgroup namespace, on hybrid hosts, too. */
-static int open_fs(const struct ns_mount *m, struct err *e)
+static int open_fs(int root, const struct ns_mount *m, struct err *e)
 {
 	const char *type = !strcmp(m->fstype, "cgroup") ? "cgroup2" : m->fstype;
+	uint64_t attr = m->attr_set | m->rec_attr_set;
 	auto_free char *data = NULL;
 	int fd;
 
-	if (m->sync && asprintf(&data, "sync%s%s", m->data ? "," : "", m->data ? m->data : "") < 0)
-		return err_set(e, ENOMEM, "out of memory for mount options");
+	if (all_data(root, m, &data, e) < 0)
+		return -e->no;
+	/* What is to be found in it is not made yet: /dev's nodes, the places of later mounts. */
+	if (is_tmpfs(m))
+		attr &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	/* "ro" and the like are set on the mount, not on the superblock, which others may share.
 	 * Set now, not with set_attrs(): in a user namespace the kernel lets a new proc or sysfs be
 	 * no freer than the host's. */
-	fd = ns_mount_new_labelled(type, m->source ? m->source : type, data ? data : m->data,
-				   labels_itself(type) ? NULL : m->label,
-				   m->attr_set | m->rec_attr_set, e);
+	fd = ns_mount_new_labelled(type, m->source ? m->source : type, data,
+				   labels_itself(type) ? NULL : m->label, attr, e);
 	if (fd >= 0 && m->label && !strcmp(type, "mqueue") && label_mqueue(fd, m->label, e) < 0)
 		own_close_fd(&fd);
 	return fd >= 0 ? fd : -e->no;
@@ -288,7 +320,18 @@ static bool only_propagation(const struct ns_mount *m)
 	return m->propagation && !m->bind && (!m->fstype || !*m->fstype) && m->source_fd < 0;
 }
 
-static int make_detached(struct ns_mount *m, struct err *e)
+/* Links and ".." on the way end inside root, whoever made them. */
+static int open_in_root(int root, const struct ns_mount *m, struct err *e)
+{
+	auto_fd int at =
+		path_open_in(root, m->in_root, O_PATH | (m->src_nofollow ? O_NOFOLLOW : 0), 0, e);
+
+	return at < 0 ? at
+		      : ns_mount_clone(at, "", AT_EMPTY_PATH | (m->recursive ? AT_RECURSIVE : 0),
+				       e);
+}
+
+static int make_detached(int root, struct ns_mount *m, struct err *e)
 {
 	int fd, r = 0;
 	bool bind = m->bind || (m->fstype && !strcmp(m->fstype, "bind"));
@@ -296,9 +339,9 @@ static int make_detached(struct ns_mount *m, struct err *e)
 	if (m->source_fd >= 0)
 		fd = take_fd(&m->source_fd);
 	else if (bind)
-		fd = open_source(m, e);
+		fd = m->in_root ? open_in_root(root, m, e) : open_source(m, e);
 	else if (m->fstype && *m->fstype)
-		return open_fs(m, e);
+		return open_fs(root, m, e);
 	else
 		fd = err_set(e, EINVAL, "mount on %s has neither a type nor a bind", m->target);
 	if (fd >= 0)
@@ -344,14 +387,25 @@ int ns_mount_one(int root, struct ns_mount *m, struct err *e)
 		fd = path_open_in(root, m->target, O_PATH, 0, e);
 		return fd < 0 ? fd : set_propagation(fd, m, e);
 	}
-	fd = make_detached(m, e);
+	fd = make_detached(root, m, e);
 	r = fd < 0 ? fd : mount_on(root, m, fd, e);
-	if (r >= 0)
+	if (r >= 0) {
+		if (is_tmpfs(m) && (m->attr_set | m->rec_attr_set) & MOUNT_ATTR_RDONLY)
+			m->seal_fd = take_fd(&fd);
 		return 0;
+	}
 	if (m->optional) {
 		log_info("mount of %s left out: %s", m->target, e->text);
 		err_clear(e);
 		return 0;
 	}
 	return err_wrap(e, "mount %s", m->target);
+}
+
+int ns_mount_seal(struct ns_mount *m, struct err *e)
+{
+	int r = m->seal_fd < 0 ? 0 : ns_mount_setattr(m->seal_fd, MOUNT_ATTR_RDONLY, 0, false, e);
+
+	own_close_fd(&m->seal_fd);
+	return r < 0 ? err_wrap(e, "make %s read-only", m->target) : 0;
 }

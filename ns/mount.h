@@ -42,6 +42,9 @@ struct ns_mount {
 		*gids; /* owned; maps of its own for idmap and ridmap; NULL: the container's */
 	size_t n_uids, n_gids;
 	int source_fd; /* -EBADF, or a detached tree from ns_mount_open_source() */
+	const char
+		*in_root; /* borrowed; a bind's source as a path in the root file system; or NULL */
+	int seal_fd; /* -EBADF, or between ns_mount_one() and ns_mount_seal() what becomes read-only */
 };
 
 void ns_mount_init(struct ns_mount *m);
@@ -66,9 +69,14 @@ int ns_mount_open_source(struct ns_mount *m, int userns_fd, struct err *e);
  * Init side, before the pivot: makes the mount and puts it on m->target below root (made if
  * missing; a link in the target's path is resolved inside root, and the kinds are compared:
  * directory on directory, file on file). /proc and /sys must be real directories, not links
- * (CVE-2019-19921). "cgroup" gives cgroup2 of our cgroup namespace. m->source_fd is consumed.
+ * (CVE-2019-19921). "cgroup" gives cgroup2 of our cgroup namespace. m->source_fd is consumed. A
+ * tmpfs without "mode=" has the mode of what it covers; one that is read-only is so from
+ * ns_mount_seal() on.
  */
 int ns_mount_one(int root, struct ns_mount *m, struct err *e);
+
+/* When all that is mounted or made in it is there, before or after the pivot. */
+int ns_mount_seal(struct ns_mount *m, struct err *e);
 
 /* The new mount API in one call: a detached mount of fstype with data (may be NULL). Returns the
  * mount fd. */

@@ -148,7 +148,7 @@ int ns_mount_parse_option(struct ns_mount *m, const char *opt, struct err *e)
 
 void ns_mount_init(struct ns_mount *m)
 {
-	*m = (struct ns_mount){.source_fd = -EBADF};
+	*m = (struct ns_mount){.source_fd = -EBADF, .seal_fd = -EBADF};
 }
 
 void ns_mount_done(struct ns_mount *m)
@@ -160,6 +160,7 @@ void ns_mount_done(struct ns_mount *m)
 	free(m->uids);
 	free(m->gids);
 	own_close_fd(&m->source_fd);
+	own_close_fd(&m->seal_fd);
 	ns_mount_init(m);
 }
 

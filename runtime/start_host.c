@@ -343,7 +343,8 @@ static int prepare(struct making *m, struct err *e)
 	if (r >= 0)
 		r = ct_notify_make(m->ct, m->how->spec, e);
 	if (r >= 0)
-		r = m->init.late ? 0 : ct_sources_open(m->ct, m->how->spec, &m->cg, e);
+		r = m->init.late ? ct_sources_late(m->how->spec, e)
+				 : ct_sources_open(m->ct, m->how->spec, &m->cg, e);
 	if (r >= 0)
 		r = prepare_console(m, e);
 	if (r < 0)

@@ -15,68 +15,27 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/own.h"
-#include "base/path.h"
 #include "base/sys.h"
 #include "net/veth.h"
 #include "ns/caps.h"
 #include "ns/console.h"
-#include "ns/dev.h"
 #include "ns/fds.h"
-#include "ns/mask.h"
 #include "ns/numa.h"
-#include "ns/rootfs.h"
 #include "ns/self.h"
 #include "ns/sysctl.h"
 #include "ns/timens.h"
 #include "ns/user.h"
 #include "ns/uts.h"
-#include "runtime/ground.h"
 #include "runtime/program.h"
+#include "runtime/start_mounts.h"
 #include "runtime/state.h"
 #include "runtime/steps.h"
-
-/* Where init is, and what it holds between steps. */
-struct stage {
-	struct ct_init *in;
-	struct ct_process process; /* the spec's; its env may become one with HOME */
-	enum ct_step step;
-	int root;	    /* the root file system's mount: root of every path before the pivot */
-	int console_master; /* OCI terminal, until it is sent */
-	int console_slave;
-};
-
-static const struct ns_mount *mount_at(const struct ct_spec *spec, const char *target)
-{
-	const struct ns_mount *last = NULL;
-	size_t len = strlen(target);
-
-	/* A later one hides those before it. */
-	for (size_t i = 0; i < spec->n_mounts; i++) {
-		const char *at = spec->mounts[i].target;
-
-		if (!strncmp(at, target, len) && strspn(at + len, "/") == strlen(at + len))
-			last = &spec->mounts[i];
-	}
-	return last;
-}
-
-static bool has_mount_at(const struct ct_spec *spec, const char *target)
-{
-	return mount_at(spec, target);
-}
-
-static bool is_bound_at(const struct ct_spec *spec, const char *target)
-{
-	const struct ns_mount *m = mount_at(spec, target);
-
-	return m && m->bind;
-}
 
 /*
  * I am a copy of the host side in new namespaces, with its memory and descriptors, and no id of mine is mapped yet. First acts: die with who made
  * me, and hold nothing that I was not given.
  */
-static int begin(struct stage *s, struct err *e)
+static int begin(struct ct_stage *s, struct err *e)
 {
 	struct ct_init *in = s->in;
 	size_t n = 0,
@@ -118,14 +77,15 @@ static int begin(struct stage *s, struct err *e)
 }
 
 /* The host has written my maps. */
-static int step_idmap(struct stage *s, struct err *e)
+static int step_idmap(struct ct_stage *s, struct err *e)
 {
-	int r;
+	int r = ct_spec_userns(s->in->spec)
+			? sync_expect(&s->in->sync, CT_STEP_IDMAP, SYNC_OK, NULL, NULL, e)
+			: 0;
 
+	if (r < 0)
+		return r;
 	if (ct_spec_userns(s->in->spec)) {
-		r = sync_expect(&s->in->sync, CT_STEP_IDMAP, SYNC_OK, NULL, NULL, e);
-		if (r < 0)
-			return r;
 		r = ns_user_become_root(s->process.n_groups < 0, e);
 		if (r < 0)
 			return r;
@@ -140,169 +100,6 @@ static int step_idmap(struct stage *s, struct err *e)
 	return 0;
 }
 
-/* In a mount namespace of my own, where my user namespace may copy mounts. */
-static int open_late(struct stage *s, struct err *e)
-{
-	const struct ct_spec *spec = s->in->spec;
-
-	s->root = ct_ground_rootfs(spec, -EBADF, e);
-	for (size_t i = 0; s->root >= 0 && i < spec->n_mounts; i++) {
-		struct ns_mount *mount = &spec->mounts[i];
-
-		if (!mount->bind || mount->remount)
-			continue;
-		if (mount->idmap || mount->ridmap) {
-			err_set(e, EPERM, "mount %s: idmap takes root", mount->target);
-			return err_class(e, ERR_UNSUPPORTED);
-		}
-		if (ns_mount_open_source(mount, -EBADF, e) < 0)
-			return -e->no;
-	}
-	return s->root < 0 ? s->root : 0;
-}
-
-static int step_rootfs(struct stage *s, struct err *e)
-{
-	struct err there = {0};
-	int r = 0;
-
-	if (s->in->rootfs >= 0)
-		s->root = take_fd(&s->in->rootfs);
-	else
-		r = sync_expect(&s->in->sync, CT_STEP_ROOTFS, s->in->late ? SYNC_OK : SYNC_FD, NULL,
-				s->in->late ? NULL : &s->root, e);
-	if (r < 0)
-		return r;
-	/* Another's mounts are not to be changed, and its root not to be covered: ours is attached at its own path there, and entered by chroot(2). */
-	if (!s->in->spec->own[CT_NS_MOUNT]) {
-		if (!s->in->spec->root_path)
-			return err_set(
-				e, EINVAL,
-				"layers cannot be mounted in a mount namespace that is joined");
-		r = ns_rootfs_attach(s->root, s->in->spec->root_path, e);
-		return r < 0 ? err_wrap(e, "in mount namespace %s", s->in->spec->join[CT_NS_MOUNT])
-			     : r;
-	}
-	r = ns_rootfs_isolate(s->in->spec->propagation, e);
-	if (r >= 0 && s->in->late)
-		r = open_late(s, e);
-	if (r < 0)
-		return r;
-	if (!ct_has_create_hooks(s->in->spec) || s->in->no_pivot)
-		return ns_rootfs_attach(s->root, NULL, e);
-	/* Where a hook that mounts something into the container looks for it. Ids of the container's may have no way to that place: no hook of theirs has either. */
-	if (s->in->spec->root_path &&
-	    ns_rootfs_attach(s->root, s->in->spec->root_path, &there) == 0)
-		return 0;
-	return ns_rootfs_attach(s->root, NULL, e);
-}
-
-static int step_mounts(struct stage *s, struct err *e)
-{
-	const struct ct_spec *spec = s->in->spec;
-	int r = 0;
-
-	if (!has_mount_at(spec, "/dev"))
-		r = ns_dev_mount(s->root, spec->mount_label, e);
-	for (size_t i = 0; r >= 0 && i < spec->n_mounts; i++)
-		r = ns_mount_one(s->root, &spec->mounts[i], e);
-	return r;
-}
-
-/* A terminal of the host's devpts on /dev/console: whoever restores this container can give it another one. */
-static int bind_system_console(struct stage *s, struct err *e)
-{
-	auto_fd int at = path_mount_point_in(s->root, "/dev/console", false, e);
-
-	if (at < 0)
-		return at;
-	return ns_mount_attach(s->in->console_mount, at, "/dev/console", e);
-}
-
-static int make_oci_console(struct stage *s, struct err *e)
-{
-	const struct ct_process *p = &s->in->spec->process;
-	int r = ns_console_new(s->root, &s->console_master, &s->console_slave, e);
-
-	if (r < 0)
-		return r;
-	r = ns_console_chown(s->console_slave, p->uid, p->gid, e);
-	if (r < 0)
-		return r;
-	if (p->rows && p->cols) {
-		r = ns_console_resize(s->console_master, p->rows, p->cols, e);
-		if (r < 0)
-			return r;
-	}
-	if (p->plain_lines && ns_console_plain_lines(s->console_slave, e) < 0)
-		return -e->no;
-	return ns_console_bind(s->root, s->console_slave, e);
-}
-
-static int step_dev(struct stage *s, struct err *e)
-{
-	const struct ct_spec *spec = s->in->spec;
-	/* Also in one that we were called in, as by Podman of a user's. */
-	bool userns = ct_spec_userns(spec) || spec->rootless;
-	uint32_t tty;
-	/* A devtmpfs of the host's, bound here, looks as fresh as ours, and is not to be written to. */
-	int r = is_bound_at(spec, "/dev") ? 0 : ns_dev_is_fresh(s->root, e);
-
-	if (r < 0)
-		return r;
-	if (r) {
-		r = ns_dev_default(s->root, userns, e);
-		if (r >= 0 && !has_mount_at(spec, "/dev/pts"))
-			r = ns_dev_mount_pts(
-				s->root,
-				!ct_spec_userns(spec) ||
-					ns_idmap_to_host(spec->gids, spec->n_gids, 5, &tty),
-				spec->mount_label, e);
-		if (r >= 0 && !has_mount_at(spec, "/dev/shm"))
-			r = ns_dev_mount_shm(s->root, 64 << 20, spec->mount_label, e);
-	}
-	for (size_t i = 0; r >= 0 && i < spec->n_devices; i++)
-		r = ns_dev_node(s->root, &spec->devices[i], userns, e);
-	if (r < 0)
-		return r;
-	if (s->in->console_mount >= 0)
-		return bind_system_console(s, e);
-	return spec->process.terminal ? make_oci_console(s, e) : 0;
-}
-
-/* Whether the list puts a file system of that type there, or binds the host's. */
-static bool has_kernel_fs(const struct ct_spec *spec, const char *target, const char *fstype)
-{
-	for (size_t i = 0; i < spec->n_mounts; i++) {
-		const struct ns_mount *m = &spec->mounts[i];
-
-		if (!strcmp(m->target, target) && !m->remount &&
-		    (m->bind ? m->source && !strcmp(m->source, target)
-			     : m->fstype && !strcmp(m->fstype, fstype)))
-			return true;
-	}
-	return false;
-}
-
-static int step_masks(struct stage *s, struct err *e)
-{
-	const struct ct_spec *spec = s->in->spec;
-	struct ns_mask_tops tops;
-	int r;
-
-	if (!spec->n_masked && !spec->n_readonly)
-		return 0;
-	r = ns_mask_open(s->root, has_kernel_fs(spec, "/proc", "proc"),
-			 has_kernel_fs(spec, "/sys", "sysfs"), &tops, e);
-	if (r >= 0)
-		r = ns_mask_paths(&tops, (const char *const *)spec->masked, spec->n_masked, e);
-	if (r >= 0)
-		r = ns_mask_readonly(&tops, (const char *const *)spec->readonly, spec->n_readonly,
-				     e);
-	ns_mask_close(&tops);
-	return r;
-}
-
 /* One that is joined may belong to others, who have given it that name already. */
 static bool is_named(const struct ct_spec *spec)
 {
@@ -315,7 +112,7 @@ static bool is_named(const struct ct_spec *spec)
 	       (!spec->domainname || !strcmp(now.domainname, spec->domainname));
 }
 
-static int step_kernel(struct stage *s, struct err *e)
+static int step_kernel(struct ct_stage *s, struct err *e)
 {
 	const struct ct_spec *spec = s->in->spec;
 	auto_fd int procfs = -EBADF;
@@ -338,7 +135,7 @@ static int step_kernel(struct stage *s, struct err *e)
 	return r < 0 ? r : ns_numa_apply(&spec->numa, e);
 }
 
-static int run_hooks(struct stage *s, enum ct_hook_point point, enum ct_status status,
+static int run_hooks(struct ct_stage *s, enum ct_hook_point point, enum ct_status status,
 		     struct err *e)
 {
 	json_t *state = s->in->hook_state;
@@ -353,7 +150,7 @@ static int run_hooks(struct stage *s, enum ct_hook_point point, enum ct_status s
 }
 
 /* The host's paths are still those that a name leads to, the mounts are the container's. */
-static int step_hooks(struct stage *s, struct err *e)
+static int step_hooks(struct ct_stage *s, struct err *e)
 {
 	int r;
 
@@ -365,29 +162,7 @@ static int step_hooks(struct stage *s, struct err *e)
 	return r < 0 ? r : run_hooks(s, CT_HOOK_CREATE_CONTAINER, CT_CREATING, e);
 }
 
-/* While it can be made: later the root is read-only. What is in the way is told when it is entered. */
-static void make_cwd(const struct stage *s)
-{
-	struct err ignored = {0};
-	auto_fd int dir = path_mkdirs_in(s->root, s->process.cwd, 0755, &ignored);
-
-	(void)dir;
-}
-
-/* Point of no return: no host path can be opened afterwards. */
-static int step_pivot(struct stage *s, struct err *e)
-{
-	bool joined = !s->in->spec->own[CT_NS_MOUNT];
-	int r = s->in->no_pivot || joined ? ns_rootfs_chroot(s->root, s->in->spec->propagation, e)
-					  : ns_rootfs_pivot(s->root, s->in->spec->propagation, e);
-
-	if (r < 0 || !s->in->spec->root_readonly)
-		return r;
-	make_cwd(s);
-	return ns_rootfs_readonly(s->root, e);
-}
-
-static int take_terminal(struct stage *s, struct err *e)
+static int take_terminal(struct ct_stage *s, struct err *e)
 {
 	int slave = s->in->console_slave >= 0 ? s->in->console_slave : s->console_slave;
 	int r = ns_console_session(e);
@@ -403,7 +178,7 @@ static int take_terminal(struct stage *s, struct err *e)
  * A terminal of its own is taken at once: one that is created and waits must not hold its caller's output. containerd's shim reads what `create` says to the end of the stream, and only then the
  * terminal.
  */
-static int step_console(struct stage *s, struct err *e)
+static int step_console(struct ct_stage *s, struct err *e)
 {
 	int r;
 
@@ -415,7 +190,7 @@ static int step_console(struct stage *s, struct err *e)
 }
 
 /* The host has written down that we are created. From here on we live without it. */
-static int step_ready(struct stage *s, struct err *e)
+static int step_ready(struct ct_stage *s, struct err *e)
 {
 	struct ct_init *in = s->in;
 	/* A program that does not exist fails the creation already, as with runc and crun: Podman's 127 depends on it. */
@@ -438,7 +213,7 @@ static int step_ready(struct stage *s, struct err *e)
 }
 
 /* Waits on start.sock, which only host root can reach, for as long as it takes. in->sync is the asker's from now on. */
-static int step_start(struct stage *s, struct err *e)
+static int step_start(struct ct_stage *s, struct err *e)
 {
 	struct ct_init *in = s->in;
 
@@ -462,7 +237,7 @@ static int step_start(struct stage *s, struct err *e)
 }
 
 /* Before the filter of system calls is loaded: behind it there is nothing but write(2), for a hook what it does, and execve(2). Old profiles know no close_range(2). */
-static int keep_descriptors(const struct stage *s, struct err *e)
+static int keep_descriptors(const struct ct_stage *s, struct err *e)
 {
 	size_t n = 0;
 	auto_free int *keep = calloc((size_t)s->in->preserve_fds + 1, sizeof(int));
@@ -474,7 +249,7 @@ static int keep_descriptors(const struct stage *s, struct err *e)
 	return ns_fds_keep_only(keep, n, e);
 }
 
-static int step_process(struct stage *s, struct err *e)
+static int step_process(struct ct_stage *s, struct err *e)
 {
 	const struct ct_spec *spec = s->in->spec;
 	int r = s->console_slave >= 0 ? 0 : take_terminal(s, e);
@@ -492,13 +267,13 @@ static int step_process(struct stage *s, struct err *e)
 	return r;
 }
 
-static int step_start_hooks(struct stage *s, struct err *e)
+static int step_start_hooks(struct ct_stage *s, struct err *e)
 {
 	return run_hooks(s, CT_HOOK_START_CONTAINER, CT_CREATED, e);
 }
 
 /* Returns only when the program cannot be executed. */
-static int step_exec(struct stage *s, struct err *e)
+static int step_exec(struct ct_stage *s, struct err *e)
 {
 	/* "About to": the end of the stream behind this word is execve's doing, without it somebody killed us. */
 	int r = sync_send(&s->in->sync, CT_STEP_EXEC, SYNC_OK, 0, -EBADF, e);
@@ -507,17 +282,17 @@ static int step_exec(struct stage *s, struct err *e)
 
 static const struct {
 	enum ct_step step;
-	int (*run)(struct stage *s, struct err *e);
+	int (*run)(struct ct_stage *s, struct err *e);
 	const char *fault;
 } steps[] = {
 	{CT_STEP_IDMAP, step_idmap, "init.idmap"},
-	{CT_STEP_ROOTFS, step_rootfs, "init.rootfs"},
-	{CT_STEP_MOUNTS, step_mounts, "init.mounts"},
-	{CT_STEP_DEV, step_dev, "init.dev"},
-	{CT_STEP_MASKS, step_masks, "init.masks"},
+	{CT_STEP_ROOTFS, ct_step_rootfs, "init.rootfs"},
+	{CT_STEP_MOUNTS, ct_step_mounts, "init.mounts"},
+	{CT_STEP_DEV, ct_step_dev, "init.dev"},
+	{CT_STEP_MASKS, ct_step_masks, "init.masks"},
 	{CT_STEP_KERNEL, step_kernel, "init.kernel"},
 	{CT_STEP_HOOKS, step_hooks, "init.hooks"},
-	{CT_STEP_PIVOT, step_pivot, "init.pivot"},
+	{CT_STEP_PIVOT, ct_step_pivot, "init.pivot"},
 	{CT_STEP_CONSOLE, step_console, "init.console"},
 	{CT_STEP_READY, step_ready, "init.ready"},
 	{CT_STEP_START, step_start, NULL},
@@ -528,11 +303,11 @@ static const struct {
 
 _Noreturn void ct_init_run(struct ct_init *in)
 {
-	struct stage s = {.in = in,
-			  .process = in->spec->process,
-			  .root = -EBADF,
-			  .console_master = -EBADF,
-			  .console_slave = -EBADF};
+	struct ct_stage s = {.in = in,
+			     .process = in->spec->process,
+			     .root = -EBADF,
+			     .console_master = -EBADF,
+			     .console_slave = -EBADF};
 	struct err e = {0};
 	int r = begin(&s, &e);
 

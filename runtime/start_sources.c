@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mount.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 
 #include "base/err.h"
 #include "base/own.h"
@@ -60,6 +62,36 @@ static int open_instead(const struct ct_spec *spec, const struct ns_mount *mount
 	return fd;
 }
 
+/* What of path is below dir, or NULL: also of one that leaves it again. */
+static const char *below(const char *dir, const char *path)
+{
+	size_t n = strlen(dir);
+	const char *rest = path + n;
+
+	if (strncmp(path, dir, n) != 0 || rest[0] != '/' || !rest[1])
+		return NULL;
+	for (const char *at = rest; (at = strstr(at, "/..")); at += 3)
+		if (!at[3] || at[3] == '/')
+			return NULL;
+	return rest;
+}
+
+/*
+ * What is listed later may be a part of what is listed before, seen through the path of the root file system; and /proc/self/mountinfo lists mounts by their age (fs/namespace.c, m_start(): they are a tree
+ * by id since 6.8). So init opens a source when its turn comes, wherever it finds there what we would find here: not with other ids, in other mounts, cut off from those that it is to share with the host
+ * (with rootfsPropagation, as in the other runtimes), or where descriptors of ours are looked for.
+ */
+static bool open_in_turn(const struct ct_spec *spec, struct ns_mount *mount)
+{
+	if (mount->idmap || mount->ridmap || !spec->own[CT_NS_MOUNT])
+		return false;
+	mount->in_root = spec->root_path ? below(spec->root_path, mount->source) : NULL;
+	if (mount->in_root)
+		return true;
+	return !ct_spec_userns(spec) && !(mount->propagation & spec->propagation & MS_SHARED) &&
+	       strncmp(mount->source, "/proc/", strlen("/proc/")) != 0;
+}
+
 static int open_mounts(const struct ct_spec *spec, const struct cg *cg, struct err *e)
 {
 	auto_fd int userns = -EBADF;
@@ -71,7 +103,7 @@ static int open_mounts(const struct ct_spec *spec, const struct cg *cg, struct e
 		mount->source_fd = open_instead(spec, mount, cg, e);
 		if (e->no)
 			return -e->no;
-		if (!mount->bind || mount->remount)
+		if (!mount->bind || mount->remount || open_in_turn(spec, mount))
 			continue;
 		if (mount->n_uids) {
 			own = ns_idmap_userns(mount->uids, mount->n_uids, mount->gids,
@@ -112,6 +144,48 @@ static int make_devices(const struct ct *ct, const struct ct_spec *spec, struct 
 			return -e->no;
 	}
 	return 0;
+}
+
+/*
+ * A user's container without a cgroup namespace of its own cannot mount control groups (EPERM, as above). It has the host's, as with runc, and only to look at: those of the user are there, too
+ * (CVE-2023-25809).
+ */
+static int show_groups(struct ns_mount *mount, struct err *e)
+{
+	char *source = strdup("/sys/fs/cgroup");
+
+	if (!source)
+		return err_set(e, ENOMEM, "out of memory for a mount");
+	free(mount->source);
+	free(mount->fstype);
+	free(mount->data);
+	mount->source = source;
+	mount->fstype = mount->data = NULL;
+	mount->bind = mount->recursive = true;
+	/* What the host's mounts have they keep (mount_namespaces(7), "Restrictions"). */
+	mount->attr_set &= MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+	mount->attr_clr = mount->rec_attr_clr = 0;
+	mount->rec_attr_set = MOUNT_ATTR_RDONLY;
+	return 0;
+}
+
+int ct_sources_late(const struct ct_spec *spec, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < spec->n_mounts; i++) {
+		struct ns_mount *mount = &spec->mounts[i];
+
+		if (needs_group(spec, mount)) {
+			r = show_groups(mount, e);
+		} else if (mount->idmap || mount->ridmap) {
+			err_set(e, EPERM, "mount %s: idmap takes root", mount->target);
+			return err_class(e, ERR_UNSUPPORTED);
+		} else if (mount->bind && !mount->remount) {
+			(void)open_in_turn(spec, mount);
+		}
+	}
+	return r;
 }
 
 int ct_sources_open(const struct ct *ct, const struct ct_spec *spec, const struct cg *cg,
