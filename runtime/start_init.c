@@ -76,6 +76,18 @@ static int begin(struct ct_stage *s, struct err *e)
 	return 0;
 }
 
+/*
+ * Before I take the ids of the container: a change of ids makes /proc/self root's of the host (PR_SET_DUMPABLE(2const)), whom my user namespace does not know, and the offsets could not be opened for
+ * writing any more. The clocks of my user namespace are mine all the same (time_namespaces(7)).
+ */
+static int make_clocks(const struct ct_spec *spec, struct err *e)
+{
+	if (!spec->own[CT_NS_TIME])
+		return 0;
+	return ns_time_unshare(spec->has_time_monotonic ? &spec->time_monotonic : NULL,
+			       spec->has_time_boottime ? &spec->time_boottime : NULL, e);
+}
+
 /* The host has written my maps. */
 static int step_idmap(struct ct_stage *s, struct err *e)
 {
@@ -83,6 +95,8 @@ static int step_idmap(struct ct_stage *s, struct err *e)
 			? sync_expect(&s->in->sync, CT_STEP_IDMAP, SYNC_OK, NULL, NULL, e)
 			: 0;
 
+	if (r >= 0)
+		r = make_clocks(s->in->spec, e);
 	if (r < 0)
 		return r;
 	if (ct_spec_userns(s->in->spec)) {
@@ -128,9 +142,6 @@ static int step_kernel(struct ct_stage *s, struct err *e)
 	}
 	for (size_t i = 0; r >= 0 && i < spec->n_sysctls; i++)
 		r = ns_sysctl_write(procfs, spec->sysctls[i].key, spec->sysctls[i].value, e);
-	if (r >= 0 && spec->own[CT_NS_TIME])
-		r = ns_time_unshare(spec->has_time_monotonic ? &spec->time_monotonic : NULL,
-				    spec->has_time_boottime ? &spec->time_boottime : NULL, e);
 	/* In the container's control group, whose cpuset has a say in it. */
 	return r < 0 ? r : ns_numa_apply(&spec->numa, e);
 }

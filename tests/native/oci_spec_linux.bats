@@ -65,6 +65,8 @@ output_is() { [ "$(oci run --bundle "$BUNDLE" "$ID")" = "$1" ]; }
 	grep -qE '^monotonic +77 +0$' "$SKEP_DIR/out"
 	grep -qE '^boottime +1000000 +5$' "$SKEP_DIR/out"
 	[ "$(tail -1 "$SKEP_DIR/out")" -ge 1000000 ]
+	with_userns
+	[ "$(oci run --bundle "$BUNDLE" "$ID" | grep -v '^[0-9]')" = "$(grep -v '^[0-9]' "$SKEP_DIR/out")" ]
 	configure '.linux.namespaces |= map(select(.type != "time"))'
 	refused 'linux.timeOffsets'
 }
