@@ -22,7 +22,7 @@ int ns_console_new_host(int *master, int *slave, struct err *e);
  * (CVE-2026-88264). Before the pivot, and only when /dev is fresh. */
 int ns_console_bind(int root, int slave, struct err *e);
 
-/* Gives the slave to the container's user (for a user other than root). */
+/* Gives the slave to the container's user. gid (gid_t)-1: the group stays what the devpts gives. */
 int ns_console_chown(int slave, uint32_t uid, uint32_t gid, struct err *e);
 
 int ns_console_resize(int fd, unsigned rows, unsigned cols, struct err *e);

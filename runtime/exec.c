@@ -126,7 +126,7 @@ static int take_terminal(struct entry *en, struct err *e)
 		return err_sys(e, "open /");
 	r = ns_console_new(root, &master, &slave, e);
 	if (r >= 0)
-		r = ns_console_chown(slave, en->p.uid, en->p.gid, e);
+		r = ns_console_chown(slave, en->p.uid, (gid_t)-1, e);
 	if (r >= 0 && en->p.rows && en->p.cols)
 		r = ns_console_resize(master, en->p.rows, en->p.cols, e);
 	if (r >= 0 && en->p.plain_lines)

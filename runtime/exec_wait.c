@@ -84,6 +84,23 @@ static void copy_size(const struct joint *j)
 		(void)ioctl(j->run->console, TIOCSWINSZ, &size);
 }
 
+/*
+ * In the background, as under timeout(1), the kernel stops who changes the terminal, unless SIGTTOU is blocked (tcsetattr(3), POSIX). Reading then still stops us, as it does any program there.
+ * TCSADRAIN: what the user typed ahead is the program's.
+ */
+static int set_terminal(const struct termios *t)
+{
+	sigset_t set, before;
+	int r;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTTOU);
+	sigprocmask(SIG_BLOCK, &set, &before);
+	r = tcsetattr(STDIN_FILENO, TCSADRAIN, t);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
 static int go_raw(struct joint *j, struct err *e)
 {
 	struct termios raw;
@@ -94,8 +111,7 @@ static int go_raw(struct joint *j, struct err *e)
 		return err_sys(e, "read the terminal's settings");
 	raw = j->before;
 	cfmakeraw(&raw);
-	/* TCSADRAIN: what the user typed ahead is the program's. */
-	if (tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) < 0)
+	if (set_terminal(&raw) < 0)
 		return err_sys(e, "make the terminal raw");
 	j->raw = true;
 	return 0;
@@ -122,7 +138,7 @@ static int join_console(struct joint *j, struct err *e)
 static void leave_console(struct joint *j)
 {
 	if (j->raw)
-		tcsetattr(STDIN_FILENO, TCSADRAIN, &j->before);
+		set_terminal(&j->before);
 	if (j->joined)
 		sigaction(SIGPIPE, &j->pipe_before, NULL);
 	own_close_fd(&j->keeper);

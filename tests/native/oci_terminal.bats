@@ -33,22 +33,25 @@ terminal='.process.terminal = true | .process.consoleSize = {height: 33, width: 
 }
 
 @test "the same in a user namespace, for another user" {
-	bundle "$terminal"' | .process.args = ["sh", "-c", "tty; echo more >/dev/tty; test -O /dev/pts/0 && echo owned"]
+	bundle "$terminal"' | .process.args = ["sh", "-c", "tty; echo more >/dev/tty; test -O /dev/pts/0 && echo owned; stat -c %g /dev/pts/0"]
 		| .process.user = {uid: 1000, gid: 1000}'
+	ln -sf busybox "$BUNDLE/rootfs/bin/stat"
 	with_userns
 	hold "$SKEP_DIR/out"
 	oci run --detach --bundle "$BUNDLE" --console-socket "$SOCKET" "$ID"
 	wait "$HOLDER"
-	[ "$(tr -d '\r' <"$SKEP_DIR/out" | tr '\n' ,)" = '/dev/pts/0,more,owned,' ]
+	# 5 is tty, as the devpts has it.
+	[ "$(tr -d '\r' <"$SKEP_DIR/out" | tr '\n' ,)" = '/dev/pts/0,more,owned,5,' ]
 }
 
 @test "exec with a terminal of its own" {
 	bundle '.process.args = ["sleep", "1000"]'
 	oci run -d --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	ln -sf busybox "$BUNDLE/rootfs/bin/stat"
 	hold "$SKEP_DIR/out" $'typed\n'
-	oci exec --detach --tty --console-socket "$SOCKET" "$ID" sh -c 'read x; echo got $x; tty'
+	oci exec --detach --tty --user 1000:1000 --console-socket "$SOCKET" "$ID" sh -c 'read x; echo got $x; tty; stat -c %u:%g /dev/pts/0'
 	wait "$HOLDER"
-	[ "$(tr -d '\r' <"$SKEP_DIR/out" | tr '\n' ,)" = 'typed,got typed,/dev/pts/0,' ]
+	[ "$(tr -d '\r' <"$SKEP_DIR/out" | tr '\n' ,)" = 'typed,got typed,/dev/pts/0,1000:5,' ]
 }
 
 @test "terminal, --detach and --console-socket must fit" {
@@ -82,6 +85,21 @@ a = socket.socket(socket.AF_UNIX); a.connect(sys.argv[1]); print("ready", flush=
 	[ $rc = 4 ]
 	tr -d '\r' <"$SKEP_DIR/out" | grep -qx '21 77'
 	tr -d '\r' <"$SKEP_DIR/out" | grep -qx 'got word'
+	diff "$SKEP_DIR/before.tty" "$SKEP_DIR/after.tty"
+	oci_gone "$ID"
+}
+
+@test "run in the background of its terminal, as under timeout, goes on and puts it back" {
+	local rc=0 typing
+	bundle '.process.terminal = true | .process.args = ["sh", "-c", "test -t 0 && echo out; exit 4"]'
+	# Nobody types: who reads in the background is stopped.
+	mkfifo "$SKEP_DIR/keys"
+	exec {typing}<>"$SKEP_DIR/keys"
+	script -qec "stty -a >$SKEP_DIR/before.tty; timeout 10 $SKEP_DIR/here/bin/skep run --bundle $BUNDLE $ID
+		rc=\$?; stty -a >$SKEP_DIR/after.tty; exit \$rc" /dev/null <&"$typing" >"$SKEP_DIR/out" || rc=$?
+	exec {typing}>&-
+	[ $rc = 4 ]
+	tr -d '\r' <"$SKEP_DIR/out" | grep -qx out
 	diff "$SKEP_DIR/before.tty" "$SKEP_DIR/after.tty"
 	oci_gone "$ID"
 }
