@@ -8,15 +8,13 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
 #include "base/own.h"
 #include "cgroups/hierarchy.h"
-#include "ns/fds.h"
+#include "ns/orphan.h"
 
 /* Shorter than any grace period is (two ticks, of at most 1000 a second, and then some); and no freeze is longer than all of them. */
 #define PAUSE_MS   5
@@ -44,42 +42,28 @@ static int open_own_group(void)
 	return open(path, O_WRONLY | O_CLOEXEC);
 }
 
-/* I am nobody's child. Nothing is changed by what I write: I am in that group. */
+/* Nothing is changed by what is written: it is in that group. */
 static _Noreturn void keep_moving(int group, int end)
 {
 	struct pollfd p = {.fd = end, .events = POLLIN};
-	struct err ignored = {0};
 
-	prctl(PR_SET_NAME, "skep-haste");
-	if (ns_fds_close_others((int[]){group, end}, 2, &ignored) >= 0) {
-		for (int fd = 0; fd < 3; fd++)
-			close(fd); /* who reads our caller's output waits for its end */
-		for (int i = 0; i < TIMES_MOST && write(group, "0", 1) == 1; i++)
-			if (poll(&p, 1, PAUSE_MS) > 0)
-				break;
-	}
+	for (int i = 0; i < TIMES_MOST && write(group, "0", 1) == 1; i++)
+		if (poll(&p, 1, PAUSE_MS) > 0)
+			break;
 	_exit(0);
 }
 
 int cr_haste_begin(void)
 {
 	auto_fd int group = open_own_group(), ours = -EBADF, theirs = -EBADF;
-	int pair[2];
-	pid_t child;
+	int pair[2], r;
 
 	if (group < 0 || pipe2(pair, O_CLOEXEC) < 0)
 		return -EBADF;
 	theirs = pair[0];
 	ours = pair[1];
-	fflush(NULL);
-	child = fork();
-	if (child == 0) {
-		own_close_fd(&ours);
-		if (fork() == 0)
-			keep_moving(group, theirs);
-		_exit(0);
-	}
-	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
-		;
-	return child > 0 ? take_fd(&ours) : -EBADF;
+	r = ns_orphan("skep-haste", (int[]){group, theirs}, 2);
+	if (r == 0)
+		keep_moving(group, theirs);
+	return r > 0 ? take_fd(&ours) : -EBADF;
 }

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -24,7 +23,7 @@
 #include "checkpoint/restore.h"
 #include "net/netns.h"
 #include "net/veth.h"
-#include "ns/fds.h"
+#include "ns/orphan.h"
 #include "runtime/container.h"
 #include "runtime/guardian.h"
 #include "runtime/network.h"
@@ -423,7 +422,6 @@ static void announce(struct ct_system *s, pid_t init, const struct cr_resume_las
 static void drop_behind(struct ct_system *s)
 {
 	struct err quiet = {0};
-	pid_t child;
 
 	if (fault_at("resume.drop", &quiet) < 0 ||
 	    file_remove_tree_at(s->dir, GONE_DIR, &quiet) < 0 ||
@@ -432,19 +430,10 @@ static void drop_behind(struct ct_system *s)
 			 quiet.no ? quiet.text : strerror(errno));
 		return;
 	}
-	fflush(NULL);
-	child = fork();
-	if (child == 0) {
-		if (fork() == 0 && setsid() > 0 &&
-		    ns_fds_close_others((int[]){s->dir}, 1, &quiet) >= 0) {
-			for (int fd = 0; fd < 3; fd++)
-				close(fd); /* who reads our caller's output waits for its end */
-			(void)file_remove_tree_at(s->dir, GONE_DIR, &quiet);
-		}
+	if (ns_orphan("skep-drop", (int[]){s->dir}, 1) == 0) {
+		(void)file_remove_tree_at(s->dir, GONE_DIR, &quiet);
 		_exit(0);
 	}
-	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
-		;
 }
 
 int cr_resume_when(struct ct_system *s, const struct cr_resume_last *last, struct err *e)

@@ -11,19 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/sock.h"
-#include "ns/fds.h"
 #include "ns/mount.h"
+#include "ns/orphan.h"
 #include "runtime/spec.h"
 #include "runtime/state.h"
 
@@ -209,35 +207,18 @@ int ct_notify_wait(int fd, int pidfd, pid_t pid, const char *path, struct err *e
 	return 0;
 }
 
-static _Noreturn void follow(int fd, int pidfd, pid_t pid, const char *path)
-{
-	struct err ignored = {0};
-
-	prctl(PR_SET_NAME, "skep-notify");
-	if (ns_fds_close_others((int[]){fd, pidfd}, 2, &ignored) >= 0) {
-		for (int i = 0; i < 3; i++)
-			if (i != fd && i != pidfd)
-				close(i); /* who reads our caller's output waits for its end */
-		(void)ct_notify_wait(fd, pidfd, pid, path, &ignored);
-	}
-	_exit(0);
-}
-
 void ct_notify_follow(int fd, int pidfd, pid_t pid, const char *path)
 {
-	pid_t child;
+	struct err ignored = {0};
+	int r;
 
 	if (fd < 0)
 		return;
-	fflush(NULL);
-	child = fork();
-	if (child == 0) {
-		if (fork() == 0)
-			follow(fd, pidfd, pid, path);
+	r = ns_orphan("skep-notify", (int[]){fd, pidfd}, 2);
+	if (r == 0) {
+		(void)ct_notify_wait(fd, pidfd, pid, path, &ignored);
 		_exit(0);
 	}
-	if (child < 0)
-		log_warn("$NOTIFY_SOCKET will not be told: %s", strerror(errno));
-	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (r < 0)
+		log_warn("$NOTIFY_SOCKET will not be told: %s", strerror(-r));
 }
