@@ -137,8 +137,6 @@ free_disk() { rm -f "$SKEP_DIR/B/lib/fill" "$SKEP_DIR/B/run/fill"; }
 
 # --- what is to be seen ---
 
-chaos_status() { on "$2" skepctl list -H -o name,status | awk -v c="$1" '$1 == c { print $2 }'; }
-
 # The hosts on which a copy runs, a line each. One whose group is frozen does not run.
 copies() { # NAME
 	local p mount group

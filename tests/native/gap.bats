@@ -2,15 +2,11 @@
 # What an outside client notices of a migration: nothing that it sent is lost, and it waits no longer than the container was frozen.
 
 load ../lib/skep
+load ../lib/move
 
 setup() {
-	skep_setup
-	host_new A
-	host_new B
-	template_probe A
-	template_probe B
-	rsh=$(host_rsh)
-	c=$(ct_name)
+	move_setup probe
+	rsh=$(host_rsh) c=$(ct_name)
 }
 teardown() { skep_teardown; }
 

@@ -4,15 +4,11 @@
 # shellcheck disable=SC2016 # what stands in single quotes is for the container's shell
 
 load ../lib/skep
+load ../lib/move
 
 setup() {
-	skep_setup
-	host_new A
-	host_new B
-	template_busybox A
-	template_busybox B
-	rsh=$(host_rsh)
-	c=$(ct_name)
+	move_setup busybox
+	rsh=$(host_rsh) c=$(ct_name)
 }
 teardown() { skep_teardown; }
 

@@ -2,19 +2,14 @@
 # Migration between two test hosts: what moves, what stays, and one clear line for each thing that can be wrong.
 
 load ../lib/skep
+load ../lib/move
 
 setup() {
-	skep_setup
-	host_new A
-	host_new B
-	template_probe A
-	template_probe B
-	rsh=$(host_rsh)
-	c=$(ct_name)
+	move_setup probe
+	rsh=$(host_rsh) c=$(ct_name)
 }
 teardown() { skep_teardown; }
 
-status() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
 make_ct() { on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe counter 7000" "$@"; }
 move() { on "$1" skepctl migrate "$c" "$2" --rsh "$rsh" "${@:3}"; }
 upper() { echo "$SKEP_DIR/$1/lib/ct/$c/upper"; }
@@ -34,13 +29,13 @@ fake_rsh() {
 }
 fake_migrate() { on A skepctl migrate "$c" B --rsh "$SKEP_DIR/fake" "$@"; }
 unharmed() {
-	[ "$(status A)" = running ] && [ -z "$(status B)" ] && [ ! -e "$SKEP_DIR/A/lib/ct/$c/migration.json" ] &&
+	[ "$(status_of A)" = running ] && [ -z "$(status_of B)" ] && [ ! -e "$SKEP_DIR/A/lib/ct/$c/migration.json" ] &&
 		on A skepctl exec "$c" -- /probe true
 }
 only_on() {
 	local other=A
 	[ "$1" != A ] || other=B
-	[ "$(status "$1")" = "$2" ] && [ -z "$(status $other)" ] && [ ! -e "$SKEP_DIR/$1/lib/ct/$c/migration.json" ] &&
+	[ "$(status_of "$1")" = "$2" ] && [ -z "$(status_of $other)" ] && [ ! -e "$SKEP_DIR/$1/lib/ct/$c/migration.json" ] &&
 		[ -z "$(find "$SKEP_DIR"/[AB]/lib/taken -type f)" ]
 }
 
@@ -102,7 +97,7 @@ longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 	unharmed
 	[ -z "$(ls "$SKEP_DIR/B/lib/ct")" ]
 	move A B --keep
-	[ "$(status A)" = moved ] && [ "$(status B)" = running ]
+	[ "$(status_of A)" = moved ] && [ "$(status_of B)" = running ]
 	fails_with 121 "$c" on A skepctl start "$c"
 	fails_with 31 "CT $c: it was moved to B, and kept here" on A skepctl exec "$c" -- /probe true
 	fails_with 31 "hint: \`skepctl destroy --force $c\` removes this copy" on A skepctl stat "$c"
@@ -183,14 +178,10 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 	[ $((BASH_REMATCH[1] - BASH_REMATCH[2] - BASH_REMATCH[3])) -le 1 ]
 	[ "${BASH_REMATCH[2]}" -gt 1 ]
 	[[ $output == *'hint: raise --max-downtime: to dump and restore it alone takes longer; it runs on'* ]]
-	unset status
-	status() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
 	unharmed
 	run move A B --mode precopy --max-downtime 1 --fallback content,suspend
 	[ "$status" = 0 ]
 	[[ $output == *'now in mode content'*'now in mode suspend'* ]]
-	unset status
-	status() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
 	only_on B running
 	fails_with 21 'no migration mode' move B A --fallback live,never
 }
@@ -218,7 +209,7 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 	unharmed
 	on A skepctl stop --kill "$c"
 	fails_with 120 'A: this is the very host' move A A
-	[ "$(status A)" = stopped ]
+	[ "$(status_of A)" = stopped ]
 }
 
 @test "wrong words are refused before anything happens" {
@@ -244,8 +235,6 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 	[ "$status" = 120 ]
 	# shellcheck disable=SC2016 # these are the message's own
 	[[ $output == *'cannot reach B (ssh: Could not resolve hostname B)'*'does `ssh B skepctl doctor` work?'* ]]
-	unset status
-	status() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
 	fake_rsh 'echo "sh: skepctl: not found" >&2; exit 127'
 	fails_with 120 'ended the connection (sh: skepctl: not found)' fake_migrate
 	fake_rsh 'echo Welcome to this host; cat >/dev/null'
@@ -319,7 +308,6 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 	[ "$status" = 46 ]
 	[[ $output == *'o room'* || $output == *'No space'* ]]
 	[[ $output == *'hint: skepctl doctor on B says how much room there is, and where'* ]]
-	status() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
 	unharmed
 }
 
@@ -333,7 +321,7 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 	fails_with 120 'hint: it goes on here; try again' fake_migrate
 	on A skepctl suspend "$c"
 	fails_with 120 'hint: it is suspended here, as before; try again' fake_migrate
-	[ "$(status A)" = suspended ]
+	[ "$(status_of A)" = suspended ]
 }
 
 @test "a file that came from outside, and is nobody's in there: the way out is named" {
@@ -344,8 +332,6 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 	fails_with 120 '/foreign belongs to 0:0, which is not an id of the container' move A B
 	run move A B
 	[[ $output == *"\`chown -h $id:$id\` there"* ]]
-	unset status
-	status() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
 	unharmed
 	chown -h "$id:$id" "$(upper A)/foreign"
 	move A B
@@ -373,7 +359,7 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 	spawn A "$SKEP_DIR/out" "SKEP_FAULT=migrate.round:pause=$SKEP_DIR/paused" skepctl migrate "$c" B --mode precopy --rsh "$rsh"
 	wait_for 30 test -s "$SKEP_DIR/paused"
 	pid=$(cat "$SKEP_DIR/paused")
-	[ "$(status A)" = migrating ]
+	[ "$(status_of A)" = migrating ]
 	on A skepctl exec "$c" -- /probe true
 	on A skepctl stat "$c" | grep "^CT $c: migrating for"
 	on A skepctl stat | grep "^CT $c: migrating for"
@@ -389,7 +375,7 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 @test "an interrupted one is finished or undone from either side" {
 	make_ct --start
 	SKEP_FAULT=migrate.commit:kill move A B || true
-	[ "$(status A)" = migrating ]
+	[ "$(status_of A)" = migrating ]
 	fails_with 121 'not finished' on A skepctl start "$c"
 	fails_with 120 'never took it: it goes on here' on A skepctl migrate "$c" --continue --rsh "$rsh"
 	only_on A running
@@ -422,7 +408,7 @@ descendants() {
 	client=$SPAWNED
 	wait_for 10 grep -q ready "$SKEP_DIR/numbers"
 	SKEP_FAULT=migrate.commit:kill move A B --mode precopy || true
-	[ "$(status A)" = migrating ]
+	[ "$(status_of A)" = migrating ]
 	is_frozen A
 	in_net A nft list tables | grep -q skep_lock_
 	for verb in resume start stop; do fails_with 121 'not finished' on A skepctl $verb "$c"; done
@@ -448,7 +434,7 @@ descendants() {
 	wait_for 10 grep -q ready "$SKEP_DIR/numbers"
 	SKEP_FAULT=migrate.done:kill move A B --mode postcopy || true
 	wait_for 10 runs_on B
-	[ "$(status A)" = migrating ]
+	[ "$(status_of A)" = migrating ]
 	is_frozen A
 	fails_with 121 'B has it' on A skepctl migrate "$c" --abort
 	is_frozen A
@@ -477,10 +463,10 @@ descendants() {
 		# shellcheck disable=SC2046 # a list
 		kill -KILL $(descendants "$pid" | tac) "$pid"
 		stop_spawned "$pid" || true
-		[ "$(status A)" = migrating ]
+		[ "$(status_of A)" = migrating ]
 		is_frozen A
 		fails_with 121 'not finished' on A skepctl resume "$c"
-		[ $how = again ] || { on A skepctl migrate "$c" --abort && [ "$(status A)" = running ] && on A skepctl exec "$c" -- /probe true; }
+		[ $how = again ] || { on A skepctl migrate "$c" --abort && [ "$(status_of A)" = running ] && on A skepctl exec "$c" -- /probe true; }
 	done
 	move A B --mode precopy
 	only_on B running
@@ -502,14 +488,14 @@ criu_path() {
 	# Called again, to forget, it is not there.
 	fake_rsh "[ ! -e \$0.again ] || exit 1; touch \$0.again; SKEP_FAULT=receive.images:kill exec $rsh \"\$@\""
 	fails_with 120 'ended the connection' fake_migrate
-	[ "$(status B)" = migrating ]
+	[ "$(status_of B)" = migrating ]
 	fails_with 121 'interrupted' on B skepctl start "$c"
 	fails_with 120 'never took it' on B skepctl migrate "$c" --continue
 	on B skepctl migrate "$c" --abort
 	unharmed
 	SKEP_FAULT=receive.run:kill move A B --mode restart || true
-	[ "$(status B)" = stopped ]
+	[ "$(status_of B)" = stopped ]
 	on A skepctl migrate "$c" --continue
 	only_on B running
 }
-runs_on() { [ "$(status "$1")" = running ]; }
+runs_on() { [ "$(status_of "$1")" = running ]; }

@@ -7,6 +7,7 @@
 # CHAOS_POINTS=REGEX, CHAOS_WORKERS=N choose, too.
 
 load ../lib/skep
+load ../lib/move
 load ../lib/chaos
 
 # One for each row of the table; a stage that a mode does not have is left out.
@@ -31,7 +32,7 @@ points() { # MODE
 
 wrong() {
 	printf '%s at %s (%s): %s\n' "$what" "$point" "$mode" "$*"
-	printf 'A: %s, B: %s, running: %s\n' "$(chaos_status "$c" A)" "$(chaos_status "$c" B)" "$(copies "$c" | tr '\n' ' ')"
+	printf 'A: %s, B: %s, running: %s\n' "$(status_of A)" "$(status_of B)" "$(copies "$c" | tr '\n' ' ')"
 	cat "$SKEP_DIR/said" "$SKEP_DIR/served.B"
 	tail -2 "$SKEP_DIR/numbers"
 	return 1
@@ -48,7 +49,7 @@ named() { grep -oE 'skepctl [a-z]+ [^`;,]*' | sed 's/[ .]*$//' | sort -u; }
 # One host has it, running, and the other knows nothing of it, unless it was received only in part: then it is on_host.
 lives() {
 	local a b
-	a=$(chaos_status "$c" A) b=$(chaos_status "$c" B)
+	a=$(status_of A) b=$(status_of B)
 	[[ $a$b == running || $a$b == runningmigrating && $a == running ]] && [ "$(copies "$c" | wc -l)" = 1 ] || return 1
 	on_host=B
 	[ -z "$a" ] || on_host=A
@@ -87,14 +88,14 @@ settle() {
 	[ "$(copies "$c" | wc -l)" -le 1 ] || wrong 'two copies run' || return 1
 	message >"$SKEP_DIR/message" || return 1
 	commands=$(grep '^hint: ' "$SKEP_DIR/message" | grep -E 'migrate|resume|start' | named) || true
-	if [ -n "$commands" ] && [ "$(chaos_status "$c" A)" != running ]; then
+	if [ -n "$commands" ] && [ "$(status_of A)" != running ]; then
 		[ "$(wc -l <<<"$commands")" = 1 ] || wrong "more than one command is named: $commands" || return 1
 		# Literally.
 		echo "+ $commands" >>"$SKEP_DIR/said"
 		on A sh -c "$commands" >>"$SKEP_DIR/said" 2>&1 || rc=$?
 		[ $rc = 0 ] || [ $rc = 120 ] || wrong "the command that was named fails ($rc)" || return 1
 	elif [ "$outcome" = 0 ]; then
-		[ -z "$(chaos_status "$c" A)" ] || wrong 'it says that it has moved, and is here' || return 1
+		[ -z "$(status_of A)" ] || wrong 'it says that it has moved, and is here' || return 1
 	fi
 	until_true 20 lives || wrong 'does not run on exactly one host, by itself or by the command that was named' || return 1
 }

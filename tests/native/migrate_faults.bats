@@ -2,13 +2,10 @@
 # The fault walk of migration: at every point, failing or killing, exactly one copy runs or can be resumed, and it can be finished.
 
 load ../lib/skep
+load ../lib/move
 
 setup() {
-	skep_setup
-	host_new A
-	host_new B
-	template_probe A
-	template_probe B
+	move_setup probe
 	rsh=$(host_rsh)
 }
 teardown() { skep_teardown; }
@@ -26,11 +23,10 @@ points() {
 	[ -n "$how" ] || other+='|migrate\.kill'
 	"$BUILD/fault-points" | grep -E '^(migrate|receive)\.' | grep -vxE "$other"
 }
-status() { on "$2" skepctl list -H -o name,status | awk -v c="$1" '$1 == c { print $2 }'; }
 
 wrong() {
 	printf '%s%s (%s): %s\n' "$point" "$how" "$mode" "$*"
-	printf 'A: %s, B: %s, running: %s\n' "$(status "$c" A)" "$(status "$c" B)" "$(inits "$c")"
+	printf 'A: %s, B: %s, running: %s\n' "$(status_of A)" "$(status_of B)" "$(inits "$c")"
 	cat "$SKEP_DIR/said"
 	return 1
 }
@@ -40,13 +36,13 @@ migrate() { on A env ${fault:+SKEP_FAULT="$fault"} timeout -k 5 90 skepctl migra
 # What the operator does next: what the error's hint says.
 finish() {
 	local a b
-	a=$(status "$c" A) b=$(status "$c" B)
+	a=$(status_of A) b=$(status_of B)
 	if [ -n "$a" ] && [ "$a" != running ]; then
 		on A skepctl migrate "$c" --rsh "$rsh" --continue || on A skepctl migrate "$c" --rsh "$rsh" --abort
 	elif [ "$a" = running ]; then
 		on A skepctl migrate "$c" --rsh "$rsh" --abort || true # there may be nothing to be aborted
 	fi
-	a=$(status "$c" A) b=$(status "$c" B)
+	a=$(status_of A) b=$(status_of B)
 	[ "$a" != suspended ] || on A skepctl resume "$c"
 	[ "$b" != suspended ] || on B skepctl resume "$c"
 	[ "$a" != stopped ] || on A skepctl start "$c"
@@ -65,11 +61,11 @@ one() {
 	[ "$(inits "$c")" -le 1 ] || wrong 'two copies run' || return 1
 	finish >>"$SKEP_DIR/said" 2>&1 || wrong 'cannot be finished' || return 1
 	[ "$(inits "$c")" = 1 ] || wrong "$(inits "$c") copies run at the end" || return 1
-	a=$(status "$c" A) b=$(status "$c" B)
+	a=$(status_of A) b=$(status_of B)
 	[ "$a$b" = running ] || wrong 'not exactly one host has it, running' || return 1
 	for h in A B; do
-		[ -z "$(status "$c" $h)" ] || on $h skepctl exec "$c" -- /probe true >>"$SKEP_DIR/said" 2>&1 || wrong 'exec fails' || return 1
-		[ -z "$(status "$c" $h)" ] || on $h skepctl destroy --force "$c" >>"$SKEP_DIR/said" 2>&1 || wrong "destroy fails on $h" || return 1
+		[ -z "$(status_of $h)" ] || on $h skepctl exec "$c" -- /probe true >>"$SKEP_DIR/said" 2>&1 || wrong 'exec fails' || return 1
+		[ -z "$(status_of $h)" ] || on $h skepctl destroy --force "$c" >>"$SKEP_DIR/said" 2>&1 || wrong "destroy fails on $h" || return 1
 	done
 	for h in A B; do
 		wait_for 5 gone $h 2>/dev/null || wrong "host $h is not clean: $(net_things $h | diff "$SKEP_DIR/net/$h" -

@@ -2,21 +2,15 @@
 # The source's command, criu's hook and criu itself die one after the other while the container is stopped: a client outside keeps its connection.
 
 load ../lib/skep
+load ../lib/move
 
 setup() {
-	skep_setup
-	host_new A
-	host_new B
+	move_setup probe
 	client_new client
-	template_probe A
-	template_probe B
-	rsh=$(host_rsh)
-	c=$(ct_name)
+	rsh=$(host_rsh) c=$(ct_name)
 }
 teardown() { skep_teardown; }
 
-status() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
-is_on() { [ "$(status "$1")" = "$2" ]; }
 is_frozen() { grep -qx 'frozen 1' "$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)/$(jq -r .cgroup "$SKEP_DIR/A/run/$c/state.json")/cgroup.events"; }
 not() { ! "$@"; }
 longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }

@@ -2,15 +2,11 @@
 # The target's record is on disk before the container's files are: a host that goes down in between must not cost the source's copy.
 
 load ../lib/skep
+load ../lib/move
 
 setup() {
-	skep_setup
-	host_new A
-	host_new B
-	template_probe A
-	template_probe B
-	rsh=$(host_rsh)
-	c=$(ct_name)
+	move_setup probe
+	rsh=$(host_rsh) c=$(ct_name)
 	on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe idle" --start
 	on A env SKEP_FAULT=receive.commit:kill skepctl migrate "$c" B --mode restart --rsh "$rsh" || [ $? = 121 ]
 	is_on A migrating
@@ -19,8 +15,6 @@ setup() {
 }
 teardown() { skep_teardown; }
 
-status() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
-is_on() { [ "$(status "$1")" = "$2" ]; }
 # As the next run of that host finds it.
 reboot_target() {
 	jq '.boot = "00000000-0000-4000-8000-000000000000"' "$record" >"$SKEP_DIR/record"

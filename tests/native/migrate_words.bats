@@ -2,20 +2,14 @@
 # What migrate is told and what it tells: words that would not be heard are refused, and each hint names a command that does it.
 
 load ../lib/skep
+load ../lib/move
 
 setup() {
-	skep_setup
-	host_new A
-	host_new B
-	template_probe A
-	template_probe B
-	rsh=$(host_rsh)
-	c=$(ct_name)
+	move_setup probe
+	rsh=$(host_rsh) c=$(ct_name)
 }
 teardown() { skep_teardown; }
 
-status_of() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
-is_on() { [ "$(status_of "$1")" = "$2" ]; }
 make_ct() { on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe counter 7000" --start; }
 move() { on A skepctl migrate "$c" B --rsh "$rsh" "$@"; }
 again() { on A skepctl migrate "$c" "$@"; }

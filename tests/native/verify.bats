@@ -4,13 +4,11 @@
 # shellcheck disable=SC2016 # what stands in single quotes is for the container's shell, or a fake's
 
 load ../lib/skep
+load ../lib/move
 
 setup() {
-	skep_setup
-	host_new A
-	host_new B
-	rsh=$(host_rsh)
-	c=$(ct_name)
+	move_setup
+	rsh=$(host_rsh) c=$(ct_name)
 }
 teardown() { skep_teardown; }
 
@@ -30,11 +28,10 @@ hostile() {
 		"$SKEP_DIR/plant" "$REPO/tests/lib/image.py" >"$SKEP_DIR/planter"
 	chmod +x "$SKEP_DIR/criu" "$SKEP_DIR/planter"
 }
-status() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
 inside() { on A skepctl exec "$c" -- "$@"; }
 images() { echo "$SKEP_DIR/A/lib/ct/$c/checkpoint"; }
 unharmed() {
-	[ "$(status A)" = running ] && [ -z "$(status B)" ] && [ ! -e "$SKEP_DIR/A/lib/ct/$c/migration.json" ] &&
+	[ "$(status_of A)" = running ] && [ -z "$(status_of B)" ] && [ ! -e "$SKEP_DIR/A/lib/ct/$c/migration.json" ] &&
 		[ -z "$(ls "$SKEP_DIR/B/run")" ] && inside test -e /etc/passwd
 }
 # Init, and a process with an open file and a directory.
@@ -79,7 +76,7 @@ each_row() {
 resume_is_refused() {
 	on A env SKEP_CRIU="$SKEP_DIR/criu" skepctl suspend "$c"
 	fails_with 17 "$1" on A skepctl resume "$c"
-	[ "$(status A)" = suspended ] && [ ! -e "$SKEP_DIR/A/run/$c" ]
+	[ "$(status_of A)" = suspended ] && [ ! -e "$SKEP_DIR/A/run/$c" ]
 	on A skepctl stop "$c"
 	on A skepctl destroy "$c"
 	container
@@ -101,7 +98,7 @@ migration_is_refused() {
 		migration_is_refused 'CAP_SYS_MODULE'
 	done
 	on A skepctl migrate "$c" B --mode precopy --rsh "$rsh"
-	[ "$(status B)" = running ]
+	[ "$(status_of B)" = running ]
 }
 
 # What stands in the image directory after the sums were made, or came over a wire that is not what it says.
@@ -132,7 +129,7 @@ migration_is_refused() {
 	"$REPO/tests/lib/image.py" "$(images)" add core-99.img
 	fails_with 17 'image core-99.img came from elsewhere' on A skepctl resume "$c"
 	rm "$(images)/core-99.img"
-	[ "$(status A)" = suspended ] && [ ! -e "$SKEP_DIR/A/run/$c" ]
+	[ "$(status_of A)" = suspended ] && [ ! -e "$SKEP_DIR/A/run/$c" ]
 	on A skepctl resume "$c"
 	inside pidof program
 }
