@@ -53,7 +53,7 @@ says() {
 	[ "$output" = 'handle: Operation not permitted' ]
 }
 
-# The control group namespace (runtime/compile.c), in which no group is the root of its hierarchy, which alone has that file; cg_delegate() (cgroups/group.c) gives away no limit.
+# The control group namespace (runtime/compile.c), in which no group is the root of its hierarchy, which alone has that file; cg_delegate() (cgroups/delegate.c) gives away no limit.
 # bats test_tags=host
 @test "no release_agent, no control group's limits, by whatever mount (CVE-2022-0492)" {
 	local c name
