@@ -22,6 +22,7 @@ const char *const fault_list[] = {
 	"start.cgroup", "start.limits", "start.seccomp", "start.clone", "start.idmap", "start.rootfs", "start.ready",
 	"init.idmap", "init.rootfs", "init.mounts", "init.dev", "init.masks", "init.kernel", "init.hooks", "start.hooks", "init.pivot", "init.console", "init.ready",
 	"start.bridge", "start.link", "start.go", "init.start", "init.process", "init.starthooks", "init.exec", "start.monitor",
+	"guardian.undone",
 	"stop.signal", "stop.kill",
 	"pause.freeze",
 	"delete.ledger", "delete.state",

@@ -13,6 +13,7 @@
 #include "net/netns.h"
 #include "net/veth.h"
 #include "runtime/container.h"
+#include "runtime/monitor_group.h"
 #include "runtime/network.h"
 
 /* 1: it has processes, or may have. */
@@ -172,6 +173,8 @@ int cr_life_clean(const struct ct_system *s, struct err *e)
 
 	if (r < 0 && e->class == ERR_NO_SUCH_CT) {
 		err_clear(e);
+		/* Of a guardian that had undone all else: a process cannot remove the group that it is in, and its command was killed first. */
+		ct_monitor_group_remove(s->d.name, s->host->state);
 		return 0;
 	}
 	return r < 0 ? r : ct_delete(&ct, true, e);

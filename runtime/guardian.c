@@ -154,6 +154,7 @@ static _Noreturn void guard(struct ct_system *s, const struct ct_guardian_task *
 			 "the container runs, but nobody keeps its console log; stop and start it");
 	else if (ct.dir >= 0 && ct_delete(&ct, true, &ignored) < 0)
 		log_warn("clean up after a failed %s: %s", task->name, ignored.text);
+	(void)fault_at("guardian.undone", &ignored);
 	sync_send_error(sync, tell, &e);
 	_exit(1);
 }

@@ -171,6 +171,19 @@ kill_all_at() { # POINT CMD...
 	hears_all
 }
 
+# The source asks anew, which ends who still waits at the target, and so the guardian, when that has undone all but the group that it is in.
+@test "mode suspend: a target that is ended behind its guardian's undoing leaves no control group" {
+	printf '#!/bin/bash\nSKEP_FAULT=guardian.undone:pause=%q exec %s "$@"\n' "$SKEP_DIR/undone" "$rsh" >"$SKEP_DIR/fake"
+	chmod +x "$SKEP_DIR/fake"
+	serve
+	kill_all_at suspend.marked skepctl migrate "$c" B --mode suspend --rsh "$SKEP_DIR/fake"
+	wait_for 10 test -s "$SKEP_DIR/undone"
+	wait_for 5 stopped "$(cat "$SKEP_DIR/undone")"
+	on A skepctl migrate "$c" --abort --rsh "$rsh"
+	is_on A running
+	hears_all
+}
+
 @test "a suspend whose command, hook and criu die at once behind the marker is suspended, and stop ends what is frozen" {
 	local pid
 	serve
