@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "cgroups/enable.h"
 #include "cgroups/freezer.h"
 #include "cgroups/tree.h"
 
@@ -70,24 +71,6 @@ static int fill_cpuset(int parent, int dir, struct err *e)
 	return 0;
 }
 
-/* Lets the children of a unified group have every controller we know that is to be had there. */
-static void enable_controllers(const struct cg_host *host, int dir, const char *where)
-{
-	for (int c = 0; c < CG_CONTROLLER_COUNT; c++) {
-		struct err ignored = {0};
-		char word[32];
-
-		if (host->ctl[c].version != 2 || c == CG_CPUACCT)
-			continue;
-		snprintf(word, sizeof(word), "+%s", cg_controller_to_str((enum cg_controller)c));
-		/* A group that is being removed is no news: mkdir(2) will say so. Nor is one above those that a user has been given. */
-		if (file_write_at(dir, "cgroup.subtree_control", word, &ignored) < 0 &&
-		    ignored.no != ENOENT && ignored.no != ENODEV && ignored.no != EACCES)
-			log_warn("controller %s cannot be enabled in %s: %s", word + 1, where,
-				 strerror(ignored.no));
-	}
-}
-
 /* Makes one level. Returns its fd; -ENOENT with e untouched if the parent is being removed. */
 static int make_level(const struct cg_host *host, const char *mount, int parent, const char *name,
 		      bool last, struct err *e)
@@ -97,7 +80,7 @@ static int make_level(const struct cg_host *host, const char *mount, int parent,
 	bool made;
 
 	if (unified)
-		enable_controllers(host, parent, mount);
+		cg_enable_usual(host, parent, mount);
 	made = mkdirat(parent, name, 0755) == 0;
 	if (!made && errno != EEXIST)
 		return errno == ENOENT || errno == ENODEV
@@ -233,7 +216,7 @@ static int make_ct(const struct cg_host *host, struct cg *cg, pid_t holder, stru
 	    file_write_at(cg->v2, "cgroup.max.descendants", CT_MOST_DESCENDANTS, &ignored) < 0)
 		log_warn("control group %s: its depth is not bounded: %s", cg->path, ignored.text);
 	if (!holder)
-		enable_controllers(host, cg->v2, cg->path);
+		cg_enable_usual(host, cg->v2, cg->path);
 	if (mkdirat(cg->v2, "ct", 0755) && errno != EEXIST)
 		return err_sys(e, "make control group %s/ct", cg->path);
 	cg->ct = openat(cg->v2, "ct", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -245,7 +228,7 @@ static int make_ct(const struct cg_host *host, struct cg *cg, pid_t holder, stru
 	snprintf(text, sizeof(text), "%d", holder);
 	if (file_write_at(cg->ct, "cgroup.procs", text, e) < 0)
 		return err_wrap(e, "control group %s", cg->path);
-	enable_controllers(host, cg->v2, cg->path);
+	cg_enable_usual(host, cg->v2, cg->path);
 	return 0;
 }
 

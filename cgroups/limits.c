@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "cgroups/enable.h"
 #include "cgroups/limits_v1.h"
 
 #define DEFAULT_PERIOD_US 100000u
@@ -422,23 +423,11 @@ static int where_is(const struct cg *cg, const char *file)
 static bool has_controller(const struct cg *cg, const char *file)
 {
 	size_t len = strcspn(file, ".");
-	auto_free char *list = NULL;
-	struct err ignored = {0};
-	const char *at;
 
 	for (int c = 0; c < CG_CONTROLLER_COUNT; c++)
 		if (cg->v1[c] >= 0 && v1_prefix[c] && !strncmp(file, v1_prefix[c], len + 1))
 			return true;
-	if (cg->v2 < 0 || file_read_at(cg->v2, "cgroup.controllers", 4096, &list, &ignored) < 0)
-		return false;
-	for (at = list; *at; at += strspn(at, " \n")) {
-		size_t word = strcspn(at, " \n");
-
-		if (word == len && !strncmp(at, file, len))
-			return true;
-		at += word;
-	}
-	return false;
+	return cg_has_unified(cg->v2, file, len);
 }
 
 int cg_set_raw(const struct cg *cg, const char *file, const char *value, struct err *e)
@@ -451,6 +440,8 @@ int cg_set_raw(const struct cg *cg, const char *file, const char *value, struct 
 		err_set(e, EINVAL, "'%s' is not a limit of a control group", file);
 		return err_class(e, ERR_VALUE);
 	}
+	if (!has_controller(cg, file))
+		(void)cg_enable(cg, file, strcspn(file, "."));
 	dir = where_is(cg, file);
 	for (size_t i = 0; dir < 0 && i < ARRAY_SIZE(twins); i++)
 		if (!strcmp(file, twins[i].file) && (dir = where_is(cg, twins[i].other)) >= 0)

@@ -5,8 +5,21 @@
 bats_require_minimum_version 1.5.0
 load ../lib/oci
 
-setup() { oci_setup; }
-teardown() { oci_teardown; }
+UNIFIED=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+enabled() { [ -z "$UNIFIED" ] || cat "$UNIFIED/cgroup.subtree_control"; }
+
+setup() {
+	oci_setup
+	BEFORE=$(enabled)
+}
+# A controller that a limit needed stays enabled, as other runtimes leave it; this host is to be as it was.
+teardown() {
+	local controller
+	oci_teardown || return
+	for controller in $(enabled); do
+		[[ " $BEFORE " == *" $controller "* ]] || echo "-$controller" >"$UNIFIED/cgroup.subtree_control"
+	done
+}
 
 refused() { fails_with 1 "$1" oci run --bundle "$BUNDLE" "$ID"; }
 
