@@ -30,7 +30,8 @@ struct ns_seccomp_options {
 	bool keyring;  /* keyctl, add_key, request_key work */
 	bool io_uring; /* (checkpoint then refuses) */
 	bool bpf;
-	bool x86_32; /* 32-bit programs run, unfiltered by argument */
+	bool x86_32;	   /* 32-bit programs run, unfiltered by argument */
+	bool no_netfilter; /* no nftables, ipset, conntrack, old xtables; not together with x86_32 */
 };
 
 /*

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The profile of a system container: every call the kernel has, sorted into allowed and refused. */
 #include <errno.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stddef.h>
 #include <string.h>
@@ -159,12 +161,13 @@ static const uint64_t personalities[] = {0, 8, 0x20000, 0x20008, 0xffffffff};
 #define JSET(k, yes, no) BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, k, yes, no)
 #define JGE(k, yes, no)	 BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, k, yes, no)
 #define JGT(k, yes, no)	 BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, k, yes, no)
+#define AND(k)		 BPF_STMT(BPF_ALU | BPF_AND | BPF_K, k)
 #define FAIL(no)	 BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (no))
 
 /*
  * TIOCSTI, TIOCLINUX type into another's terminal; AF_ALG, AF_VSOCK reach the host's crypto and
  * hypervisor. The jump counts lead to END, right behind the list; [1] gets the native
- * architecture's number in fill_guards().
+ * architecture's number in append().
  */
 static const struct sock_filter guards[] = {
 	/*  0 */ LD(arch),
@@ -205,24 +208,71 @@ static const struct sock_filter userns_guards[] = {
 	/* 7 */ FAIL(EPERM),
 };
 
-#define GUARDS_MOST (ARRAY_SIZE(guards) + ARRAY_SIZE(userns_guards))
+/*
+ * The kernel's include/uapi/linux/netfilter_ipv4/ip_tables.h, netfilter_ipv6/ip6_tables.h, netfilter_arp/arp_tables.h, netfilter_bridge/ebtables.h, netfilter/ipset/ip_set.h, which
+ * cannot be included beside netinet/in.h. Tables of IPv4, ARP and bridges are options of level IP, told apart by where their numbers begin; each has four at most.
+ */
+#define IP6T_BASE_CTL 64
+#define IPT_BASE_CTL  64
+#define ARPT_BASE_CTL 96
+#define EBT_BASE_CTL  128
+#define SO_IP_SET     83
+
+/*
+ * For containers without netfilter: nftables, ipset, conntrack and the queues are all one protocol of netlink; the old tables are socket options, of which asking makes a table, too.
+ * socketcall(2), by which no filter sees arguments, is in no list of calls of ours but the one for 32-bit programs; io_uring makes sockets as well, and is refused.
+ */
+static const struct sock_filter netfilter_guards[] = {
+	/*  0 */ LD(arch),
+	/*  1 */ JEQ(0, 0, 22), /* END */
+	/*  2 */ LD(nr),
+	/*  3 */ JEQ(SYS_socket, 3, 0),
+	/*  4 */ JEQ(SYS_socketpair, 2, 0),
+	/*  5 */ JEQ(SYS_setsockopt, 5, 0),
+	/*  6 */ JEQ(SYS_getsockopt, 4, 17), /* END */
+	/*  7 */ LD_ARG(0),
+	/*  8 */ JEQ(AF_NETLINK, 0, 15), /* END */
+	/*  9 */ LD_ARG(2),
+	/* 10 */ JEQ(NETLINK_NETFILTER, 12, 13), /* END */
+	/* 11 */ LD_ARG(1),
+	/* 12 */ JEQ(SOL_IP, 4, 0),
+	/* 13 */ JEQ(SOL_IPV6, 0, 10), /* END */
+	/* 14 */ LD_ARG(2),
+	/* 15 */ AND(~5U), /* 64, 65, 68, 69: between them are IPV6_RECVTCLASS and IPV6_TCLASS */
+	/* 16 */ JEQ(IP6T_BASE_CTL, 6, 7), /* END */
+	/* 17 */ LD_ARG(2),
+	/* 18 */ JEQ(SO_IP_SET, 4, 0),
+	/* 19 */ AND(~3U),
+	/* 20 */ JEQ(IPT_BASE_CTL, 2, 0),
+	/* 21 */ JEQ(ARPT_BASE_CTL, 1, 0),
+	/* 22 */ JEQ(EBT_BASE_CTL, 0, 1), /* END */
+	/* 23 */ FAIL(EPERM),
+};
+
+#define GUARDS_MOST (ARRAY_SIZE(guards) + ARRAY_SIZE(userns_guards) + ARRAY_SIZE(netfilter_guards))
 
 static bool has_option(const struct ns_seccomp_options *opt, size_t offset)
 {
 	return opt && *(const bool *)((const char *)opt + offset);
 }
 
+/* Behind the n that are there; each list's [1] asks for the architecture. */
+static size_t append(struct sock_filter *to, size_t n, const struct sock_filter *list, size_t len)
+{
+	memcpy(to + n, list, len * sizeof(*list));
+	to[n + 1].k = seccomp_arch_native();
+	return n + len;
+}
+
 static size_t fill_guards(const struct ns_seccomp_options *opt, struct sock_filter to[GUARDS_MOST])
 {
-	size_t n = ARRAY_SIZE(guards);
+	size_t n = append(to, 0, guards, ARRAY_SIZE(guards));
 
-	memcpy(to, guards, sizeof(guards));
-	to[1].k = seccomp_arch_native();
-	if (opt && opt->userns)
-		return n;
-	memcpy(to + n, userns_guards, sizeof(userns_guards));
-	to[n + 1].k = seccomp_arch_native();
-	return n + ARRAY_SIZE(userns_guards);
+	if (!opt || !opt->userns)
+		n = append(to, n, userns_guards, ARRAY_SIZE(userns_guards));
+	if (opt && opt->no_netfilter)
+		n = append(to, n, netfilter_guards, ARRAY_SIZE(netfilter_guards));
+	return n;
 }
 
 static int add(scmp_filter_ctx ctx, uint32_t action, const char *name, int nr, struct err *e)
@@ -303,6 +353,10 @@ int ns_seccomp_from_profile(const struct ns_seccomp_options *opt, struct ns_filt
 	*out = (struct ns_filter){.flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW};
 	if (!ctx)
 		return -e->no;
+	if (opt && opt->no_netfilter && opt->x86_32)
+		return err_set(
+			e, EINVAL,
+			"32-bit programs cannot be kept from netfilter: no filter sees what socketcall is asked for");
 	/* Another architecture's program dies at its first call: clearer than failures all over. */
 	(void)seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	r = add_rules(ctx, opt, e);

@@ -6,7 +6,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <linux/audit.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -74,6 +76,13 @@ static uint32_t verdict_of(const struct ns_filter *f, const struct seccomp_data 
 static uint32_t verdict(const struct ns_filter *f, int nr, uint64_t arg0, uint64_t arg1)
 {
 	struct seccomp_data data = {.nr = nr, .arch = seccomp_arch_native(), .args = {arg0, arg1}};
+
+	return verdict_of(f, &data);
+}
+
+static uint32_t verdict3(const struct ns_filter *f, int nr, uint64_t a, uint64_t b, uint64_t c)
+{
+	struct seccomp_data data = {.nr = nr, .arch = seccomp_arch_native(), .args = {a, b, c}};
 
 	return verdict_of(f, &data);
 }
@@ -200,6 +209,78 @@ static void test_arguments(void **state)
 	assert_int_equal(by_name(&f, "clone3"), ALLOW);
 	assert_int_equal(by_name(&f, "bpf"), FAIL(EPERM));
 	ns_seccomp_done(&f);
+}
+
+/* One of getsockopt and setsockopt: the filter makes no difference between them. */
+static void options_are(const struct ns_filter *f, int call, uint32_t refused)
+{
+	static const unsigned v4[] = {64, 65, 66, 67, 83, 96, 97, 98, 99, 128, 129, 130, 131};
+	static const unsigned v6[] = {64, 65, 68, 69};
+	const uint64_t high = UINT64_C(1) << 32;
+
+	for (unsigned name = 0; name < 256; name++) {
+		bool is_v4 = false, is_v6 = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(v4); i++)
+			is_v4 |= v4[i] == name;
+		for (size_t i = 0; i < ARRAY_SIZE(v6); i++)
+			is_v6 |= v6[i] == name;
+		assert_int_equal(verdict3(f, call, 3, SOL_IP, name), is_v4 ? refused : ALLOW);
+		assert_int_equal(verdict3(f, call, 3, SOL_IPV6, name), is_v6 ? refused : ALLOW);
+		assert_int_equal(verdict3(f, call, 3, SOL_SOCKET, name), ALLOW);
+		assert_int_equal(verdict3(f, call, 3, IPPROTO_TCP, name), ALLOW);
+		assert_int_equal(verdict3(f, call, 3, high | SOL_IP, high | name),
+				 is_v4 ? refused : ALLOW);
+		assert_int_equal(verdict3(f, call, 3, high | SOL_IPV6, high | name),
+				 is_v6 ? refused : ALLOW);
+	}
+}
+
+static void netlink_is(const struct ns_filter *f, uint32_t refused)
+{
+	const int calls[] = {SCMP_SYS(socket), SCMP_SYS(socketpair)};
+	const uint64_t high = UINT64_C(1) << 32;
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		for (unsigned p = 0; p < MAX_LINKS; p++)
+			assert_int_equal(verdict3(f, calls[i], AF_NETLINK, SOCK_RAW, p),
+					 p == NETLINK_NETFILTER ? refused : ALLOW);
+		assert_int_equal(verdict3(f, calls[i], high | AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC,
+					  high | NETLINK_NETFILTER),
+				 refused);
+		/* Another family's protocol of that number: IPPROTO_PUP. */
+		assert_int_equal(verdict3(f, calls[i], AF_INET, SOCK_RAW, NETLINK_NETFILTER),
+				 ALLOW);
+	}
+}
+
+static void test_netfilter(void **state)
+{
+	struct ns_seccomp_options opt = {.no_netfilter = true};
+	struct ns_filter f;
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(ns_seccomp_from_profile(NULL, &f, &e), 0);
+	options_are(&f, SCMP_SYS(setsockopt), ALLOW);
+	netlink_is(&f, ALLOW);
+	ns_seccomp_done(&f);
+	for (int nesting = 0; nesting < 2; nesting++) {
+		opt.userns = nesting;
+		assert_int_equal(ns_seccomp_from_profile(&opt, &f, &e), 0);
+		options_are(&f, SCMP_SYS(setsockopt), FAIL(EPERM));
+		options_are(&f, SCMP_SYS(getsockopt), FAIL(EPERM));
+		netlink_is(&f, FAIL(EPERM));
+		/* The others have their say still. */
+		assert_int_equal(verdict(&f, SCMP_SYS(socket), AF_ALG, 0), FAIL(EAFNOSUPPORT));
+		assert_int_equal(verdict(&f, SCMP_SYS(unshare), CLONE_NEWUSER, 0),
+				 nesting ? ALLOW : FAIL(EPERM));
+		assert_int_equal(by_name(&f, "read"), ALLOW);
+		ns_seccomp_done(&f);
+	}
+	opt.x86_32 = true;
+	assert_int_equal(ns_seccomp_from_profile(&opt, &f, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "socketcall"));
 }
 
 static void test_other_architectures(void **state)
@@ -401,13 +482,10 @@ static void test_cache(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_call),
-		cmocka_unit_test(test_arguments),
-		cmocka_unit_test(test_other_architectures),
-		cmocka_unit_test(test_load),
-		cmocka_unit_test(test_oci),
-		cmocka_unit_test(test_oci_bad),
-		cmocka_unit_test(test_endless),
+		cmocka_unit_test(test_every_call), cmocka_unit_test(test_arguments),
+		cmocka_unit_test(test_netfilter),  cmocka_unit_test(test_other_architectures),
+		cmocka_unit_test(test_load),	   cmocka_unit_test(test_oci),
+		cmocka_unit_test(test_oci_bad),	   cmocka_unit_test(test_endless),
 		cmocka_unit_test(test_cache),
 	};
 
