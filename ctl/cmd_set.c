@@ -43,6 +43,19 @@ static bool is_same(const struct ct_definition *a, const struct ct_definition *b
 	       ct_definition_to_json(b, &jb, &ignored) >= 0 && json_equal(ja, jb);
 }
 
+/* What a running one takes no notice of yet. A suspended one takes none of anything. */
+static void say_when(const struct ct_definition *old, const struct ct_definition *new, char *text,
+		     size_t size)
+{
+	char names[128];
+
+	ct_system_waits(old, new, names, sizeof(names));
+	if (names[0])
+		snprintf(text, size, " (%s: from its next start)", names);
+	else
+		snprintf(text, size, " (not all of it before its next start)");
+}
+
 static int nothing(const struct ctl_line *line, struct err *e)
 {
 	err_set(e, EINVAL, "set: what is to be changed?");
@@ -54,7 +67,7 @@ static int run(struct ctl_line *line, struct err *e)
 {
 	auto_system struct ct_system s = CT_SYSTEM_INIT;
 	struct ct_definition old;
-	char changes[2 * CTL_CELL];
+	char changes[2 * CTL_CELL], when[192] = "";
 	struct ct_host h;
 	int r;
 
@@ -69,11 +82,12 @@ static int run(struct ctl_line *line, struct err *e)
 	if (r < 0)
 		return r;
 	describe(&old, &s.d, changes, sizeof(changes));
+	if (r == 1)
+		say_when(&old, &s.d, when, sizeof(when));
 	if (is_same(&old, &s.d))
 		ctl_done(line, s.d.name, "is so already");
 	else
-		ctl_done(line, s.d.name, "set%s%s%s", *changes ? ": " : "", changes,
-			 r == 1 ? " (not all of it before its next start)" : "");
+		ctl_done(line, s.d.name, "set%s%s%s", *changes ? ": " : "", changes, when);
 	return 0;
 }
 

@@ -139,9 +139,13 @@ int ct_system_remove(struct ct_system *s, struct err *e);
 /*
  * Applies changed limits, addresses, rate, disk size of s->d to the running container, then saves. old: as it was before. On failure nothing is
  * saved and the kernel has the old values again. What cannot change while it runs (network kind, interfaces, disk size, id range) is refused then,
- * class RUNNING; what takes effect at the next start only (host name, init, env, capabilities, nesting) is saved, and 1 returned; else 0.
+ * class RUNNING; what takes effect at the next start only is saved, and 1 returned (of a suspended one: always); else 0.
  */
 int ct_system_set(struct ct_system *s, const struct ct_definition *old, struct err *e);
+
+/* What of that is for the next start of a running one, as options: "netfilter, env"; "" when nothing. names takes all in 96 bytes. */
+void ct_system_waits(const struct ct_definition *old, const struct ct_definition *new, char *names,
+		     size_t size);
 
 /* X(name, word): what the operator sees in `list`. */
 #define CT_SYSTEM_STATUSES(X)     \

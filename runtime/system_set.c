@@ -100,18 +100,43 @@ static int refuse_while_it_lives(const struct ct_definition *old, const struct c
 	return 0;
 }
 
-/* Whether something changed that a running one takes no notice of. */
-static bool for_next_start(const struct ct_definition *old, const struct ct_definition *new)
+static bool same_words(const char *a, const char *b, size_t width)
 {
-	return strcmp(old->hostname, new->hostname) != 0 || old->nesting != new->nesting ||
-	       strcmp(old->stop_signal, new->stop_signal) != 0 ||
-	       memcmp(old->init, new->init, sizeof(old->init)) != 0 ||
-	       memcmp(old->env, new->env, sizeof(old->env)) != 0 ||
-	       memcmp(old->cap_add, new->cap_add, sizeof(old->cap_add)) != 0 ||
-	       memcmp(old->cap_drop, new->cap_drop, sizeof(old->cap_drop)) != 0 ||
-	       /* A cpuset cannot be left empty: there is no "all" to write. */
-	       (old->limits.cpus[0] && !new->limits.cpus[0]) ||
-	       (old->limits.mems[0] && !new->limits.mems[0]);
+	for (size_t i = 0; i < CT_WORDS_MAX; i++)
+		if (strcmp(a + i * width, b + i * width) != 0)
+			return false;
+	return true;
+}
+
+#define SAME_TEXT(field)  (strcmp(old->field, new->field) == 0)
+#define SAME_WORDS(field) same_words(old->field[0], new->field[0], sizeof(old->field[0]))
+
+void ct_system_waits(const struct ct_definition *old, const struct ct_definition *new, char *names,
+		     size_t size)
+{
+	const struct {
+		const char *name;
+		bool same;
+	} fields[] = {
+		{"hostname", SAME_TEXT(hostname)},
+		{"init", SAME_WORDS(init)},
+		{"env", SAME_WORDS(env)},
+		{"cap-add", SAME_WORDS(cap_add)},
+		{"cap-drop", SAME_WORDS(cap_drop)},
+		{"nesting", old->nesting == new->nesting},
+		{"stop-signal", SAME_TEXT(stop_signal)},
+		{"preset", SAME_TEXT(preset)},
+		/* It cannot be left empty: there is no "all" to write. */
+		{"cpuset", (!old->limits.cpus[0] || new->limits.cpus[0]) &&
+				   (!old->limits.mems[0] || new->limits.mems[0])},
+	};
+	size_t used = 0;
+
+	names[0] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(fields) && used < size; i++)
+		if (!fields[i].same)
+			used += (size_t)snprintf(names + used, size - used, "%s%s",
+						 used ? ", " : "", fields[i].name);
 }
 
 static bool is_new(const struct ct_definition *old, const struct net_addr *a)
@@ -207,6 +232,7 @@ static void take_back_interrupted(struct ct_system *s, struct ct *ct,
 static int set_running(struct ct_system *s, const struct ct_definition *old, struct err *e)
 {
 	auto_ct struct ct ct = CT_INIT;
+	char waits[128];
 	int r = ct_open(s->host->state, s->d.name, "set", &ct, e);
 
 	if (r >= 0)
@@ -228,7 +254,10 @@ static int set_running(struct ct_system *s, const struct ct_definition *old, str
 	if (r < 0)
 		put_back(&ct, &s->d, old);
 	forget_setting(s);
-	return r < 0 ? r : for_next_start(old, &s->d);
+	if (r < 0)
+		return r;
+	ct_system_waits(old, &s->d, waits, sizeof(waits));
+	return waits[0] != '\0';
 }
 
 static int judge(struct ct_system *s, const struct ct_definition *old, struct err *e)

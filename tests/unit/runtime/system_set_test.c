@@ -92,6 +92,41 @@ static void set_while_it_lives(void **state)
 	assert_int_equal(kept.disk_bytes, 8 << 20);
 }
 
+static void what_waits_for_the_next_start(void **state)
+{
+	struct ct_definition old = definition("101"), new = old;
+	char names[128];
+
+	(void)state;
+	ct_system_waits(&old, &new, names, sizeof(names));
+	assert_string_equal(names, "");
+	new.limits.cpus[0] = '1';
+	new.stop_timeout_s++;
+	ct_system_waits(&old, &new, names, sizeof(names));
+	assert_string_equal(names, "");
+	/* What stands behind the end of a word means nothing. */
+	snprintf(new.hostname, sizeof(new.hostname), "%s", "longer");
+	new.hostname[0] = 0;
+	new.nesting = true;
+	ct_system_waits(&old, &new, names, sizeof(names));
+	assert_string_equal(names, "nesting");
+	ct_system_waits(&new, &old, names, sizeof(names));
+	assert_string_equal(names, "nesting, cpuset");
+	new.nesting = true;
+	snprintf(new.hostname, sizeof(new.hostname), "a");
+	snprintf(new.init[1], sizeof(new.init[1]), "a");
+	snprintf(new.env[31], sizeof(new.env[31]), "A=b");
+	snprintf(new.cap_add[0], sizeof(new.cap_add[0]), "CAP_BPF");
+	snprintf(new.cap_drop[0], sizeof(new.cap_drop[0]), "CAP_CHOWN");
+	snprintf(new.stop_signal, sizeof(new.stop_signal), "SIGHUP");
+	snprintf(new.preset, sizeof(new.preset), "checkpointable");
+	ct_system_waits(&new, &old, names, sizeof(names));
+	assert_string_equal(
+		names,
+		"hostname, init, env, cap-add, cap-drop, nesting, stop-signal, preset, cpuset");
+	assert_true(strlen(names) < 96);
+}
+
 /* Init has ended, and its number is another process's, ours: nothing of it is touched. */
 static void network_of_a_reused_pid(void **state)
 {
@@ -160,6 +195,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(set_while_it_lives, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(network_of_a_reused_pid, place_setup,
 						place_teardown),
+		cmocka_unit_test(what_waits_for_the_next_start),
 		cmocka_unit_test(limits_between),
 	};
 
