@@ -167,6 +167,8 @@ static void print_human(const struct info *i)
 		field("preset", "%s", d->preset);
 	if (d->nesting)
 		field("nesting", "yes");
+	if (d->netfilter != CT_NETFILTER_FULL)
+		field("netfilter", "%s", ct_netfilter_to_str(d->netfilter));
 	field("autostart", "%s", d->autostart ? "yes" : "no");
 	field("stop", "%s%skilled after %d s", d->stop_signal, d->stop_signal[0] ? ", " : "",
 	      d->stop_timeout_s);

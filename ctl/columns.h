@@ -34,6 +34,7 @@ struct err;
 	X(hostname, TEXT, "its own name for itself")            \
 	X(network, TEXT, "bridge, routed, none, host")          \
 	X(mac, TEXT, "its first interface's address")           \
+	X(netfilter, TEXT, "inside: full, disabled")            \
 	X(autostart, TEXT, "started at boot: yes, no")          \
 	X(order, COUNT, "its place in that; lower is earlier")  \
 	X(idbase, COUNT, "host id of its root")                 \

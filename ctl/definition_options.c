@@ -226,6 +226,11 @@ static int set_nesting(struct apply *a, const char *value, struct err *e)
 	return yes_or_no(a, value, &a->d->nesting, e);
 }
 
+static int set_netfilter(struct apply *a, const char *value, struct err *e)
+{
+	return ct_netfilter_parse(value, &a->d->netfilter, e) < 0 ? err_wrap(e, "%s", a->what) : 0;
+}
+
 static int set_autostart(struct apply *a, const char *value, struct err *e)
 {
 	return yes_or_no(a, value, &a->d->autostart, e);
@@ -320,6 +325,8 @@ static int set_network(struct apply *a, const char *value, struct err *e)
 	X("cap-add", 0, "NAME", NULL, set_cap_add, "a capability more, as net_admin")              \
 	X("cap-drop", 0, "NAME", NULL, set_cap_drop, "a capability less")                          \
 	X("nesting", 0, "yes|no", NULL, set_nesting, "whether it may make containers itself")      \
+	X("netfilter", 0, "WORD", NULL, set_netfilter,                                             \
+	  "disabled: no nftables, iptables, ipset, conntrack inside; or full")                     \
 	X("autostart", 0, "yes|no", NULL, set_autostart, "started when the host boots")            \
 	X("onboot", 0, "yes|no", "autostart", set_autostart, "OpenVZ's word for it")               \
 	X("order", 0, "N", NULL, set_order, "its place in that: lower starts first")               \

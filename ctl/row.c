@@ -75,6 +75,7 @@ void ctl_row_fill_definition(struct ctl_row *row, const struct ct_definition *d)
 	ctl_row_text(row, CTL_COLUMN_uuid, d->uuid);
 	ctl_row_text(row, CTL_COLUMN_description, d->description);
 	ctl_row_text(row, CTL_COLUMN_autostart, d->autostart ? "yes" : "no");
+	ctl_row_text(row, CTL_COLUMN_netfilter, ct_netfilter_to_str(d->netfilter));
 	ctl_row_text(row, CTL_COLUMN_cpuset, d->limits.cpus);
 	ctl_row_number(row, CTL_COLUMN_order, (uint64_t)(int64_t)d->order);
 	ctl_row_number(row, CTL_COLUMN_idbase, d->id_base);

@@ -388,6 +388,8 @@ static json_t *annotations(const struct ct_definition *d, const struct ct_compil
 	set(a, "skep.seccomp", json_string("default"), bad);
 	if (d->nesting)
 		set(a, "skep.nesting", json_string("true"), bad);
+	if (d->netfilter == CT_NETFILTER_DISABLED)
+		set(a, "skep.netfilter", json_string("disabled"), bad);
 	set(a, "skep.stop.signal", json_string(stop && stop[0] ? stop : "SIGTERM"), bad);
 	set(a, "skep.stop.timeout", json_sprintf("%d", d->stop_timeout_s), bad);
 	return a;

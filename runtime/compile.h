@@ -11,6 +11,7 @@
  *   skep.disk           path of a disk image
  *   skep.seccomp        "default": our own profile
  *   skep.nesting        "true": containers inside; then nothing of /proc and /sys is masked
+ *   skep.netfilter      "disabled": our own profile refuses it, which "full" and none does not
  *   skep.stop.signal    "SIGTERM", ...
  *   skep.stop.timeout   seconds
  */

@@ -48,12 +48,42 @@ void ct_definition_init(struct ct_definition *d, const char *name)
 	d->stop_timeout_s = OPENVZ_STOP_S;
 }
 
+static const char *const netfilter_names[] = {
+#define X(name, text) [CT_NETFILTER_##name] = text,
+	CT_NETFILTERS(X)
+#undef X
+};
+
 #define bad_value(e, ...)                                 \
 	({                                                \
 		int _r = err_set(e, EINVAL, __VA_ARGS__); \
 		err_class(e, ERR_VALUE);                  \
 		_r;                                       \
 	})
+
+const char *ct_netfilter_to_str(enum ct_netfilter netfilter)
+{
+	return (size_t)netfilter < ARRAY_SIZE(netfilter_names) ? netfilter_names[netfilter] : NULL;
+}
+
+int ct_netfilter_parse(const char *text, enum ct_netfilter *out, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(netfilter_names); i++)
+		if (!strcmp(text, netfilter_names[i])) {
+			*out = (enum ct_netfilter)i;
+			return 0;
+		}
+	if (!strcmp(text, "stateless") || !strcmp(text, "stateful"))
+		bad_value(
+			e,
+			"'%s' cannot be had: Linux gives a container all of netfilter, or nothing",
+			text);
+	else
+		bad_value(e, "'%.64s' is not disabled or full", text);
+	return err_hint(
+		e,
+		"disabled: no nftables, iptables, ipset and conntrack inside; full: all of them");
+}
 
 /*
  * What is shown on terminals and written into files line by line: no control characters (C0, DEL, and C1, which a terminal takes for escapes,
@@ -313,6 +343,8 @@ int ct_definition_check(const struct ct_definition *d, struct err *e)
 	if (check_strings(d, e) < 0 || check_caps("cap_add", d->cap_add, e) < 0 ||
 	    check_caps("cap_drop", d->cap_drop, e) < 0)
 		return -e->no;
+	if (!ct_netfilter_to_str(d->netfilter))
+		return bad_value(e, "netfilter %d is of no kind", (int)d->netfilter);
 	if (d->stop_signal[0] && ct_signal_from_str("stop signal", d->stop_signal, e) < 0)
 		return -e->no;
 	if (d->stop_timeout_s < 0 || d->stop_timeout_s > MOST_STOP_S)

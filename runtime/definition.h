@@ -37,6 +37,24 @@ enum ct_network {
 #undef X
 };
 
+/*
+ * What of netfilter it reaches: nftables, ipset, conntrack, iptables and their like. OpenVZ's words; its "stateless" and "stateful" were its own kernel's: a rule asks for connection
+ * tracking or NAT in a message of netlink, which no filter of system calls reads, and a network namespace has no switch for either.
+ */
+#define CT_NETFILTERS(X) \
+	X(FULL, "full")  \
+	X(DISABLED, "disabled")
+
+enum ct_netfilter {
+#define X(name, text) CT_NETFILTER_##name,
+	CT_NETFILTERS(X)
+#undef X
+};
+
+const char *ct_netfilter_to_str(enum ct_netfilter netfilter);
+/* Class VALUE for another word; OpenVZ's other two have a reason of their own. */
+int ct_netfilter_parse(const char *text, enum ct_netfilter *out, struct err *e);
+
 struct ct_definition {
 	char name[65];
 	char uuid[37];
@@ -54,6 +72,7 @@ struct ct_definition {
 	bool autostart;
 	int order; /* lower starts first */
 	bool nesting;
+	enum ct_netfilter netfilter;
 	char cap_add[CT_WORDS_MAX][32]; /* "CAP_NET_ADMIN" */
 	char cap_drop[CT_WORDS_MAX][32];
 	char stop_signal[32]; /* empty: the template's */

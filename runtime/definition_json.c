@@ -20,6 +20,7 @@ enum kind {
 	UINT, /* uint32_t or unsigned */
 	U64,
 	NETWORK,
+	NETFILTER, /* full: not written, and a skep that does not know the member takes the container */
 	LIMITS,
 	NETS,
 	MODE,
@@ -66,6 +67,7 @@ static const struct member definition_members[] = {
 	D("autostart", BOOL, autostart),
 	D("order", INT, order),
 	D("nesting", BOOL, nesting),
+	D("netfilter", NETFILTER, netfilter),
 	D_WORDS(cap_add),
 	D_WORDS(cap_drop),
 	D_STRING(stop_signal),
@@ -215,6 +217,8 @@ static int get_word(const json_t *j, const char *key, enum kind kind, void *to, 
 		r = net_mode_parse(text, to, e);
 	else if (kind == MAC)
 		r = net_mac_parse(text, to, e);
+	else if (kind == NETFILTER)
+		r = ct_netfilter_parse(text, to, e);
 	else if (!strcmp(text, "host"))
 		*(enum ct_network *)to = CT_NETWORK_HOST;
 	else if (!strcmp(text, "private"))
@@ -281,6 +285,7 @@ static int get_member(const json_t *j, const struct member *m, void *base, struc
 	case NETS:
 		return get_nets(j, m->key, base, e);
 	case NETWORK:
+	case NETFILTER:
 	case MODE:
 	case MAC:
 		return get_word(j, m->key, m->kind, to, e);
@@ -421,6 +426,13 @@ static int put_member(json_t *j, const struct member *m, const void *base, struc
 							 ? "host"
 							 : "private"),
 				     e);
+	case NETFILTER:
+		return *(const enum ct_netfilter *)from == CT_NETFILTER_FULL
+			       ? 0
+			       : ct_member_put(j, m->key,
+					       json_string(ct_netfilter_to_str(
+						       *(const enum ct_netfilter *)from)),
+					       e);
 	case LIMITS:
 		return ct_member_put_limits(j, m->key, from, e);
 	case NETS:

@@ -256,7 +256,7 @@ _Noreturn static void run_middle(struct entry *en)
 
 static int prepare_filter(struct entry *en, const struct ct_spec *spec, struct err *e)
 {
-	const struct ns_seccomp_options opt = {.userns = spec->nesting};
+	const struct ns_seccomp_options opt = ct_spec_filter_options(spec);
 
 	en->use = spec->filter.prog ? &spec->filter : &en->filter;
 	if (spec->filter.prog || !ct_spec_filters(spec))

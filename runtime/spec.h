@@ -143,6 +143,7 @@ struct ct_spec {
 	char *listener_path, *listener_metadata; /* of linux.seccomp; NULL: not given */
 	bool seccomp_profile; /* annotation skep.seccomp=default: our own profile */
 	bool nesting;	      /* annotation skep.nesting=true: user namespaces allowed inside */
+	bool no_netfilter;    /* annotation skep.netfilter=disabled: our own profile refuses it */
 	char *mount_label; /* SELinux's, of file systems that are the container's own; NULL: none */
 	char *personality; /* "LINUX32"; NULL: none */
 	struct ns_numa numa; /* memoryPolicy, also of an exec */
@@ -170,6 +171,13 @@ static inline bool ct_spec_userns(const struct ct_spec *spec)
 static inline bool ct_spec_filters(const struct ct_spec *spec)
 {
 	return spec->filter.prog || spec->seccomp || spec->seccomp_profile;
+}
+
+/* What our own profile is to be, for init and for whoever enters: both have the same filter. */
+static inline struct ns_seccomp_options ct_spec_filter_options(const struct ct_spec *spec)
+{
+	return (struct ns_seccomp_options){.userns = spec->nesting,
+					   .no_netfilter = spec->no_netfilter};
 }
 
 /*

@@ -71,6 +71,18 @@ static int read_truth(const json_t *value, const char *path, void *into, struct 
 	return 0;
 }
 
+static int read_netfilter(const json_t *value, const char *path, void *into, struct err *e)
+{
+	auto_free char *word = NULL;
+
+	if (ct_read_str(value, path, &word, e) < 0)
+		return -e->no;
+	if (strcmp(word, "disabled") != 0 && strcmp(word, "full") != 0)
+		return ct_refuse(e, path, "must be 'disabled' or 'full'");
+	*(bool *)into = word[0] == 'd';
+	return 0;
+}
+
 static int read_signal(const json_t *value, const char *path, void *into, struct err *e)
 {
 	auto_free char *word = NULL;
@@ -109,6 +121,7 @@ static const struct ct_member ours[] = {
 	{"skep.disk", read_disk, 0},
 	{"skep.seccomp", read_profile, offsetof(struct ct_spec, seccomp_profile)},
 	{"skep.nesting", read_truth, offsetof(struct ct_spec, nesting)},
+	{"skep.netfilter", read_netfilter, offsetof(struct ct_spec, no_netfilter)},
 	{"skep.stop.signal", read_signal, offsetof(struct ct_spec, stop_signal)},
 	{"skep.stop.timeout", read_timeout, offsetof(struct ct_spec, stop_timeout_s)},
 };
@@ -150,6 +163,9 @@ static int judge(const struct ct_spec *spec, const char *path, struct err *e)
 		return ct_refuse(e, path, "skep.rootfs.lower needs skep.rootfs.upper and .work");
 	if (!spec->n_lower && (spec->upper || spec->work || spec->disk))
 		return ct_refuse(e, path, "skep.rootfs.upper, .work, skep.disk need .lower");
+	if (spec->no_netfilter && !spec->seccomp_profile)
+		return ct_refuse(e, path,
+				 "skep.netfilter needs skep.seccomp, which is what keeps it");
 	for (size_t i = 0; spec->n_lower && i < ARRAY_SIZE(dirs); i++) {
 		if (spec->disk && !is_inner(dirs[i]))
 			return ct_refuse(e, path, "'%s' must be relative to the disk's root",

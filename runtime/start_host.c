@@ -74,7 +74,7 @@ struct making {
 static int prepare_filter(struct making *m, struct err *e)
 {
 	const struct ct_spec *spec = m->how->spec;
-	const struct ns_seccomp_options opt = {.userns = spec->nesting};
+	const struct ns_seccomp_options opt = ct_spec_filter_options(spec);
 	int r = fault_at("start.seccomp", e);
 
 	m->init.filter = &spec->filter;

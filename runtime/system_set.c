@@ -124,6 +124,7 @@ void ct_system_waits(const struct ct_definition *old, const struct ct_definition
 		{"cap-add", SAME_WORDS(cap_add)},
 		{"cap-drop", SAME_WORDS(cap_drop)},
 		{"nesting", old->nesting == new->nesting},
+		{"netfilter", old->netfilter == new->netfilter},
 		{"stop-signal", SAME_TEXT(stop_signal)},
 		{"preset", SAME_TEXT(preset)},
 		/* It cannot be left empty: there is no "all" to write. */

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -76,6 +77,24 @@ static int cmd_session(char **arg)
 static int cmd_socket(char **arg)
 {
 	return said("socket", socket(atoi(arg[0]), 0xf, 0));
+}
+
+/* A socket of netlink's protocol of that number. */
+static int cmd_netlink(char **arg)
+{
+	return said("netlink", socket(AF_NETLINK, SOCK_RAW, atoi(arg[0])));
+}
+
+/* A socket option with an empty value, set and asked for: of its level, which says the family. */
+static int cmd_option(char **arg)
+{
+	int level = atoi(arg[0]), name = atoi(arg[1]), r;
+	int fd = socket(level == IPPROTO_IPV6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0);
+	socklen_t len = 0;
+	char none;
+
+	r = said("set", setsockopt(fd, level, name, &none, 0));
+	return said("get", getsockopt(fd, level, name, &none, &len)) | r;
 }
 
 /* unshare(2) as the namespaces' number says. */
@@ -237,6 +256,8 @@ static const struct {
 	{"type", 1, cmd_type, "LETTER"},
 	{"session", 0, cmd_session, ""},
 	{"socket", 1, cmd_socket, "FAMILY"},
+	{"netlink", 1, cmd_netlink, "PROTOCOL"},
+	{"option", 2, cmd_option, "LEVEL NUMBER"},
 	{"unshare", 1, cmd_unshare, "FLAGS"},
 	{"call", 1, cmd_call, "NUMBER"},
 	{"call32", 1, cmd_call32, "NUMBER"},

@@ -172,7 +172,7 @@ as_other() {
 	local c option before seen=0
 	local -A value=([hostname]=web [description]=text [init]=/sbin/init [env]=A=b [env-del]=A [bridge]=br9 [uplink]=eth9 [cap-add]=net_admin [cap-drop]=net_admin
 		[stop-signal]=TERM [nesting]=no [autostart]=no [onboot]=no [network]=none [ip]=10.77.0.5/24 [ipadd]=10.77.0.5/24 [ipdel]=all [gateway]=10.77.0.1
-		[mac]=02:00:00:00:00:05 [preset]=none [rate]=1gbit [cpuset]=0 [cpumask]=0)
+		[mac]=02:00:00:00:00:05 [preset]=none [netfilter]=full [rate]=1gbit [cpuset]=0 [cpumask]=0)
 	template_busybox here
 	c=$(ct_name)
 	skepctl -q create "$c" --template busybox --network none
@@ -182,7 +182,7 @@ as_other() {
 		[ "$status" != 0 ] || { echo "--$option: $output"; return 1; }
 		seen=$((seen + 1))
 	done
-	[ $seen -ge 38 ]
+	[ $seen -ge 39 ]
 	[ "$(sha256sum <"$SKEP_DIR/here/lib/ct/$c/definition.json")" = "$before" ]
 	fails_with 21 'bad container name' skepctl create $'a\nb' --template busybox
 	bundle '.process.args = ["true"] | .linux.sysctl = {"kernel.shm_rmid_forced": "1\nkernel.msgmax=1"}'

@@ -7,6 +7,8 @@
 # LXC, kernel 2022-0492             release_agent is a command of the host's    "no release_agent, no control group's limits, by whatever mount"
 # kernel 2022-0185, 2021-3493,      a user namespace more is root over much     "calls that were doors into the kernel are shut": user namespaces; a bundle's own
 # 2023-2640, 32629, 2023-0386       more of the kernel                          filter decides for skep
+# nf_tables: 2022-32250, 2023-32233 bugs in what a user namespace's root reaches  "with --netfilter disabled..."
+# 2024-1086 and others
 # moby's list of 2023 to 2026       AF_ALG, AF_VSOCK, io_uring, userfaultfd,    the same
 #                                   bpf, perf, keyctl
 # moby: i386 socketcall             a call by its other number is not filtered  "32-bit programs"
@@ -14,7 +16,7 @@
 # runc 2019-5736                    the runtime is overwritten by way of it     the same; for skep also oci_exec "our own program cannot be written to..."
 # kernel 2020-14386 (AF_PACKET)     packets of other senders                    net "a container cannot speak with another MAC or address than its own"
 # core_pattern, sysrq and others    a file of /proc is a command of the host's  "files of /proc and /sys that are the host's"
-# Not shut: a system container mounts overlay, as systemd needs mount(2) and no filter tells one type from another, and it has its own netfilter; both in its own user namespace.
+# Not shut: a system container mounts overlay, as systemd needs mount(2) and no filter tells one type from another, and it has its own netfilter unless it is disabled; both in its own user namespace.
 # The defence that each test is about stands above it; each was seen to fail without it.
 
 bats_require_minimum_version 1.5.0
@@ -88,6 +90,42 @@ says() {
 	for call in 321 298 323 425 246 175 313 320 179 103; do says 'call: Operation not permitted' trespass call $call; done
 	# keyctl, add_key, request_key, clone3: as if the kernel had none
 	for call in 250 248 249 435; do says 'call: Function not implemented' trespass call $call; done
+}
+
+# netfilter_guards[] (ns/seccomp_profile.c), by the same ct_spec_filter_options() for init and for who enters.
+# bats test_tags=host
+@test "with --netfilter disabled nothing of netfilter is reached (CVE-2022-32250, CVE-2023-32233, CVE-2024-1086)" {
+	local c option protocol
+	system
+	says 'netlink: done' trespass netlink 12
+	[ "$(skepctl list -H -o netfilter "$c")" = full ]
+	# Nobody answers to 64 of IPv6 but the tables there. What they say to root is never this, whatever of them the kernel has.
+	for option in '0 64' '41 64' '0 96' '0 128'; do
+		# shellcheck disable=SC2086 # words
+		[[ $(inside trespass option $option) != *'Operation not permitted'* ]]
+	done
+	# From its next start on, not before.
+	run -0 skepctl set "$c" --netfilter disabled --init "/bin/sh -c 'trespass netlink 12 >/said; exec /sbin/init'"
+	[[ $output == *'netfilter full -> disabled (init, netfilter: from its next start)' ]]
+	says 'netlink: done' trespass netlink 12
+	skepctl -q restart "$c"
+	[ "$(skepctl list -H -o netfilter "$c")" = disabled ]
+	skepctl info "$c" | grep -qx 'netfilter  *disabled'
+	[ "$(inside cat /said)" = 'netlink: Operation not permitted' ]
+	says 'netlink: Operation not permitted' trespass netlink 12
+	[ "$(skepctl enter "$c" <<<'trespass netlink 12')" = 'netlink: Operation not permitted' ]
+	# iptables, arptables, ebtables, ip6tables; NETLINK_ROUTE, _SOCK_DIAG, _KOBJECT_UEVENT, _GENERIC are what systemd and ip need.
+	for option in '0 64' '0 65' '0 96' '0 128' '41 64' '41 65'; do
+		# shellcheck disable=SC2086
+		says $'set: Operation not permitted\nget: Operation not permitted' trespass option $option
+	done
+	[[ $(inside trespass option 41 67) != *'Operation not permitted'* ]]
+	for protocol in 0 4 15 16; do says 'netlink: done' trespass netlink $protocol; done
+	[ "$(uname -m)" != x86_64 ] || says 'call: Operation not permitted' trespass call 425
+	# Nor in a network namespace of a user namespace of its own.
+	skepctl -q set "$c" --nesting yes --init /sbin/init
+	skepctl -q restart "$c"
+	says 'netlink: Operation not permitted' unshare -U -r -n trespass netlink 12
 }
 
 # SCMP_FLTATR_ACT_BADARCH in ns_seccomp_from_profile(). getpid and socketcall by their numbers there.

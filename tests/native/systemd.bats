@@ -97,3 +97,25 @@ session_answers() {
 	eval "exec ${session[1]}>&-"
 	on "$host" skepctl stop -t 60 "$c"
 }
+
+@test "without netfilter systemd runs all its units, and has none where it is moved to, either" {
+	local way
+	host_new B
+	debian_template B systemd
+	on A skepctl create "$c" --ostemplate systemd --bridge br0 --ip "$address/16" --memory 512M --preset checkpointable --netfilter disabled --start
+	wait_for 20 inside test -S /run/systemd/private
+	[ "$(inside systemctl is-system-running --wait)" = running ]
+	inside sh -c 'cat >/usr/bin/trespass && chmod +x /usr/bin/trespass' <"$BUILD/trespass"
+	on A skepctl migrate "$c" B --rsh "$(host_rsh)"
+	inside() { on B skepctl exec "$c" -- "$@"; }
+	[ "$(on B skepctl list -H -o netfilter "$c")" = disabled ]
+	[ "$(inside systemctl is-system-running)" = running ]
+	[ -z "$(inside systemctl --failed --no-legend)" ]
+	# What enters, and what is a child of those that were moved.
+	for way in env 'systemd-run --wait --pipe --quiet'; do
+		# shellcheck disable=SC2086 # words
+		run inside $way trespass netlink 12
+		[ "$output" = 'netlink: Operation not permitted' ]
+	done
+	on B skepctl stop -t 60 "$c"
+}

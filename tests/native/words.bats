@@ -45,6 +45,7 @@ options_of() { "$@" --help | sed -n 's/^  \(-.,\|   \) \(--[a-z0-9-]*\).*/\2/p';
 	offers '' skepctl migrate x --fallback suspend,restart,s
 	offers 'bar json none' skepctl migrate x --progress ''
 	offers 'checkpointable none' skepctl create x --preset ''
+	offers 'disabled full' skepctl create x --netfilter ''
 	offers 'debian-12 debian-13' skepctl template build deb
 	offers '' skepctl create ''
 	skepctl create alpha --template busybox --network none --start

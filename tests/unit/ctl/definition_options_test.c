@@ -283,6 +283,21 @@ static void a_capability_is_on_one_list(void **state)
 	assert_string_equal(d.cap_drop[0], "CAP_NET_ADMIN");
 }
 
+static void of_openvz_words_for_netfilter_two_have_a_meaning(void **state)
+{
+	(void)state;
+	assert_int_equal(d.netfilter, CT_NETFILTER_FULL);
+	assert_int_equal(SET("--netfilter", "disabled", NULL, NULL), 1);
+	assert_int_equal(d.netfilter, CT_NETFILTER_DISABLED);
+	refused("--netfilter=stateless", "--netfilter: 'stateless' cannot be had",
+		"disabled: no nftables");
+	refused("--netfilter=stateful", "--netfilter: 'stateful' cannot be had", "full: all");
+	refused("--netfilter=none", "--netfilter: 'none' is not disabled or full", "disabled: no");
+	assert_int_equal(d.netfilter, CT_NETFILTER_DISABLED);
+	assert_int_equal(SET("--netfilter=full", NULL, NULL, NULL), 1);
+	assert_int_equal(d.netfilter, CT_NETFILTER_FULL);
+}
+
 static void what_was_applied_passes_the_judge(void **state)
 {
 	(void)state;
@@ -315,6 +330,7 @@ int main(void)
 		TEST(init_is_split_into_words),
 		TEST(variables_replace_each_other),
 		TEST(a_capability_is_on_one_list),
+		TEST(of_openvz_words_for_netfilter_two_have_a_meaning),
 		TEST(what_was_applied_passes_the_judge),
 	};
 

@@ -101,7 +101,7 @@ static void a_plain_one(void **state)
 	assert_string_equal(spec.work, "/r/ct/web/work");
 	assert_null(spec.disk);
 	assert_true(spec.seccomp_profile);
-	assert_false(spec.nesting);
+	assert_false(spec.nesting || spec.no_netfilter);
 	assert_true(spec.n_masked > 10);
 	assert_int_equal(spec.stop_timeout_s, 120);
 	assert_string_equal(mount_at(&spec, "/sys")->fstype, "sysfs");
@@ -121,6 +121,7 @@ static void what_the_operator_says_wins(void **state)
 	d.stop_timeout_s = 3;
 	d.disk_bytes = 64 << 20;
 	d.nesting = true;
+	d.netfilter = CT_NETFILTER_DISABLED;
 	spec = spec_of(&d);
 	assert_string_equal(spec.hostname, "www.example.org");
 	assert_string_equal(spec.process.args[0], "/bin/sh");
@@ -132,7 +133,7 @@ static void what_the_operator_says_wins(void **state)
 	assert_string_equal(spec.disk, "/r/ct/web/disk.img");
 	assert_string_equal(spec.upper, "upper");
 	assert_string_equal(spec.work, "work");
-	assert_true(spec.nesting);
+	assert_true(spec.nesting && spec.no_netfilter);
 	assert_int_equal(spec.n_masked, 0);
 	assert_int_equal(spec.n_readonly, 0);
 	ct_spec_done(&spec);

@@ -69,6 +69,7 @@ static struct ct_definition full(void)
 	n->addr_count = 1;
 	d.disk_bytes = 1ULL << 40;
 	d.autostart = d.nesting = true;
+	d.netfilter = CT_NETFILTER_DISABLED;
 	d.order = -7;
 	SET(d.cap_add[0], "CAP_SYS_MODULE");
 	SET(d.cap_drop[0], "CAP_NET_RAW");
@@ -100,6 +101,25 @@ static void all_members_return(void **state)
 	assert_memory_equal(&d, &back, sizeof(d));
 	again = json_of(&back);
 	assert_true(json_equal(j, again));
+}
+
+/* A skep that does not know the member refuses the container that needs it, and takes the others. */
+static void full_netfilter_is_not_written(void **state)
+{
+	struct ct_definition d = full(), back;
+	struct err e = {0};
+	auto_json json_t *disabled = json_of(&d), *j = NULL;
+
+	(void)state;
+	assert_string_equal(json_string_value(json_object_get(disabled, "netfilter")), "disabled");
+	d.netfilter = CT_NETFILTER_FULL;
+	j = json_of(&d);
+	assert_null(json_object_get(j, "netfilter"));
+	json_object_set_new(j, "netfilter", json_string("full"));
+	assert_int_equal(ct_definition_from_json(j, &back, &e), 0);
+	assert_int_equal(back.netfilter, CT_NETFILTER_FULL);
+	d.netfilter = (enum ct_netfilter)7;
+	assert_true(ct_definition_check(&d, &e) < 0);
 }
 
 /* A definition as small as a person may write it. */
@@ -136,6 +156,9 @@ static void bad_json_is_refused_by_name(void **state)
 		{"{\"name\": \"../x\"}", "../x"},
 		{"{\"name\": null}", "\"name\" is null"},
 		{"{\"autostart\": 1}", "\"autostart\""},
+		{"{\"netfilter\": true}", "\"netfilter\""},
+		{"{\"netfilter\": \"off\"}", "\"netfilter\": 'off' is not disabled or full"},
+		{"{\"netfilter\": \"stateless\"}", "'stateless' cannot be had"},
 		{"{\"order\": 4294967296}", "\"order\""},
 		{"{\"id_base\": -1}", "\"id_base\""},
 		{"{\"id_base\": 4294967295}", "id_base"},
@@ -281,6 +304,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_members_return),
+		cmocka_unit_test(full_netfilter_is_not_written),
 		cmocka_unit_test(the_rest_is_default),
 		cmocka_unit_test(bad_json_is_refused_by_name),
 		cmocka_unit_test(unfinished_ones_are_not_written),

@@ -241,15 +241,15 @@ static void annotations(void **state)
 	(void)state;
 	wanted("{'root': {}, 'annotations': {'other': 'x', 'skep.rootfs.lower': '/a:/b', 'skep.rootfs.upper': '/u',"
 	       "'skep.rootfs.work': '/w', 'skep.seccomp': 'default', 'skep.nesting': 'true', 'skep.stop.signal': 'SIGINT',"
-	       "'skep.stop.timeout': '3'}}",
+	       "'skep.stop.timeout': '3', 'skep.netfilter': 'disabled'}}",
 	       &s);
 	assert_int_equal(s.n_lower, 2);
 	assert_string_equal(s.lower[1], "/b");
 	assert_string_equal(s.upper, "/u");
-	assert_true(s.seccomp_profile && s.nesting);
+	assert_true(s.seccomp_profile && s.nesting && s.no_netfilter);
 	assert_int_equal(s.stop_signal, SIGINT);
 	assert_int_equal(s.stop_timeout_s, 3);
-	assert_int_equal(json_object_size(s.annotations), 8);
+	assert_int_equal(json_object_size(s.annotations), 9);
 }
 
 /* runtime-spec, "Extensibility": "Runtimes MUST ignore unknown properties". */
@@ -302,6 +302,8 @@ static const struct bad {
 	{"{'annotations': {'skep.stop.signal': 'SIGX'}}", "skep.stop.signal"},
 	{"{'annotations': {'skep.stop.timeout': '-1'}}", "skep.stop.timeout"},
 	{"{'annotations': {'skep.nesting': '1'}}", "skep.nesting: "},
+	{"{'annotations': {'skep.netfilter': 'stateful'}}", "skep.netfilter: must be 'disabled'"},
+	{"{'annotations': {'skep.netfilter': 'disabled'}}", "skep.netfilter needs skep.seccomp"},
 
 	{"{'process': null}", "process: is missing"},
 	{PROCESS("'args': []"), "process: args"},

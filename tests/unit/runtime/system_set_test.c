@@ -107,11 +107,11 @@ static void what_waits_for_the_next_start(void **state)
 	/* What stands behind the end of a word means nothing. */
 	snprintf(new.hostname, sizeof(new.hostname), "%s", "longer");
 	new.hostname[0] = 0;
-	new.nesting = true;
+	new.netfilter = CT_NETFILTER_DISABLED;
 	ct_system_waits(&old, &new, names, sizeof(names));
-	assert_string_equal(names, "nesting");
+	assert_string_equal(names, "netfilter");
 	ct_system_waits(&new, &old, names, sizeof(names));
-	assert_string_equal(names, "nesting, cpuset");
+	assert_string_equal(names, "netfilter, cpuset");
 	new.nesting = true;
 	snprintf(new.hostname, sizeof(new.hostname), "a");
 	snprintf(new.init[1], sizeof(new.init[1]), "a");
@@ -123,7 +123,7 @@ static void what_waits_for_the_next_start(void **state)
 	ct_system_waits(&new, &old, names, sizeof(names));
 	assert_string_equal(
 		names,
-		"hostname, init, env, cap-add, cap-drop, nesting, stop-signal, preset, cpuset");
+		"hostname, init, env, cap-add, cap-drop, nesting, netfilter, stop-signal, preset, cpuset");
 	assert_true(strlen(names) < 96);
 }
 
