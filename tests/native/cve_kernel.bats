@@ -7,6 +7,7 @@
 # LXC, kernel 2022-0492             release_agent is a command of the host's    "no release_agent, no control group's limits, by whatever mount"
 # kernel 2022-0185, 2021-3493,      a user namespace more is root over much     "calls that were doors into the kernel are shut": user namespaces; a bundle's own
 # 2023-2640, 32629, 2023-0386       more of the kernel                          filter decides for skep
+#                                                                              and no FUSE: "nothing of FUSE is reached"
 # nf_tables: 2022-32250, 2023-32233 bugs in what a user namespace's root reaches  "with --netfilter disabled..."
 # 2024-1086 and others
 # moby's list of 2023 to 2026       AF_ALG, AF_VSOCK, io_uring, userfaultfd,    the same
@@ -126,6 +127,19 @@ says() {
 	skepctl -q set "$c" --nesting yes --init /sbin/init
 	skepctl -q restart "$c"
 	says 'netlink: Operation not permitted' unshare -U -r -n trespass netlink 12
+}
+
+# cg_device_default[] (cgroups/device.c); mknod(2) is refused by the kernel in a user namespace.
+# bats test_tags=host
+@test "nothing of FUSE is reached (CVE-2023-0386)" {
+	local c
+	system
+	says 'mknod: /tmp/fuse: Operation not permitted' mknod /tmp/fuse c 10 229
+	run ! inside test -e /dev/fuse
+	# One that it was given, by its template say: the kernel has it for a device of the container's file system, and lets nobody in who is not on the list.
+	mknod -m 666 "$SKEP_DIR/here/lib/ct/$c/upper/fuse" c 10 229
+	skepctl -q restart "$c"
+	says '/fuse: Operation not permitted' trespass write /fuse
 }
 
 # SCMP_FLTATR_ACT_BADARCH in ns_seccomp_from_profile(). getpid and socketcall by their numbers there.
