@@ -111,6 +111,13 @@ int ct_member_bad(struct err *e, const char *key, const char *why)
 	return err_class(e, ERR_CONFIG);
 }
 
+int ct_member_unknown(struct err *e, const char *key)
+{
+	ct_member_bad(e, key, "is not known here");
+	return err_hint(e,
+			"a newer skep may have written it: update the one that does not know it");
+}
+
 static int no_memory(struct err *e)
 {
 	return err_set(e, ENOMEM, "out of memory");
@@ -312,7 +319,7 @@ static int get_members(const json_t *j, const struct member *table, size_t n, vo
 		if (i == n && table == definition_members && !strcmp(key, "version"))
 			continue;
 		if (i == n)
-			return ct_member_bad(e, key, "is not known here");
+			return ct_member_unknown(e, key);
 		if (json_is_null(value))
 			return ct_member_bad(e, key, "is null");
 		if (get_member(j, &table[i], to, e) < 0)

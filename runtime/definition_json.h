@@ -9,6 +9,8 @@ struct err;
 
 /* A complaint about a member, class CONFIG. */
 int ct_member_bad(struct err *e, const char *key, const char *why);
+/* The same of one that no table has. */
+int ct_member_unknown(struct err *e, const char *key);
 
 /* 1: was there, 0: was not, and *to is as it was. */
 int ct_member_string(const json_t *j, const char *key, char *to, size_t size, struct err *e);

@@ -64,7 +64,7 @@ static int get_io(const json_t *j, struct cg_io_limit *io, struct err *e)
 			    0)
 				return -e->no;
 		} else if (strcmp(key, "device") != 0) {
-			return ct_member_bad(e, key, "is not known here");
+			return ct_member_unknown(e, key);
 		}
 	}
 	if (json_get_str(j, "device", &device, e) < 0)
@@ -117,7 +117,7 @@ static int get_limit(const json_t *j, const char *key, struct cg_limits *l, stru
 		}
 		return 1;
 	}
-	return ct_member_bad(e, key, "is not known here");
+	return ct_member_unknown(e, key);
 }
 
 int ct_member_limits(const json_t *j, const char *key, struct cg_limits *l, struct err *e)
