@@ -181,15 +181,15 @@ static int passing_name(char name[IFNAMSIZ], struct err *e)
 	return 0;
 }
 
-/* It has come to nl's namespace as `passing`. now: its name, at each moment, also after a failure. */
+/* It has come to nl's namespace as `passing`. now: its name, in the end. */
 static int land(struct net_nl *nl, const char *passing, const char *wanted, bool up,
-		const struct addresses *all, char now[IFNAMSIZ], struct err *e)
+		const struct addresses *all, char now[IFNAMSIZ], int *number, struct err *e)
 {
 	struct net_link_info info;
 	int r = net_link_get(nl, passing, &info, e);
 	int index = info.index;
 
-	snprintf(now, IFNAMSIZ, "%s", passing);
+	*number = index;
 	if (r >= 0)
 		r = set_link(nl, index, wanted, false, e);
 	if (r >= 0)
@@ -212,6 +212,7 @@ struct way {
 	int from, to; /* namespaces, as fds */
 	struct addresses all;
 	char passing[IFNAMSIZ];
+	int index; /* of the link where it has come to, as soon as that is known; 0 */
 };
 
 static int open_way(struct way *w, int from, int to, struct err *e)
@@ -235,18 +236,29 @@ static void way_done(struct way *w)
 	free(w);
 }
 
-/* From `there`, where it is called out->name. */
-static int go_back(struct way *w, const char *name, const struct net_moved *out, struct err *e)
+/* From `there`. By its number, if we have learnt that: of what it is called we have been told by nobody when it was the answer to a new name that was lost. */
+static int go_back(struct way *w, const char *name, bool was_up, struct err *e)
 {
 	struct net_link_info info;
 	char now[IFNAMSIZ];
-	int r = net_link_get(&w->there, out->name, &info, e);
+	int r = w->index ? net_link_by_index(&w->there, w->index, &info, e)
+			 : net_link_get(&w->there, w->passing, &info, e);
 
 	if (r >= 0)
 		r = passing_name(w->passing, e);
 	if (r >= 0)
 		r = send_away(&w->there, info.index, w->from, w->passing, e);
-	return r < 0 ? r : land(&w->here, w->passing, name, out->was_up, &w->all, now, e);
+	return r < 0 ? r
+		     : land(&w->here, w->passing, name, was_up, &w->all, now, &w->index, e);
+}
+
+/* Although we were told of a failure: the kernel's answer can get lost on its way to us, for want of memory (netlink(7)), when it has done what it was asked. */
+static bool has_come(struct way *w)
+{
+	struct net_link_info info;
+	struct err ignored = {0};
+
+	return net_link_get(&w->there, w->passing, &info, &ignored) >= 0;
 }
 
 static int move(struct way *w, const char *name, const char *wanted, bool up, struct net_moved *out,
@@ -269,10 +281,11 @@ static int move(struct way *w, const char *name, const char *wanted, bool up, st
 	 * has gone (do_setlink(), net/core/rtnetlink.c). So it goes under a name that is certainly free.
 	 */
 	r = send_away(&w->here, info.index, w->to, w->passing, e);
-	if (r < 0)
+	if (r < 0 && !has_come(w))
 		return r;
-	r = land(&w->there, w->passing, wanted, up, &w->all, out->name, e);
-	if (r < 0 && go_back(w, name, out, &ignored) < 0)
+	if (r >= 0)
+		r = land(&w->there, w->passing, wanted, up, &w->all, out->name, &w->index, e);
+	if (r < 0 && go_back(w, name, out->was_up, &ignored) < 0)
 		err_hint(e, "and it could not be brought back: %s", ignored.text);
 	return r;
 }
@@ -285,6 +298,7 @@ int net_link_move(int from, const char *name, int to, const char *wanted, bool u
 	int r;
 
 	*out = (struct net_moved){0};
+	snprintf(out->was, sizeof(out->was), "%s", name);
 	if (!w)
 		return err_set(e, ENOMEM, "out of memory for a network device");
 	w->from = w->to = -EBADF;

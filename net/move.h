@@ -8,6 +8,7 @@
 struct err;
 
 struct net_moved {
+	char was[IFNAMSIZ];  /* its name before */
 	char name[IFNAMSIZ]; /* that it has now; of a template like "eth%d" the kernel's choice */
 	bool was_up;
 };
