@@ -11,6 +11,7 @@
 #include "ctl/oci.h"
 #include "runtime/container.h"
 #include "runtime/exec.h"
+#include "runtime/net_devices.h"
 #include "runtime/notify.h"
 
 /* NULL: the bundle's own, which is also what crun takes "config.json" for, wherever it is called. */
@@ -19,6 +20,16 @@ static const char *config_of(const struct ctl_line *line)
 	const char *config = ctl_value(line, "config");
 
 	return config && strcmp(config, "config.json") != 0 ? config : NULL;
+}
+
+/* What was made and shall not be. Its devices first: they may go with its network namespace. */
+static void undo(struct ct *ct, struct ct_created *made, const char *verb)
+{
+	struct err ignored = {0};
+
+	ct_devices_take_back(made->netns, &made->devices);
+	if (ct_delete(ct, true, &ignored) < 0)
+		log_warn("clean up after a failed %s: %s", verb, ignored.text);
 }
 
 /* Everything but the start. On failure nothing remains. ct is locked and the caller's, as is what is in made. */
@@ -36,7 +47,6 @@ static int create(const struct ctl_line *line, bool detached, bool at_once, stru
 				.at_once = at_once,
 				.ahead = !detached && !pid_file && !socket && !pidfd,
 				.stdio = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}};
-	struct err ignored = {0};
 	uint64_t since = log_now_ns();
 	int r = ctl_oci_preserved(line, &how.preserve_fds, e);
 
@@ -75,8 +85,8 @@ static int create(const struct ctl_line *line, bool detached, bool at_once, stru
 		r = ctl_oci_send_console(socket, made->console, e);
 	if (r >= 0 && pidfd)
 		r = ctl_oci_send_pidfd(pidfd, made->pidfd, e);
-	if (r < 0 && ct_delete(ct, true, &ignored) < 0)
-		log_warn("clean up after a failed create: %s", ignored.text);
+	if (r < 0)
+		undo(ct, made, "create");
 	log_step("create", &since);
 	return r;
 }
@@ -87,6 +97,7 @@ void ctl_oci_created_done(struct ct_created *made)
 	own_close_fd(&made->console);
 	own_close_fd(&made->netns);
 	own_close_fd(&made->init);
+	ct_devices_done(&made->devices);
 }
 
 static int run_create(struct ctl_line *line, struct err *e)
@@ -169,7 +180,6 @@ static int run_run(struct ctl_line *line, struct err *e)
 	auto_created struct ct_created made = CTL_OCI_CREATED_INIT;
 	auto_ct struct ct ct = CT_INIT;
 	auto_fd int notify = -EBADF;
-	struct err ignored = {0};
 	uint64_t since = log_now_ns();
 	int r = create(line, detached, true, &ct, &made, e);
 
@@ -184,8 +194,7 @@ static int run_run(struct ctl_line *line, struct err *e)
 		r = ct_start_waiting(&ct, &made, e);
 	log_step("create and start", &since);
 	if (r < 0) {
-		if (ct_delete(&ct, true, &ignored) < 0)
-			log_warn("clean up after a failed start: %s", ignored.text);
+		undo(&ct, &made, "start");
 		return -e->no;
 	}
 	if (detached)

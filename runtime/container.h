@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "cgroups/group.h"
+#include "runtime/net_devices.h"
 #include "runtime/scope.h"
 #include "runtime/spec.h"
 #include "runtime/state.h"
@@ -37,6 +38,7 @@ struct ct_created {
 	int netns;   /* init's network namespace; the caller's */
 	bool told;   /* ahead: init has the word already */
 	int init; /* at_once: the socket to init, which waits for the word; the caller's; else as it was */
+	struct ct_devices devices; /* what its network namespace has been given; the caller's */
 };
 
 /*

@@ -28,15 +28,14 @@ int ct_devices_give(const struct ct_spec *spec, int netns, struct ct_devices *mo
 	return 0;
 }
 
-void ct_devices_take_back(const struct ct_spec *spec, int netns, const struct ct_devices *moved)
+void ct_devices_take_back(int netns, const struct ct_devices *moved)
 {
 	for (size_t i = moved->n; i-- > 0;) {
 		const struct net_moved *m = &moved->list[i];
 		struct net_moved back;
 		struct err why = {0};
 
-		if (net_link_move(netns, m->name, -1, spec->net_devices[i].name, m->was_up, &back,
-				  &why) < 0)
+		if (net_link_move(netns, m->name, -1, m->was, m->was_up, &back, &why) < 0)
 			log_warn("linux.netDevices: %s", why.text);
 	}
 }

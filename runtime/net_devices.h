@@ -21,6 +21,6 @@ int ct_devices_give(const struct ct_spec *spec, int netns, struct ct_devices *mo
  * Of a container that does not come to be: back to where they were, with their old names. As long as something holds its namespace; a link that is not physical goes with that. A device that does not
  * come back is a log_warn.
  */
-void ct_devices_take_back(const struct ct_spec *spec, int netns, const struct ct_devices *moved);
+void ct_devices_take_back(int netns, const struct ct_devices *moved);
 
 void ct_devices_done(struct ct_devices *moved);

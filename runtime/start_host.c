@@ -467,7 +467,7 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 		r = walk_steps(&m, e);
 	if (r < 0) {
 		ct_prefer_words_of_init(&m.sync, e);
-		ct_devices_take_back(how->spec, m.netns, &m.devices);
+		ct_devices_take_back(m.netns, &m.devices);
 		end_init(&m);
 		making_done(&m);
 		if (ct_delete(ct, true, &ignored) < 0)
@@ -481,6 +481,8 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 	out->pidfd = take_fd(&m.pidfd);
 	out->console = take_fd(&m.console_master);
 	out->netns = take_fd(&m.netns);
+	out->devices = m.devices;
+	m.devices = (struct ct_devices){0};
 	making_done(&m);
 	return 0;
 }

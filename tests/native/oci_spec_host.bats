@@ -115,6 +115,16 @@ host_link() {
 	run -0 in_net here ip addr show one
 	[[ $output != *'<'*UP*'>'* && $output == *'10.77.9.3/24 brd 10.77.9.254'* ]]
 	oci_gone "$ID"
+	# Behind its creation, too.
+	configure 'del(.hooks)'
+	fails_with 1 'pid file' oci create --pid-file "$SKEP_DIR/nowhere/pid" --bundle "$BUNDLE" "$ID"
+	run -0 in_net here ip addr show one
+	[[ $output == *'10.77.9.3/24 brd 10.77.9.254'* ]]
+	configure '.hooks.startContainer = [{path: "/bin/false"}]'
+	refused 'startContainer'
+	run -0 in_net here ip addr show one
+	[[ $output == *'10.77.9.3/24 brd 10.77.9.254'* ]]
+	oci_gone "$ID"
 }
 
 @test "config-linux.md, Network Devices: not looked after inside, and not brought back at the end" {
