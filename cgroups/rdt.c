@@ -21,13 +21,25 @@
 /* A cache of that many pieces has not been built yet. */
 #define VALUES_MOST 512
 
-int cg_rdt_open(struct err *e)
+/* -ENOENT with e untouched: there is none. */
+static int open_root(struct err *e)
 {
 	auto_fd int fd = open(CG_RDT_MOUNT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct statfs fs;
 
-	if (fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type == RDTGROUP_SUPER_MAGIC)
-		return take_fd(&fd);
+	if (fd < 0 && errno == ENOENT)
+		return -ENOENT;
+	if (fd < 0 || fstatfs(fd, &fs) < 0)
+		return err_sys(e, "open " CG_RDT_MOUNT);
+	return fs.f_type == RDTGROUP_SUPER_MAGIC ? take_fd(&fd) : -ENOENT;
+}
+
+int cg_rdt_open(struct err *e)
+{
+	int fd = open_root(e);
+
+	if (fd != -ENOENT)
+		return fd;
 	err_set(e, EOPNOTSUPP, "no resctrl file system is mounted on " CG_RDT_MOUNT);
 	err_hint(
 		e,
@@ -195,8 +207,11 @@ static int make_dir(int root, const char *path, const struct cg_rdt_notes *notes
 static int must_be_there(int root, const struct cg_rdt *rdt, struct err *e)
 {
 	struct stat st;
+	int r = fstatat(root, rdt->clos, &st, AT_SYMLINK_NOFOLLOW);
 
-	if (fstatat(root, rdt->clos, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+	if (r < 0 && errno != ENOENT)
+		return err_sys(e, "stat group %s of resctrl", rdt->clos);
+	if (r == 0 && S_ISDIR(st.st_mode))
 		return 0;
 	err_set(e, ENOENT, "the group '%s' of resctrl does not exist", rdt->clos);
 	err_hint(e, "with a schema beside closID it is made");
@@ -274,10 +289,12 @@ int cg_rdt_add(int root, const struct cg_rdt *rdt, const char *id, pid_t pid, st
 
 int cg_rdt_remove(const char *path, struct err *e)
 {
-	struct err none = {0};
-	auto_fd int root = cg_rdt_open(&none);
+	auto_fd int root = open_root(e);
 
-	if (root < 0 || unlinkat(root, path, AT_REMOVEDIR) == 0 || errno == ENOENT)
+	/* Its groups go with it when it is unmounted. Not to be able to look is no such word: the ledger would forget them. */
+	if (root < 0)
+		return root == -ENOENT ? 0 : root;
+	if (unlinkat(root, path, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
 	return err_sys(e, "remove group %s of resctrl", path);
 }

@@ -2,6 +2,7 @@
 /* Groups of resctrl, by runtime-spec's rules (config-linux.md, "IntelRdt"). A directory stands for the file system: what the kernel puts into a new group is put there by the test. */
 #include "fixture.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -240,6 +241,20 @@ static void names(void **state)
 	assert_false(cg_rdt_name_ok("a\nb"));
 }
 
+/* Without a descriptor nobody knows whether there is a resctrl: the ledger must keep the line. */
+static void who_cannot_look_has_removed_nothing(void **state)
+{
+	struct rlimit before, none;
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(cg_rdt_remove("web", &e), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -252,6 +267,7 @@ int main(void)
 		T(the_root_is_a_group_too),
 		T(a_monitoring_group_is_the_containers),
 		cmocka_unit_test(names),
+		cmocka_unit_test(who_cannot_look_has_removed_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
