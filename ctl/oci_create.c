@@ -114,8 +114,8 @@ static int await_ready(struct ct *ct, int notify, struct err *e)
 	auto_fd int pidfd = notify < 0 ? -EBADF : ct_init_open(ct, e);
 
 	own_close_fd(&ct->lock);
-	return pidfd < 0 ? -e->no
-			 : ct_notify_wait(notify, pidfd, ct->s.pid, getenv("NOTIFY_SOCKET"), e);
+	return e->no ? -e->no
+		     : ct_notify_wait(notify, pidfd, ct->s.pid, getenv("NOTIFY_SOCKET"), e);
 }
 
 static int run_start(struct ctl_line *line, struct err *e)
@@ -123,10 +123,14 @@ static int run_start(struct ctl_line *line, struct err *e)
 	auto_ct struct ct ct = CT_INIT;
 	auto_fd int notify = -EBADF;
 	struct err ignored = {0};
+	const char *socket = getenv("NOTIFY_SOCKET");
 	int r = ctl_oci_open(line, "start", &ct, e);
 
+	/* One that runs already is not to lose its end of the socket. */
+	if (r >= 0 && socket)
+		r = ct_may(&ct, CT_EVENT_START, NULL, e);
 	if (r >= 0)
-		notify = ct_notify_listen(&ct, getenv("NOTIFY_SOCKET"), e);
+		notify = ct_notify_listen(&ct, socket, e);
 	if (e->no)
 		return -e->no;
 	if (ct_start(&ct, e) == 0)

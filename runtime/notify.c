@@ -13,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@
 #include "base/sock.h"
 #include "ns/mount.h"
 #include "ns/orphan.h"
+#include "runtime/patience.h"
 #include "runtime/spec.h"
 #include "runtime/state.h"
 
@@ -120,6 +122,9 @@ int ct_notify_listen(const struct ct *ct, const char *socket_path, struct err *e
 		return errno == ENOENT ? -EBADF : err_sys(e, "open " CT_NOTIFY_DIR);
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/" NAME, dir);
+	/* That of a start that failed, or was killed: its container waits as before. */
+	if (unlinkat(dir, NAME, 0) < 0 && errno != ENOENT)
+		return err_sys(e, "remove an earlier socket " CT_NOTIFY_DIR "/" NAME);
 	before = umask(0111);
 	r = fd < 0 ? fd : bind(fd, (struct sockaddr *)&sa, sizeof(sa));
 	if (r < 0)
@@ -144,6 +149,9 @@ static bool hear_ready(int fd)
 static int reach(const char *path, struct err *e)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	/* Who does not read holds whoever sends, once some ten datagrams wait (unix(7), net.unix.max_dgram_qlen). */
+	const int ms = ct_patience_ms();
+	const struct timeval most = {.tv_sec = ms > 0 ? ms / 1000 : 0};
 	size_t len = strlen(path);
 	auto_fd int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
@@ -153,7 +161,8 @@ static int reach(const char *path, struct err *e)
 	if (path[0] == '@')
 		sa.sun_path[0] = 0;
 	if (fd < 0 || connect(fd, (struct sockaddr *)&sa,
-			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
+			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most)) < 0)
 		return err_sys(e, "$NOTIFY_SOCKET %s", path);
 	return take_fd(&fd);
 }
@@ -185,8 +194,10 @@ static int pass_on(pid_t pid, const char *path, struct err *e)
 
 	if (fd < 0)
 		return fd;
-	if (send(fd, text, (size_t)n, MSG_NOSIGNAL) < 0)
-		return err_sys(e, "$NOTIFY_SOCKET %s", path);
+	if (send(fd, text, (size_t)n, MSG_NOSIGNAL) < 0) {
+		err_sys(e, "$NOTIFY_SOCKET %s", path);
+		return e->no == EAGAIN ? err_hint(e, "nobody reads from it") : -e->no;
+	}
 	wait_until_noted(fd);
 	return 0;
 }
@@ -196,12 +207,15 @@ int ct_notify_wait(int fd, int pidfd, pid_t pid, const char *path, struct err *e
 	struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
 
 	while (fd >= 0) {
-		if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
+		if (poll(p, ARRAY_SIZE(p), pidfd < 0 ? 0 : -1) < 0) {
+			if (errno == EINTR)
+				continue;
 			return err_sys(e, "wait for READY=1");
+		}
 		/* What it said before its end counts. */
 		if (p[0].revents && hear_ready(fd))
 			return pass_on(pid, path, e);
-		if (!p[0].revents && p[1].revents)
+		if (!p[0].revents && (pidfd < 0 || p[1].revents))
 			return 0;
 	}
 	return 0;

@@ -26,7 +26,7 @@ int ct_notify_make(const struct ct *ct, const struct ct_spec *spec, struct err *
 /* The socket, the caller's; -EBADF, with e untouched: nobody wants to know, or it was not created so. */
 int ct_notify_listen(const struct ct *ct, const char *socket, struct err *e);
 
-/* fd: of ct_notify_listen(); < 0: returns at once. Until the container is ready, and whoever waits has taken note of it (a few seconds at most), or pidfd has ended. */
+/* fd: of ct_notify_listen(); < 0: returns at once. Until the container is ready, and whoever waits has taken note of it (a few seconds at most), or pidfd has ended (< 0: it has). */
 int ct_notify_wait(int fd, int pidfd, pid_t pid, const char *socket, struct err *e);
 
 /* The same by a process that is nobody's child, for a caller that has something else to wait for. Both descriptors stay the caller's. */

@@ -175,6 +175,29 @@ c = socket.socket(socket.AF_UNIX); c.connect(sys.argv[1]); print("full", flush=T
 	kill $holder
 }
 
+@test "a NOTIFY_SOCKET that nobody reads from" {
+	mkdir "$SKEP_DIR/n"
+	/usr/bin/python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1])
+c = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); c.connect(sys.argv[1]); c.setblocking(False)
+try:
+    while True: c.send(b"x")
+except BlockingIOError: print("full", flush=True)
+sys.stdin.read()' "$SKEP_DIR/n/socket" < <(exec sleep 60) >"$SKEP_DIR/full" 3>&- &
+	local holder=$!
+	wait_for 5 grep -q full "$SKEP_DIR/full"
+	sleeper '.process.args = ["sh", "-c", "notify tell READY=1; exec sleep 1000"]'
+	configure '.mounts += [{destination: "'"$SKEP_DIR"'", type: "tmpfs", source: "tmpfs"}]'
+	cp "$BUILD/notify" "$BUNDLE/rootfs/bin"
+	export NOTIFY_SOCKET=$SKEP_DIR/n/socket
+	bounded 10 create --bundle "$BUNDLE" "$ID"
+	refused 'nobody reads from it' start "$ID"
+	oci_is "$ID" running
+	bounded 10 delete --force "$ID"
+	oci_gone "$ID"
+	kill $holder
+}
+
 @test "an output that nobody reads: the container can be ended, its terminal's last words are given up" {
 	local run
 	mkfifo "$SKEP_DIR/out"

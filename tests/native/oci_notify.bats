@@ -105,3 +105,18 @@ go() { echo >"$BUNDLE/rootfs/go"; }
 	wait "$pid"
 	wait_for 5 heard "$init"
 }
+
+@test "a start that failed is done again; one of what runs already takes nothing from it" {
+	local pid
+	waiting '.process.args = ["sh", "-c", "cat /go; notify tell READY=1; sleep 1000"]'
+	mkfifo "$BUNDLE/rootfs/go"
+	NOTIFY_SOCKET=$SOCKET oci create --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	SKEP_FAULT=start.go NOTIFY_SOCKET=$SOCKET fails_with 1 'injected failure at start.go' oci start "$ID"
+	spawn here "$SKEP_DIR/said" "NOTIFY_SOCKET=$SOCKET" skep start "$ID"
+	pid=$SPAWNED
+	wait_for 5 oci_is "$ID" running
+	NOTIFY_SOCKET=$SOCKET fails_with 1 'running' oci start "$ID"
+	go
+	wait "$pid"
+	wait_for 5 heard "$(oci_pid "$ID")"
+}
