@@ -106,6 +106,19 @@ int proc_wait(int pidfd, int ms, struct err *e)
 	return info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 : info.si_status & 0x7f;
 }
 
+void proc_end(pid_t pid, int pidfd, int ms)
+{
+	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+	siginfo_t info;
+
+	if (pid <= 0)
+		return;
+	(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+	while (poll(&ended, 1, ms) < 0 && errno == EINTR)
+		;
+	(void)waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG);
+}
+
 /* I am the child: descriptors 0, 1, 2, then the program. errno goes back through `report` when it cannot be executed. */
 static void __attribute__((noreturn))
 run_child(const struct proc_run *run, int said, int report, pid_t parent)

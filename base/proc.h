@@ -23,6 +23,11 @@ void proc_end_children(void);
 /* Waits for a child with a deadline; ms < 0: no deadline. Returns the wait status, -ETIMEDOUT with e untouched. */
 int proc_wait(int pidfd, int ms, struct err *e);
 
+/*
+ * Kills a child and reaps it. What a v1 freezer holds dies only when that thaws: after ms it is left to whoever thaws it, and to the reaper of whoever outlives us. pid <= 0: there is none.
+ */
+void proc_end(pid_t pid, int pidfd, int ms);
+
 struct proc_run {
 	const char *const *argv; /* argv[0] is searched in PATH */
 	const char *const *env;	 /* NULL: ours */

@@ -4,19 +4,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/proc.h"
 #include "base/sync.h"
 #include "base/sys.h"
 #include "cgroups/entry.h"
@@ -315,20 +313,6 @@ static int limit_middle(struct entry *en, struct err *e)
 	return 0;
 }
 
-/* One that the v1 freezer holds does not die before it thaws: then it is the reaper's of whoever outlives us. */
-static void reap(pid_t pid, int pidfd)
-{
-	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
-	siginfo_t info;
-
-	if (pid <= 0)
-		return;
-	kill(pid, SIGKILL); /* our child, not reaped yet: the number is its own */
-	while (poll(&ended, 1, REAP_MS) < 0 && errno == EINTR)
-		;
-	(void)waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG);
-}
-
 static int talk(struct entry *en, const struct ct *ct, struct ct_executed *out, struct err *e)
 {
 	int64_t pid;
@@ -406,16 +390,16 @@ static int enter(struct entry *en, const struct ct *ct, struct ct_executed *out,
 	if (r >= 0)
 		r = sync_pair(&en->sync.fd, &en->theirs, e);
 	if (r >= 0)
+		r = ct_patience_set(en->sync.fd, ct_patience_ms(), e);
+	if (r >= 0)
 		r = clone_middle(en, ct, leaf, &middle, e);
 	if (r < 0 && en->middle <= 0)
 		return r;
 	if (r >= 0)
-		r = ct_patience_set(en->sync.fd, ct_patience_ms(), e);
-	if (r >= 0)
 		r = talk(en, ct, out, e);
 	if (r < 0)
 		prefer_their_words(en, ct, e);
-	reap(en->middle, middle);
+	proc_end(en->middle, middle, REAP_MS);
 	return r < 0 ? -e->no : 0;
 }
 
@@ -480,7 +464,7 @@ int ct_exec(const struct ct *ct, const struct ct_exec *how, struct ct_executed *
 
 void ct_exec_kill(struct ct_executed *run)
 {
-	reap(run->pid, run->pidfd);
+	proc_end(run->pid, run->pidfd, REAP_MS);
 	run->pid = 0;
 }
 

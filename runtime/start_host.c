@@ -2,14 +2,12 @@
 /* The host's side of a start: prepares, clones init, grants it what only the host can give, and later tells it to go. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -41,6 +39,8 @@
 #include "runtime/start_init.h"
 #include "runtime/start_sources.h"
 #include "runtime/steps.h"
+
+#define END_MS 2000 /* as long as a process has for its end that nothing holds */
 
 const char *ct_step_to_str(unsigned step)
 {
@@ -402,17 +402,6 @@ static int walk_steps(struct making *m, struct err *e)
 	return r < 0 ? r : grant_ready(m, e);
 }
 
-static void end_init(struct making *m)
-{
-	siginfo_t info;
-
-	if (m->pid <= 0)
-		return;
-	kill(m->pid, SIGKILL); /* our child, not reaped yet: the number is its own */
-	while (waitid(P_PID, (id_t)m->pid, &info, WEXITED) < 0 && errno == EINTR)
-		;
-}
-
 static void making_done(struct making *m)
 {
 	own_close_fd(&m->sync.fd);
@@ -468,7 +457,8 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 	if (r < 0) {
 		ct_prefer_words_of_init(&m.sync, e);
 		ct_devices_take_back(m.netns, &m.devices);
-		end_init(&m);
+		/* One that somebody has frozen meanwhile (a hook may) ends when ct_delete() thaws it. */
+		proc_end(m.pid, m.pidfd, END_MS);
 		making_done(&m);
 		if (ct_delete(ct, true, &ignored) < 0)
 			log_warn("clean up after a failed start: %s", ignored.text);

@@ -94,6 +94,21 @@ freezers() {
 	done < <(freezers)
 }
 
+# bats test_tags=host
+@test "a container that a hook of its own freezes while it is made: an error, and nothing left" {
+	local where file frozen end why verb
+	while read -r where file frozen _; do
+		for end in 1 0; do
+			[ $end = 1 ] && why='exit code 1' || why='does not come on'
+			sleeper ".hooks.createRuntime = [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"echo $frozen >/sys/fs/cgroup/$where/skep-$ID/$file; exit $end\"]}]"
+			for verb in create run; do
+				refused "$why" $verb --bundle "$BUNDLE" "$ID"
+				oci_gone "$ID"
+			done
+		done
+	done < <(freezers)
+}
+
 @test "a first process that has been stopped: start gives up and ends it" {
 	sleeper
 	oci create --bundle "$BUNDLE" "$ID"
