@@ -45,7 +45,7 @@ int ct_exec(const struct ct *ct, const struct ct_exec *how, struct ct_executed *
 /*
  * Joins our 0 and 1 (a terminal: raw mode, SIGWINCH; or pipes) with the program's console until it ends, and puts the terminal back. console < 0:
  * only waits and passes signals on. Returns the exit status as a shell sees it: 0..255, 128 + signal. Also for init, by whoever made it.
- * Signals sent to us before the call are passed on, too, if they were blocked by ct_exec_signals().
+ * Signals sent to us before the call are passed on, too, if they were blocked by ct_exec_signals(). On failure the program has been killed.
  */
 int ct_exec_wait(struct ct_executed *run, struct err *e);
 

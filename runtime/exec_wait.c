@@ -291,5 +291,10 @@ int ct_exec_wait(struct ct_executed *run, struct err *e)
 		r = wait_for_end(&j, e);
 	leave_console(&j);
 	sigprocmask(SIG_SETMASK, &before, NULL);
-	return r < 0 ? r : exit_status(run, e);
+	if (r >= 0)
+		r = exit_status(run, e);
+	/* Nobody could tell how it ends any more, or what it says. */
+	if (r < 0)
+		ct_exec_kill(run);
+	return r;
 }

@@ -16,6 +16,7 @@
 #include "base/own.h"
 #include "base/sys.h"
 #include "ns/self.h"
+#include "runtime/patience.h"
 #include "runtime/steps.h"
 
 /* In the order of joining: the host's rights are enough for all of them, and go with the user namespace. Where there is no way back, that has to be a process of its own. */
@@ -203,23 +204,28 @@ static int clone_by_middle(struct ct_init *init, const struct clone_args *args,
 	struct clone_args middle = {.flags = args->flags & CLONE_INTO_CGROUP,
 				    .cgroup = args->cgroup,
 				    .exit_signal = SIGCHLD};
-	struct sync sync = {.peer = "the process that joins namespaces",
+	struct sync sync = {.fd = -EBADF,
+			    .peer = "the process that joins namespaces",
 			    .step_to_str = ct_step_to_str};
-	struct sync host = {.peer = "host", .step_to_str = ct_step_to_str};
+	struct sync host = {.fd = -EBADF, .peer = "host", .step_to_str = ct_step_to_str};
 	int64_t number = 0;
-	pid_t child;
+	pid_t child = -1;
 	int r = sync_pair(&sync.fd, &host.fd, e);
 
-	if (r < 0)
-		return r;
-	child = sys_clone3(&middle);
-	if (child == 0)
-		run_middle(init, j, &host);
-	if (child < 0)
-		r = failed(errno, e);
+	if (r >= 0)
+		r = ct_patience_set(sync.fd, ct_patience_ms(), e);
+	if (r >= 0) {
+		child = sys_clone3(&middle);
+		if (child == 0)
+			run_middle(init, j, &host);
+		if (child < 0)
+			r = failed(errno, e);
+	}
 	own_close_fd(&host.fd);
 	if (r >= 0)
 		r = sync_expect(&sync, CT_STEP_JOIN, SYNC_FD, &number, pidfd, e);
+	if (r < 0 && child > 0)
+		kill(child, SIGKILL); /* our child, not reaped yet: the number is its own */
 	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		;
 	own_close_fd(&sync.fd);
