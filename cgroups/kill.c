@@ -78,7 +78,7 @@ static int collect(int dir, unsigned depth, struct pid_list *l)
 		return errno == ENOENT ? 0 : -errno;
 	}
 	rc = read_procs(dir, "cgroup.procs", l);
-	for (struct dirent *ent; rc >= 0 && (ent = readdir(d));) {
+	for (struct dirent *ent; rc >= 0 && (errno = 0, ent = readdir(d));) {
 		auto_fd int child = -EBADF;
 
 		if (ent->d_type != DT_DIR || ent->d_name[0] == '.')
@@ -88,8 +88,11 @@ static int collect(int dir, unsigned depth, struct pid_list *l)
 		child = openat(dir, ent->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (child >= 0)
 			rc = collect(child, depth - 1, l);
+		else if (errno != ENOENT && errno != ENODEV)
+			rc = -errno;
 	}
-	return rc;
+	/* It ends so, too, when the group is removed meanwhile. */
+	return rc >= 0 && errno && errno != ENOENT && errno != ENODEV ? -errno : rc;
 }
 
 /* The directory whose subtree has every process. */

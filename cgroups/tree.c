@@ -33,14 +33,15 @@ static int first_child(int dir, char name[256])
 			close(fd);
 		return -no;
 	}
-	for (struct dirent *ent; (ent = readdir(d));) {
+	for (struct dirent *ent; (errno = 0, ent = readdir(d));) {
 		if (ent->d_type != DT_DIR || !strcmp(ent->d_name, ".") ||
 		    !strcmp(ent->d_name, ".."))
 			continue;
 		memcpy(name, ent->d_name, strlen(ent->d_name) + 1);
 		return 1;
 	}
-	return 0;
+	/* ENOENT: it is removed at this moment. */
+	return errno == ENOENT ? 0 : -errno;
 }
 
 static int replace_fd(int *fd, int from, const char *name)

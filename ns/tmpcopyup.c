@@ -106,7 +106,7 @@ static int copy_dir(int from, int to, dev_t dev, int levels, struct err *e)
 		else if (S_ISLNK(st.st_mode))
 			r = copy_link(from, to, d->d_name, &st, e);
 	}
-	return r;
+	return r >= 0 && errno ? err_sys(e, "list a directory") : r;
 }
 
 int ns_tmpcopyup(int root, const char *target, int tmpfs_fd, struct err *e)

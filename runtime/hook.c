@@ -302,7 +302,8 @@ int ct_hooks_load(const struct ct *ct, struct ct_hooks *hooks, struct err *e)
 
 bool ct_hooks_are_kept(const struct ct *ct)
 {
-	return faccessat(ct->dir, HOOKS_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	/* Not to be able to look is no such word: ct_hooks_load() says what is the matter. */
+	return faccessat(ct->dir, HOOKS_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
 void ct_hooks_end(const struct ct *ct)

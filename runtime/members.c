@@ -41,7 +41,7 @@ static int find(const struct stat *wanted, pid_t **out, struct err *e)
 
 	if (!proc)
 		return err_sys(e, "open /proc");
-	for (struct dirent *ent; (ent = readdir(proc));) {
+	for (struct dirent *ent; (errno = 0, ent = readdir(proc));) {
 		pid_t pid = (pid_t)atoi(ent->d_name);
 		struct stat st;
 
@@ -52,6 +52,8 @@ static int find(const struct stat *wanted, pid_t **out, struct err *e)
 		if (add(&pids, &n, pid) < 0)
 			return err_set(e, ENOMEM, "out of memory for processes");
 	}
+	if (errno)
+		return err_sys(e, "list the processes in /proc");
 	*out = take_ptr(&pids);
 	return n;
 }
