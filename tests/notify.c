@@ -70,11 +70,11 @@ static int hear(const char *path)
 
 int main(int argc, char **argv)
 {
-	alarm(MOST_SECONDS);
+	alarm(argc == 4 ? (unsigned)atoi(argv[3]) : MOST_SECONDS);
 	if (argc == 3 && !strcmp(argv[1], "tell"))
 		return tell(argv[2]);
-	if (argc == 3 && !strcmp(argv[1], "hear"))
+	if (argc >= 3 && !strcmp(argv[1], "hear"))
 		return hear(argv[2]);
-	fprintf(stderr, "usage: notify tell TEXT | hear SOCKET\n");
+	fprintf(stderr, "usage: notify tell TEXT | hear SOCKET [SECONDS]\n");
 	return 2;
 }

@@ -1,13 +1,23 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Holds a terminal as conmon does: console_socket.py SOCKET [TYPED] takes one from the socket, types, prints what it says until its end."""
+"""Holds a terminal as conmon does: console_socket.py SOCKET [TYPED] takes one from the socket, types, prints what it says until its end.
+
+console_socket.py --all SOCKET holds all that come, one after the other, until it is killed.
+"""
 import os
 import socket
 import sys
 
+forever = sys.argv[1] == "--all"
 listener = socket.socket(socket.AF_UNIX)
-listener.bind(sys.argv[1])
-listener.listen(1)
+listener.bind(sys.argv[2] if forever else sys.argv[1])
+listener.listen(16)
+held = None
+while forever:
+    extra = listener.accept()[0].recvmsg(64, 256)[1]
+    if held is not None:
+        os.close(held)
+    held = int.from_bytes(extra[0][2][:4], sys.byteorder) if extra else None
 peer = listener.accept()[0]
 data, extra, _, _ = peer.recvmsg(64, 256)
 master = int.from_bytes(extra[0][2][:4], sys.byteorder)

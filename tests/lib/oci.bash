@@ -56,6 +56,11 @@ with_userns() {
 	chown -hR 1500000000:1500000000 "$BUNDLE/rootfs"
 }
 
+without_userns() {
+	configure '.linux.namespaces |= map(select(.type != "user")) | del(.linux.uidMappings, .linux.gidMappings)'
+	chown -hR 0:0 "$BUNDLE/rootfs"
+}
+
 oci_status() { oci state "$1" | jq -r .status; }
 oci_pid() { oci state "$1" | jq -r .pid; }
 oci_is() { [ "$(oci_status "$1")" = "$2" ]; }
@@ -66,13 +71,40 @@ oci_gone() {
 	[ -z "$left" ] || { printf 'left of %s: %s\n' "$1" "$left"; return 1; }
 }
 
-# What takes most of the ways that a start can take, for who wants to see each of them fail: a filter, hooks, mounts, devices, limits.
+# What takes most of the ways that a start can take, for who wants to see each of them fail: a filter, hooks, mounts, devices, limits, time, memory, processors.
+# Its poststop hook makes the file $ENDED.
 with_everything() {
+	export ENDED=$SKEP_DIR/ended # for oci-faults
+	mkdir -p "$SKEP_DIR/data/below"
 	configure '.hooks = (["createRuntime", "createContainer", "startContainer", "poststart", "poststop"] | map({key: ., value: [{path: "/bin/true", timeout: 10}]}) | from_entries)
 		| .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["reboot", "kexec_load"], action: "SCMP_ACT_ERRNO"}]}
 		| .linux.devices = [{path: "/dev/net/tun", type: "c", major: 10, minor: 200}]
 		| .linux.resources = {devices: [{allow: false, access: "rwm"}, {allow: true, type: "c", major: 10, minor: 200, access: "rw"}],
 			memory: {limit: 268435456}, pids: {limit: 100}, cpu: {shares: 512}}
-		| .linux.sysctl = {"net.ipv4.ip_forward": "1"} | .root.readonly = true | .hostname = "everything"
-		| .mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs", options: ["size=64k"]}, {destination: "/etc/group", type: "bind", source: "/etc/hostname", options: ["bind", "ro"]}]'
+		| .linux.sysctl = {"net.ipv4.ip_unprivileged_port_start": "80"} | .root.readonly = true | .hostname = "everything"
+		| .mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs", options: ["size=64k"]}, {destination: "/home", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup"]},
+			{destination: "/etc/group", type: "bind", source: "/etc/hostname", options: ["bind", "ro"]}]'
+	configure '.hooks.poststop = [{path: "/usr/bin/touch", args: ["touch", "'"$ENDED"'"], timeout: 10}]
+		| .mounts += [{destination: "/mnt", type: "bind", source: "'"$SKEP_DIR"'/data", options: ["rbind", "rro", "rslave"]},
+			{destination: "/srv", type: "bind", source: "'"$SKEP_DIR"'/data", options: ["bind", "idmap"],
+			uidMappings: [{containerID: 0, hostID: 7, size: 1}], gidMappings: [{containerID: 0, hostID: 7, size: 1}]}]
+		| .linux.devices += [{path: "/dev/own", type: "c", major: 10, minor: 200, fileMode: 384}, {path: "/dev/fifo", type: "p"}]
+		| .linux.namespaces += [{type: "time"}] | .linux.timeOffsets = {monotonic: {secs: 1000}, boottime: {secs: 1000}}
+		| .linux.memoryPolicy = {mode: "MPOL_BIND", nodes: "0"} | .linux.personality = {domain: "LINUX32"}
+		| .process.scheduler = {policy: "SCHED_BATCH", nice: 5} | .process.ioPriority = {class: "IOPRIO_CLASS_BE", priority: 5} | .process.oomScoreAdj = 500
+		| .process.rlimits = [{type: "RLIMIT_CORE", soft: 0, hard: 0}]'
+}
+
+# And what asks others: a network device of the test host's, an agent for the filter, whoever waits for READY=1, whoever holds terminals. As variables for oci-faults.
+with_others() {
+	export DEVICE=one NOTIFY_SOCKET=$SKEP_DIR/n/socket
+	mkdir "$SKEP_DIR/n"
+	cp "$BUILD/notify" "$BUNDLE/rootfs/bin"
+	spawn here "$SKEP_DIR/heard" "$BUILD/notify" hear "$NOTIFY_SOCKET" 3600
+	spawn here "$SKEP_DIR/agent.out" /usr/bin/python3 "$REPO/tests/lib/seccomp_agent.py" "$SKEP_DIR/agent" /dev/null 0 1000000
+	configure '.linux.netDevices = {one: {name: "inside"}} | .mounts += [{destination: "'"$SKEP_DIR"'", type: "tmpfs", source: "tmpfs"}]
+		| .linux.seccomp.listenerPath = "'"$SKEP_DIR"'/agent" | .linux.seccomp.syscalls += [{names: ["sethostname"], action: "SCMP_ACT_NOTIFY"}]
+		| .process.args = ["sh", "-c", "notify tell READY=1; echo it works; exec sleep 1000"]'
+	wait_for 5 [ -S "$SKEP_DIR/agent" ]
+	wait_for 5 [ -S "$NOTIFY_SOCKET" ]
 }

@@ -62,8 +62,12 @@ def main():
     threads = []
     for _ in range(int(sys.argv[4]) if len(sys.argv) > 4 else 1):
         conn, _ = listener.accept()
-        state, fds = receive(conn)
-        conn.close()
+        try:
+            state, fds = receive(conn)
+        except ValueError:
+            continue  # who connected had nothing to send: it failed, or was killed
+        finally:
+            conn.close()
         with open(out, "a", encoding="utf-8") as f:
             f.write(json.dumps({"state": state, "descriptors": len(fds)}) + "\n")
         threads.append(threading.Thread(target=serve, args=(fds[0], errno)))

@@ -58,8 +58,21 @@ calls_fail() { # VERB COUNT
 say_and_go_on() { configure '.process.args = ["sh", "-c", "echo it works; exec sleep 1000"]'; }
 
 @test "a system call of create fails" { say_and_go_on; calls_fail create 60; }
-@test "a system call of create with everything fails" { say_and_go_on; with_everything; FRESH=1 calls_fail create 60; }
-@test "a system call of start fails, or one of the waiting process" { say_and_go_on; with_everything; calls_fail start 40; }
+@test "a system call of create without a user namespace fails" { say_and_go_on; without_userns; calls_fail create 40; }
+@test "a system call of create with everything fails" { with_everything; with_others; FRESH=1 calls_fail create 60; }
+@test "a system call of create with a terminal that is handed over fails" {
+	say_and_go_on
+	configure '.process.terminal = true'
+	spawn here "$SKEP_DIR/console.out" /usr/bin/python3 "$REPO/tests/lib/console_socket.py" --all "$SKEP_DIR/console"
+	wait_for 5 [ -S "$SKEP_DIR/console" ]
+	SOCKET=$SKEP_DIR/console CALLS='connect|sendmsg|rename.*|open|write' ERRNOS=12 calls_fail create 30
+}
+@test "an answer of the kernel about a network device is lost: the device is back" {
+	say_and_go_on
+	configure '.linux.netDevices = {one: {name: "inside"}}'
+	DEVICE=one CALLS=recvmsg ERRNOS=12 calls_fail create all
+}
+@test "a system call of start fails, or one of the waiting process" { with_everything; with_others; calls_fail start 40; }
 @test "a system call of run fails" { configure '.process.args = ["sh", "-c", "echo it works"]'; calls_fail run 50; }
 @test "a system call of run with everything and a terminal fails" {
 	configure '.process.args = ["sh", "-c", "echo it works"] | .process.terminal = true'
