@@ -76,8 +76,9 @@ one() {
 # killed just now is about to end it.
 inits() {
 	local p n=0
-	for p in /proc/[0-9]*; do
-		[ "$({ tr '\0' ' ' <"$p/cmdline"; } 2>/dev/null)" != "/probe idle $1 " ] || is_frozen "$p" || is_restored "$p" || n=$((n + 1))
+	for p in $(pgrep -f "^/probe idle $1\$"); do
+		p=/proc/$p
+		is_frozen "$p" || is_restored "$p" || n=$((n + 1))
 	done
 	echo $n
 }
