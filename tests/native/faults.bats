@@ -25,7 +25,8 @@ points() {
 		destroy.*) verb=destroy ;;
 		suspend.* | dump.*) verb=suspend ;;
 		resume.* | restore.*) verb=resume ;;
-		migrate.* | source.* | target.* | receive.*) verb=migrate ;;
+		# guardian.*: of one that failed, which only native/migrate_killed has.
+		migrate.* | source.* | target.* | receive.* | guardian.*) verb=migrate ;;
 		*) verb=none ;;
 		esac
 		[ "$verb" != "$1" ] || echo "$point"
