@@ -51,11 +51,12 @@ int ctl_oci_report(const struct ctl_line *line, const struct err *e);
 int ctl_oci_judge_globals(const struct ctl_line *line, struct err *e);
 
 /*
- * Before skep enters a container without a user namespace of its own (ns_self_shield()): may begin the program again, so nothing must have been done yet.
+ * Before skep enters a container (ns_self_shield()), where its own entry has not done it (ctl/static/entry.c): may begin the program again, so nothing must have been done yet, nor read: a
+ * config.json that comes through a FIFO comes once.
  * ctl_oci_remember() keeps argv as it was, which parsing rearranges.
  */
 int ctl_oci_remember(int argc, char **argv, struct err *e);
-int ctl_oci_shield(const struct ct_spec *spec, struct err *e);
+int ctl_oci_shield(struct err *e);
 
 /* Who is to make the control group, and with what rights: into spec; whether cgroupsPath fits. */
 int ctl_oci_groups(const struct ctl_line *line, struct ct_spec *spec, struct err *e);

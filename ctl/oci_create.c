@@ -50,14 +50,14 @@ static int create(const struct ctl_line *line, bool detached, bool at_once, stru
 	uint64_t since = log_now_ns();
 	int r = ctl_oci_preserved(line, &how.preserve_fds, e);
 
+	if (r >= 0)
+		r = ctl_oci_shield(e);
 	if (r >= 0) {
 		cache = ctl_oci_cache_look(line);
 		r = ct_spec_load_cached(bundle ? bundle : ".", config_of(line), cache, &spec, e);
 	}
 	if (r >= 0)
 		r = ctl_oci_groups(line, &spec, e);
-	if (r >= 0)
-		r = ctl_oci_shield(&spec, e);
 	if (r >= 0)
 		r = ctl_oci_listen_env(&spec.process, e);
 	if (r >= 0)

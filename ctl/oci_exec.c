@@ -245,6 +245,8 @@ static int run_exec(struct ctl_line *line, struct err *e)
 	int r = ctl_oci_preserved(line, &how.preserve_fds, e);
 
 	if (r >= 0)
+		r = ctl_oci_shield(e);
+	if (r >= 0)
 		r = read_groups(line, &groups, e);
 	how.cgroups = groups;
 	if (r >= 0)
@@ -254,8 +256,6 @@ static int run_exec(struct ctl_line *line, struct err *e)
 	cache = ctl_oci_cache_look(line);
 	if (r >= 0)
 		r = ct_spec_of(&ct, cache, &spec, e);
-	if (r >= 0)
-		r = ctl_oci_shield(&spec, e);
 	if (r < 0)
 		return r;
 	if (cache < 0 && ct_spec_filters(&spec))

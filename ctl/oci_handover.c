@@ -32,18 +32,16 @@ int ctl_oci_remember(int argc, char **argv, struct err *e)
 	return 0;
 }
 
-int ctl_oci_shield(const struct ct_spec *spec, struct err *e)
+int ctl_oci_shield(struct err *e)
 {
+	static char self[512];
+
 	/* Who is not root needs a user namespace: ct_create() says so. */
-	if (spec->own[CT_NS_USER] || getauxval(AT_EUID) != 0)
+	if (getauxval(AT_EUID) != 0)
 		return 0;
 	/* A program on a mount without a place has no directory: its helper is looked for beside its first word then (libexec.h). */
-	if (spec->manager == CT_MANAGER_SYSTEMD) {
-		static char self[512];
-
-		if (readlink("/proc/self/exe", self, sizeof(self) - 1) > 1)
-			as_called[0] = self;
-	}
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) > 1)
+		as_called[0] = self;
 	if (ns_self_shield(as_called, e) < 0)
 		return -e->no;
 	/* The name that execveat(2) gives is the descriptor's number. */
