@@ -10,6 +10,7 @@ setup() {
 	bundle '.process.args = ["sh", "-c", "echo it works; exec sleep 1000"]'
 	with_userns
 	with_everything
+	with_others
 }
 teardown() { oci_teardown; }
 
