@@ -329,6 +329,11 @@ int cr_bundle_judge_joined(const struct ct_spec *spec, struct err *e)
 			"a container with %s can be neither checkpointed nor restored", member);
 		return err_class(e, ERR_UNSUPPORTED);
 	}
+	if (!spec->own[CT_NS_MOUNT] && !spec->join[CT_NS_MOUNT]) {
+		err_set(e, EOPNOTSUPP,
+			"a container in the host's mount namespace can be neither checkpointed nor restored");
+		return err_class(e, ERR_UNSUPPORTED);
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
 		if (spec->join[never[i]]) {
 			err_set(e, EOPNOTSUPP,

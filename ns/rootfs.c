@@ -16,6 +16,10 @@
 #include "base/sys.h"
 #include "ns/mount.h"
 
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000U /* linux/stat.h of 6.8 */
+#endif
+
 int ns_rootfs_open(const char *dir, int userns_fd, struct err *e)
 {
 	auto_fd int fd = ns_mount_clone(AT_FDCWD, dir, AT_RECURSIVE, e);
@@ -66,6 +70,33 @@ int ns_rootfs_attach(int tree_fd, const char *at, struct err *e)
 		return r;
 	if (mount_setattr(tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
 		return err_sys(e, "make the root file system private");
+	return 0;
+}
+
+int ns_rootfs_id(int tree_fd, uint64_t *id, struct err *e)
+{
+	struct statx st;
+
+	/* Since 6.8 one that no other mount ever has until the next boot. */
+	if (statx(tree_fd, "", AT_EMPTY_PATH, STATX_MNT_ID | STATX_MNT_ID_UNIQUE, &st) < 0)
+		return err_sys(e, "ask for the number of a mount");
+	*id = st.stx_mnt_id;
+	return 0;
+}
+
+int ns_rootfs_detach(const char *at, uint64_t id, struct err *e)
+{
+	auto_fd int top = open(at, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	uint64_t there;
+	int r;
+
+	if (top < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "open %s", at);
+	r = ns_rootfs_id(top, &there, e);
+	if (r < 0 || there != id)
+		return r;
+	if (umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+		return err_sys(e, "unmount %s", at);
 	return 0;
 }
 

@@ -33,6 +33,12 @@ int ns_rootfs_isolate(unsigned long propagation, struct err *e);
  */
 int ns_rootfs_attach(int tree_fd, const char *at, struct err *e);
 
+/* The number of the mount behind tree_fd, attached or not (statx(2), STATX_MNT_ID). */
+int ns_rootfs_id(int tree_fd, uint64_t *id, struct err *e);
+
+/* Host side: takes the tree away that was attached at that path of ours and has that number, with all below it; gone already is success. */
+int ns_rootfs_detach(const char *at, uint64_t id, struct err *e);
+
 /*
  * pivot_root(2) into root, detaches the host's whole tree, chdir to the new /, and verifies that /
  * is the object behind root and that the working directory is reachable. Point of no return: no

@@ -440,7 +440,7 @@ int ct_exec(const struct ct *ct, const struct ct_exec *how, struct ct_executed *
 		en.p = *how->process;
 		ct_process_complete(&en.p, &spec->process);
 		en.spec = spec;
-		en.chrooted = spec->join[CT_NS_MOUNT] != NULL;
+		en.chrooted = !spec->own[CT_NS_MOUNT];
 	}
 	if (r >= 0)
 		r = prepare_filter(&en, spec, e);

@@ -2,6 +2,7 @@
 /* What a start and a restore stand on: the cgroup with its limits, the root file system as a detached mount. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/capability.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -273,6 +274,21 @@ int ct_ground_rootfs(const struct ct_spec *spec, int userns, struct err *e)
 		return mount_overlay(spec, userns, e);
 	/* A directory of OCI's: its owner has given it the ids the container sees (runtime-spec, "root"). */
 	return ns_rootfs_open(spec->root_path, -EBADF, e);
+}
+
+int ct_ground_note_root(const struct ct *ct, const struct ct_spec *spec, int rootfs, struct err *e)
+{
+	char line[512];
+	uint64_t id;
+
+	if (spec->own[CT_NS_MOUNT] || spec->join[CT_NS_MOUNT] || !spec->root_path)
+		return 0;
+	if (ns_rootfs_id(rootfs, &id, e) < 0)
+		return -e->no;
+	if (snprintf(line, sizeof(line), "%" PRIu64 " %s", id, spec->root_path) >=
+	    (int)sizeof(line))
+		return err_set(e, ENAMETOOLONG, "path too long: %.64s...", spec->root_path);
+	return ct_ledger_add(ct->dir, CT_LEDGER_MOUNT, line, e);
 }
 
 int ct_ground_make(struct ct *ct, const struct ct_spec *spec, bool best_effort,

@@ -19,3 +19,6 @@ int ct_ground_devices(const struct cg *cg, const struct ct_spec *spec, struct er
 
 /* Mounts the root file system, detached; layers are id-mapped into userns (-EBADF: not). Returns the mount fd. */
 int ct_ground_rootfs(const struct ct_spec *spec, int userns, struct err *e);
+
+/* Before it is attached: without a mount namespace of its own the container's root stays with the host's mounts until the container is deleted. */
+int ct_ground_note_root(const struct ct *ct, const struct ct_spec *spec, int rootfs, struct err *e);

@@ -18,6 +18,7 @@
 #include "net/iface.h"
 #include "net/routed.h"
 #include "net/veth.h"
+#include "ns/rootfs.h"
 #include "runtime/bridge_release.h"
 #include "runtime/net_place.h"
 #include "runtime/remains.h"
@@ -148,6 +149,17 @@ static int undo_route(const char *name, struct err *e)
 	return net_routed_remove(host_name, &addr, strcmp(uplink, "-") ? uplink : "", e);
 }
 
+/* "ID PATH" */
+static int undo_mount(const char *name, struct err *e)
+{
+	char *path;
+	unsigned long long id = strtoull(name, &path, 10);
+
+	if (path == name || *path++ != ' ')
+		return err_set(e, EINVAL, "ledger: mount '%.100s' is no mount", name);
+	return ns_rootfs_detach(path, id, e);
+}
+
 static int undo_line(int dir, const struct line *l, bool leave_links, struct err *e)
 {
 	switch (l->kind) {
@@ -157,6 +169,8 @@ static int undo_line(int dir, const struct line *l, bool leave_links, struct err
 		return ct_scope_stop(l->name, e);
 	case CT_LEDGER_RDT:
 		return cg_rdt_remove(l->name, e);
+	case CT_LEDGER_MOUNT:
+		return undo_mount(l->name, e);
 	case CT_LEDGER_BRIDGE:
 		return ct_bridge_release(dir, l->name, e);
 	case CT_LEDGER_LINK:
@@ -172,7 +186,7 @@ static int undo_line(int dir, const struct line *l, bool leave_links, struct err
 static bool is_net(const struct line *l)
 {
 	return l->kind != CT_LEDGER_CGROUP && l->kind != CT_LEDGER_SCOPE &&
-	       l->kind != CT_LEDGER_RDT;
+	       l->kind != CT_LEDGER_RDT && l->kind != CT_LEDGER_MOUNT;
 }
 
 /* Newest first, on past a failure, whose first cause stays in e. */

@@ -16,6 +16,7 @@ struct err;
 	X(CGROUP, "cgroup")   /* relative path */                                        \
 	X(SCOPE, "scope")     /* a unit of systemd's, as scope.h names it */             \
 	X(RDT, "rdt")	      /* a group of resctrl's, below its root */                 \
+	X(MOUNT, "mount")     /* "ID PATH": the root, in the host's mount namespace */   \
 	X(BRIDGE, "bridge")   /* name: released when the last port of ours goes */       \
 	X(LINK, "link")	      /* host name of a veth, with guard, shape, traffic lock */ \
 	X(ROUTE, "route")     /* "HOSTNAME ADDR/PREFIX UPLINK|-" */                      \

@@ -372,18 +372,19 @@ static int judge_maps(const struct ct_spec *spec, struct err *e)
 
 static int judge(struct ct_spec *spec, struct err *e)
 {
-	static const enum ct_namespace inherited[] = {CT_NS_USER, CT_NS_UTS};
+	static const enum ct_namespace inherited[] = {CT_NS_USER, CT_NS_UTS, CT_NS_MOUNT};
 
-	/* The root file system is made in it: in the host's we would change what is not the container's. */
-	if (!has_other(spec, CT_NS_MOUNT))
-		return ct_refuse(e, "linux.namespaces",
-				 "a mount namespace that is not the host's is needed");
 	/* Ours by its path is as if it were not listed. To join the user namespace that one is in is an error to the kernel (setns(2)), and a host name would be the host's. */
 	for (size_t i = 0; i < ARRAY_SIZE(inherited); i++)
 		if (spec->join[inherited[i]] && !has_other(spec, inherited[i])) {
 			free(spec->join[inherited[i]]);
 			spec->join[inherited[i]] = NULL;
 		}
+	/* Nobody mounts in a namespace that another user namespace owns (mount_namespaces(7)). */
+	if (!spec->own[CT_NS_MOUNT] && !spec->join[CT_NS_MOUNT] && ct_spec_userns(spec))
+		return ct_refuse(
+			e, "linux.namespaces",
+			"in a user namespace of its own a container needs a mount namespace");
 	if (judge_maps(spec, e) < 0)
 		return -e->no;
 	/* runc's words. */

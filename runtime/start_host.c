@@ -353,6 +353,8 @@ static int prepare(struct making *m, struct err *e)
 		m->init.rootfs = ct_ground_rootfs(m->how->spec, -EBADF, e);
 	if (!ct_spec_userns(m->how->spec) && m->init.rootfs < 0)
 		return m->init.rootfs;
+	if (ct_ground_note_root(m->ct, m->how->spec, m->init.rootfs, e) < 0)
+		return -e->no;
 	m->init.ahead = may_say_ahead(m->how);
 	if (!m->how->at_once)
 		m->init.listen = ct_start_listen(m->ct, e);

@@ -74,10 +74,11 @@ int ct_step_rootfs(struct ct_stage *s, struct err *e)
 		if (!s->in->spec->root_path)
 			return err_set(
 				e, EINVAL,
-				"layers cannot be mounted in a mount namespace that is joined");
+				"layers cannot be mounted in a mount namespace of somebody else");
 		r = ns_rootfs_attach(s->root, s->in->spec->root_path, e);
-		return r < 0 ? err_wrap(e, "in mount namespace %s", s->in->spec->join[CT_NS_MOUNT])
-			     : r;
+		if (r < 0 && s->in->spec->join[CT_NS_MOUNT])
+			return err_wrap(e, "in mount namespace %s", s->in->spec->join[CT_NS_MOUNT]);
+		return r;
 	}
 	r = ns_rootfs_isolate(propagation_of_all(s->in->spec), e);
 	/* In a mount namespace of my own, where my user namespace may copy mounts. */

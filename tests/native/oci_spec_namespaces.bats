@@ -126,3 +126,33 @@ by_path() {
 	done
 	oci_gone "$ID"
 }
+
+@test "config-linux.md, Namespaces: a type that is not listed is the runtime's, the mounts too: the root is among them until delete" {
+	local type before
+	bundle '.process.args = ["sh", "-c", "echo here >/tmp/said; ls /dev/null; cat /proc/1/comm; exec sleep 1000"] | .root.readonly = false | del(.hostname)
+		| .linux.namespaces = [] | .linux.resources = {} | .mounts = [.mounts[] | select(.destination != "/sys/fs/cgroup")]'
+	before=$(in_net here cat /proc/self/mountinfo | sort)
+	oci run -d --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out" 3>&-
+	for type in cgroup ipc mnt net pid user uts; do
+		[ "$(readlink "/proc/$(oci_pid "$ID")/ns/$type")" = "$(in_net here readlink "/proc/self/ns/$type")" ]
+	done
+	wait_for 5 grep -q here "$BUNDLE/rootfs/tmp/said"
+	[ "$(oci exec "$ID" cat /etc/passwd)" = "$(cat "$BUNDLE/rootfs/etc/passwd")" ]
+	[ "$(oci exec "$ID" sh -c 'cd /; pwd; test .. -ef / && echo same')" = $'/\nsame' ]
+	in_net here grep -q " $BUNDLE/rootfs/proc " /proc/self/mountinfo
+	fails_with 1 "in the host's mount namespace" oci checkpoint --image-path "$SKEP_DIR/images" "$ID"
+	oci delete --force "$ID"
+	oci_gone "$ID"
+	[ "$(in_net here cat /proc/self/mountinfo | sort)" = "$before" ]
+	# What somebody else has mounted there since is not ours to take away.
+	oci create --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	in_net here umount -R -l "$BUNDLE/rootfs"
+	in_net here mount -t tmpfs theirs "$BUNDLE/rootfs"
+	oci delete --force "$ID"
+	in_net here umount "$BUNDLE/rootfs"
+	configure '.process.args = ["/nosuch"]'
+	fails_with 127 'nosuch' oci run --bundle "$BUNDLE" "$ID"
+	[ "$(in_net here cat /proc/self/mountinfo | sort)" = "$before" ]
+	with_userns
+	fails_with 1 'needs a mount namespace' oci run --bundle "$BUNDLE" "$ID"
+}
