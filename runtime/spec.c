@@ -178,24 +178,6 @@ static void free_strings(char **list)
 	free(list);
 }
 
-static char **copy_strings(char *const *list)
-{
-	char **copy;
-	size_t n = 0;
-
-	while (list && list[n])
-		n++;
-	copy = calloc(n + 1, sizeof(*copy));
-	for (size_t i = 0; copy && i < n; i++) {
-		copy[i] = strdup(list[i]);
-		if (!copy[i]) {
-			free_strings(copy);
-			return NULL;
-		}
-	}
-	return copy;
-}
-
 /* Lists that are not given become empty ones, so that nobody has to ask. */
 static int fill(struct ct_spec *spec, struct err *e)
 {
@@ -213,13 +195,6 @@ static int fill(struct ct_spec *spec, struct err *e)
 		json_object_get(spec->annotations, "run.oci.keep_original_groups"));
 	if (keep && strcmp(keep, "0") != 0)
 		spec->process.n_groups = -1;
-	for (size_t i = 0; i < spec->hooks.n[CT_HOOK_START_CONTAINER]; i++) {
-		char ***env = &spec->hooks.list[CT_HOOK_START_CONTAINER][i].env;
-
-		/* It runs where the program is about to: with what that has (runc since 1.3), unless it has its own. */
-		if (!*env && !(*env = copy_strings(spec->process.env)))
-			return ct_no_memory(e);
-	}
 	if (!spec->annotations)
 		spec->annotations = json_object();
 	return spec->annotations ? 0 : ct_no_memory(e);

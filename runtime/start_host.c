@@ -235,7 +235,8 @@ static int run_create_hooks(struct making *m, struct err *e)
 		return r;
 	r = sync_expect(&m->sync, CT_STEP_HOOKS, SYNC_ASK, NULL, NULL, e);
 	if (r >= 0)
-		r = ct_state_to_hook(m->ct, CT_CREATING, m->pid, &state, e);
+		/* What step 2 of the lifecycle makes is there (runtime-spec, "Lifecycle", "State"). */
+		r = ct_state_to_hook(m->ct, CT_CREATED, m->pid, &state, e);
 	if (r >= 0)
 		r = ct_hooks_run(hooks, CT_HOOK_PRESTART, state, bundle, e);
 	if (r >= 0)

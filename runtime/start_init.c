@@ -170,7 +170,10 @@ static int step_hooks(struct ct_stage *s, struct err *e)
 	r = sync_send(&s->in->sync, CT_STEP_HOOKS, SYNC_ASK, 0, -EBADF, e);
 	if (r >= 0)
 		r = sync_expect(&s->in->sync, CT_STEP_HOOKS, SYNC_OK, NULL, NULL, e);
-	return r < 0 ? r : run_hooks(s, CT_HOOK_CREATE_CONTAINER, CT_CREATING, e);
+	/* runc's begin there, and some rely on it: `mount --bind /lib/x ./lib/x`. */
+	if (r >= 0 && fchdir(s->root) < 0)
+		r = err_sys(e, "enter the root file system");
+	return r < 0 ? r : run_hooks(s, CT_HOOK_CREATE_CONTAINER, CT_CREATED, e);
 }
 
 static int take_terminal(struct ct_stage *s, struct err *e)
@@ -280,6 +283,8 @@ static int step_process(struct ct_stage *s, struct err *e)
 
 static int step_start_hooks(struct ct_stage *s, struct err *e)
 {
+	/* One without an environment of its own has the program's, which it runs in front of (runc since 1.3). */
+	environ = s->process.env;
 	return run_hooks(s, CT_HOOK_START_CONTAINER, CT_CREATED, e);
 }
 

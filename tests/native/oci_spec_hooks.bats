@@ -35,7 +35,7 @@ all_hooks() {
 	bundle
 	all_hooks
 	oci create --bundle "$BUNDLE" "$ID"
-	[ "$(cat "$LOG")" = $'prestart host creating\ncreateRuntime host creating\ncreateContainer container creating' ]
+	[ "$(cat "$LOG")" = $'prestart host created\ncreateRuntime host created\ncreateContainer container created' ]
 	[ ! -e "$BUNDLE/rootfs/tmp/log" ]
 	oci start "$ID"
 	wait_for 5 grep -q program "$BUNDLE/rootfs/tmp/log"
@@ -46,6 +46,15 @@ all_hooks() {
 	[ "$(tail -1 "$LOG")" = 'poststop host stopped' ]
 	[ "$(wc -l <"$LOG")" = 5 ]
 	oci_gone "$ID"
+}
+
+@test "config.md, POSIX-platform Hooks: createContainer begins in the root file system, startContainer with the program's environment, HOME too" {
+	bundle '.process.args = ["cat", "/etc/made"] | .root.readonly = false | .process.env = ["ONE=two"]
+		| .hooks.startContainer = [{path: "/bin/sh", args: ["/bin/sh", "-euc", "echo $ONE $HOME >>/etc/made"]}]'
+	hook createContainer 'pwd -P >./etc/made'
+	[ "$(oci run --bundle "$BUNDLE" "$ID" 2>&1)" = "$(realpath "$BUNDLE/rootfs")"$'\ntwo /root' ]
+	configure '.hooks.startContainer[0].env = ["ONE=three", "HOME=/mine"]'
+	[ "$(oci run --bundle "$BUNDLE" "$ID" 2>&1)" = "$(realpath "$BUNDLE/rootfs")"$'\nthree /mine' ]
 }
 
 @test "config.md, POSIX-platform Hooks: in the listed order, with argv and env as given and nothing else" {
@@ -240,7 +249,7 @@ all_hooks() {
 	oci start "$ID"
 	oci delete --force "$ID"
 	[ "$(wc -l <"$LOG")" = 5 ]
-	grep -q 'createContainer container creating' "$LOG"
+	grep -q 'createContainer container created' "$LOG"
 }
 
 @test "a hook that leaves a process with its output behind holds nobody up; one that says much does not either" {
