@@ -245,7 +245,9 @@ static int read_oom_score(const json_t *value, const char *path, void *into, str
 }
 
 /* Without the module there is nothing that could hold the program to it. */
-int ct_read_lsm(enum ns_lsm lsm, const json_t *value, const char *path, char **label, struct err *e)
+/* The label of one of these modules; *label NULL: none is asked for. */
+static int read_lsm(enum ns_lsm lsm, const json_t *value, const char *path, char **label,
+		    struct err *e)
 {
 	if (ct_read_str(value, path, label, e) < 0)
 		return -e->no;
@@ -263,12 +265,12 @@ int ct_read_lsm(enum ns_lsm lsm, const json_t *value, const char *path, char **l
 
 static int read_apparmor(const json_t *value, const char *path, void *into, struct err *e)
 {
-	return ct_read_lsm(NS_LSM_APPARMOR, value, path, into, e);
+	return read_lsm(NS_LSM_APPARMOR, value, path, into, e);
 }
 
 static int read_selinux(const json_t *value, const char *path, void *into, struct err *e)
 {
-	return ct_read_lsm(NS_LSM_SELINUX, value, path, into, e);
+	return read_lsm(NS_LSM_SELINUX, value, path, into, e);
 }
 
 static int check(const struct ct_process *p, const char *path, struct err *e)

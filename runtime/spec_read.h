@@ -57,10 +57,6 @@ char *ct_path_below(const char *dir, const char *path, struct err *e);
 ct_reader ct_read_process, ct_read_mounts, ct_read_linux, ct_read_annotations,
 	ct_read_spec_resources, ct_read_seccomp;
 
-/* The label of one of these modules; *label NULL: none is asked for. */
-int ct_read_lsm(enum ns_lsm lsm, const json_t *value, const char *path, char **label,
-		struct err *e);
-
 /* A list of id map lines; *map is the caller's, also after a failure. */
 int ct_read_idmap(const json_t *value, const char *path, struct ns_idmap **map, size_t *n,
 		  struct err *e);
