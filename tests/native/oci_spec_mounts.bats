@@ -12,14 +12,14 @@ refused() { fails_with 1 "$1" oci run --bundle "$BUNDLE" "$ID"; }
 output_is() { [ "$(oci run --bundle "$BUNDLE" "$ID")" = "$1" ]; }
 
 @test "config.md, Mounts: /proc/self/mountinfo has them in the listed order, whatever they are made of" {
-	local want='/tmp/a /home/b /tmp/c /home/d /tmp/e /home/f /tmp/g '
+	local want=(/tmp/a /home/b /tmp/c /home/d /tmp/e /home/f /tmp/g)
 	mkdir "$SKEP_DIR/from"
 	bundle '.root.readonly = false | .process.args = ["sh", "-c", "grep -o \" /\\(tmp\\|home\\)/. \" /proc/self/mountinfo"]'
 	configure ".mounts += [{destination: \"/tmp/a\", type: \"tmpfs\", source: \"tmpfs\"}, {destination: \"/home/b\", source: \"$SKEP_DIR/from\", options: [\"bind\"]},
 		{destination: \"/tmp/c\", type: \"tmpfs\", source: \"tmpfs\"}, {destination: \"/home/d\", source: \"$SKEP_DIR/from\", options: [\"rbind\", \"rslave\"]},
 		{destination: \"/tmp/e\", type: \"tmpfs\", source: \"tmpfs\"}, {destination: \"/home/f\", source: \"$SKEP_DIR/from\", options: [\"bind\", \"shared\"]},
 		{destination: \"/tmp/g\", type: \"tmpfs\", source: \"tmpfs\"}]"
-	output_is "$(printf ' %s \n' $want)"
+	output_is "$(printf ' %s \n' "${want[@]}")"
 }
 
 @test "config.md, Mounts: a source in the root file system is what the entries before it have put there, in a user namespace, too" {
