@@ -248,8 +248,7 @@ static int go_back(struct way *w, const char *name, bool was_up, struct err *e)
 		r = passing_name(w->passing, e);
 	if (r >= 0)
 		r = send_away(&w->there, info.index, w->from, w->passing, e);
-	return r < 0 ? r
-		     : land(&w->here, w->passing, name, was_up, &w->all, now, &w->index, e);
+	return r < 0 ? r : land(&w->here, w->passing, name, was_up, &w->all, now, &w->index, e);
 }
 
 /* Although we were told of a failure: the kernel's answer can get lost on its way to us, for want of memory (netlink(7)), when it has done what it was asked. */

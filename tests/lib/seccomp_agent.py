@@ -58,9 +58,11 @@ def main():
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(path)
     listener.listen()
-    listener.settimeout(30)
+    connections = int(sys.argv[4]) if len(sys.argv) > 4 else 1
+    # Who waits for a thousand is ended by who made it.
+    listener.settimeout(30 if connections < 1000 else None)
     threads = []
-    for _ in range(int(sys.argv[4]) if len(sys.argv) > 4 else 1):
+    for _ in range(connections):
         conn, _ = listener.accept()
         try:
             state, fds = receive(conn)
