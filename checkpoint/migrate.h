@@ -47,9 +47,10 @@
  * The live modes (precopy, content) send the memory while it runs, and do not kill at all before DONE: the tasks are frozen by their control group, which nobody's death thaws,
  * before anything is decided; the links are cut by a table of nftables without an owner between "committed" and COMMIT, so that the frozen one's kernel acknowledges nothing
  * that the running one should hear. The target's images hold no memory, so a record alone makes it not the target's: the second fact there is that the marker beside the images
- * is gone, which happens while the restored tasks are stopped, right before they run. The memory is whole at the target before it says READY, and in place before it says DONE: after COMMIT
- * the source is not needed for anything. So when the target has said RUNS the frozen tasks are killed here, and what they had on this host is removed, while the target puts the memory in place and
- * flushes the files; the container's files and the journal stay until DONE.
+ * is gone, which happens while the restored tasks are stopped, right before they run. The memory is whole at the target before it says READY: after COMMIT
+ * the source is not needed for anything. So when the target has said RUNS the frozen tasks are killed here, and what they had on this host is removed, while the target
+ * flushes the files; the container's files and the journal stay until DONE. The target's own skep-pages puts the memory in place meanwhile and, if the files are on disk before it has done, for some ms more:
+ * nobody else could, and what the source has kept until then, files, would help nobody.
  *   stage                    source dies                     target dies               link dies
  *   offer, files, rounds     source, still running, its      source, still running     as target dies; the target
  *                            tracking ends with the command                            removes what it reserved

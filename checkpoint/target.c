@@ -76,7 +76,8 @@ static int say_done(struct cr_target *t, struct err *e)
 
 	/* It is a container as any other, and who asks for it after a broken link may do so while its memory still comes. */
 	ct_system_close(&t->s);
-	if (r >= 0)
+	/* Of the others it is all here, in the hands of skep-pages, and nothing that the source still has would bring it back: its processes are dead. */
+	if (r >= 0 && cr_mode_is_lazy(t->offer.mode))
 		r = cr_target_await_memory(t, e);
 	if (r >= 0)
 		r = fault_at("receive.done", e);

@@ -16,7 +16,7 @@ stages="receive.reserve receive.rootfs receive.round migrate.frozen receive.imag
 points() { # MODE
 	local none='migrate\.(stop|kill)' all
 	case $1 in
-	precopy | content) none+='|migrate\.(stale|feed|lend)|receive\.(stale|feed)' ;;
+	precopy | content) none+='|migrate\.(stale|feed|lend)|receive\.(stale|feed|memory)' ;;
 	postcopy) none+='|migrate\.(stale|track|round|pages)|receive\.(pages|round|stale)' ;;
 	hybrid) none+='|migrate\.pages' ;;
 	restart) none='migrate\.(freeze|parting|frozen|images|stale|feed|lend|track|round|pages|kill)|receive\.(restore|stale|feed|pages|round|memory)' ;;

@@ -12,8 +12,8 @@ teardown() { skep_teardown; }
 
 # Those that the mode has. migrate.kill can only kill: nothing may fail there any more.
 points() {
-	local lazy='migrate\.(stale|feed|lend)|receive\.(stale|feed)' rounds='migrate\.(track|round|pages)|receive\.(pages|round|stale)' other
-	local live="migrate\\.(parting|frozen|kill)|receive\\.memory|$lazy|$rounds"
+	local lazy='migrate\.(stale|feed|lend)|receive\.(stale|feed|memory)' rounds='migrate\.(track|round|pages)|receive\.(pages|round|stale)' other
+	local live="migrate\\.(parting|frozen|kill)|$lazy|$rounds"
 	case $mode in
 	restart) other="migrate\\.(freeze|images)|receive\\.restore|$live" ;;
 	suspend) other="migrate\\.stop|$live" ;;
