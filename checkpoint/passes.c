@@ -11,6 +11,8 @@
 #include "checkpoint/life.h"
 #include "checkpoint/shed.h"
 #include "checkpoint/source.h"
+#include "runtime/container.h"
+#include "runtime/network.h"
 #include "storage/manifest.h"
 #include "storage/stream.h"
 
@@ -133,6 +135,18 @@ static bool is_spent(const struct cr_source *m)
 	return m->live && m->offer.was == CR_LIFE_RUNNING && !cr_mode_is_lazy(m->j.mode);
 }
 
+static int shed_links(const struct cr_source *m)
+{
+	auto_ct struct ct ct = CT_INIT;
+	char names[CT_NETS_MAX][IFNAMSIZ];
+	struct err ignored = {0};
+	int r = ct_open(m->s->host->state, m->s->d.name, NULL, &ct, &ignored);
+
+	if (r >= 0)
+		r = ct_network_links(&ct, names, &ignored);
+	return r < 0 ? -EBADF : cr_shed_links(names, r);
+}
+
 static int hear_runs(struct cr_source *m, struct err *e)
 {
 	struct err why = {0};
@@ -151,6 +165,9 @@ static int hear_runs(struct cr_source *m, struct err *e)
 	/* They end while we go on: of a gigabyte that takes 50 ms. */
 	if (is_spent(m) && cg_kill(&m->cg, &why) < 0)
 		log_warn("container %s: %s", m->s->d.name, why.text);
+	/* Nor what would still come for them. */
+	if (is_spent(m))
+		m->shed_links = shed_links(m);
 	/* The kernel takes a grace period (10 ms) to close it: while we and the target work. */
 	m->shed_frames = cr_shed_begin(&m->frames.fd);
 	net_hold_close(&m->frames);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A process that closes a descriptor for us. */
+/* A process that closes a descriptor, or destroys links, for us. */
 #include "checkpoint/shed.h"
 
 #include <errno.h>
@@ -7,7 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/err.h"
 #include "base/own.h"
+#include "net/veth.h"
 #include "ns/orphan.h"
 
 #define WAIT_MS 1000
@@ -44,6 +46,30 @@ int cr_shed_begin(int *fd)
 		return -EBADF;
 	(void)shutdown(ours, SHUT_WR);
 	return take_fd(&ours);
+}
+
+static _Noreturn void destroy(const char names[][IFNAMSIZ], int count)
+{
+	struct err ignored = {0};
+
+	for (int i = 0; i < count; i++)
+		(void)net_veth_destroy(names[i], &ignored);
+	_exit(0);
+}
+
+int cr_shed_links(const char names[][IFNAMSIZ], int count)
+{
+	auto_fd int ours = -EBADF, theirs = -EBADF;
+	int pair[2], r;
+
+	if (count < 1 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -EBADF;
+	ours = pair[0];
+	theirs = pair[1];
+	r = ns_orphan("skep-shed", &theirs, 1);
+	if (r == 0)
+		destroy(names, count);
+	return r < 0 ? -EBADF : take_fd(&ours);
 }
 
 void cr_shed_wait(int *rest)

@@ -34,6 +34,7 @@ static void source_done(struct cr_source *m)
 	net_hold_close(&m->frames);
 	cr_shed_wait(&m->shed_frames);
 	cr_shed_wait(&m->shed_lock);
+	cr_shed_wait(&m->shed_links);
 	cr_lend_close(&m->lend);
 	cr_track_close(&m->track);
 	cr_memory_out_done(&m->memory);
@@ -323,6 +324,7 @@ int cr_migrate(struct ct_system *s, const struct cr_migrate *how, struct cr_repo
 			      .frames = NET_HOLD_INIT,
 			      .shed_frames = -EBADF,
 			      .shed_lock = -EBADF,
+			      .shed_links = -EBADF,
 			      .cg = CG_INIT,
 			      .lend = CR_LEND_INIT,
 			      .pace = {.bytes_per_s = how->bytes_per_s}};

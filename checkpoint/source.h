@@ -36,7 +36,7 @@ struct cr_source {
 	struct cr_upper upper;
 	struct st_manifest *sent; /* what the first pass sent */
 	struct cr_progress progress;
-	int shed_frames, shed_lock; /* what cr_shed_begin() returned */
+	int shed_frames, shed_lock, shed_links; /* for cr_shed_wait() */
 	struct net_hold frames; /* that come for it while it is stopped; closed: none are held */
 	uint64_t pass_bytes;	/* of files, in the last pass: what the next may be */
 	struct cr_pace pace;	/* also of the files */

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -73,13 +74,49 @@ static void test_nothing(void **state)
 	cr_shed_wait(&rest);
 }
 
+static void add_link(const char *name, const char *peer)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		execlp("ip", "ip", "link", "add", name, "type", "veth", "peer", "name", peer, NULL);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_true(if_nametoindex(name) > 0);
+}
+
+static void test_links(void **state)
+{
+	static const char names[][IFNAMSIZ] = {"skep-shed-a", "skep-shed-none", "skep-shed-b"};
+	int rest;
+
+	(void)state;
+	add_link("skep-shed-a", "skep-shed-x");
+	add_link("skep-shed-b", "skep-shed-y");
+	rest = cr_shed_links(names, 3);
+	assert_true(rest >= 0);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	cr_shed_wait(&rest);
+	assert_int_equal(rest, -EBADF);
+	assert_int_equal(if_nametoindex("skep-shed-a"), 0);
+	assert_int_equal(if_nametoindex("skep-shed-b"), 0);
+	assert_int_equal(cr_shed_links(names, 0), -EBADF);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life),
 		cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_links),
 	};
+
+	if (unshare(CLONE_NEWNET))
+		return 1;
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
