@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include "base/err.h"
@@ -161,6 +162,25 @@ int file_write_all(int fd, const void *data, size_t len, struct err *e)
 			return err_sys(e, "write");
 		p += n;
 		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int file_write_parts(int fd, struct iovec *parts, size_t n, struct err *e)
+{
+	while (n > 0) {
+		ssize_t done = writev(fd, parts, (int)n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return err_sys(e, "write");
+		for (; n > 0 && (size_t)done >= parts->iov_len; parts++, n--)
+			done -= (ssize_t)parts->iov_len;
+		if (n > 0) {
+			parts->iov_base = (char *)parts->iov_base + done;
+			parts->iov_len -= (size_t)done;
+		}
 	}
 	return 0;
 }

@@ -42,6 +42,9 @@ int file_remove_tree_at(int dir, const char *name, struct err *e);
 
 /* All of it, over short writes and EINTR. */
 int file_write_all(int fd, const void *data, size_t len, struct err *e);
+/* The same of several pieces, in as few writes as it takes; parts is used up. */
+struct iovec;
+int file_write_parts(int fd, struct iovec *parts, size_t n, struct err *e);
 /* Exactly len bytes; -EPIPE when the stream ends before. */
 int file_read_exactly(int fd, void *data, size_t len, struct err *e);
 /* The same of a stream that may go silent: -EAGAIN, as of a socket with SO_RCVTIMEO, when no byte comes for ms; < 0: for ever. For pipes, which have no such setting. */

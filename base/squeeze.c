@@ -294,16 +294,22 @@ static void try(struct squeeze *s, const void *data, size_t len)
 		note_speed(s, len, n < WORTH(len) ? n : len, log_now_ns() - began);
 }
 
+bool squeeze_leaves(struct squeeze *s, const void *data, size_t len)
+{
+	bool leaves = !squeeze_wants(s);
+
+	if (leaves && s)
+		try(s, data, len);
+	return leaves;
+}
+
 size_t squeeze_pack(struct squeeze *s, const void *data, size_t len, const void **packed)
 {
 	uint64_t began;
 	size_t n;
 
-	if (!squeeze_wants(s)) {
-		if (s)
-			try(s, data, len);
+	if (squeeze_leaves(s, data, len))
 		return 0;
-	}
 	if (len < LEAST || len > SQUEEZE_MOST)
 		return 0;
 	began = log_now_ns();

@@ -57,6 +57,9 @@ void squeeze_hurry(struct squeeze *s);
 /* Whether the next chunk will be tried. For who need not read it if not. s NULL: never. */
 bool squeeze_wants(struct squeeze *s);
 
+/* For who need not put a chunk together that goes as it is: so does this one, of which data are nearly all. s NULL: always. */
+bool squeeze_leaves(struct squeeze *s, const void *data, size_t len);
+
 /* Returns the size of *packed, which is valid until the next call; 0: the chunk (len <= SQUEEZE_MOST) is to go as it is. s NULL: 0. */
 size_t squeeze_pack(struct squeeze *s, const void *data, size_t len, const void **packed);
 

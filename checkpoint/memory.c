@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include "base/err.h"
 #include "base/own.h"
@@ -28,29 +29,60 @@ void cr_memory_out_done(struct cr_memory_out *o)
 	*o = (struct cr_memory_out){0};
 }
 
+/* size bytes, or packed ones in their place; 0: they are not. */
+static int send_pages(struct cr_memory_out *o, size_t size, size_t packed, const struct iovec *bulk,
+		      size_t n, struct err *e)
+{
+	size_t len = packed ? packed : size;
+	auto_json json_t *j = json_pack("{s:I}", "size", (json_int_t)size);
+	int r;
+
+	if (!j || (packed && json_object_set_new(j, "packed", json_integer((json_int_t)len)) < 0))
+		return err_set(e, ENOMEM, "send the memory: out of memory");
+	r = cr_pace_take(o->pace, len, e);
+	if (r >= 0)
+		r = cr_link_send_bulk(o->link, CR_FRAME_PAGES, j, bulk, n, e);
+	squeeze_passed(o->link->squeeze, size, len);
+	return r;
+}
+
 int cr_memory_out_flush(struct cr_memory_out *o, struct err *e)
 {
-	auto_json json_t *j = NULL;
 	const void *data = o->buffer;
-	size_t packed, len;
+	struct iovec bulk;
+	size_t packed;
 	int r;
 
 	if (!o->used)
 		return 0;
 	packed = squeeze_pack(o->link->squeeze, o->buffer, o->used, &data);
-	len = packed ? packed : o->used;
-	j = json_pack("{s:I}", "size", (json_int_t)o->used);
-	if (!j || (packed && json_object_set_new(j, "packed", json_integer((json_int_t)len)) < 0))
-		return err_set(e, ENOMEM, "send the memory: out of memory");
-	r = cr_pace_take(o->pace, len, e);
-	if (r >= 0)
-		r = cr_link_send(o->link, CR_FRAME_PAGES, j, e);
-	if (r >= 0)
-		r = cr_link_send_bytes(o->link, packed ? data : o->buffer, len, e);
-	squeeze_passed(o->link->squeeze, o->used, len);
+	bulk = packed ? (struct iovec){(void *)(uintptr_t)data, packed}
+		      : (struct iovec){o->buffer, o->used};
+	r = send_pages(o, o->used, packed, &bulk, 1, e);
 	o->used = 0;
 	o->pages = 0;
 	return r;
+}
+
+static struct cr_memory_run describe(uint32_t id, uint64_t vaddr, uint32_t npages,
+				     const unsigned char *data, bool zero)
+{
+	return (struct cr_memory_run){.id = htole32(id),
+				      .npages = htole32(npages),
+				      .vaddr = htole64(vaddr),
+				      .zero = htole32(zero),
+				      .sum = htole64(zero ? 0 : cr_pages_sum(0, data, npages))};
+}
+
+/* A whole frame of one run, as most are: from where it lies. */
+static int send_run(struct cr_memory_out *o, uint32_t id, uint64_t vaddr, uint32_t npages,
+		    const unsigned char *data, struct err *e)
+{
+	struct cr_memory_run run = describe(id, vaddr, npages, data, false);
+	size_t len = (size_t)npages * CR_PAGE_BYTES;
+	const struct iovec bulk[] = {{&run, HEAD}, {(void *)(uintptr_t)data, len}};
+
+	return send_pages(o, HEAD + len, 0, bulk, ARRAY_SIZE(bulk), e);
 }
 
 int cr_memory_out_round(struct cr_memory_out *o, unsigned number, struct err *e)
@@ -73,16 +105,15 @@ static bool is_zero(const unsigned char *page)
 static int put(struct cr_memory_out *o, uint32_t id, uint64_t vaddr, uint32_t npages,
 	       const unsigned char *data, bool zero, struct err *e)
 {
+	if (!zero && !o->used && npages == CR_MEMORY_PAGES_MOST &&
+	    squeeze_leaves(o->link->squeeze, data, (size_t)npages * CR_PAGE_BYTES))
+		return send_run(o, id, vaddr, npages, data, e);
 	while (npages) {
 		uint32_t room = CR_MEMORY_PAGES_MOST - o->pages, n = npages < room ? npages : room;
 		size_t len = zero ? 0 : (size_t)n * CR_PAGE_BYTES;
-		struct cr_memory_run run = {.id = htole32(id),
-					    .npages = htole32(n),
-					    .vaddr = htole64(vaddr),
-					    .zero = htole32(zero)};
+		struct cr_memory_run run = describe(id, vaddr, n, data, zero);
 		int r;
 
-		run.sum = htole64(zero ? 0 : cr_pages_sum(0, data, n));
 		memcpy(o->buffer + o->used, &run, HEAD);
 		if (len)
 			memcpy(o->buffer + o->used + HEAD, data, len);

@@ -55,8 +55,9 @@ static int send_answer(struct service *s, const struct cr_pages_request *q, uint
 				    .sum = flags ? 0 : cr_pages_sum(0, data, npages)};
 	size_t len = flags ? 0 : npages * PAGE;
 
-	if (file_write_all(s->out, &a, sizeof(a), e) < 0 ||
-	    (len && file_write_all(s->out, data, len, e) < 0))
+	struct iovec parts[] = {{&a, sizeof(a)}, {(void *)(uintptr_t)data, len}};
+
+	if (file_write_parts(s->out, parts, len ? 2 : 1, e) < 0)
 		return -e->no;
 	s->served->bytes += sizeof(a) + len;
 	return 0;

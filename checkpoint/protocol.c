@@ -10,6 +10,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/utsname.h>
 
 #include "base/file.h"
@@ -82,7 +83,9 @@ static int read_exactly(struct cr_link *l, void *data, size_t len, struct err *e
 	return 0;
 }
 
-int cr_link_send(struct cr_link *l, enum cr_frame frame, const json_t *payload, struct err *e)
+/* parts[0] is the frame's. */
+static int send_parts(struct cr_link *l, enum cr_frame frame, const json_t *payload,
+		      struct iovec *parts, size_t n, struct err *e)
 {
 	auto_free char *text = payload ? json_dumps(payload, JSON_COMPACT) : strdup("{}");
 	size_t len = text ? strlen(text) : 0;
@@ -96,7 +99,33 @@ int cr_link_send(struct cr_link *l, enum cr_frame frame, const json_t *payload, 
 			       cr_frame_to_str(frame));
 	memcpy(whole, &h, sizeof(h));
 	memcpy(whole + sizeof(h), text, len + 1);
-	return write_all(l, whole, sizeof(h) + len, e);
+	parts[0] = (struct iovec){whole, sizeof(h) + len};
+	len = 0;
+	for (size_t i = 0; i < n; i++)
+		len += parts[i].iov_len;
+	if (file_write_parts(l->out, parts, n, e) < 0)
+		return gone(l, e);
+	l->sent += len;
+	return 0;
+}
+
+int cr_link_send(struct cr_link *l, enum cr_frame frame, const json_t *payload, struct err *e)
+{
+	struct iovec part;
+
+	return send_parts(l, frame, payload, &part, 1, e);
+}
+
+int cr_link_send_bulk(struct cr_link *l, enum cr_frame frame, const json_t *payload,
+		      const struct iovec *bulk, size_t n, struct err *e)
+{
+	struct iovec parts[1 + CR_BULK_PARTS];
+
+	if (n > CR_BULK_PARTS)
+		return err_set(e, E2BIG, "talk to %s: too many pieces", l->peer);
+	for (size_t i = 0; i < n; i++)
+		parts[1 + i] = bulk[i];
+	return send_parts(l, frame, payload, parts, 1 + n, e);
 }
 
 json_t *cr_err_to_json(const struct err *why)

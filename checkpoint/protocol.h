@@ -117,6 +117,12 @@ struct cr_link {
 /* payload: an object, borrowed; NULL: {}. One write. -EPIPE, class MIGRATE, when the peer is gone. */
 int cr_link_send(struct cr_link *l, enum cr_frame frame, const json_t *payload, struct err *e);
 
+/* The same, and behind it bulk data, n <= CR_BULK_PARTS pieces: one write. Alone a frame would be a packet, and who carries it be woken for it. */
+#define CR_BULK_PARTS 2
+struct iovec;
+int cr_link_send_bulk(struct cr_link *l, enum cr_frame frame, const json_t *payload,
+		      const struct iovec *bulk, size_t n, struct err *e);
+
 /* Tells the peer why we end. Never fails loudly: it may be gone. */
 void cr_link_send_error(struct cr_link *l, const struct err *why);
 

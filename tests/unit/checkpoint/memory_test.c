@@ -120,6 +120,46 @@ static void test_round_trip(void **state)
 	assert_true(l->target.received < 265 * CR_PAGE_BYTES);
 }
 
+/* Runs that fill a frame go from where they lie, others by way of the buffer: in their order, and each once. */
+static void test_whole_frames(void **state)
+{
+	enum { LONE = 3, MANY = 3 * CR_MEMORY_PAGES_MOST, ALL = LONE + MANY };
+	struct lab *l = *state;
+	unsigned char *data = malloc((size_t)ALL * CR_PAGE_BYTES);
+	struct cr_memory_out out;
+	struct err e = {0};
+
+	for (unsigned i = 0; i < ALL; i++)
+		memset(data + (size_t)i * CR_PAGE_BYTES, (int)(i % 250 + 1), CR_PAGE_BYTES);
+	assert_int_equal(cr_memory_out_init(&out, &l->source, NULL, &e), 0);
+	for (unsigned i = 0; i < MANY; i += CR_MEMORY_PAGES_MOST)
+		assert_int_equal(cr_memory_out_run(&out, 1, BASE + (uint64_t)i * CR_PAGE_BYTES,
+						   CR_MEMORY_PAGES_MOST,
+						   data + (size_t)i * CR_PAGE_BYTES, &e),
+				 0);
+	/* Nothing waits in the buffer. */
+	assert_int_equal(out.used, 0);
+	assert_int_equal(cr_memory_out_run(&out, 1, BASE + (uint64_t)MANY * CR_PAGE_BYTES, LONE,
+					   data + (size_t)MANY * CR_PAGE_BYTES, &e),
+			 0);
+	assert_int_equal(cr_memory_out_run(&out, 1, BASE, 1, data + (size_t)99 * CR_PAGE_BYTES, &e),
+			 0);
+	/* Newer than what has gone, and than what waits. */
+	assert_int_equal(cr_memory_out_run(&out, 1, BASE, CR_MEMORY_PAGES_MOST,
+					   data + (size_t)7 * CR_PAGE_BYTES, &e),
+			 0);
+	assert_int_equal(cr_memory_out_flush(&out, &e), 0);
+	assert_int_equal(out.bytes, (uint64_t)(ALL + 1 + CR_MEMORY_PAGES_MOST) * CR_PAGE_BYTES);
+	assert_int_equal(cr_link_send(&l->source, CR_FRAME_ROUND, NULL, &e), 0);
+	assert_int_equal(take_all(l, &e), CR_FRAME_ROUND);
+	assert_int_equal(l->source.sent, l->target.received);
+	for (unsigned i = 0; i < ALL; i++)
+		has(l, 1, BASE + (uint64_t)i * CR_PAGE_BYTES,
+		    (unsigned char)((i < CR_MEMORY_PAGES_MOST ? i + 7 : i) % 250 + 1));
+	cr_memory_out_done(&out);
+	free(data);
+}
+
 /* The same over a link that packs: half of it is what a byte of each page says. */
 static void test_packed(void **state)
 {
@@ -281,6 +321,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_whole_frames, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_packed, set_up, tear_down),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_hostile_packed),
