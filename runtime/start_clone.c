@@ -71,7 +71,7 @@ static int refuse(const struct ct_spec *spec, const struct kind *k, struct err *
 	return -e->no;
 }
 
-static uint64_t clone_flags(const struct ct_spec *spec)
+static uint64_t clone_flags(const struct ct_init *init)
 {
 	static const uint64_t flags[CT_NS_COUNT] = {
 #define X(name, word, flag, file) [CT_NS_##name] = flag,
@@ -82,7 +82,8 @@ static uint64_t clone_flags(const struct ct_spec *spec)
 
 	/* Those two are unshared by init: after its cgroup, at its execve. */
 	for (int i = 0; i < CT_NS_COUNT; i++)
-		if (spec->own[i] && i != CT_NS_CGROUP && i != CT_NS_TIME)
+		if (init->spec->own[i] && i != CT_NS_CGROUP && i != CT_NS_TIME &&
+		    !(i == CT_NS_NETWORK && init->netns_comes))
 			all |= flags[i];
 	return all;
 }
@@ -174,7 +175,7 @@ static int join_all(const struct ct_spec *spec, const struct joined *j, struct e
 _Noreturn static void run_middle(struct ct_init *init, const struct joined *j, struct sync *host)
 {
 	auto_fd int pidfd = -EBADF;
-	struct clone_args args = {.flags = clone_flags(init->spec) | CLONE_PARENT,
+	struct clone_args args = {.flags = clone_flags(init) | CLONE_PARENT,
 				  .pidfd = (uint64_t)(uintptr_t)&pidfd};
 	struct err e = {0};
 	pid_t pid;
@@ -236,7 +237,7 @@ static int clone_by_middle(struct ct_init *init, const struct clone_args *args,
 int ct_clone_init(struct ct_init *init, int group, pid_t *pid, int *pidfd, struct err *e)
 {
 	const struct ct_spec *spec = init->spec;
-	struct clone_args args = {.flags = clone_flags(spec),
+	struct clone_args args = {.flags = clone_flags(init),
 				  .exit_signal = SIGCHLD,
 				  .pidfd = (uint64_t)(uintptr_t)pidfd};
 	struct joined j;
@@ -249,8 +250,7 @@ int ct_clone_init(struct ct_init *init, int group, pid_t *pid, int *pidfd, struc
 		args.cgroup = (uint64_t)group;
 	}
 	init->parent = spec->own[CT_NS_PID] || spec->join[CT_NS_PID] ? 0 : getpid();
-	if (spec->join[CT_NS_USER] || spec->join[CT_NS_MOUNT] || spec->join[CT_NS_CGROUP] ||
-	    spec->join[CT_NS_TIME])
+	if (ct_clone_by_middle(spec))
 		r = clone_by_middle(init, &args, &j, pid, pidfd, e);
 	else
 		r = clone_directly(init, &args, &j, pid, e);

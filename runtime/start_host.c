@@ -20,8 +20,6 @@
 #include "base/sys.h"
 #include "cgroups/entry.h"
 #include "cgroups/group.h"
-#include "net/netns.h"
-#include "net/veth.h"
 #include "ns/console.h"
 #include "ns/idmap.h"
 #include "ns/mount.h"
@@ -29,7 +27,6 @@
 #include "runtime/container.h"
 #include "runtime/ground.h"
 #include "runtime/listener.h"
-#include "runtime/net_devices.h"
 #include "runtime/notify.h"
 #include "runtime/patience.h"
 #include "runtime/program.h"
@@ -37,6 +34,7 @@
 #include "runtime/start_clone.h"
 #include "runtime/start_go.h"
 #include "runtime/start_init.h"
+#include "runtime/start_network.h"
 #include "runtime/start_sources.h"
 #include "runtime/steps.h"
 
@@ -203,26 +201,6 @@ static int grant_rootfs(struct making *m, struct err *e)
 	return sync_send(&m->sync, CT_STEP_ROOTFS, SYNC_FD, 0, m->rootfs, e);
 }
 
-/* While init mounts: its network namespace, with the loopback up, as every program expects it. Other links are the operator's. */
-static int open_network(struct making *m, struct err *e)
-{
-	/* The root of a user's namespace could enter that of init, but not leave it for the host's, which is none of its own: init sets the loopback up itself. */
-	if (m->init.late || m->how->spec->rootless) {
-		if (!m->how->spec->n_net_devices)
-			return 0;
-		err_set(e, EPERM, "linux.netDevices: to move network devices takes root");
-		return err_class(e, ERR_UNSUPPORTED);
-	}
-	m->netns = net_netns_open(m->pid, e);
-	if (m->netns < 0)
-		return m->netns;
-	if (ct_devices_give(m->how->spec, m->netns, &m->devices, e) < 0)
-		return -e->no;
-	if (m->how->system || !m->how->spec->own[CT_NS_NETWORK])
-		return 0;
-	return net_loopback_up(m->netns, e);
-}
-
 /* prestart, createRuntime: in our own namespaces, while init waits before its pivot. */
 static int run_create_hooks(struct making *m, struct err *e)
 {
@@ -318,12 +296,26 @@ static int judge_rights(struct making *m, struct err *e)
 	return err_class(e, ERR_CONFIG);
 }
 
-static int prepare(struct making *m, struct err *e)
+/* Over which the network namespace comes, which takes the longest: so it is the first of all. */
+static int open_sync(struct making *m, struct err *e)
 {
-	int r = judge_rights(m, e);
+	const struct ct_hooks *hooks = &m->how->spec->hooks;
+	int r = sync_pair(&m->sync.fd, &m->theirs, e);
 
 	if (r >= 0)
-		r = ct_spec_join_maps(m->how->spec, e);
+		r = ct_patience_set(m->sync.fd,
+				    ct_patience_with_hooks_ms(hooks, CT_HOOK_CREATE_CONTAINER), e);
+	m->init.sync =
+		(struct sync){.fd = m->theirs, .peer = "host", .step_to_str = ct_step_to_str};
+	if (r >= 0)
+		ct_network_begin(&m->init, m->sync.fd);
+	return r;
+}
+
+static int prepare(struct making *m, struct err *e)
+{
+	int r = ct_spec_join_maps(m->how->spec, e);
+
 	if (r < 0)
 		return r;
 	ct_ground_describe(m->ct, m->how->spec, m->how->id, m->how->system);
@@ -361,14 +353,6 @@ static int prepare(struct making *m, struct err *e)
 		m->init.listen = ct_start_listen(m->ct, e);
 	if (!m->how->at_once && m->init.listen < 0)
 		return m->init.listen;
-	r = sync_pair(&m->sync.fd, &m->theirs, e);
-	if (r >= 0)
-		r = ct_patience_set(
-			m->sync.fd,
-			ct_patience_with_hooks_ms(&m->how->spec->hooks, CT_HOOK_CREATE_CONTAINER),
-			e);
-	m->init.sync =
-		(struct sync){.fd = m->theirs, .peer = "host", .step_to_str = ct_step_to_str};
 	return r;
 }
 
@@ -388,11 +372,11 @@ static int walk_steps(struct making *m, struct err *e)
 		r = grant_idmap(m, e);
 	if (r >= 0)
 		r = grant_rootfs(m, e);
-	/* While init mounts. */
+	/* While init mounts. First what may have to be waited for: where there are two processors, the one that makes it has the other, and init should have ours. */
+	if (r >= 0)
+		r = ct_network_open(&m->init, m->pid, m->how->system, &m->netns, &m->devices, e);
 	if (r >= 0)
 		r = ct_spec_keep(m->ct, m->how->spec, e);
-	if (r >= 0)
-		r = open_network(m, e);
 	/* Until the program runs there is nobody whom it would hold: the kernel's verifier works while init mounts. */
 	if (r >= 0)
 		r = ct_ground_devices(&m->cg, m->how->spec, e);
@@ -407,6 +391,7 @@ static int walk_steps(struct making *m, struct err *e)
 
 static void making_done(struct making *m)
 {
+	ct_network_end(&m->init);
 	own_close_fd(&m->sync.fd);
 	own_close_fd(&m->theirs);
 	own_close_fd(&m->init.listen);
@@ -450,10 +435,17 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 			 .preserve_fds = how->preserve_fds},
 	};
 	struct err ignored = {0};
-	int r = ct_state_new(how->state_root, how->id, "create", ct, e);
+	int r = judge_rights(&m, e);
 
-	if (r < 0)
+	*ct = (struct ct)CT_INIT;
+	if (r >= 0)
+		r = open_sync(&m, e);
+	if (r >= 0)
+		r = ct_state_new(how->state_root, how->id, "create", ct, e);
+	if (r < 0) {
+		making_done(&m);
 		return r;
+	}
 	r = prepare(&m, e);
 	if (r >= 0)
 		r = walk_steps(&m, e);

@@ -20,6 +20,7 @@ struct ct_init {
 	int console_slave; /* the same as a descriptor */
 	int stdio[3];	   /* without a terminal */
 	bool no_pivot;	   /* chroot instead */
+	bool netns_comes; /* its network namespace is made beside us, and comes with the step of that name */
 	bool late; /* the host side may neither mount nor enter namespaces: init, root in its own user namespace, opens what is mounted */
 	int preserve_fds;		/* 3 .. 3 + n - 1 stay */
 	const struct ns_filter *filter; /* prog NULL: none */

@@ -3,6 +3,7 @@
 #include "runtime/start_mounts.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -95,6 +96,37 @@ int ct_step_rootfs(struct ct_stage *s, struct err *e)
 	return ns_rootfs_attach(s->root, NULL, e);
 }
 
+/* Its own that is made ahead. As late as can be: it may still be in the making. */
+static int enter_network(struct ct_stage *s, struct err *e)
+{
+	auto_fd int netns = -EBADF;
+	int r;
+
+	if (!s->in->netns_comes || s->in_network)
+		return 0;
+	r = sync_expect(&s->in->sync, CT_STEP_NETWORK, SYNC_FD, NULL, &netns, e);
+	if (r < 0)
+		return r;
+	if (setns(netns, CLONE_NEWNET) < 0)
+		return err_sys(e, "enter the network namespace");
+	s->in_network = true;
+	return 0;
+}
+
+/* Whether a mount may show, or keep, the network namespace that it is made in, as sysfs and NFS do. */
+static bool shows_network(const struct ns_mount *m)
+{
+	static const char *const others[] = {"proc",   "tmpfs",	 "devpts",
+					     "mqueue", "cgroup", "cgroup2"};
+
+	if (m->bind || m->remount || !m->fstype)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (!strcmp(m->fstype, others[i]))
+			return false;
+	return true;
+}
+
 int ct_step_mounts(struct ct_stage *s, struct err *e)
 {
 	const struct ct_spec *spec = s->in->spec;
@@ -102,9 +134,12 @@ int ct_step_mounts(struct ct_stage *s, struct err *e)
 
 	if (!has_mount_at(spec, "/dev"))
 		r = ns_dev_mount(s->root, spec->mount_label, e);
-	for (size_t i = 0; r >= 0 && i < spec->n_mounts; i++)
-		r = ns_mount_one(s->root, &spec->mounts[i], e);
-	return r;
+	for (size_t i = 0; r >= 0 && i < spec->n_mounts; i++) {
+		r = shows_network(&spec->mounts[i]) ? enter_network(s, e) : 0;
+		if (r >= 0)
+			r = ns_mount_one(s->root, &spec->mounts[i], e);
+	}
+	return r < 0 ? r : enter_network(s, e);
 }
 
 /* A terminal of the host's devpts on /dev/console: whoever restores this container can give it another one. */

@@ -21,12 +21,13 @@ struct ct_stage {
 	int root;	    /* the root file system's mount: root of every path before the pivot */
 	int console_master; /* OCI terminal, until it is sent */
 	int console_slave;
+	bool in_network; /* in->netns_comes: it has come */
 };
 
 /* Cuts the mounts off from the host's and attaches the root file system. */
 int ct_step_rootfs(struct ct_stage *s, struct err *e);
 
-/* The spec's mounts in their order, and /dev where they have none. */
+/* The spec's mounts in their order, and /dev where they have none. After: in the network namespace. */
 int ct_step_mounts(struct ct_stage *s, struct err *e);
 
 /* Nodes, links, terminals of /dev; s->console_master, s->console_slave. */

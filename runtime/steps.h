@@ -11,28 +11,30 @@
  *
  * X(NAME, "name", who has a part: BOTH or INIT)
  */
-#define CT_STEPS(X)                                                                                                                                                 \
-	X(JOIN, "join",                                                                                                                                             \
-	  BOTH) /* only with a user, mount, cgroup or time namespace by its path: init is cloned there (start_clone.h) */                                           \
-	X(IDMAP, "idmap",                                                                                                                                           \
-	  BOTH) /* host: limits of init; with a user namespace, id maps, for which init waits. After: it may become root inside */                                  \
-	X(ROOTFS, "rootfs",                                                                                                                                         \
-	  BOTH) /* with a user namespace the host sends the root file system's mount, else init is born with it. After: it is attached in init's mount namespace */ \
-	X(MOUNTS, "mounts", INIT) /* cgroup namespace, then the spec's mounts in order */                                                                           \
-	X(DEV, "dev", INIT)	  /* nodes, pts, shm; the console */                                                                                                \
-	X(MASKS, "masks", INIT)	  /* masked and read-only paths */                                                                                                  \
-	X(KERNEL, "kernel", INIT) /* host name, sysctls, time offsets */                                                                                            \
-	X(HOOKS, "hooks",                                                                                                                                           \
-	  BOTH) /* only with hooks of these points: the host runs prestart and createRuntime, then init createContainer */                                          \
-	X(PIVOT, "pivot", INIT)	    /* the host's tree is gone: point of no return */                                                                               \
-	X(CONSOLE, "console", BOTH) /* OCI terminal: init sends the pty's master */                                                                                 \
-	X(READY, "ready",                                                                                                                                           \
-	  BOTH)			    /* all is made; init listens on start.sock and no longer dies with its parent once asked to start */                            \
-	X(START, "start", BOTH)	    /* over start.sock: execute */                                                                                                  \
-	X(PROCESS, "process", INIT) /* user, working directory, capabilities, seccomp */                                                                            \
-	X(START_HOOKS, "start hooks",                                                                                                                               \
-	  INIT) /* startContainer, with no more rights than the program: it is a file of the container's */                                                         \
-	X(EXEC, "exec",                                                                                                                                             \
+#define CT_STEPS(X)                                                                                                                                                                 \
+	X(JOIN, "join",                                                                                                                                                             \
+	  BOTH) /* only with a user, mount, cgroup or time namespace by its path: init is cloned there (start_clone.h) */                                                           \
+	X(IDMAP, "idmap",                                                                                                                                                           \
+	  BOTH) /* host: limits of init; with a user namespace, id maps, for which init waits. After: it may become root inside */                                                  \
+	X(ROOTFS, "rootfs",                                                                                                                                                         \
+	  BOTH) /* with a user namespace the host sends the root file system's mount, else init is born with it. After: it is attached in init's mount namespace */                 \
+	X(NETWORK, "network",                                                                                                                                                       \
+	  BOTH) /* only where it is made ahead of init (start_network.h): the host sends the network namespace, and init enters it, once a mount wants it or all others are made */ \
+	X(MOUNTS, "mounts", INIT) /* cgroup namespace, then the spec's mounts in order */                                                                                           \
+	X(DEV, "dev", INIT)	  /* nodes, pts, shm; the console */                                                                                                                \
+	X(MASKS, "masks", INIT)	  /* masked and read-only paths */                                                                                                                  \
+	X(KERNEL, "kernel", INIT) /* host name, sysctls, time offsets */                                                                                                            \
+	X(HOOKS, "hooks",                                                                                                                                                           \
+	  BOTH) /* only with hooks of these points: the host runs prestart and createRuntime, then init createContainer */                                                          \
+	X(PIVOT, "pivot", INIT)	    /* the host's tree is gone: point of no return */                                                                                               \
+	X(CONSOLE, "console", BOTH) /* OCI terminal: init sends the pty's master */                                                                                                 \
+	X(READY, "ready",                                                                                                                                                           \
+	  BOTH)			    /* all is made; init listens on start.sock and no longer dies with its parent once asked to start */                                            \
+	X(START, "start", BOTH)	    /* over start.sock: execute */                                                                                                                  \
+	X(PROCESS, "process", INIT) /* user, working directory, capabilities, seccomp */                                                                                            \
+	X(START_HOOKS, "start hooks",                                                                                                                                               \
+	  INIT) /* startContainer, with no more rights than the program: it is a file of the container's */                                                                         \
+	X(EXEC, "exec",                                                                                                                                                             \
 	  INIT) /* "about to"; then execve: failed is an ERROR, its success is the socket's closing */
 
 enum ct_step {
