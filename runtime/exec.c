@@ -170,7 +170,9 @@ static int become_program(struct entry *en, enum step *step, struct err *e)
 		r = ns_fds_keep_only(keep, (size_t)en->how->preserve_fds, e);
 	en->sync.filtered = en->use->prog;
 	if (r >= 0)
-		r = ct_program_become(&en->p, false, en->use, &en->sync, STEP_PROCESS, e);
+		r = ct_program_prepare(&en->p, false, e);
+	if (r >= 0)
+		r = ct_program_become(&en->p, en->use, &en->sync, STEP_PROCESS, e);
 	if (r < 0)
 		return r;
 	*step = STEP_EXEC;

@@ -38,11 +38,8 @@ static int load_filter(const struct ns_filter *filter, struct sync *host, unsign
 	return sync_send(host, step, SYNC_FD, 0, listener, e);
 }
 
-int ct_program_become(const struct ct_process *p, bool make_cwd, const struct ns_filter *filter,
-		      struct sync *host, unsigned step, struct err *e)
+int ct_program_prepare(const struct ct_process *p, bool make_cwd, struct err *e)
 {
-	struct ns_caps all = {
-		.bounding = ns_caps_all(), .effective = ns_caps_all(), .permitted = ns_caps_all()};
 	int r = ns_self_reset_signals(e);
 
 	ns_console_give(p->uid, p->gid);
@@ -60,10 +57,16 @@ int ct_program_become(const struct ct_process *p, bool make_cwd, const struct ns
 	if (p->selinux && ns_lsm_exec(NS_LSM_SELINUX, p->selinux, e) < 0)
 		return -e->no;
 	umask(p->umask >= 0 ? (mode_t)p->umask : 0022);
-	if (p->no_new_privs)
-		r = ns_self_no_new_privs(e);
-	else
-		r = load_filter(filter, host, step, e);
+	return 0;
+}
+
+int ct_program_become(const struct ct_process *p, const struct ns_filter *filter, struct sync *host,
+		      unsigned step, struct err *e)
+{
+	struct ns_caps all = {
+		.bounding = ns_caps_all(), .effective = ns_caps_all(), .permitted = ns_caps_all()};
+	int r = p->no_new_privs ? ns_self_no_new_privs(e) : load_filter(filter, host, step, e);
+
 	if (r < 0)
 		return r;
 	r = ns_caps_apply(p->has_caps ? &p->caps : &all, p->uid, p->gid, p->groups, p->n_groups, e);

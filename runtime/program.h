@@ -9,12 +9,17 @@ struct ns_filter;
 struct sync;
 
 /*
- * In the container, with its root rights, standard descriptors in place: signals, working directory, umask, ids, capabilities, seccomp. Without no_new_privs the
- * filter goes in before the capabilities are dropped, else last, so that it need not allow what dropping takes. make_cwd: a working directory that is not
- * there is made, which is for init only: to an exec it is a slip of the pen. A filter with a listener: that goes to the host at `step` (listener.h).
+ * In the container, with its root rights, standard descriptors in place: signals, keyring, working directory, umask. make_cwd: a working directory that is not
+ * there is made, which is for init only: to an exec it is a slip of the pen.
  */
-int ct_program_become(const struct ct_process *p, bool make_cwd, const struct ns_filter *filter,
-		      struct sync *host, unsigned step, struct err *e);
+int ct_program_prepare(const struct ct_process *p, bool make_cwd, struct err *e);
+
+/*
+ * After that: ids, capabilities, seccomp. Without no_new_privs the filter goes in before the capabilities are dropped, else last, so that it need not allow what dropping takes. A filter with a
+ * listener: that goes to the host at `step` (listener.h).
+ */
+int ct_program_become(const struct ct_process *p, const struct ns_filter *filter, struct sync *host,
+		      unsigned step, struct err *e);
 
 /* What a further process leaves open is as it is for the container's init; its lists stay init's. */
 void ct_process_complete(struct ct_process *p, const struct ct_process *init);
@@ -23,7 +28,7 @@ void ct_process_complete(struct ct_process *p, const struct ct_process *init);
 int ct_process_schedule(const struct ct_process *p, pid_t pid, struct err *e);
 
 /*
- * Inside, before ct_program_become(): puts HOME into env if it is not there, as the other runtimes do. home NULL: that of uid in the container's passwd, "/" if there is
+ * Inside, before ct_program_prepare(): puts HOME into env if it is not there, as the other runtimes do. home NULL: that of uid in the container's passwd, "/" if there is
  * none. The new env has an execve for its end, nobody frees it.
  */
 int ct_program_home(struct ct_process *p, const char *home, struct err *e);

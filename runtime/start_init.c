@@ -204,23 +204,30 @@ static int step_console(struct ct_stage *s, struct err *e)
 }
 
 /* The host has written down that we are created. From here on we live without it. */
+static int await_word(struct ct_init *in, struct err *e)
+{
+	int r = sync_expect(&in->sync, CT_STEP_READY, SYNC_OK, NULL, NULL, e);
+
+	if (r >= 0 && prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
+		return err_sys(e, "outlive the host side");
+	return r;
+}
+
 static int step_ready(struct ct_stage *s, struct err *e)
 {
 	struct ct_init *in = s->in;
 	/* A program that does not exist fails the creation already, as with runc and crun: Podman's 127 depends on it. */
 	int r = ct_program_look(&s->process, e);
 
-	if (r >= 0 && !in->ahead)
-		r = sync_send(&in->sync, CT_STEP_READY, SYNC_ASK, 0, -EBADF, e);
-	if (r >= 0)
-		r = sync_expect(&in->sync, CT_STEP_READY, SYNC_OK, NULL, NULL, e);
-	if (r < 0)
+	/* Then the word is the start's, too, and waited for when there is nothing else to do. */
+	if (r < 0 || in->ahead)
 		return r;
-	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
-		return err_sys(e, "outlive the host side");
+	r = sync_send(&in->sync, CT_STEP_READY, SYNC_ASK, 0, -EBADF, e);
+	if (r >= 0)
+		r = await_word(in, e);
 	/* Created and started by one command: its OK was the word, and what follows goes to it. */
-	if (in->listen < 0)
-		return 0;
+	if (r < 0 || in->listen < 0)
+		return r;
 	r = sync_send(&in->sync, CT_STEP_READY, SYNC_OK, 0, -EBADF, e);
 	own_close_fd(&in->sync.fd);
 	return r;
@@ -274,10 +281,14 @@ static int step_process(struct ct_stage *s, struct err *e)
 		r = ct_program_home(&s->process, NULL, e);
 	if (r >= 0)
 		r = keep_descriptors(s, e);
+	if (r >= 0)
+		r = ct_program_prepare(&s->process, true, e);
+	/* Behind the filter nothing can be received any more. */
+	if (r >= 0 && s->in->ahead)
+		r = await_word(s->in, e);
 	s->in->sync.filtered = ct_spec_filters(spec);
 	if (r >= 0)
-		r = ct_program_become(&s->process, true, s->in->filter, &s->in->sync,
-				      CT_STEP_PROCESS, e);
+		r = ct_program_become(&s->process, s->in->filter, &s->in->sync, CT_STEP_PROCESS, e);
 	return r;
 }
 
