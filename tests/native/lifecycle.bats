@@ -267,13 +267,13 @@ no_cgroup_of() { [ -z "$(find /sys/fs/cgroup -type d -name "*$1*" 2>/dev/null)" 
 	wait_for 10 grep -q '(stop)' "$SKEP_DIR/here/lib/ct/$c/lock"
 	fails_with 9 "skepctl stop --kill $c" skepctl stop "$c"
 	[ "$(skepctl stop --kill "$c")" = "CT $c: stopped" ]
-	stop_spawned "$SPAWNED"
+	wait "$SPAWNED" # it ends by itself
 	is "$c" stopped
 	skepctl start "$c"
 	spawn here "$SKEP_DIR/stopped" skepctl stop -t 100 "$c"
 	wait_for 10 grep -q '(stop)' "$SKEP_DIR/here/lib/ct/$c/lock"
 	skepctl destroy --force "$c"
-	stop_spawned "$SPAWNED"
+	wait "$SPAWNED" # it ends by itself
 	[ -z "$(skepctl list -1)" ]
 }
 

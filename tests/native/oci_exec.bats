@@ -184,6 +184,8 @@ likeness='for n in mnt pid net ipc uts cgroup user; do readlink /proc/self/ns/$n
 	oci kill "$ID" KILL
 	wait "$SPAWNED" || rc=$?
 	[ $rc = 137 ]
+	# Its processes die before init does.
+	wait_for 5 oci_is "$ID" stopped
 	oci delete "$ID"
 	oci_gone "$ID"
 }
