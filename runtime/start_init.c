@@ -294,9 +294,14 @@ static int step_process(struct ct_stage *s, struct err *e)
 
 static int step_start_hooks(struct ct_stage *s, struct err *e)
 {
+	char **ours = environ;
+	int r;
+
 	/* One without an environment of its own has the program's, which it runs in front of (runc since 1.3). */
 	environ = s->process.env;
-	return run_hooks(s, CT_HOOK_START_CONTAINER, CT_CREATED, e);
+	r = run_hooks(s, CT_HOOK_START_CONTAINER, CT_CREATED, e);
+	environ = ours; /* until the program's begins: $SKEP_FAULT is in it */
+	return r;
 }
 
 /* Returns only when the program cannot be executed. */
