@@ -327,7 +327,8 @@ int cr_migrate_continue(struct ct_system *s, const struct cr_remote *remote,
 		return not_answered(s, &j, e);
 	if (a.gone)
 		return lost(s, &j, e);
-	if (a.taken && a.hungry) {
+	/* In the other modes nothing of it is here: what is on the way there is in its own store. */
+	if (a.taken && a.hungry && cr_mode_is_lazy(j.mode)) {
 		cr_peer_close(&peer);
 		if (cr_lend_again(s, &j, &way.remote, e) < 0)
 			return still_hungry(s, &j, e);

@@ -44,7 +44,7 @@
  * Restored tasks are held by the freezer of their control group from before READY until the record and the marker say that they may run: what stops them otherwise is criu, whose
  * death would let them go. So are those at the source while the target decides, and they go on with their connections mended (heir.h, repair.h).
  *
- * The live modes (precopy, content) send the memory while it runs, and do not kill at all before DONE: the tasks are frozen by their control group, which nobody's death thaws,
+ * The live modes (precopy, content) send the memory while it runs, and kill nothing before RUNS: the tasks are frozen by their control group, which nobody's death thaws,
  * before anything is decided; the links are cut by a table of nftables without an owner between "committed" and COMMIT, so that the frozen one's kernel acknowledges nothing
  * that the running one should hear. The target's images hold no memory, so a record alone makes it not the target's: the second fact there is that the marker beside the images
  * is gone, which happens while the restored tasks are stopped, right before they run. The memory is whole at the target before it says READY: after COMMIT

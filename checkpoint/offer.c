@@ -17,6 +17,7 @@
 #include "cgroups/group.h"
 #include "cgroups/kill.h"
 #include "checkpoint/kerndat.h"
+#include "checkpoint/pages_daemon.h"
 #include "net/link.h"
 #include "net/netlink.h"
 #include "runtime/container.h"
@@ -128,6 +129,9 @@ int cr_offer_measure_memory(const struct ct_system *s, struct cr_offer *o, struc
 	int n = ct_open(s->host->state, s->d.name, NULL, &ct, e);
 
 	o->memory = o->apart = 0;
+	/* What a migration to here has still under way would not be counted, and C, of A to B to C, would be asked for too little. */
+	if (n >= 0)
+		n = cr_pages_wait(ct.dir, CR_RESIDENT_MS, e);
 	if (n >= 0)
 		n = cg_open(ct.s.cgroup, &cg, e);
 	if (n >= 0)

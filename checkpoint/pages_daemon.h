@@ -101,6 +101,9 @@ void cr_pages_daemon_done(struct cr_pages_daemon *d);
 /* 1: all memory is there (or there never was a daemon), 0: not yet; -EIO, class RESTORE: the memory was lost and the container killed (CR_PAGES_LOST_FILE tells why). */
 int cr_pages_resident(int state_dir, struct err *e);
 
+/* For those who have the lock and somebody waiting. */
+#define CR_RESIDENT_MS 60000
+
 /*
  * Waits for it at most ms (< 0: no deadline); for dump, suspend, migrate, snapshot before they touch the container, with the container's lock held. 0, or -ETIMEDOUT, class LOCKED ("its memory is still on the way,
  * N pages of M"), or as cr_pages_resident().

@@ -32,7 +32,6 @@
 /* Of one frame STALE: some 300 KB. */
 #define STALE_RUNS 10000
 /* It came here lately, and its memory is still on the way: that is a matter of a second. */
-#define RESIDENT_MS 60000
 /* What is not memory in a freeze, until it was measured: criu's dump and restore of a few processes. */
 #define FIXED_NS   120000000ull
 #define FIXED_FILE "frozen.json" /* {"fixed_ns": N} in the host's cache, which a reboot empties */
@@ -69,7 +68,7 @@ int cr_source_open_memory(struct cr_source *m, struct err *e)
 	if (r >= 0)
 		r = cg_open(ct.s.cgroup, &m->cg, e);
 	if (r >= 0)
-		r = cr_pages_wait(ct.dir, RESIDENT_MS, e);
+		r = cr_pages_wait(ct.dir, CR_RESIDENT_MS, e);
 	if (r >= 0)
 		r = choose_tracker(m, &backend, e);
 	if (r >= 0)

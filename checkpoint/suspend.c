@@ -28,8 +28,6 @@
 #include "runtime/guardian.h"
 #include "runtime/network.h"
 
-#define RESIDENT_MS 60000
-
 /* Images of a resumed one, on their way out. */
 #define GONE_DIR CT_CHECKPOINT_DIR ".gone"
 
@@ -292,7 +290,7 @@ int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 		r = ct_may(&ct, CT_EVENT_CHECKPOINT, NULL, e);
 	/* It came by a migration lately: a page that is still on its way would be lost. */
 	if (r >= 0)
-		r = cr_pages_wait(ct.dir, RESIDENT_MS, e);
+		r = cr_pages_wait(ct.dir, CR_RESIDENT_MS, e);
 	if (r >= 0)
 		r = images = make_images(s, e);
 	if (r < 0)

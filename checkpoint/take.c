@@ -240,3 +240,12 @@ int cr_target_await_memory(struct cr_target *t, struct err *e)
 	dir = open_state(t->h, t->offer.d.name, e);
 	return dir < 0 ? dir : cr_pages_wait(dir, -1, e);
 }
+
+int cr_target_check_memory(const struct cr_target *t, struct err *e)
+{
+	struct err gone = {0};
+	auto_fd int dir = t->pages ? open_state(t->h, t->offer.d.name, &gone) : -EBADF;
+	int r = dir < 0 ? 0 : cr_pages_resident(dir, e);
+
+	return r < 0 ? r : 0;
+}

@@ -77,8 +77,9 @@ static int say_done(struct cr_target *t, struct err *e)
 	/* It is a container as any other, and who asks for it after a broken link may do so while its memory still comes. */
 	ct_system_close(&t->s);
 	/* Of the others it is all here, in the hands of skep-pages, and nothing that the source still has would bring it back: its processes are dead. */
-	if (r >= 0 && cr_mode_is_lazy(t->offer.mode))
-		r = cr_target_await_memory(t, e);
+	if (r >= 0)
+		r = cr_mode_is_lazy(t->offer.mode) ? cr_target_await_memory(t, e)
+						   : cr_target_check_memory(t, e);
 	if (r >= 0)
 		r = fault_at("receive.done", e);
 	return r < 0 ? r : cr_link_send(&t->link, CR_FRAME_DONE, NULL, e);

@@ -51,3 +51,5 @@ int cr_target_feed(struct cr_target *t, const json_t *who, struct err *e);
 void cr_target_skip_late(struct cr_target *t);
 /* When all memory is in place. Not live: at once. */
 int cr_target_await_memory(struct cr_target *t, struct err *e);
+/* Not of one that has ended: whether it is known by now that memory was lost, and the container killed for it. */
+int cr_target_check_memory(const struct cr_target *t, struct err *e);

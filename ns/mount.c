@@ -325,7 +325,17 @@ static int open_in_root(int root, const struct ns_mount *m, struct err *e)
 {
 	auto_fd int at =
 		path_open_in(root, m->in_root, O_PATH | (m->src_nofollow ? O_NOFOLLOW : 0), 0, e);
+	const char *text = m->in_root + strspn(m->in_root, "/");
+	struct statfs fs;
 
+	/* By a link of the image's: another view of what is masked where the masks are. */
+	if (at >= 0 && fstatfs(at, &fs) == 0 &&
+	    (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC) &&
+	    strncmp(text, "proc", 4) != 0 && strncmp(text, "sys", 3) != 0) {
+		err_set(e, EPERM, "mount %s: the root file system leads its source %s to %s",
+			m->target, m->source, fs.f_type == SYSFS_MAGIC ? "sysfs" : "proc");
+		return -e->no;
+	}
 	return at < 0 ? at
 		      : ns_mount_clone(at, "", AT_EMPTY_PATH | (m->recursive ? AT_RECURSIVE : 0),
 				       e);

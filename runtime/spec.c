@@ -69,6 +69,9 @@ static int read_root_path(const json_t *value, const char *path, void *into, str
 		return -e->no;
 	if (!given[0])
 		return ct_refuse(e, path, "is empty");
+	/* Sources are told to be in it by its text. */
+	for (size_t n = strlen(given); n > 1 && given[n - 1] == '/'; n--)
+		given[n - 1] = 0;
 	spec->root_path = ct_path_below(spec->bundle, given, e);
 	return spec->root_path ? 0 : -e->no;
 }

@@ -83,13 +83,17 @@ static const char *below(const char *dir, const char *path)
  */
 static bool open_in_turn(const struct ct_spec *spec, struct ns_mount *mount)
 {
+	static const char *const ours[] = {"/proc/", "/dev/fd/", "/dev/std"};
+
 	if (mount->idmap || mount->ridmap || !spec->own[CT_NS_MOUNT])
 		return false;
 	mount->in_root = spec->root_path ? below(spec->root_path, mount->source) : NULL;
 	if (mount->in_root)
 		return true;
-	return !ct_spec_userns(spec) && !(mount->propagation & spec->propagation & MS_SHARED) &&
-	       strncmp(mount->source, "/proc/", strlen("/proc/")) != 0;
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+		if (!strncmp(mount->source, ours[i], strlen(ours[i])))
+			return false;
+	return !ct_spec_userns(spec) && !(mount->propagation & spec->propagation & MS_SHARED);
 }
 
 static int open_mounts(const struct ct_spec *spec, const struct cg *cg, struct err *e)

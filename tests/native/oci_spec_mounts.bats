@@ -52,8 +52,30 @@ output_is() { [ "$(oci run --bundle "$BUNDLE" "$ID")" = "$1" ]; }
 	ln -s "$SKEP_DIR/there" "$BUNDLE/rootfs/link"
 	configure ".mounts += [{destination: \"/home\", source: \"$BUNDLE/rootfs/link\", options: [\"bind\"]}]"
 	output_is image
+	# However the root is written.
+	configure '.root.path = "rootfs//"'
+	output_is image
 	configure ".mounts[-1].options += [\"src-nofollow\"]"
 	refused 'mount /home'
+}
+
+@test "config.md, Mounts: no link of the image's makes another view of /proc, which is masked where it is" {
+	bundle '.process.args = ["ls", "/home"]'
+	ln -s /proc "$BUNDLE/rootfs/link"
+	configure ".mounts += [{destination: \"/home\", source: \"$BUNDLE/rootfs/link\", options: [\"bind\"]}]"
+	refused 'the root file system leads its source'
+	oci delete --force "$ID"
+	# Who says /proc means it.
+	configure ".mounts[-1].source = \"$BUNDLE/rootfs/proc\""
+	oci run --bundle "$BUNDLE" "$ID" | grep -qx self
+}
+
+@test "config.md, Mounts: a source that is a descriptor of the caller's" {
+	bundle '.process.args = ["cat", "/home/name"]'
+	mkdir "$SKEP_DIR/there"
+	echo there >"$SKEP_DIR/there/name"
+	configure '.mounts += [{destination: "/home", source: "/dev/fd/9", options: ["bind"]}]'
+	[ "$(oci run --bundle "$BUNDLE" "$ID" 9<"$SKEP_DIR/there")" = there ]
 }
 
 @test "config.md, Mounts: a tmpfs has the mode of the directory that it covers, unless it says one" {
