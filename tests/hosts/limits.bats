@@ -101,7 +101,7 @@ bombed() { [ "$(kernel c pids.events | awk '$1 == "max" { print $2 }')" -gt 0 ];
 	between "$(rate files 20 'dd if=/f of=/dev/null bs=1M count=20')" 3355 5033
 	on a skepctl set files --io-limit 8M --iops 1000
 	[ "$(kernel files io.max)" = "$disk rbps=8388608 wbps=8388608 riops=1000 wiops=1000" ]
-	between "$(rate files 40 'dd if=/dev/zero of=/g bs=1M count=40 conv=fsync')" 6710 10066
+	between "$(rate files 80 'dd if=/dev/zero of=/g bs=1M count=80 conv=fsync')" 6710 10066
 	on a skepctl set files --io-limit unlimited --iops unlimited
 	[ -z "$(kernel files io.max)" ]
 }
