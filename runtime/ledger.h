@@ -51,6 +51,7 @@ int ct_ledger_undo(int dir, bool leave_links, struct err *e);
 /*
  * What changes bridges, NAT and forwarding of the host reads, then acts (net/bridge.h): all of it happens under a lock on the network namespace that we are in. It is in
  * a place of the namespace's (net_place.h), not of a state directory's, so that those of another one are kept out, too. Returns the fd whose closing unlocks. Taken below a container's lock, never above.
+ * As long as for the host's lock: of fifty that start at once on a slow host (emulated: a second each) the last wait in line for all others.
  */
-#define CT_NET_LOCK_WAIT_MS 10000
+#define CT_NET_LOCK_WAIT_MS 60000
 int ct_ledger_lock_net(struct err *e);
