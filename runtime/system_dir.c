@@ -23,7 +23,7 @@
 
 #define GONE ".gone-"
 
-/* How often a directory may be taken away between our finding and our locking it. */
+/* How many removed containers of one name may wait for their directories' end. */
 #define TRIES 64
 
 static bool has(int dir, const char *file)
@@ -78,7 +78,10 @@ bool ct_dir_is_stopping(int dir)
 int ct_dir_open(int containers, const char *name, bool make, const char *verb, int wait_ms,
 		int *lock, struct err *e)
 {
-	for (int i = 0; i < TRIES; i++) {
+	/* A directory may be taken away between our finding and our locking it, as long as we would wait for the lock: runtime/state.c. */
+	uint64_t until = log_now_ns() + (uint64_t)(wait_ms > 0 ? wait_ms : 1000) * 1000000;
+
+	while (log_now_ns() < until) {
 		auto_fd int dir = -EBADF;
 		auto_fd int fd = -EBADF;
 		struct err why = {0};

@@ -224,7 +224,7 @@ static void one_at_a_time(void **state)
 		pids[i] = fork();
 		if (pids[i])
 			continue;
-		for (int n = 0; n < 200; n++) {
+		for (int n = 0; n < 100; n++) {
 			struct ct ct = CT_INIT;
 			struct err e = {0};
 
