@@ -25,10 +25,7 @@ static struct {
 	char msg[NET_NETNS_MSG_MAX];
 	struct iovec iov;
 	struct msghdr head;
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} control;
+	char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(__alignof__(struct cmsghdr))));
 	/* ---- */
 	int no;		/* errno of what failed; 0 */
 	const char *at; /* that */
@@ -80,7 +77,7 @@ BARE static int make(void *arg)
 		made.at = "open the new network namespace";
 		r = fd = call(SYS_openat, AT_FDCWD, (long)ours, O_RDONLY | O_CLOEXEC, 0);
 		if (fd >= 0) {
-			made.fd = *(int *)CMSG_DATA(&made.control.align) = (int)fd;
+			made.fd = *(int *)CMSG_DATA((struct cmsghdr *)made.control) = (int)fd;
 			made.at = "send the new network namespace";
 			r = call(SYS_sendmsg, made.sock, (long)&made.head, MSG_NOSIGNAL, 0);
 		}
@@ -118,7 +115,7 @@ static bool start(void)
 
 bool net_netns_begin(int sock, const void *msg, size_t len)
 {
-	struct cmsghdr *c = &made.control.align;
+	struct cmsghdr *c = (struct cmsghdr *)made.control;
 
 	if (made.tid || made.fd >= 0 || len > sizeof(made.msg))
 		return false;
@@ -127,8 +124,8 @@ bool net_netns_begin(int sock, const void *msg, size_t len)
 	made.iov = (struct iovec){.iov_base = made.msg, .iov_len = len};
 	made.head = (struct msghdr){.msg_iov = &made.iov,
 				    .msg_iovlen = 1,
-				    .msg_control = made.control.buf,
-				    .msg_controllen = sizeof(made.control.buf)};
+				    .msg_control = made.control,
+				    .msg_controllen = sizeof(made.control)};
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof(int));
