@@ -57,7 +57,7 @@ chaos_serve() {
 	: >"$out"
 	spawn "$1" "$out" "${@:2}" "$BUILD/wire" serve "${!address}" $CHAOS_PORT
 	printf -v "CHAOS_SERVER_$1" %s "$SPAWNED"
-	until_true 10 grep -q ready "$out"
+	until_true 30 grep -q ready "$out"
 }
 chaos_unserve() {
 	local server=CHAOS_SERVER_$1
@@ -91,7 +91,7 @@ commands_below() {
 spared_criu() { # PID
 	local hook
 	kill -STOP "$1" 2>/dev/null || return 1
-	until_true 5 stopped_or_ended "$1"
+	until_true 30 stopped_or_ended "$1"
 	# shellcheck disable=SC2013 # words
 	for hook in $(cat "/proc/$1/task/"*/children 2>/dev/null); do
 		[[ $(readlink "/proc/$hook/exe") != */skep-criu-hook ]] || return 1

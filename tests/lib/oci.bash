@@ -105,6 +105,6 @@ with_others() {
 	configure '.linux.netDevices = {one: {name: "inside"}} | .mounts += [{destination: "'"$SKEP_DIR"'", type: "tmpfs", source: "tmpfs"}]
 		| .linux.seccomp.listenerPath = "'"$SKEP_DIR"'/agent" | .linux.seccomp.syscalls += [{names: ["sethostname"], action: "SCMP_ACT_NOTIFY"}]
 		| .process.args = ["sh", "-c", "notify tell READY=1; echo it works; exec sleep 1000"]'
-	wait_for 5 [ -S "$SKEP_DIR/agent" ]
-	wait_for 5 [ -S "$NOTIFY_SOCKET" ]
+	wait_for 30 [ -S "$SKEP_DIR/agent" ]
+	wait_for 30 [ -S "$NOTIFY_SOCKET" ]
 }

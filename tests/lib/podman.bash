@@ -24,7 +24,7 @@ caller_setup() {
 	(exec_in_net caller unshare --mount --propagation private sleep 10000 </dev/null >/dev/null 2>&1 3>&-) &
 	CALLER_PID=$!
 	SKEP_SPAWNED+=("$CALLER_PID")
-	wait_for 5 caller_is_apart
+	wait_for 30 caller_is_apart
 	# shellcheck disable=SC2016 # the inner shell expands it
 	in_caller sh -ec 'echo containers:1600000000:1000000 >"$1/subid"; mount --bind "$1/subid" /etc/subuid; mount --bind "$1/subid" /etc/subgid
 		for dir in /run/netns /run/containers /run/containerd /run/libpod /var/lib/cni /var/lib/containers; do
@@ -50,7 +50,7 @@ caller_teardown() {
 	local rc=0 dir
 	[ ! -d "$CALLER/run" ] || podman rm --all --force --time 0 >/dev/null || rc=1
 	[ ! -d "$CALLER/run" ] || podman pod rm --all --force --time 0 >/dev/null || rc=1
-	[ ! -d "$CALLER/run" ] || wait_for 10 no_conmon || rc=1
+	[ ! -d "$CALLER/run" ] || wait_for 30 no_conmon || rc=1
 	# Podman leaves the groups that it made for its containers and conmons.
 	for dir in /sys/fs/cgroup/{,*/}"$ID"{/conmon,}; do [ ! -d "$dir" ] || rmdir "$dir" || rc=1; done
 	oci_teardown || rc=1

@@ -63,7 +63,7 @@ rounds_counter() {
 	wait_for 60 rounds_filled "$mb"
 	client "$ROUNDS_DIR/gap" "$BUILD/gap" "$ROUNDS_ADDRESS" 7000 5
 	gap=$SPAWNED
-	wait_for 20 grep -q ready "$ROUNDS_DIR/gap"
+	wait_for 30 grep -q ready "$ROUNDS_DIR/gap"
 	for ((i = 0; i < 2 * ROUNDS; i++)); do
 		rounds_move --mode "$1" || { echo "at move $((i + 1))"; return 1; }
 		# Since the last line: all numbers, one after the other, over the same connection.
@@ -123,7 +123,7 @@ rounds_watchdog() {
 }
 heard_at() { rounds_inside systemctl show -P WatchdogTimestampMonotonic alive; }
 heard_since() { (($(heard_at) > $1)); }
-rounds_heard() { wait_for 20 heard_since "$(heard_at)"; }
+rounds_heard() { wait_for 30 heard_since "$(heard_at)"; }
 
 rounds_debian() {
 	local n session http before
@@ -143,7 +143,7 @@ rounds_debian() {
 	wait_for 60 lines_over "$ROUNDS_DIR/session" 20
 	client "$ROUNDS_DIR/http" "$ROUNDS_LIB/keepalive" http "$ROUNDS_ADDRESS" 80
 	http=$SPAWNED
-	wait_for 10 grep -q connected "$ROUNDS_DIR/http"
+	wait_for 30 grep -q connected "$ROUNDS_DIR/http"
 	rounds_watchdog
 	active >"$ROUNDS_DIR/units"
 	for n in ssh nginx cron; do grep -q "^$n.service " "$ROUNDS_DIR/units"; done
@@ -153,14 +153,14 @@ rounds_debian() {
 		counts_on
 		kill -0 "$http"
 		before=$(wchar "$http")
-		wait_for 20 more_than "$before" "$http"
-		wait_for 20 same_units || { told_units; return 1; }
+		wait_for 30 more_than "$before" "$http"
+		wait_for 30 same_units || { told_units; return 1; }
 		rounds_heard
 	done
 	rounds_told "$1"
 	echo "#: $1: longest pause of the session $(pause_ms "$ROUNDS_DIR/session") ms" >&3
 	same_units
-	wait_for 20 idle
+	wait_for 30 idle
 	stop_spawned "$http"
 	grep -q answers= "$ROUNDS_DIR/http"
 	for n in ssh nginx cron systemd-journald; do

@@ -10,7 +10,7 @@
 #   on A skepctl start x     runs there
 #   spawn A OUT CMD... CMD goes on in the background there, its output in the file OUT; SPAWNED is its pid; ended by teardown
 #   stop_spawned PID     ends it and returns its exit code
-#   wait_for 10 CMD...   until CMD succeeds, with a deadline
+#   wait_for 30 CMD...   until CMD succeeds, with a deadline
 # Addresses (10.77.0.0/16) live only inside those namespaces, which are files (not names in /run/netns) and so as private as the rest.
 
 # shellcheck source=tests/lib/host.bash
@@ -72,7 +72,7 @@ test_things() {
 
 nothing_of_test() { [ -z "$(test_things)" ]; }
 nothing_left() {
-	wait_for 5 nothing_of_test 2>/dev/null && return 0
+	wait_for 30 nothing_of_test 2>/dev/null && return 0
 	printf 'left behind:\n'
 	test_things
 	return 1
@@ -124,7 +124,7 @@ net_things() {
 net_matches() { net_things "$1" | cmp -s - "$SKEP_DIR/net/$1"; }
 net_is_as_new() {
 	# Vanishing links need some ms; IPv6 routes of links come late.
-	wait_for 5 net_matches "$1" 2>/dev/null && return 0
+	wait_for 30 net_matches "$1" 2>/dev/null && return 0
 	printf 'the network of test host %s is not as before:\n' "$1"
 	net_things "$1" | diff "$SKEP_DIR/net/$1" - | sed -n 's/^> /+ /p; s/^< /- /p'
 	return 1

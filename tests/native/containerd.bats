@@ -25,14 +25,14 @@ setup() {
 	(exec nsenter --mount="/proc/$CALLER_PID/ns/mnt" --net="$(host_net caller)" -- containerd --config "$CALLER/containerd.toml" \
 		</dev/null >"$CALLER/containerd.log" 2>&1 3>&-) &
 	SKEP_SPAWNED+=($!)
-	wait_for 20 ctr version
+	wait_for 30 ctr version
 }
 
 teardown() {
 	local rc=0 name
 	for name in $(ctr tasks ls -q); do ctr tasks rm -f "$name" || rc=1; done
 	for name in $(ctr containers ls -q); do ctr containers rm "$name" || rc=1; done
-	wait_for 10 no_shim || rc=1
+	wait_for 30 no_shim || rc=1
 	caller_teardown || rc=1
 	return $rc
 }
@@ -60,19 +60,19 @@ task_is() { [ "$(ctr tasks ls | awk -v name="$1" '$1 == name { print $3 }')" = "
 
 @test "exec, pause, resume, metrics, kill, delete" {
 	start c -d --memory-limit 67108864 -- sleep 1000
-	wait_for 5 task_is c RUNNING
+	wait_for 30 task_is c RUNNING
 	[ "$(ctr tasks exec --exec-id e1 --fifo-dir "$CALLER/fifo" c sh -c 'echo in; id -u' | tr '\n' ,)" = in,0, ]
 	fails_with 4 '' ctr tasks exec --exec-id e2 --fifo-dir "$CALLER/fifo" c sh -c 'exit 4'
 	ctr tasks exec --detach --exec-id e3 --fifo-dir "$CALLER/fifo" c sleep 1000
 	[ "$(ctr tasks ps c | wc -l)" = 3 ]
 	ctr tasks kill --exec-id e3 --signal KILL c
 	ctr tasks pause c
-	wait_for 5 task_is c PAUSED
+	wait_for 30 task_is c PAUSED
 	ctr tasks resume c
-	wait_for 5 task_is c RUNNING
+	wait_for 30 task_is c RUNNING
 	ctr tasks metrics c | grep -q memory
 	ctr tasks kill --signal KILL c
-	wait_for 5 task_is c STOPPED
+	wait_for 30 task_is c STOPPED
 	ctr tasks rm c
 	ctr containers rm c
 	[ -z "$(ctr containers ls -q)" ]

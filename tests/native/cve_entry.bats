@@ -36,7 +36,7 @@ system() {
 }
 stops_watching() {
 	"$@"
-	wait_for 5 grep -q '^seen' "$SKEP_DIR/watch"
+	wait_for 30 grep -q '^seen' "$SKEP_DIR/watch"
 	[ "$(tail -n 1 "$SKEP_DIR/watch")" = 'seen 0' ] || { sort "$SKEP_DIR/watch" | uniq -c; return 1; }
 }
 
@@ -49,10 +49,10 @@ stops_watching() {
 		[ -z "$user" ] || configure ".process.capabilities = {bounding: $caps, effective: $caps, permitted: $caps}"
 		$user
 		oci run -d --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/watch" 2>&1 3>&-
-		wait_for 5 grep -q watching "$SKEP_DIR/watch"
+		wait_for 30 grep -q watching "$SKEP_DIR/watch"
 		for _ in {1..25}; do oci exec "$ID" true 7</ 8<"$SKEP_DIR/names"; done
 		stops_watching oci kill "$ID" TERM
-		wait_for 5 oci_is "$ID" stopped
+		wait_for 30 oci_is "$ID" stopped
 		oci delete "$ID"
 	done
 }
@@ -62,7 +62,7 @@ stops_watching() {
 @test "who enters a system container cannot be looked into (CVE-2016-9962)" {
 	system
 	spawn here "$SKEP_DIR/watch" skepctl exec "$c" -- trespass watch
-	wait_for 5 grep -q watching "$SKEP_DIR/watch"
+	wait_for 30 grep -q watching "$SKEP_DIR/watch"
 	# In the time between its birth in there and its program, which is a few system calls long. (A sanitizer's search for leaks needs ptrace for itself.)
 	local ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 	export ASAN_OPTIONS
@@ -105,7 +105,7 @@ stops_watching() {
 	hostile '.process.args = ["sh", "-c", "grep CapInh /proc/self/status; exec sleep 1000"]'
 	# The caller has some.
 	capsh --inh=cap_chown,cap_net_raw -- -c "exec '$BUILD/skep' --root '$SKEP_DIR/here/oci' run -d --bundle '$BUNDLE' '$ID'" >"$SKEP_DIR/out" 2>&1 </dev/null 3>&-
-	wait_for 5 grep -q . "$SKEP_DIR/out"
+	wait_for 30 grep -q . "$SKEP_DIR/out"
 	[ "$(cat "$SKEP_DIR/out")" = "$none" ]
 	[ "$(oci exec "$ID" grep CapInh /proc/self/status)" = "$none" ]
 	[ "$(oci exec --cap CAP_SYS_NICE "$ID" grep CapInh /proc/self/status)" = "$none" ]

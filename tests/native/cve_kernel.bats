@@ -158,7 +158,7 @@ says() {
 	local c
 	system
 	spawn here "$SKEP_DIR/grab" skepctl exec "$c" -- trespass grab skep
-	wait_for 5 grep -q watching "$SKEP_DIR/grab"
+	wait_for 30 grep -q watching "$SKEP_DIR/grab"
 	for _ in {1..10}; do slowly skepctl exec "$c" -- true; done
 	[ "$(cat "$SKEP_DIR/grab")" = watching ]
 }
@@ -176,12 +176,12 @@ slowly() { in_net here env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_l
 	printf '#!/bin/sh\nexec %q --root %q "$@"\n' "$SKEP_DIR/skep-victim" "$SKEP_DIR/here/oci" >"$SKEP_DIR/here/bin/victim"
 	chmod +x "$SKEP_DIR/here/bin/victim"
 	oci run -d --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/grab" 2>&1 3>&-
-	wait_for 5 grep -q watching "$SKEP_DIR/grab"
+	wait_for 30 grep -q watching "$SKEP_DIR/grab"
 	for _ in {1..10}; do
 		slowly victim exec "$ID" true || true
 		! grep -q grab: "$SKEP_DIR/grab" || break
 	done
-	wait_for 5 grep -q grab: "$SKEP_DIR/grab" || { cat "$SKEP_DIR/grab"; return 1; }
+	wait_for 30 grep -q grab: "$SKEP_DIR/grab" || { cat "$SKEP_DIR/grab"; return 1; }
 	grep -qx 'grab: Read-only file system' "$SKEP_DIR/grab"
 	[ "$(sha256sum <"$SKEP_DIR/skep-victim")" = "$sum" ]
 }

@@ -20,17 +20,17 @@ serves() { # KIND OUT: the client still runs and has got answers since
 	local before
 	kill -0 "${client[$1]}" || { cat "$SKEP_DIR/$1"; return 1; }
 	before=$(wchar "${client[$1]}")
-	wait_for 20 more_than "$before" "${client[$1]}"
+	wait_for 30 more_than "$before" "${client[$1]}"
 }
 wchar() { awk '/^wchar:/ { print $2 }' "/proc/$1/io"; }
 more_than() { (($(wchar "$2") > $1 + 100)); }
 both_serve() { serves redis && serves http; }
 
 connect() { # KIND PORT
-	wait_for 20 in_net client bash -c "exec 3<>/dev/tcp/$address/$2"
+	wait_for 30 in_net client bash -c "exec 3<>/dev/tcp/$address/$2"
 	spawn client "$SKEP_DIR/$1" "$REPO/tests/lib/keepalive" "$1" "$address" "$2"
 	client[$1]=$SPAWNED
-	wait_for 10 grep -q connected "$SKEP_DIR/$1"
+	wait_for 30 grep -q connected "$SKEP_DIR/$1"
 	serves "$1"
 }
 
@@ -41,7 +41,7 @@ connect() { # KIND PORT
 	[ "$(on A skepctl exec "$c" -- sed -n 's/^VERSION_ID=//p' /etc/os-release)" = '"12"' ]
 	on A skepctl exec "$c" -- redis-server --daemonize yes --port 7001 --bind 0.0.0.0 --protected-mode no --save '' --dir /tmp
 	# nginx was started by its package. It closes a connection after 1000 answers unless it is told otherwise.
-	wait_for 20 on A skepctl exec "$c" -- test -s /run/nginx.pid
+	wait_for 30 on A skepctl exec "$c" -- test -s /run/nginx.pid
 	on A skepctl exec "$c" -- sh -c 'echo "keepalive_requests 1000000;" >/etc/nginx/conf.d/keepalive.conf && nginx -s reload'
 	connect redis 7001
 	connect http 80

@@ -88,7 +88,7 @@ walk_one() {
 	! grep -q broken "$SKEP_DIR/list" || wrong 'it is broken' || return 1
 	"after_${verb//-/_}" || wrong "the state afterwards is wrong: $(cat "$SKEP_DIR/list"; cat "$SKEP_DIR/again" 2>/dev/null)" || return 1
 	skepctl destroy --force "$c" >"$SKEP_DIR/again" 2>&1 || wrong "destroy fails: $(cat "$SKEP_DIR/again")" || return 1
-	wait_for 5 all_gone "$c" 2>/dev/null || wrong "something is left: $(net_things here | diff "$SKEP_DIR/net/here" -
+	wait_for 30 all_gone "$c" 2>/dev/null || wrong "something is left: $(net_things here | diff "$SKEP_DIR/net/here" -
 		find /sys/fs/cgroup -type d -name "*$c*"; ls -d "$SKEP_DIR"/here/{run,lib/ct}/"$c" 2>&1)"
 }
 again() { "$@" >"$SKEP_DIR/again" 2>&1; }
@@ -108,7 +108,7 @@ after_create() {
 before_start() { skepctl create "$c" --template probe --ip auto --memory 64M --pids 50; }
 do_start() { strike skepctl start "$c"; }
 after_start() { # a guardian that was killed when the program ran already cannot take it back
-	if is "$c" running; then [ -n "$how" ] && running; else wait_for 5 is "$c" stopped && again skepctl start "$c" && running; fi
+	if is "$c" running; then [ -n "$how" ] && running; else wait_for 30 is "$c" stopped && again skepctl start "$c" && running; fi
 }
 @test "start" { walk start; }
 

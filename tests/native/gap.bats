@@ -17,7 +17,7 @@ tell() {
 	local n
 	n=$(grep -c answers "$SKEP_DIR/gap$1") || true
 	kill -USR1 "$2"
-	wait_for 5 tells "$1" $((n + 1))
+	wait_for 30 tells "$1" $((n + 1))
 	TOLD=$(tail -1 "$SKEP_DIR/gap$1")
 }
 pinged() { [ "$(grep -c 'bytes from' "$SKEP_DIR/ping")" -ge "$1" ]; }
@@ -31,11 +31,11 @@ watched() { # MODE
 	local pids=() ping seen from to i frozen
 	on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe counter 7000" --start
 	client_new client
-	wait_for 10 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
+	wait_for 30 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
 	for i in 5 50; do
 		spawn client "$SKEP_DIR/gap$i" "$BUILD/gap" 10.77.1.1 7000 $i
 		pids+=("$SPAWNED")
-		wait_for 5 grep -q ready "$SKEP_DIR/gap$i"
+		wait_for 30 grep -q ready "$SKEP_DIR/gap$i"
 	done
 	spawn client "$SKEP_DIR/ping" ping -i 0.02 10.77.1.1
 	ping=$SPAWNED
@@ -43,12 +43,12 @@ watched() { # MODE
 		to=B
 		[ $from = A ] || to=A
 		seen=$(grep -c 'bytes from' "$SKEP_DIR/ping") || true
-		wait_for 5 pinged $((seen + 30))
+		wait_for 30 pinged $((seen + 30))
 		tell 5 "${pids[0]}"
 		tell 50 "${pids[1]}"
 		move $from $to --mode "$1"
 		seen=$(grep -c 'bytes from' "$SKEP_DIR/ping")
-		wait_for 5 pinged $((seen + 30))
+		wait_for 30 pinged $((seen + 30))
 		frozen=$(jq '.frozen_ns / 1e6' "$SKEP_DIR/report")
 		for i in 0 1; do
 			tell $((5 + 45 * i)) "${pids[i]}"

@@ -20,7 +20,7 @@ facts() {
 	"$REPO/tests/lib/inventory.py" "$(init)" facts | sed "s|/dev/pts/[0-9]*|/dev/pts/N|; s|/[0-9a-f]*-$c|/$c|"
 	# What a process can say only itself.
 	inside sh -c 'rm -f /run/estate/*; killall -USR1 $(cat /proc/[0-9]*/comm | grep -xE "estate|session|grandchild|user|low|rooted")'
-	wait_for 5 reported
+	wait_for 30 reported
 	inside sh -c 'grep . /run/estate/* | sort; ip -o addr; ip route; hostname; ls -ln /dev /dev/shm /root /tmp; cat /sys/fs/cgroup/cgroup.subtree_control
 		for f in /proc/sysvipc/*; do awk "{ print \$1, \$2, \$3, \$4 }" $f; done; umask; cat /proc/sys/kernel/hostname /proc/sys/net/ipv4/ip_local_port_range' |
 		sed 's/eth0@if[0-9]*/eth0/; s/136, *[0-9]* .*console/console/; /^[dcs]/s/ [A-Z][a-z][a-z] [ 0-9][0-9] [0-9:]\{5\} / /'
@@ -55,7 +55,7 @@ helpers() {
 	done
 }
 only_monitor() { [ "$(helpers)" = skep-monitor ]; }
-nothing_running() { wait_for 10 only_monitor || { helpers && return 1; }; }
+nothing_running() { wait_for 30 only_monitor || { helpers && return 1; }; }
 # The host's end of a link has another name each time.
 same_residue() { residue "$1" >"$SKEP_DIR/now.$1" && cmp -s "$SKEP_DIR/now.$1" "$2"; }
 
@@ -77,17 +77,17 @@ family() {
 	for f in estate probe; do inside sh -c "cat >/root/$f; chmod +x /root/$f" <"$BUILD/$f"; done
 	inside sh -c 'setsid /root/probe counter 7000 </dev/null >/dev/null 2>&1 & mkdir -p /root/tmpfs; mount -t tmpfs -o size=1m,mode=711 mine /root/tmpfs && echo kept >/root/tmpfs/file
 		cd /root/tmpfs; exec 9</root/tmpfs/file; A_VARIABLE="a value" setsid /root/estate one two </dev/null >/root/estate.out 2>&1 &'
-	wait_for 10 inside test -e /run/estate.ready || { inside cat /root/estate.out && return 1; }
+	wait_for 30 inside test -e /run/estate.ready || { inside cat /root/estate.out && return 1; }
 }
 
 generations() {
 	local mode=${MODE:-$1} n to client at=A
 	family 256M
 	client_new client
-	wait_for 10 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
+	wait_for 30 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
 	spawn client "$SKEP_DIR/numbers" "$PROBE" client 10.77.1.1 7000 0 10
 	client=$SPAWNED
-	wait_for 10 grep -q ready "$SKEP_DIR/numbers"
+	wait_for 30 grep -q ready "$SKEP_DIR/numbers"
 	residue B >"$SKEP_DIR/empty.B"
 	facts >"$SKEP_DIR/facts" # who was stopped has the signal of the first question waiting from then on
 	facts >"$SKEP_DIR/facts"
@@ -98,7 +98,7 @@ generations() {
 		[ $at = A ] || to=A
 		on $at skepctl migrate "$c" $to --mode "$mode" --rsh "$rsh"
 		at=$to
-		wait_for 10 same_facts || { echo "generation $n, mode $mode:"; diff "$SKEP_DIR/facts" "$SKEP_DIR/now"; return 1; }
+		wait_for 30 same_facts || { echo "generation $n, mode $mode:"; diff "$SKEP_DIR/facts" "$SKEP_DIR/now"; return 1; }
 		memory >"$SKEP_DIR/memory.now"
 		# In the live modes a page that a fork had shared comes once for each process that has it (userfaultfd copies into one address space). That happens once, and
 		# what a process has is the same.
@@ -111,7 +111,7 @@ generations() {
 		# The first time that a container came to a host by a move is what the later ones are compared with.
 		for host in A B; do
 			[ -e "$SKEP_DIR/after.$host.$at" ] || residue $host >"$SKEP_DIR/after.$host.$at"
-			wait_for 10 same_residue $host "$SKEP_DIR/after.$host.$at" || { diff "$SKEP_DIR/after.$host.$at" "$SKEP_DIR/now.$host"; return 1; }
+			wait_for 30 same_residue $host "$SKEP_DIR/after.$host.$at" || { diff "$SKEP_DIR/after.$host.$at" "$SKEP_DIR/now.$host"; return 1; }
 		done
 	done
 	# Of one that is not there, a host has what it had before there was one.

@@ -26,7 +26,7 @@ teardown() { skep_teardown; }
 	umount "$SKEP_DIR/m"
 	[[ $output == "mount $SKEP_DIR/m" ]]
 	spawn here /dev/null sleep 100
-	wait_for 5 sleeps
+	wait_for 30 sleeps
 	run -0 test_things
 	stop_spawned "$SPAWNED" || true
 	[[ $output == "process $SPAWNED sleep 100 " ]]
@@ -55,7 +55,7 @@ sleeps() { [[ $(readlink "/proc/$SPAWNED/exe") == */sleep ]]; }
 	not inside sh -c 'mount -t tmpfs x /sys/fs && echo 1 >/proc/sys/vm/drop_caches' 2>/dev/null
 	[ "$(inside cat /proc/kcore /proc/kallsyms | wc -c)" = 0 ] # masked: empty
 	inside reboot -f 2>/dev/null || true
-	wait_for 20 sane "$c"
+	wait_for 30 sane "$c"
 }
 not() { ! "$@"; }
 sane() { [[ $(skepctl list -H -o status "$1") == @(running|stopped) ]]; }

@@ -165,11 +165,11 @@ init_of() { skepctl list -H -o pid "$1"; }
 @test "a container that ends by itself is cleaned up by its monitor" {
 	c=$(ct_name)
 	skepctl create "$c" --template probe --init "/probe hog-cpu 0.5" --ip auto --start
-	wait_for 10 is "$c" stopped
-	wait_for 10 no_cgroup_of "$c"
+	wait_for 30 is "$c" stopped
+	wait_for 30 no_cgroup_of "$c"
 	! in_net here ip -o link | grep -v ': lo:' | grep -v skep0 || false
 	skepctl start "$c"
-	wait_for 10 is "$c" stopped
+	wait_for 30 is "$c" stopped
 	skepctl destroy "$c"
 }
 no_cgroup_of() { [ -z "$(find /sys/fs/cgroup -type d -name "*$1*" 2>/dev/null)" ]; }
@@ -194,7 +194,7 @@ no_cgroup_of() { [ -z "$(find /sys/fs/cgroup -type d -name "*$1*" 2>/dev/null)" 
 	skepctl create "$c" --template probe --ip auto --start
 	skepctl create "$d" --template probe --ip auto --start
 	kill -KILL "$(init_of "$c")"
-	wait_for 10 is "$c" stopped
+	wait_for 30 is "$c" stopped
 	is "$d" running
 	skepctl exec "$d" -- /probe true
 	skepctl start "$c"
@@ -208,7 +208,7 @@ no_cgroup_of() { [ -z "$(find /sys/fs/cgroup -type d -name "*$1*" 2>/dev/null)" 
 	monitor=$(awk '/^PPid:/ { print $2 }' "/proc/$(init_of "$c")/status")
 	[[ $(readlink "/proc/$monitor/exe") == */skep-monitor ]]
 	kill -KILL "$monitor"
-	wait_for 5 test ! -e "/proc/$monitor"
+	wait_for 30 test ! -e "/proc/$monitor"
 	is "$c" running
 	skepctl exec "$c" -- /probe true
 	skepctl stop "$c"
@@ -264,14 +264,14 @@ no_cgroup_of() { [ -z "$(find /sys/fs/cgroup -type d -name "*$1*" 2>/dev/null)" 
 	template_busybox here
 	skepctl create "$c" --template busybox --network none --init "/bin/sleep 1000" --start
 	spawn here "$SKEP_DIR/stopped" skepctl stop -t 100 "$c"
-	wait_for 10 grep -q '(stop)' "$SKEP_DIR/here/lib/ct/$c/lock"
+	wait_for 30 grep -q '(stop)' "$SKEP_DIR/here/lib/ct/$c/lock"
 	fails_with 9 "skepctl stop --kill $c" skepctl stop "$c"
 	[ "$(skepctl stop --kill "$c")" = "CT $c: stopped" ]
 	wait "$SPAWNED" # it ends by itself
 	is "$c" stopped
 	skepctl start "$c"
 	spawn here "$SKEP_DIR/stopped" skepctl stop -t 100 "$c"
-	wait_for 10 grep -q '(stop)' "$SKEP_DIR/here/lib/ct/$c/lock"
+	wait_for 30 grep -q '(stop)' "$SKEP_DIR/here/lib/ct/$c/lock"
 	skepctl destroy --force "$c"
 	wait "$SPAWNED" # it ends by itself
 	[ -z "$(skepctl list -1)" ]

@@ -50,7 +50,7 @@ only_on() {
 	[ "$(stat -c %i "$(upper B)/file")" = "$(stat -c %i "$(upper B)/link")" ]
 	on B skepctl info "$c" --json | jq -e '.definition.limits.memory_max // .limits.memory_max // true'
 	client_new client
-	wait_for 10 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
+	wait_for 30 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
 }
 
 longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
@@ -126,9 +126,9 @@ longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 	big_file 8M
 	spawn A "$SKEP_DIR/out" skepctl migrate "$c" B --mode precopy --bwlimit 64mbit --compress none --progress json --json --rsh "$rsh"
 	pid=$SPAWNED
-	wait_for 10 said_by_status 'to B, mode precopy'
+	wait_for 30 said_by_status 'to B, mode precopy'
 	on A skepctl migrate "$c" --status --json | jq -e '.point == "started" and .mode == "precopy" and .progress.pid > 0'
-	wait_for 20 said_by_status 'memory for [0-9]* s, [1-9][0-9.]*M of 24'
+	wait_for 30 said_by_status 'memory for [0-9]* s, [1-9][0-9.]*M of 24'
 	on A skepctl migrate "$c" --status --json | jq -e '.progress.sent > 1000000 and .progress.total > .progress.sent'
 	wait_for 30 grep -q '"event": "round", "round": 1' "$SKEP_DIR/out"
 	wait "$pid" || rc=$?
@@ -345,7 +345,7 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 	fake_rsh 'echo $$ >"$0.pid"; exec tail -f /dev/null' # it never says its first word
 	spawn A "$SKEP_DIR/out" skepctl migrate "$c" B --rsh "$SKEP_DIR/fake"
 	pid=$SPAWNED rc=0
-	wait_for 10 test -s "$SKEP_DIR/fake.pid"
+	wait_for 30 test -s "$SKEP_DIR/fake.pid"
 	stop_spawned "$pid" || rc=$?
 	[ $rc = 120 ]
 	grep 'interrupted (Terminated)' "$SKEP_DIR/out"
@@ -383,7 +383,7 @@ said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 	on A skepctl migrate "$c" --abort
 	only_on A running
 	SKEP_FAULT=migrate.done:kill move A B || true
-	wait_for 10 runs_on B
+	wait_for 30 runs_on B
 	fails_with 121 'B has it' on A skepctl migrate "$c" --abort
 	on A skepctl migrate "$c" --continue
 	only_on B running
@@ -403,10 +403,10 @@ descendants() {
 	local client seen
 	make_ct --start
 	client_new client
-	wait_for 10 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
+	wait_for 30 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
 	spawn client "$SKEP_DIR/numbers" "$PROBE" client 10.77.1.1 7000 0 10
 	client=$SPAWNED
-	wait_for 10 grep -q ready "$SKEP_DIR/numbers"
+	wait_for 30 grep -q ready "$SKEP_DIR/numbers"
 	SKEP_FAULT=migrate.commit:kill move A B --mode precopy || true
 	[ "$(status_of A)" = migrating ]
 	is_frozen A
@@ -420,7 +420,7 @@ descendants() {
 	on A skepctl migrate "$c" --abort
 	only_on A running
 	in_net A nft list tables | { ! grep -q skep_lock_; }
-	wait_for 20 longer_than "$seen" "$SKEP_DIR/numbers"
+	wait_for 30 longer_than "$seen" "$SKEP_DIR/numbers"
 	stop_spawned "$client"
 	grep -q ' lost=0 ' "$SKEP_DIR/numbers"
 }
@@ -428,12 +428,12 @@ descendants() {
 @test "postcopy: the source's command dies when it runs there, and --continue brings the rest of its memory" {
 	make_ct --start
 	client_new client
-	wait_for 10 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
+	wait_for 30 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
 	spawn client "$SKEP_DIR/numbers" "$PROBE" client 10.77.1.1 7000 0 10
 	client=$SPAWNED
-	wait_for 10 grep -q ready "$SKEP_DIR/numbers"
+	wait_for 30 grep -q ready "$SKEP_DIR/numbers"
 	SKEP_FAULT=migrate.done:kill move A B --mode postcopy || true
-	wait_for 10 runs_on B
+	wait_for 30 runs_on B
 	[ "$(status_of A)" = migrating ]
 	is_frozen A
 	fails_with 121 'B has it' on A skepctl migrate "$c" --abort
@@ -441,7 +441,7 @@ descendants() {
 	on A skepctl migrate "$c" --continue
 	only_on B running
 	seen=$(wc -l <"$SKEP_DIR/numbers")
-	wait_for 20 longer_than "$seen" "$SKEP_DIR/numbers"
+	wait_for 30 longer_than "$seen" "$SKEP_DIR/numbers"
 	stop_spawned "$client"
 	grep -q ' lost=0 ' "$SKEP_DIR/numbers"
 }
@@ -458,7 +458,7 @@ descendants() {
 	for how in abort again; do
 		spawn A "$SKEP_DIR/out" skepctl migrate "$c" B --mode precopy --rsh "$SKEP_DIR/fake"
 		pid=$SPAWNED
-		wait_for 20 restoring_below "$pid"
+		wait_for 30 restoring_below "$pid"
 		# The hook, deepest, first: it would thaw for a command that is dead.
 		# shellcheck disable=SC2046 # a list
 		kill -KILL $(descendants "$pid" | tac) "$pid"

@@ -97,7 +97,7 @@ settle() {
 	elif [ "$outcome" = 0 ]; then
 		[ -z "$(status_of A)" ] || wrong 'it says that it has moved, and is here' || return 1
 	fi
-	until_true 20 lives || wrong 'does not run on exactly one host, by itself or by the command that was named' || return 1
+	until_true 30 lives || wrong 'does not run on exactly one host, by itself or by the command that was named' || return 1
 }
 
 row() { # MODE WHAT POINT
@@ -117,7 +117,7 @@ row() { # MODE WHAT POINT
 	command=$SPAWNED
 	until_true 60 test -s "$SKEP_DIR/paused" || wrong 'the point is not reached' || return 1
 	paused=$(cat "$SKEP_DIR/paused")
-	until_true 5 stopped "$paused" || wrong 'does not stop' || return 1
+	until_true 30 stopped "$paused" || wrong 'does not stop' || return 1
 	[ "$what" != kill_source ] || killed=1
 	case $what in
 	freeze_link) freeze_link && kill -CONT "$paused" && rest 30 && thaw_link ;;
@@ -143,7 +143,7 @@ row() { # MODE WHAT POINT
 	[[ $what != cut_link || $outcome != 0 ]] || rm -f "$SKEP_DIR"/B/lib/taken/*
 	# Behind a cut link a receiver waits until its time is over, which is minutes, and has nothing any more.
 	[ "$what" != cut_link ] || kill_target
-	until_true 10 no_strays "$c" || wrong "left behind: $(strays "$c")" || return 1
+	until_true 30 no_strays "$c" || wrong "left behind: $(strays "$c")" || return 1
 	chaos_unserve B
 	printf '%s at %s (%s): exit %s, then on %s: %s\n' "$what" "$point" "$mode" "$outcome" "$on_host" "$(tail -1 "$SKEP_DIR/message")"
 }

@@ -68,7 +68,7 @@ one() {
 		[ -z "$(status_of $h)" ] || on $h skepctl destroy --force "$c" >>"$SKEP_DIR/said" 2>&1 || wrong "destroy fails on $h" || return 1
 	done
 	for h in A B; do
-		wait_for 5 gone $h 2>/dev/null || wrong "host $h is not clean: $(net_things $h | diff "$SKEP_DIR/net/$h" -
+		wait_for 30 gone $h 2>/dev/null || wrong "host $h is not clean: $(net_things $h | diff "$SKEP_DIR/net/$h" -
 			find /sys/fs/cgroup -type d -name "*$c*"; find "$SKEP_DIR/$h"/lib/{ct,taken} "$SKEP_DIR/$h/run" -mindepth 1 -maxdepth 1)" || return 1
 	done
 }

@@ -35,15 +35,15 @@ ended() { [[ ! -e /proc/$1 || $(cat "/proc/$1/stat") == *') Z '* ]]; }
 # One whose client hears a number all the time.
 serve() {
 	on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe counter 7000 8 2" --start
-	wait_for 10 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
+	wait_for 30 in_net client "$PROBE" client 10.77.1.1 7000 0.1 10
 	spawn client "$SKEP_DIR/numbers" "$PROBE" client 10.77.1.1 7000 0 10
 	client=$SPAWNED
-	wait_for 10 grep -q ready "$SKEP_DIR/numbers"
+	wait_for 30 grep -q ready "$SKEP_DIR/numbers"
 }
 hears_all() {
 	local seen
 	seen=$(wc -l <"$SKEP_DIR/numbers")
-	wait_for 20 longer_than "$seen" "$SKEP_DIR/numbers"
+	wait_for 30 longer_than "$seen" "$SKEP_DIR/numbers"
 	stop_spawned "$client"
 	grep -q ' lost=0 ' "$SKEP_DIR/numbers"
 }
@@ -52,7 +52,7 @@ pause_at() {
 	spawn A "$SKEP_DIR/said" "SKEP_FAULT=$1:pause=$SKEP_DIR/paused" "${@:2}"
 	command=$SPAWNED
 	wait_for 30 test -s "$SKEP_DIR/paused"
-	wait_for 5 stopped "$(cat "$SKEP_DIR/paused")"
+	wait_for 30 stopped "$(cat "$SKEP_DIR/paused")"
 	criu=$(dumping "$command")
 	hook=$(pgrep -P "$criu")
 	[[ $(readlink "/proc/$hook/exe") == */skep-criu-hook ]]
@@ -60,15 +60,15 @@ pause_at() {
 # The hook hears that its command is dead, and what it leaves behind has to wait for criu's end, which is another SIGKILL.
 kill_command_then_criu() {
 	kill -STOP "$criu"
-	wait_for 5 stopped "$criu"
+	wait_for 30 stopped "$criu"
 	kill -KILL "$command" "$(cat "$SKEP_DIR/paused")"
 	stop_spawned "$command" || true
-	wait_for 5 ended "$hook"
+	wait_for 30 ended "$hook"
 	is_frozen
 	fails_with 9 'locked' on A skepctl migrate "$c" --continue --rsh "$rsh"
 	is_frozen
 	kill -KILL "$criu"
-	wait_for 10 not is_frozen
+	wait_for 30 not is_frozen
 }
 kill_during_migration() { # MODE
 	serve
@@ -88,15 +88,15 @@ kill_during_migration() { # MODE
 	serve
 	pause_at migrate.ready skepctl migrate "$c" B --mode precopy --rsh "$rsh"
 	kill -STOP "$criu"
-	wait_for 5 stopped "$criu"
+	wait_for 30 stopped "$criu"
 	kill -TERM "$command"
 	kill -CONT "$(cat "$SKEP_DIR/paused")"
-	wait_for 20 ended "$hook" # it has been told
+	wait_for 30 ended "$hook" # it has been told
 	is_frozen
 	kill -KILL "$command"
 	stop_spawned "$command" || true
 	kill -CONT "$criu"
-	wait_for 10 not is_frozen
+	wait_for 30 not is_frozen
 	hears_all
 	on A skepctl migrate "$c" --continue --rsh "$rsh" || [ $? = 120 ]
 	is_on A running
@@ -109,7 +109,7 @@ may_raise_priority() { [ $((0x$(awk '/^CapEff:/ { print $2 }' /proc/self/status)
 	spawn A "$SKEP_DIR/said" "SKEP_FAULT=suspend.stopped:pause=$SKEP_DIR/paused" skepctl suspend "$c"
 	command=$SPAWNED
 	wait_for 30 test -s "$SKEP_DIR/paused"
-	wait_for 5 stopped "$(cat "$SKEP_DIR/paused")"
+	wait_for 30 stopped "$(cat "$SKEP_DIR/paused")"
 	criu=$(dumping "$command")
 	kill -TERM "$criu" $(pgrep -P "$criu")
 	kill -HUP "$criu"
@@ -129,10 +129,10 @@ may_raise_priority() { [ $((0x$(awk '/^CapEff:/ { print $2 }' /proc/self/status)
 	kill -STOP "$criu"
 	kill -KILL "$command"
 	stop_spawned "$command" || true
-	wait_for 5 ended "$hook"
+	wait_for 30 ended "$hook"
 	is_frozen
 	kill -KILL "$criu"
-	wait_for 10 is_on A running
+	wait_for 30 is_on A running
 	hears_all
 }
 
@@ -151,7 +151,7 @@ kill_all_at() { # POINT CMD...
 	pause_at "$@"
 	kill -KILL "$hook" "$criu" "$command" "$(cat "$SKEP_DIR/paused")"
 	stop_spawned "$command" || true
-	wait_for 5 ended "$criu"
+	wait_for 30 ended "$criu"
 	is_frozen
 }
 
@@ -177,8 +177,8 @@ kill_all_at() { # POINT CMD...
 	chmod +x "$SKEP_DIR/fake"
 	serve
 	kill_all_at suspend.marked skepctl migrate "$c" B --mode suspend --rsh "$SKEP_DIR/fake"
-	wait_for 10 test -s "$SKEP_DIR/undone"
-	wait_for 5 stopped "$(cat "$SKEP_DIR/undone")"
+	wait_for 30 test -s "$SKEP_DIR/undone"
+	wait_for 30 stopped "$(cat "$SKEP_DIR/undone")"
 	on A skepctl migrate "$c" --abort --rsh "$rsh"
 	is_on A running
 	hears_all
@@ -206,7 +206,7 @@ kill_all_at() { # POINT CMD...
 	spawn A "$SKEP_DIR/said" "SKEP_FAULT=resume.ready:pause=$SKEP_DIR/paused" skepctl resume "$c"
 	command=$SPAWNED
 	wait_for 30 test -s "$SKEP_DIR/paused"
-	wait_for 5 stopped "$(cat "$SKEP_DIR/paused")"
+	wait_for 30 stopped "$(cat "$SKEP_DIR/paused")"
 	# shellcheck disable=SC2046 # a list
 	kill -KILL $(for pid in $(descendants "$command"); do [ "$(awk '/^NSpid/ { print NF }' "/proc/$pid/status")" != 2 ] || echo "$pid"; done) "$command"
 	stop_spawned "$command" || true
@@ -240,7 +240,7 @@ links() { in_net A ip -o link show type veth | cut -d: -f2; }
 	pid=$(jq -r .pid "$SKEP_DIR/A/run/$c/state.json")
 	exec {net}<"/proc/$pid/ns/net"
 	on A env SKEP_FAULT=migrate.done:kill skepctl migrate "$c" B --mode precopy --rsh "$rsh" || true
-	wait_for 20 is_on B running
+	wait_for 30 is_on B running
 	is_on A migrating
 	on A skepctl migrate "$c" --continue --rsh "$rsh"
 	[ "$(links)" = "$before" ]

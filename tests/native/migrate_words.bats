@@ -19,7 +19,7 @@ taken() { find "$SKEP_DIR"/[AB]/lib/taken -type f; }
 	local word
 	make_ct
 	SKEP_FAULT=migrate.done:kill move || true
-	wait_for 10 is_on B running
+	wait_for 30 is_on B running
 	for word in --continue --abort; do
 		fails_with 20 "--dry-run belongs to the beginning of a migration, not to $word" again $word --dry-run
 		fails_with 20 "--keep belongs to the beginning of a migration, not to $word" again --keep $word
@@ -36,7 +36,7 @@ taken() { find "$SKEP_DIR"/[AB]/lib/taken -type f; }
 @test "a host that was never asked cannot let it run twice" {
 	make_ct
 	SKEP_FAULT=migrate.done:kill move --mode suspend || true
-	wait_for 10 is_on B running
+	wait_for 30 is_on B running
 	host_new C
 	host_rsh >/dev/null
 	fails_with 21 'its migration went to B, not C' on A skepctl migrate "$c" C --continue
@@ -65,7 +65,7 @@ has_open() { find "/proc/$1/fd" -lname "$2" | grep -q .; }
 	first=$SPAWNED
 	spawn A "$SKEP_DIR/second" skepctl migrate "$c" B --rsh "$rsh"
 	second=$SPAWNED
-	wait_for 5 has_open "$second" "*/ct/$c/lock" # it waits
+	wait_for 30 has_open "$second" "*/ct/$c/lock" # it waits
 	kill -CONT "$(cat "$SKEP_DIR/paused")"
 	wait "$first"
 	wait "$second" || rc=$?
@@ -87,7 +87,7 @@ is_pausing() { # AT: the migration that is begun here stands there
 	rm -f "$SKEP_DIR/paused"
 	spawn A "$SKEP_DIR/first" "SKEP_FAULT=$1:pause=$SKEP_DIR/paused" skepctl migrate "$c" B --rsh "$rsh"
 	wait_for 30 test -s "$SKEP_DIR/paused"
-	wait_for 5 stopped "$(cat "$SKEP_DIR/paused")"
+	wait_for 30 stopped "$(cat "$SKEP_DIR/paused")"
 }
 @test "the target is told when the freeze is near, and keeps its control groups ready from then until it runs, or is given up" {
 	make_ct
@@ -97,12 +97,12 @@ is_pausing() { # AT: the migration that is begun here stands there
 	wait "$SPAWNED"
 	on B skepctl migrate "$c" A --rsh "$rsh"
 	is_pausing migrate.delta
-	wait_for 5 hasting
+	wait_for 30 hasting
 	kill -KILL "$(cat "$SKEP_DIR/paused")"
 	wait "$SPAWNED" || true
-	wait_for 10 is_on A running
+	wait_for 30 is_on A running
 	gone() { ! hasting; }
-	wait_for 10 gone
+	wait_for 30 gone
 	is_pausing migrate.cleanup
 	! hasting || false
 	kill -CONT "$(cat "$SKEP_DIR/paused")"

@@ -48,7 +48,7 @@ session_is_empty() {
 	skepctl start "$c"
 	pid=$(monitor_of)
 	kill -KILL "$pid"
-	wait_for 5 test ! -e "/proc/$pid"
+	wait_for 30 test ! -e "/proc/$pid"
 	[ -n "$(left)" ]
 	skepctl stop --kill "$c"
 	nothing_is_left
@@ -61,11 +61,11 @@ session_is_empty() {
 	first=$(monitor_of)
 	skepctl exec "$c" -- reboot -f || true
 	has_another() { [ "$(monitor_of)" != "$first" ] && [ "$(skepctl list -H -o status "$c")" = running ]; }
-	wait_for 20 has_another
+	wait_for 30 has_another
 	[ "$(lives_in "$(monitor_of)")" = "/skep.slice/.monitors/$(group_of)" ]
-	wait_for 10 test ! -e "/proc/$first"
+	wait_for 30 test ! -e "/proc/$first"
 	kill -KILL "$(skepctl list -H -o pid "$c")"
-	wait_for 10 nothing_is_left
+	wait_for 30 nothing_is_left
 	[ "$(skepctl list -H -o status "$c")" = stopped ]
 }
 

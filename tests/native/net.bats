@@ -74,11 +74,11 @@ host_link() { in_net here ip -o link show type veth | sed 's/^[0-9]*: //; s/@.*/
 	pings "$c" 10.77.0.2
 	pings "$c" fd77::2
 	spawn client "$SKEP_DIR/seen" ncat -v -l -k 7000
-	wait_for 5 listens 7000
+	wait_for 30 listens 7000
 	inside "$c" sh -c 'echo hello | nc -w 3 10.77.0.2 7000'
-	wait_for 5 grep -E 'Connection from 10\.77\.0\.1[.:]' "$SKEP_DIR/seen"
+	wait_for 30 grep -E 'Connection from 10\.77\.0\.1[.:]' "$SKEP_DIR/seen"
 	inside "$c" sh -c 'echo hello6 | nc -w 3 fd77::2 7000'
-	wait_for 5 grep -E 'Connection from \[?fd77::1[].:]' "$SKEP_DIR/seen"
+	wait_for 30 grep -E 'Connection from \[?fd77::1[].:]' "$SKEP_DIR/seen"
 }
 listens() { in_net client ss -Hltn "sport = :$1" | grep -q .; }
 
@@ -93,13 +93,13 @@ listens() { in_net client ss -Hltn "sport = :$1" | grep -q .; }
 	pings "$c" 10.77.0.51
 	pings "$c" 10.77.0.2
 	spawn client "$SKEP_DIR/seen" ncat -v -l -k 7000
-	wait_for 5 listens 7000
+	wait_for 30 listens 7000
 	inside "$c" sh -c 'echo hello | nc -w 3 10.77.0.2 7000'
-	wait_for 5 grep -E 'Connection from 10\.77\.0\.50[.:]' "$SKEP_DIR/seen"
+	wait_for 30 grep -E 'Connection from 10\.77\.0\.50[.:]' "$SKEP_DIR/seen"
 	# The host answers for these addresses, not for others.
 	not answers client 10.77.0.52
 	skepctl stop "$c"
-	wait_for 5 no_answer 10.77.0.50
+	wait_for 30 no_answer 10.77.0.50
 	skepctl destroy --force "$d"
 	skepctl destroy "$c"
 	net_is_as_new here
@@ -113,15 +113,15 @@ no_answer() { ! in_net client ping -c 1 -W 1 "$1"; }
 	in_net here ip -o link show "$(host_link)" | grep -w 'mtu 1400'
 	# 4 MB at 8 Mbit/s are 4 s, less what a bucket lets through at once: nftables' has a second's worth.
 	spawn here /dev/null skepctl exec "$c" -- nc -l -p 7001 -e head -c 4000000 /dev/zero
-	wait_for 5 inside "$c" sh -c 'netstat -ltn | grep -q :7001'
+	wait_for 30 inside "$c" sh -c 'netstat -ltn | grep -q :7001'
 	before=$(date +%s%N)
 	[ "$(in_net here bash -c "exec 3<>/dev/tcp/$(address_of "$c")/7001; timeout 20 cat <&3 | wc -c")" = 4000000 ]
 	took_in_range out
 	spawn here "$SKEP_DIR/got" skepctl exec "$c" -- nc -l -p 7002
-	wait_for 5 inside "$c" sh -c 'netstat -ltn | grep -q :7002'
+	wait_for 30 inside "$c" sh -c 'netstat -ltn | grep -q :7002'
 	before=$(date +%s%N)
 	in_net here bash -c "exec 3<>/dev/tcp/$(address_of "$c")/7002; head -c 4000000 /dev/zero >&3"
-	wait_for 20 got_bytes 4000000
+	wait_for 30 got_bytes 4000000
 	took_in_range in
 	fails_with 21 "mac" skepctl create "$d" --template busybox --ip auto --mac ff:ff:ff:ff:ff:ff
 	fails_with 21 "mtu" skepctl create "$d" --template busybox --ip auto --mtu 99999
@@ -195,7 +195,7 @@ took_in_range() {
 	answers client 10.77.0.51
 	not answers client 10.77.0.50
 	skepctl destroy --force "$d"
-	wait_for 5 no_answer 10.77.0.51
+	wait_for 30 no_answer 10.77.0.51
 }
 
 @test "an address is given once" {
@@ -287,8 +287,8 @@ stopped() { [[ $(cat "/proc/$1/stat" 2>/dev/null) == *') T '* ]]; }
 	# It has the bridge, and no port yet.
 	spawn here "$SKEP_DIR/said" "SKEP_FAULT=start.link:pause=$SKEP_DIR/paused" skepctl start "$c"
 	start=$SPAWNED
-	wait_for 10 test -s "$SKEP_DIR/paused"
-	wait_for 5 stopped "$(cat "$SKEP_DIR/paused")"
+	wait_for 30 test -s "$SKEP_DIR/paused"
+	wait_for 30 stopped "$(cat "$SKEP_DIR/paused")"
 	of_another destroy --force "$d"
 	kill -CONT "$(cat "$SKEP_DIR/paused")"
 	wait "$start"

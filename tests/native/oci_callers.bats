@@ -114,23 +114,23 @@ names() { find /dev -mindepth 1 -maxdepth 1 -printf '%f\n' | sort; }
 	oci run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
 	local pid child
 	pid=$(oci_pid "$ID")
-	wait_for 5 pgrep -P "$pid"
+	wait_for 30 pgrep -P "$pid"
 	child=$(pgrep -P "$pid")
 	oci kill "$ID" KILL
-	wait_for 5 eval "! kill -0 $child"
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 eval "! kill -0 $child"
+	wait_for 30 oci_is "$ID" stopped
 	fails_with 1 'container not running' oci kill "$ID" KILL
 	oci delete "$ID"
 	oci run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
 	pid=$(oci_pid "$ID")
-	wait_for 5 pgrep -P "$pid"
+	wait_for 30 pgrep -P "$pid"
 	child=$(pgrep -P "$pid")
 	kill -9 "$pid"
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 oci_is "$ID" stopped
 	kill -0 "$child"
 	fails_with 1 'container not running' oci kill "$ID" TERM
 	oci kill "$ID" KILL
-	wait_for 5 eval "! kill -0 $child"
+	wait_for 30 eval "! kill -0 $child"
 	oci delete "$ID"
 }
 

@@ -19,7 +19,7 @@ count_is_over() { [ "$(count "${2:-$ID}")" -gt "$1" ]; }
 start_it() {
 	ln -sf busybox "$BUNDLE/rootfs/bin/tail"
 	oci run -d --bundle "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1 3>&-
-	wait_for 5 count_is_over 3
+	wait_for 30 count_is_over 3
 }
 restore_from() { # IMAGES ID WORDS...
 	oci restore -d --bundle "$BUNDLE" --image-path "$1" "${@:3}" "$2" </dev/null >/dev/null 2>"$SKEP_DIR/restore.err" 3>&- || { cat "$SKEP_DIR/restore.err" && return 1; }
@@ -38,15 +38,15 @@ restore_it() { restore_from "$IMAGES" "$ID" "$@"; }
 	oci_is "$ID" running
 	local n
 	n=$(count)
-	wait_for 5 count_is_over "$n"
+	wait_for 30 count_is_over "$n"
 	# One life: no number twice.
 	[ -z "$(oci exec "$ID" cat /tmp/count | sort -n | uniq -d)" ]
 	# And again.
 	oci checkpoint --image-path "$IMAGES.2" "$ID"
 	restore_from "$IMAGES.2" "$ID"
-	wait_for 5 count_is_over "$n"
+	wait_for 30 count_is_over "$n"
 	oci kill "$ID" KILL
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 oci_is "$ID" stopped
 	oci delete "$ID"
 	oci_gone "$ID"
 }
@@ -57,10 +57,10 @@ restore_it() { restore_from "$IMAGES" "$ID" "$@"; }
 	oci_is "$ID" running
 	local n other=$ID-2
 	n=$(count)
-	wait_for 5 count_is_over "$n"
+	wait_for 30 count_is_over "$n"
 	configure 'del(.linux.cgroupsPath)'
 	restore_from "$IMAGES" "$other"
-	wait_for 5 count_is_over "$n" "$other"
+	wait_for 30 count_is_over "$n" "$other"
 	[ "$(oci_pid "$ID")" != "$(oci_pid "$other")" ]
 	oci delete --force "$ID"
 	oci delete --force "$other"
@@ -70,11 +70,11 @@ restore_it() { restore_from "$IMAGES" "$ID" "$@"; }
 	configure '.process.args = ["sh", "-c", "while read -r line; do echo got $line; echo err >&2; done; echo end; sleep 1000"]'
 	mkfifo "$SKEP_DIR/in"
 	(exec_in_net here "$BUILD/skep" --root "$SKEP_DIR/here/oci" run -d --bundle "$BUNDLE" "$ID" < <(echo one; exec cat "$SKEP_DIR/in") 2> >(cat >"$SKEP_DIR/err") > >(cat >"$SKEP_DIR/out") 3>&-)
-	wait_for 5 grep -q 'got one' "$SKEP_DIR/out"
+	wait_for 30 grep -q 'got one' "$SKEP_DIR/out"
 	oci checkpoint --image-path "$IMAGES" "$ID"
 	: >"$SKEP_DIR/in"
 	(exec_in_net here "$BUILD/skep" --root "$SKEP_DIR/here/oci" restore -d --bundle "$BUNDLE" --image-path "$IMAGES" "$ID" < <(echo two) 2> >(cat >"$SKEP_DIR/err2") > >(cat >"$SKEP_DIR/out2") 3>&-)
-	wait_for 5 grep -q end "$SKEP_DIR/out2"
+	wait_for 30 grep -q end "$SKEP_DIR/out2"
 	[ "$(tr '\n' , <"$SKEP_DIR/out2")" = 'got two,end,' ]
 	[ "$(cat "$SKEP_DIR/err2")" = err ]
 	oci delete --force "$ID"
@@ -92,14 +92,14 @@ restore_it() { restore_from "$IMAGES" "$ID" "$@"; }
 @test "a terminal is a new one, sent to the socket" {
 	configure '.process.terminal = true | .process.args = ["sh", "-c", "echo before; read -r line; echo got $line; sleep 0.1 </dev/tty && echo mine"]'
 	spawn here "$SKEP_DIR/out" /usr/bin/python3 "$REPO/tests/lib/console_socket.py" "$SKEP_DIR/s1"
-	wait_for 5 [ -S "$SKEP_DIR/s1" ]
+	wait_for 30 [ -S "$SKEP_DIR/s1" ]
 	oci run -d --bundle "$BUNDLE" --console-socket "$SKEP_DIR/s1" "$ID" 3>&-
-	wait_for 5 grep -q before "$SKEP_DIR/out"
+	wait_for 30 grep -q before "$SKEP_DIR/out"
 	oci checkpoint --image-path "$IMAGES" "$ID"
 	spawn here "$SKEP_DIR/out2" /usr/bin/python3 "$REPO/tests/lib/console_socket.py" "$SKEP_DIR/s2" $'typed\n'
-	wait_for 5 [ -S "$SKEP_DIR/s2" ]
+	wait_for 30 [ -S "$SKEP_DIR/s2" ]
 	oci restore -d --bundle "$BUNDLE" --image-path "$IMAGES" --console-socket "$SKEP_DIR/s2" "$ID" 3>&-
-	wait_for 5 grep -q mine "$SKEP_DIR/out2"
+	wait_for 30 grep -q mine "$SKEP_DIR/out2"
 	grep -q 'got typed' "$SKEP_DIR/out2"
 	oci delete --force "$ID"
 }
@@ -141,7 +141,7 @@ restore_it() { restore_from "$IMAGES" "$ID" "$@"; }
 	jq -e --arg id "$ID" '.id == $id and .pid > 1' "$SKEP_DIR/hook"
 	local n
 	n=$(count)
-	wait_for 5 count_is_over "$n"
+	wait_for 30 count_is_over "$n"
 	[ "$(oci ps --format json "$ID" | jq length)" -ge 2 ]
 	oci delete --force "$ID"
 	oci_gone "$ID"
@@ -180,7 +180,7 @@ restore_it() { restore_from "$IMAGES" "$ID" "$@"; }
 	oci_is "$ID" running
 	local n
 	n=$(count)
-	wait_for 5 count_is_over "$n"
+	wait_for 30 count_is_over "$n"
 	rm -r "$IMAGES"
 	oci checkpoint --image-path "$IMAGES" "$ID"
 	oci_gone "$ID"
@@ -210,9 +210,9 @@ EOF
 	net=$(host_net here)
 	configure "(.linux.namespaces[] | select(.type == \"network\")).path = \"$net\" | .process.args = [\"/bin/probe\", \"counter\", \"7000\"]"
 	oci run -d --bundle "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1 3>&-
-	wait_for 10 in_net here "$PROBE" client 127.0.0.1 7000 0.1 10
+	wait_for 30 in_net here "$PROBE" client 127.0.0.1 7000 0.1 10
 	spawn here "$SKEP_DIR/numbers" "$PROBE" client 127.0.0.1 7000 0 10
-	wait_for 10 grep -q ready "$SKEP_DIR/numbers"
+	wait_for 30 grep -q ready "$SKEP_DIR/numbers"
 	oci pause "$ID"
 	[ "$(its_connection 1)" = 1 ]
 	oci resume "$ID"
@@ -228,14 +228,14 @@ criu_program() { if [ -x /usr/local/lib/skep/criu/bin/criu ]; then echo /usr/loc
 	start_it
 	mkdir "$IMAGES"
 	spawn here "$SKEP_DIR/server" "$(criu_program)" page-server --images-dir "$IMAGES" --address 127.0.0.1 --port 7777
-	wait_for 10 in_net here sh -c 'ss -Hltn | grep -q :7777'
+	wait_for 30 in_net here sh -c 'ss -Hltn | grep -q :7777'
 	oci checkpoint --image-path "$IMAGES" --page-server 127.0.0.1:7777 "$ID"
 	wait "$SPAWNED"
 	compgen -G "$IMAGES/pages-*.img"
 	restore_it
 	local n
 	n=$(count)
-	wait_for 5 count_is_over "$n"
+	wait_for 30 count_is_over "$n"
 	oci delete --force "$ID"
 }
 
@@ -254,6 +254,6 @@ criu_program() { if [ -x /usr/local/lib/skep/criu/bin/criu ]; then echo /usr/loc
 	restore_it
 	local n
 	n=$(count)
-	wait_for 5 count_is_over "$n"
+	wait_for 30 count_is_over "$n"
 	oci delete --force "$ID"
 }

@@ -31,7 +31,7 @@ start_it() { oci run -d --bundle "$BUNDLE" "$ID" >/dev/null 2>&1 3>&-; }
 	fails_with 255 'does not exist' oci exec "${ID}x" true
 	fails_with 255 'needs a program' oci exec "$ID"
 	oci kill "$ID" 9
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 oci_is "$ID" stopped
 	fails_with 255 'not running' oci exec "$ID" true
 }
 
@@ -45,7 +45,7 @@ likeness='for n in mnt pid net ipc uts cgroup user; do readlink /proc/self/ns/$n
 	jq --arg s "$likeness; exec sleep 1000" '.process.args = ["sh", "-c", $s]' "$BUNDLE/config.json" >"$SKEP_DIR/new"
 	mv "$SKEP_DIR/new" "$BUNDLE/config.json"
 	oci run -d --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/init" 3>&-
-	wait_for 5 grep -qx 500 "$SKEP_DIR/init"
+	wait_for 30 grep -qx 500 "$SKEP_DIR/init"
 	oci exec "$ID" sh -c "$likeness" >"$SKEP_DIR/exec"
 	diff "$SKEP_DIR/init" "$SKEP_DIR/exec"
 	grep -q 'Seccomp:.*2' "$SKEP_DIR/exec"
@@ -71,7 +71,7 @@ likeness='for n in mnt pid net ipc uts cgroup user; do readlink /proc/self/ns/$n
 	jq --arg s "$likeness; exec sleep 1000" '.process.args = ["sh", "-c", $s]' "$BUNDLE/config.json" >"$SKEP_DIR/new"
 	mv "$SKEP_DIR/new" "$BUNDLE/config.json"
 	oci run -d --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/init" 3>&-
-	wait_for 5 grep -qx 1024 "$SKEP_DIR/init"
+	wait_for 30 grep -qx 1024 "$SKEP_DIR/init"
 	oci exec "$ID" sh -c "$likeness" >"$SKEP_DIR/exec"
 	diff "$SKEP_DIR/init" "$SKEP_DIR/exec"
 	[ "$(oci exec "$ID" id -u)" = 0 ]
@@ -170,7 +170,7 @@ likeness='for n in mnt pid net ipc uts cgroup user; do readlink /proc/self/ns/$n
 	start_it
 	local rc=0
 	spawn here "$SKEP_DIR/out" skep exec "$ID" sh -c 'trap "exit 9" TERM; echo ready; while :; do sleep 0.05; done'
-	wait_for 5 grep -q ready "$SKEP_DIR/out"
+	wait_for 30 grep -q ready "$SKEP_DIR/out"
 	kill -TERM "$SPAWNED"
 	wait "$SPAWNED" || rc=$?
 	[ $rc = 9 ]
@@ -180,12 +180,12 @@ likeness='for n in mnt pid net ipc uts cgroup user; do readlink /proc/self/ns/$n
 	start_it
 	local rc=0
 	spawn here "$SKEP_DIR/out" skep exec "$ID" sh -c 'echo ready; sleep 1000'
-	wait_for 5 grep -q ready "$SKEP_DIR/out"
+	wait_for 30 grep -q ready "$SKEP_DIR/out"
 	oci kill "$ID" KILL
 	wait "$SPAWNED" || rc=$?
 	[ $rc = 137 ]
 	# Its processes die before init does.
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 oci_is "$ID" stopped
 	oci delete "$ID"
 	oci_gone "$ID"
 }
@@ -208,12 +208,12 @@ data, fds, _, _ = socket.recv_fds(s.accept()[0], 64, 4)
 print(data.decode(), [l.split()[1] for l in open(f"/proc/self/fdinfo/{fds[0]}") if l.startswith("Pid:")][0])
 '
 	spawn here "$SKEP_DIR/of-run" /usr/bin/python3 -c "$receive" "$SKEP_DIR/s1"
-	wait_for 5 grep -q ready "$SKEP_DIR/of-run"
+	wait_for 30 grep -q ready "$SKEP_DIR/of-run"
 	oci run -d --pidfd-socket "$SKEP_DIR/s1" --bundle "$BUNDLE" "$ID" >/dev/null 2>&1 3>&-
 	wait "$SPAWNED"
 	[ "$(tail -1 "$SKEP_DIR/of-run")" = "pidfd $(oci_pid "$ID")" ]
 	spawn here "$SKEP_DIR/of-exec" /usr/bin/python3 -c "$receive" "$SKEP_DIR/s2"
-	wait_for 5 grep -q ready "$SKEP_DIR/of-exec"
+	wait_for 30 grep -q ready "$SKEP_DIR/of-exec"
 	oci exec -d --pidfd-socket "$SKEP_DIR/s2" --pid-file "$SKEP_DIR/pid" "$ID" sleep 1000 >/dev/null 3>&-
 	wait "$SPAWNED"
 	[ "$(tail -1 "$SKEP_DIR/of-exec")" = "pidfd $(cat "$SKEP_DIR/pid")" ]

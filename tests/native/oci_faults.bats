@@ -64,7 +64,7 @@ say_and_go_on() { configure '.process.args = ["sh", "-c", "echo it works; exec s
 	say_and_go_on
 	configure '.process.terminal = true'
 	spawn here "$SKEP_DIR/console.out" /usr/bin/python3 "$REPO/tests/lib/console_socket.py" --all "$SKEP_DIR/console"
-	wait_for 5 [ -S "$SKEP_DIR/console" ]
+	wait_for 30 [ -S "$SKEP_DIR/console" ]
 	SOCKET=$SKEP_DIR/console CALLS='connect|sendmsg|rename.*|open|write' ERRNOS=12 calls_fail create 30
 }
 @test "an answer of the kernel about a network device is lost: the device is back" {

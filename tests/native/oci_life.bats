@@ -18,7 +18,7 @@ teardown() { oci_teardown; }
 	oci_is "$ID" running
 	grep -q sleep "/proc/$(cat "$SKEP_DIR/pid")/cmdline"
 	oci kill "$ID" KILL
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 oci_is "$ID" stopped
 	oci delete "$ID"
 	oci_gone "$ID"
 }
@@ -64,7 +64,7 @@ teardown() { oci_teardown; }
 	bundle '.process.args = ["sh", "-c", "trap \"echo got it; exit 3\" TERM; echo ready; while :; do sleep 0.05; done"]'
 	local rc=0
 	spawn here "$SKEP_DIR/out" skep run --bundle "$BUNDLE" "$ID"
-	wait_for 5 grep -q ready "$SKEP_DIR/out"
+	wait_for 30 grep -q ready "$SKEP_DIR/out"
 	kill -TERM "$SPAWNED"
 	wait "$SPAWNED" || rc=$?
 	[ $rc = 3 ]
@@ -169,7 +169,7 @@ teardown() { oci_teardown; }
 	fails_with 1 'is running' oci delete "$ID"
 	oci_is "$ID" running
 	oci kill "$ID" 9
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 oci_is "$ID" stopped
 	fails_with 1 'container not running' oci kill "$ID"
 	fails_with 1 'has ended' oci start "$ID"
 	oci delete "$ID"
@@ -200,9 +200,9 @@ teardown() { oci_teardown; }
 	bundle '.process.args = ["sh", "-c", "sleep 1000 & sleep 1000 & wait"]'
 	oci run -d --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
 	three() { [ "$(oci ps --format json "$ID" | jq length)" = 3 ]; }
-	wait_for 5 three
+	wait_for 30 three
 	oci kill --all "$ID" KILL
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 oci_is "$ID" stopped
 	fails_with 1 'signal' oci kill "$ID" NOSUCH
 }
 
@@ -222,7 +222,7 @@ teardown() { oci_teardown; }
 	configure '.process.args = ["script"]'
 	oci create --bundle "$BUNDLE" "$ID"
 	fails_with 1 'No such file or directory' oci start "$ID"
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 oci_is "$ID" stopped
 	oci delete "$ID"
 	oci_gone "$ID"
 }
@@ -279,7 +279,7 @@ teardown() { oci_teardown; }
 	oci features >"$SKEP_DIR/features"
 	bundle '.process.args = ["true"]'
 	spawn here "$SKEP_DIR/agent-says" /usr/bin/python3 "$REPO/tests/lib/seccomp_agent.py" "$SKEP_DIR/agent" "$SKEP_DIR/got" 0
-	wait_for 5 [ -S "$SKEP_DIR/agent" ]
+	wait_for 30 [ -S "$SKEP_DIR/agent" ]
 	jq --arg agent "$SKEP_DIR/agent" --slurpfile f "$SKEP_DIR/features" '.mounts += ([$f[0].mountOptions[] | select(IN("bind", "rbind", "remount", "idmap", "ridmap") | not)] | to_entries
 			| map({destination: "/tmp/\(.key)", type: "tmpfs", source: "tmpfs", options: [.value]}))
 		| .hooks = ($f[0].hooks | map({key: ., value: [{path: "/bin/true"}]}) | from_entries)

@@ -19,7 +19,7 @@ waiting() {
 	configure '.mounts += [{destination: "'"$SKEP_DIR"'", type: "tmpfs", source: "tmpfs"}]'
 	cp "$BUILD/notify" "$BUNDLE/rootfs/bin"
 	spawn here "$SKEP_DIR/heard" "$BUILD/notify" hear "$SOCKET"
-	wait_for 5 grep -q ready "$SKEP_DIR/heard"
+	wait_for 30 grep -q ready "$SKEP_DIR/heard"
 }
 heard() { [ "$(tail -n +2 "$SKEP_DIR/heard")" = "READY=1; MAINPID=$1"$'\nBARRIER=1 with a descriptor' ]; }
 says='notify tell "STATUS=READY=1"; notify tell "MAINPID=1"; echo "$NOTIFY_SOCKET"; cat /go; notify tell "X=1
@@ -41,14 +41,14 @@ go() { echo >"$BUNDLE/rootfs/go"; }
 			spawn here "$SKEP_DIR/out" "NOTIFY_SOCKET=$SOCKET" skep run --detach --bundle "$BUNDLE" "$ID"
 		fi
 		pid=$SPAWNED
-		wait_for 5 grep -qx "$SOCKET/notify" "$SKEP_DIR/out"
+		wait_for 30 grep -qx "$SOCKET/notify" "$SKEP_DIR/out"
 		# It has not said so, and others may have a say in the container meanwhile.
 		[ "$(oci_status "$ID")" = running ]
 		kill -0 "$pid"
 		[ "$(cat "$SKEP_DIR/heard")" = ready ]
 		go
 		wait "$pid"
-		wait_for 5 heard "$(oci_pid "$ID")"
+		wait_for 30 heard "$(oci_pid "$ID")"
 		oci delete --force "$ID"
 		echo ready >"$SKEP_DIR/heard"
 	done
@@ -60,7 +60,7 @@ go() { echo >"$BUNDLE/rootfs/go"; }
 	mkfifo "$BUNDLE/rootfs/go"
 	spawn here "$SKEP_DIR/out" "NOTIFY_SOCKET=$SOCKET" skep run --bundle "$BUNDLE" "$ID"
 	pid=$SPAWNED
-	wait_for 5 grep -q BARRIER "$SKEP_DIR/heard"
+	wait_for 30 grep -q BARRIER "$SKEP_DIR/heard"
 	heard "$(oci_pid "$ID")"
 	go
 	wait "$pid" || rc=$?
@@ -97,13 +97,13 @@ go() { echo >"$BUNDLE/rootfs/go"; }
 	init=$(oci_pid "$ID")
 	spawn here "$SKEP_DIR/said" "NOTIFY_SOCKET=$SOCKET" skep start "$ID"
 	pid=$SPAWNED
-	wait_for 5 oci_is "$ID" running
+	wait_for 30 oci_is "$ID" running
 	kill -STOP "$pid"
 	go
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 oci_is "$ID" stopped
 	kill -CONT "$pid"
 	wait "$pid"
-	wait_for 5 heard "$init"
+	wait_for 30 heard "$init"
 }
 
 @test "a start that failed is done again; one of what runs already takes nothing from it" {
@@ -114,9 +114,9 @@ go() { echo >"$BUNDLE/rootfs/go"; }
 	SKEP_FAULT=start.go NOTIFY_SOCKET=$SOCKET fails_with 1 'injected failure at start.go' oci start "$ID"
 	spawn here "$SKEP_DIR/said" "NOTIFY_SOCKET=$SOCKET" skep start "$ID"
 	pid=$SPAWNED
-	wait_for 5 oci_is "$ID" running
+	wait_for 30 oci_is "$ID" running
 	NOTIFY_SOCKET=$SOCKET fails_with 1 'running' oci start "$ID"
 	go
 	wait "$pid"
-	wait_for 5 heard "$(oci_pid "$ID")"
+	wait_for 30 heard "$(oci_pid "$ID")"
 }

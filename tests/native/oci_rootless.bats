@@ -58,13 +58,13 @@ users_bundle() {
 	as_user start "$ID"
 	[ "$(as_user exec "$ID" sh -c 'id -u; cat /proc/1/comm' | tr '\n' ,)" = 0,sleep, ]
 	fails_with 7 '' as_user exec "$ID" sh -c 'exit 7'
-	wait_for 5 two_sleep
+	wait_for 30 two_sleep
 	[ "$(as_user list -q)" = "$ID" ]
 	fails_with 1 'has no control group' as_user pause "$ID"
 	fails_with 1 'has no control group' as_user update --memory 64M "$ID"
 	fails_with 1 'has no control group' as_user events --stats "$ID"
 	as_user kill --all "$ID" KILL
-	wait_for 5 has_stopped
+	wait_for 30 has_stopped
 	as_user delete "$ID"
 	[ -z "$(ls "$USERS/run/skep")" ]
 }
@@ -116,10 +116,10 @@ has_stopped() { [ "$(as_user state "$ID" | jq -r .status)" = stopped ]; }
 	[ -z "$(find /sys/fs/cgroup -type d -name "*$ID*")" ]
 	cmp "/proc/$(oci_pid "$ID")/cgroup" /proc/self/cgroup
 	[ "$(oci exec "$ID" cat /proc/1/comm)" = sleep ]
-	wait_for 5 eval '[ "$(oci ps --format json "$ID" | jq length)" = 2 ]'
+	wait_for 30 eval '[ "$(oci ps --format json "$ID" | jq length)" = 2 ]'
 	fails_with 1 'has no control group' oci pause "$ID"
 	oci kill --all "$ID" KILL
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 oci_is "$ID" stopped
 	oci delete "$ID"
 	oci_gone "$ID"
 }
@@ -145,9 +145,9 @@ has_stopped() { [ "$(as_user state "$ID" | jq -r .status)" = stopped ]; }
 	mkdir "$USERS/n"
 	chmod 777 "$USERS/n"
 	spawn here "$SKEP_DIR/heard" "$BUILD/notify" hear "$USERS/n/socket"
-	wait_for 5 grep -q ready "$SKEP_DIR/heard"
+	wait_for 30 grep -q ready "$SKEP_DIR/heard"
 	chmod 666 "$USERS/n/socket"
 	as env "NOTIFY_SOCKET=$USERS/n/socket" "$USERS/skep" run --detach --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out" 2>&1
-	wait_for 5 grep -q "READY=1; MAINPID=$(as_user state "$ID" | jq .pid)" "$SKEP_DIR/heard"
+	wait_for 30 grep -q "READY=1; MAINPID=$(as_user state "$ID" | jq .pid)" "$SKEP_DIR/heard"
 	grep -qx "$USERS/n/socket/notify" "$SKEP_DIR/out"
 }

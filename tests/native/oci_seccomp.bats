@@ -17,7 +17,7 @@ refused() { fails_with 1 "$1" oci run --bundle "$BUNDLE" "$ID"; }
 agent() {
 	spawn here "$SKEP_DIR/agent-says" /usr/bin/python3 "$REPO/tests/lib/seccomp_agent.py" "$AGENT" "$SKEP_DIR/got" "$@"
 	AGENT_PID=$SPAWNED
-	wait_for 5 [ -S "$AGENT" ]
+	wait_for 30 [ -S "$AGENT" ]
 }
 
 got() { jq -r "$1" "$SKEP_DIR/got"; }
@@ -91,7 +91,7 @@ asks() {
 	oci_gone "$ID"
 	oci create --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
 	fails_with 1 "linux.seccomp.listenerPath $AGENT" oci start "$ID"
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 oci_is "$ID" stopped
 	oci delete "$ID"
 	configure '.process.args = ["sleep", "1000"]'
 	agent 122

@@ -139,7 +139,7 @@ host_link() {
 	[[ $(nsenter -t "$(oci_pid "$ID")" -n ip link show one) != *'<'*UP*'>'* ]]
 	oci delete --force "$ID"
 	# The end of the namespace is the end of a link that is not physical.
-	wait_for 5 eval '! in_net here ip link show peerone 2>/dev/null'
+	wait_for 30 eval '! in_net here ip link show peerone 2>/dev/null'
 	run ! in_net here ip link show one
 }
 

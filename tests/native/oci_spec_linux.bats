@@ -35,7 +35,7 @@ output_is() { [ "$(oci run --bundle "$BUNDLE" "$ID")" = "$1" ]; }
 	bundle '.process.args = ["readlink", "/proc/self/ns/ipc"]'
 	unshare --ipc sleep 1000 3>&- &
 	local holder=$!
-	wait_for 5 eval "[ \"\$(readlink /proc/$holder/ns/ipc)\" != \"\$(readlink /proc/self/ns/ipc)\" ]"
+	wait_for 30 eval "[ \"\$(readlink /proc/$holder/ns/ipc)\" != \"\$(readlink /proc/self/ns/ipc)\" ]"
 	configure ".linux.namespaces |= map(if .type == \"ipc\" then .path = \"/proc/$holder/ns/ipc\" else . end)"
 	output_is "$(readlink "/proc/$holder/ns/ipc")"
 	configure ".linux.namespaces |= map(if .type == \"ipc\" then .path = \"/proc/$holder/ns/uts\" else . end)"

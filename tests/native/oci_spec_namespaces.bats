@@ -17,7 +17,7 @@ refused() { fails_with 1 "$1" oci run --bundle "$BUNDLE" "$ID"; }
 hold() {
 	unshare "${@:2}" sleep 1000 3>&- &
 	HOLDER=$!
-	wait_for 5 eval "[ \"\$(readlink /proc/$HOLDER/ns/$1)\" != \"\$(readlink /proc/self/ns/$1)\" ] && grep -q sleep /proc/$HOLDER/cmdline"
+	wait_for 30 eval "[ \"\$(readlink /proc/$HOLDER/ns/$1)\" != \"\$(readlink /proc/self/ns/$1)\" ] && grep -q sleep /proc/$HOLDER/cmdline"
 }
 
 # A user namespace with ids of its own, and the root file system theirs.
@@ -49,7 +49,7 @@ by_path() {
 	bundle '.process.args = ["cut", "-d.", "-f1", "/proc/uptime"]'
 	unshare --time --boottime 5000000 --fork sleep 1000 3>&- &
 	HOLDER=$!
-	wait_for 5 eval '[ -n "$(pgrep -P $HOLDER)" ]'
+	wait_for 30 eval '[ -n "$(pgrep -P $HOLDER)" ]'
 	by_path time time "$(pgrep -P "$HOLDER")"
 	[ "$(oci run --bundle "$BUNDLE" "$ID")" -ge 5000000 ]
 	configure '.linux.timeOffsets = {boottime: {secs: 1}}'
@@ -64,7 +64,7 @@ by_path() {
 	by_path user user
 	by_path network net
 	oci run -d --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out" 3>&-
-	wait_for 5 eval '[ "$(stat -c %u "$BUNDLE/rootfs/home/f")" = 1500001000 ]'
+	wait_for 30 eval '[ "$(stat -c %u "$BUNDLE/rootfs/home/f")" = 1500001000 ]'
 	[ "$(cat "$SKEP_DIR/out")" = $'0\n 0 1500000000 65536\nskep' ]
 	[ "$(readlink "/proc/$(oci_pid "$ID")/ns/user")" = "$(readlink "/proc/$HOLDER/ns/user")" ]
 	[ "$(readlink "/proc/$(oci_pid "$ID")/ns/net")" = "$(readlink "/proc/$HOLDER/ns/net")" ]
@@ -136,7 +136,7 @@ by_path() {
 	for type in cgroup ipc mnt net pid user uts; do
 		[ "$(readlink "/proc/$(oci_pid "$ID")/ns/$type")" = "$(in_net here readlink "/proc/self/ns/$type")" ]
 	done
-	wait_for 5 grep -q here "$BUNDLE/rootfs/tmp/said"
+	wait_for 30 grep -q here "$BUNDLE/rootfs/tmp/said"
 	[ "$(oci exec "$ID" cat /etc/passwd)" = "$(cat "$BUNDLE/rootfs/etc/passwd")" ]
 	[ "$(oci exec "$ID" sh -c 'cd /; pwd; test .. -ef / && echo same')" = $'/\nsame' ]
 	in_net here grep -q " $BUNDLE/rootfs/proc " /proc/self/mountinfo

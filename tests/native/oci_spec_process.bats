@@ -101,13 +101,13 @@ deadline() {
 	bundle '.process.args = ["sh", "-c", "echo in; exec sleep 1000"] | .process.noNewPrivileges = true | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW",
 		syscalls: [{names: ["close_range", "sendmsg", "sendto", "recvmsg", "capset"], action: "SCMP_ACT_KILL_PROCESS"}]}'
 	oci run --detach --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out" 3>&-
-	wait_for 5 grep -q in "$SKEP_DIR/out"
+	wait_for 30 grep -q in "$SKEP_DIR/out"
 	[ "$(oci exec "$ID" echo too)" = too ]
 	fails_with 127 'nothere' oci exec "$ID" nothere
 	oci delete --force "$ID"
 	oci create --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out" 3>&-
 	oci start "$ID"
-	wait_for 5 grep -q in "$SKEP_DIR/out"
+	wait_for 30 grep -q in "$SKEP_DIR/out"
 	oci delete --force "$ID"
 	configure '.process.args = ["/nothere"]'
 	fails_with 127 'nothere' oci run --bundle "$BUNDLE" "$ID"

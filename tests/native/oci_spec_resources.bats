@@ -177,7 +177,7 @@ free_net_prio() {
 	# A hook sees the group while it is there.
 	configure ".hooks.createRuntime = [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"cat $SKEP_DIR/prio/skep-$ID/net_prio.ifpriomap >$SKEP_DIR/map; grep :net_prio: /proc/\$(jq .pid)/cgroup >>$SKEP_DIR/map\"]}]"
 	on here unshare --mount sh -c 'dir=$1; shift; mount -t cgroup -o net_prio skep "$dir" && "$@"; code=$?; umount "$dir"; exit $code' sh "$SKEP_DIR/prio" skep run --bundle "$BUNDLE" "$ID"
-	wait_for 20 free_net_prio
+	wait_for 30 free_net_prio
 	grep -qx 'lo 5' "$SKEP_DIR/map"
 	grep -q ":net_prio:/skep-$ID\$" "$SKEP_DIR/map"
 }

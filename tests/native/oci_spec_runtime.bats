@@ -30,7 +30,7 @@ sleeper() { bundle ".process.args = [\"sleep\", \"1000\"] | ${1:-.}"; }
 	oci_is "$ID" paused # a value of ours, for a state that the specification has not
 	oci resume "$ID"
 	oci kill "$ID" KILL
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 oci_is "$ID" stopped
 	oci state "$ID" | jq -e 'has("pid") | not'
 }
 
@@ -40,7 +40,7 @@ sleeper() { bundle ".process.args = [\"sleep\", \"1000\"] | ${1:-.}"; }
 	[ ! -e "$BUNDLE/rootfs/tmp/ran" ]
 	configure '.hostname = "after" | .process.args = ["false"]'
 	oci start "$ID"
-	wait_for 5 grep -qx before "$BUNDLE/rootfs/tmp/ran"
+	wait_for 30 grep -qx before "$BUNDLE/rootfs/tmp/ran"
 	oci_is "$ID" running
 }
 
@@ -89,7 +89,7 @@ sleeper() { bundle ".process.args = [\"sleep\", \"1000\"] | ${1:-.}"; }
 	[ "$(oci_pid "$ID")" = "$pid" ]
 	oci_is "$ID" running
 	oci kill "$ID" KILL
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 oci_is "$ID" stopped
 	fails_with 1 'cannot start' oci start "$ID"
 }
 
@@ -105,20 +105,20 @@ sleeper() { bundle ".process.args = [\"sleep\", \"1000\"] | ${1:-.}"; }
 	fails_with 1 'does not exist' oci kill "$ID" TERM
 	oci create --bundle "$BUNDLE" "$ID"
 	oci start "$ID"
-	wait_for 5 test -e "$BUNDLE/rootfs/tmp/ready"
+	wait_for 30 test -e "$BUNDLE/rootfs/tmp/ready"
 	oci kill "$ID" USR1
-	wait_for 5 grep -q usr1 "$BUNDLE/rootfs/tmp/got"
+	wait_for 30 grep -q usr1 "$BUNDLE/rootfs/tmp/got"
 	rm "$BUNDLE/rootfs/tmp/got"
 	oci kill "$ID" 10
-	wait_for 5 grep -q usr1 "$BUNDLE/rootfs/tmp/got"
+	wait_for 30 grep -q usr1 "$BUNDLE/rootfs/tmp/got"
 	oci kill "$ID" SIGKILL
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 oci_is "$ID" stopped
 	fails_with 1 'not running' oci kill "$ID" KILL
 	oci delete "$ID"
 	sleeper
 	oci create --bundle "$BUNDLE" "$ID"
 	oci kill "$ID" KILL
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 oci_is "$ID" stopped
 }
 
 @test "runtime.md, Delete: without an ID, or of one that runs, is an error and changes nothing; what was made is gone, what was there stays" {
@@ -133,7 +133,7 @@ sleeper() { bundle ".process.args = [\"sleep\", \"1000\"] | ${1:-.}"; }
 	fails_with 1 'cannot delete' oci delete "$ID"
 	oci_is "$ID" running
 	oci kill "$ID" KILL
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 oci_is "$ID" stopped
 	oci delete "$ID"
 	oci_gone "$ID"
 	[ -e "$SKEP_DIR/mine/file" ]

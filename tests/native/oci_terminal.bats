@@ -15,7 +15,7 @@ teardown() { oci_teardown; }
 hold() {
 	spawn here "$1" /usr/bin/python3 "$REPO/tests/lib/console_socket.py" "$SOCKET" "${@:2}"
 	HOLDER=$SPAWNED
-	wait_for 5 [ -S "$SOCKET" ]
+	wait_for 30 [ -S "$SOCKET" ]
 }
 
 terminal='.process.terminal = true | .process.consoleSize = {height: 33, width: 101}'
@@ -71,7 +71,7 @@ terminal='.process.terminal = true | .process.consoleSize = {height: 33, width: 
 	spawn here "$SKEP_DIR/out" /usr/bin/python3 -c 'import socket, sys, signal
 s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(0)
 a = socket.socket(socket.AF_UNIX); a.connect(sys.argv[1]); print("ready", flush=True); signal.pause()' "$SOCKET"
-	wait_for 5 grep -q ready "$SKEP_DIR/out"
+	wait_for 30 grep -q ready "$SKEP_DIR/out"
 	fails_with 1 'nobody accepts' timeout 20 "$SKEP_DIR/here/bin/skep" create --bundle "$BUNDLE" --console-socket "$SOCKET" "$ID"
 	oci_gone "$ID"
 }
@@ -108,7 +108,7 @@ a = socket.socket(socket.AF_UNIX); a.connect(sys.argv[1]); print("ready", flush=
 	bundle '.process.terminal = true | .process.args = ["sh", "-c", "stty -echo; echo ready; cat; echo end"]'
 	# shellcheck disable=SC2094 # to see that it says so is the point
 	(
-		wait_for 5 grep -q ready "$SKEP_DIR/out"
+		wait_for 30 grep -q ready "$SKEP_DIR/out"
 		echo line
 	) | oci run --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out"
 	[ "$(tr -d '\r' <"$SKEP_DIR/out" | tr '\n' ,)" = 'ready,line,end,' ]

@@ -85,7 +85,7 @@ stats() { oci events --stats "$ID" | jq -e "$1"; }
 	[ "$(file memory memory.limit_in_bytes memory.max)" = 67108864 ]
 	fails_with 1 'does not exist' oci update --memory 1G "no$ID"
 	oci kill "$ID" KILL
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 oci_is "$ID" stopped
 	fails_with 1 'cannot update' oci update --memory 1G "$ID"
 }
 
@@ -99,7 +99,7 @@ stats() { oci events --stats "$ID" | jq -e "$1"; }
 	fails_with 1 "does not exist" oci events --stats "no$ID"
 	fails_with 1 "--interval: '0s'" oci events --interval 0s "$ID"
 	oci kill "$ID" KILL
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 oci_is "$ID" stopped
 	fails_with 1 "container with id $ID is not running" oci events --stats "$ID"
 }
 
@@ -107,10 +107,10 @@ stats() { oci events --stats "$ID" | jq -e "$1"; }
 	local rc=0
 	start_sleeper
 	spawn here "$SKEP_DIR/events" skep events --interval 100ms "$ID"
-	wait_for 10 eval '[ "$(grep -c stats "$SKEP_DIR/events")" -ge 2 ]'
+	wait_for 30 eval '[ "$(grep -c stats "$SKEP_DIR/events")" -ge 2 ]'
 	run ! grep -q oom "$SKEP_DIR/events"
 	run ! oci exec "$ID" sh -c 'cat /dev/zero | tail -c 1000000000' 3>&-
-	wait_for 10 grep -q '"type":"oom"' "$SKEP_DIR/events"
+	wait_for 30 grep -q '"type":"oom"' "$SKEP_DIR/events"
 	oci kill "$ID" KILL
 	wait "$SPAWNED" || rc=$?
 	[ "$rc" = 0 ]
@@ -122,7 +122,7 @@ stats() { oci events --stats "$ID" | jq -e "$1"; }
 	bundle '.process.args = ["sh", "-c", "until [ -e /tmp/go ]; do sleep 1; done; exec tail -c 1000000000 </dev/zero"] | .linux.resources.memory.limit = 33554432'
 	oci run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
 	spawn here "$SKEP_DIR/events" skep events --interval 100ms "$ID"
-	wait_for 10 grep -q stats "$SKEP_DIR/events"
+	wait_for 30 grep -q stats "$SKEP_DIR/events"
 	: >"$BUNDLE/rootfs/tmp/go"
 	wait "$SPAWNED" || rc=$?
 	[ "$rc" = 0 ]
@@ -134,7 +134,7 @@ stats() { oci events --stats "$ID" | jq -e "$1"; }
 		| .mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs"}]'
 	ln -sf busybox "$BUNDLE/rootfs/bin/head"
 	oci run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
-	wait_for 10 oci exec "$ID" test -e /tmp/done
+	wait_for 30 oci exec "$ID" test -e /tmp/done
 	echo '{"memory": {"limit": 8388608, "checkBeforeUpdate": true}}' >"$SKEP_DIR/limits"
 	run ! oci update --resources "$SKEP_DIR/limits" "$ID"
 	[[ $output == *memory* ]]

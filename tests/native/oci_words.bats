@@ -36,7 +36,7 @@ teardown() { oci_teardown; }
 		| .process.capabilities.bounding += ["CAP_SYS_CHROOT"] | .process.capabilities.permitted += ["CAP_SYS_CHROOT"] | .process.capabilities.effective += ["CAP_SYS_CHROOT"]'
 	echo mine >"$BUNDLE/rootfs/mine"
 	oci run --no-pivot --detach --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out" 3>&-
-	wait_for 5 grep -q mine "$SKEP_DIR/out"
+	wait_for 30 grep -q mine "$SKEP_DIR/out"
 	grep -q joe "$SKEP_DIR/out"
 	run ! oci exec "$ID" sh -c 'echo x >/y'
 	[ "$(oci exec "$ID" cat /mine)" = mine ]

@@ -52,7 +52,7 @@ is_state() { [ "$(podman inspect --format '{{.State.Status}}' "$1")" = "$2" ]; }
 	[ "$(podman exec -u 5 -e A=b -w /tmp c sh -c 'id -u; echo $A; pwd' | tr '\n' ,)" = 5,b,/tmp, ]
 	[ "$(podman exec -t c tty | tr -d '\r')" = /dev/pts/0 ]
 	podman exec -d c touch /made
-	wait_for 5 podman exec c test -e /made
+	wait_for 30 podman exec c test -e /made
 	fails_with 127 'No such file' podman exec c /bin/nothing
 }
 
@@ -67,11 +67,11 @@ is_state() { [ "$(podman inspect --format '{{.State.Status}}' "$1")" = "$2" ]; }
 	podman pod create --name p --hostname pod --network none "$GROUP" --infra-image localhost/box --infra-command 'sleep 1000' >/dev/null
 	podman run -d --pod p --name one localhost/box sh -c 'echo hello >/dev/shm/x; while :; do nc -l -p 1234 -e /bin/hostname; done' >/dev/null
 	podman run -d --pod p --name two localhost/box sleep 1000 >/dev/null
-	wait_for 5 podman exec two cat /dev/shm/x
+	wait_for 30 podman exec two cat /dev/shm/x
 	[ "$(podman exec two cat /dev/shm/x)" = hello ]
 	for ns in net ipc uts; do [ "$(podman exec one readlink /proc/self/ns/$ns)" = "$(podman exec two readlink /proc/self/ns/$ns)" ]; done
 	[ "$(podman exec one readlink /proc/self/ns/mnt)" != "$(podman exec two readlink /proc/self/ns/mnt)" ]
-	wait_for 5 podman exec two nc 127.0.0.1 1234
+	wait_for 30 podman exec two nc 127.0.0.1 1234
 	[ "$(podman exec two nc 127.0.0.1 1234)" = pod ]
 	[ "$(podman pod inspect p | jq -r .State)" = Running ]
 	podman pod stop --time 0 p
@@ -132,7 +132,7 @@ is_state() { [ "$(podman inspect --format '{{.State.Status}}' "$1")" = "$2" ]; }
 
 @test "logs, stop, start, restart, pause, kill, wait, top" {
 	podman run -d --name c --network none "$GROUP" localhost/box sh -c 'echo out; echo err >&2; trap "echo bye; exit 3" TERM; while :; do sleep 0.1; done' >/dev/null
-	wait_for 5 grep -q out <(podman logs c 2>&1)
+	wait_for 30 grep -q out <(podman logs c 2>&1)
 	podman top c args | grep -q trap
 	podman pause c
 	is_state c paused
@@ -158,7 +158,7 @@ is_state() { [ "$(podman inspect --format '{{.State.Status}}' "$1")" = "$2" ]; }
 	jq -n --arg dir "$CALLER/addresses" '{cniVersion: "0.4.0", name: "n", plugins: [{type: "bridge", bridge: "cni-test", isGateway: true,
 		ipam: {type: "host-local", dataDir: $dir, ranges: [[{subnet: "10.77.9.0/24"}]]}}]}' >"$CALLER/net/n.conflist"
 	podman run -d --name c --network n --ip 10.77.9.9 "$GROUP" localhost/box sh -c 'while :; do nc -l -p 1234 -e /bin/echo reached; done' >/dev/null
-	wait_for 10 in_caller ncat -zw 1 10.77.9.9 1234
+	wait_for 30 in_caller ncat -zw 1 10.77.9.9 1234
 	[ "$(podman run --rm --network n "$GROUP" localhost/box nc -w 5 10.77.9.9 1234)" = reached ]
 	podman rm --force --time 0 c
 }
@@ -171,14 +171,14 @@ counting() { podman run -d --name "$1" "${@:2}" "$GROUP" localhost/box sh -c 'i=
 	in_caller ip link set lo up # criu tries it out
 	counting c --network none --tmpfs /t -v "$CALLER/box:/v:ro" --memory 64m
 	podman exec c sh -c 'echo kept >/t/file; echo written >/layer'
-	wait_for 10 count_to c 5
+	wait_for 30 count_to c 5
 	podman container checkpoint c
 	is_state c exited
 	[ -z "$(oci list -q)" ]
 	n=$(podman logs c | tail -n 1)
 	podman container restore c
 	is_state c running
-	wait_for 10 count_to c $((n + 3))
+	wait_for 30 count_to c $((n + 3))
 	# One life: no number twice, and none left out.
 	podman logs c >"$SKEP_DIR/numbers"
 	seq "$(tail -n 1 "$SKEP_DIR/numbers")" | diff - "$SKEP_DIR/numbers"
@@ -189,7 +189,7 @@ counting() { podman run -d --name "$1" "${@:2}" "$GROUP" localhost/box sh -c 'i=
 	n=$(podman logs c | tail -n 1)
 	podman rm c
 	podman container restore --import "$CALLER/c.tar.gz" --name d
-	wait_for 10 count_to d $((n + 3))
+	wait_for 30 count_to d $((n + 3))
 	[ "$(podman exec d cat /t/file /layer | tr '\n' ,)" = kept,written, ]
 	podman stop --time 0 d
 }
@@ -198,7 +198,7 @@ counting() { podman run -d --name "$1" "${@:2}" "$GROUP" localhost/box sh -c 'i=
 	in_caller ip link set lo up
 	podman pod create --name p --network none "$GROUP" --infra-image localhost/box --infra-command 'sleep 1000' >/dev/null
 	podman run -d --pod p --name one localhost/box sh -c 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done' >/dev/null
-	wait_for 10 count_to one 3
+	wait_for 30 count_to one 3
 	podman container checkpoint one
 	podman container restore one
 	podman run -d --pod p --name two localhost/box sleep 1000 >/dev/null

@@ -25,12 +25,12 @@ writes_go_on() {
 		printf %08d $i | dd of=/root/big bs=4096 seek=$k conv=notrunc 2>/dev/null
 		echo $i >/root/new; mv /root/new /root/d/n$((i % 10)); ln -f /root/d/n$((i % 10)) /root/linked
 		echo $i $k >>/root/journal; [ ! -e /root/stop ] || { touch /root/stopped; exit; }; done'
-	wait_for 20 inside A sh -c '[ "$(wc -l </root/journal)" -gt 60 ]'
+	wait_for 30 inside A sh -c '[ "$(wc -l </root/journal)" -gt 60 ]'
 	move --mode "$1"
 	n=$(inside B sh -c 'wc -l </root/journal')
-	wait_for 10 inside B sh -c '[ "$(wc -l </root/journal)" -gt '"$((n + 20))"' ]'
+	wait_for 30 inside B sh -c '[ "$(wc -l </root/journal)" -gt '"$((n + 20))"' ]'
 	inside B touch /root/stop
-	wait_for 10 inside B test -e /root/stopped
+	wait_for 30 inside B test -e /root/stopped
 	inside B cat /root/journal >"$SKEP_DIR/journal"
 	awk '$1 != NR { exit 1 }' "$SKEP_DIR/journal"
 	tail -n 50 "$SKEP_DIR/journal" | while read -r i k; do
@@ -52,10 +52,10 @@ no_name() {
 		for i in 1 2 3 4 5 6 7 8; do (while :; do sleep 1000; done) & done; touch /root/deleted
 		until [ -e /root/check ]; do sleep 0.1; done
 		md5sum <&7 >/root/after; md5sum <&8 >>/root/after; touch /root/checked; sleep 1000'
-	wait_for 20 inside A test -e /root/deleted
+	wait_for 30 inside A test -e /root/deleted
 	move --mode "$1"
 	inside B touch /root/check
-	wait_for 20 inside B test -e /root/checked
+	wait_for 30 inside B test -e /root/checked
 	inside B cmp /root/before /root/after
 	inside B test ! -e /root/own
 }
@@ -66,9 +66,9 @@ no_name() {
 	make_ct
 	daemon 'exec 7<>/root/own; dd if=/dev/zero of=/root/own bs=1M count=200 conv=notrunc 2>/dev/null; rm /root/own
 		touch /root/deleted; until [ -e /root/check ]; do sleep 0.1; done; wc -c <&7 >/root/after; touch /root/checked; sleep 1000'
-	wait_for 20 inside A test -e /root/deleted
+	wait_for 30 inside A test -e /root/deleted
 	fails_with 16 'a deleted file of 200 MiB open' move --mode suspend
 	inside A touch /root/check
-	wait_for 20 inside A test -e /root/checked
+	wait_for 30 inside A test -e /root/checked
 	[ "$(inside A cat /root/after)" = $((200 << 20)) ]
 }

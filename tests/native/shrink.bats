@@ -24,7 +24,7 @@ limit() { skepctl list --json "$c" -o memory | jq -c '.containers[0].memory'; }
 @test "memory: a limit below what is in use is refused in words, and kills nobody" {
 	# shellcheck disable=SC2016 # the container's shell expands it
 	spawn here "$SKEP_DIR/said" skepctl exec "$c" -- sh -c 'x=$(dd if=/dev/zero bs=1M count=30 | tr "\0" a); echo $((${#x} >> 20)); sleep 1000; true'
-	wait_for 20 grep -qx 30 "$SKEP_DIR/said"
+	wait_for 30 grep -qx 30 "$SKEP_DIR/said"
 	pid=$(skepctl list -H -o pid "$c") before=$(limit)
 	fails_with 6 "would be killed" skepctl set "$c" --memory 8M --pids 77
 	[ "$(limit)" = "$before" ]

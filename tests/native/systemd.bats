@@ -32,7 +32,7 @@ works() {
 @test "systemd boots to running, is suspended and resumed twice, and stops in time" {
 	ssh-keygen -q -t ed25519 -N '' -f "$SKEP_DIR/key"
 	on A skepctl create "$c" --ostemplate systemd --bridge br0 --ip "$address/16" --memory 512M --preset checkpointable --start
-	wait_for 20 inside test -S /run/systemd/private
+	wait_for 30 inside test -S /run/systemd/private
 	[ "$(inside systemctl is-system-running --wait)" = running ]
 	inside sh -c 'mkdir -p -m 700 /root/.ssh && cat >/root/.ssh/authorized_keys' <"$SKEP_DIR/key.pub"
 	# Root inside is not root outside.
@@ -72,7 +72,7 @@ session_answers() {
 	debian_template B systemd
 	ssh-keygen -q -t ed25519 -N '' -f "$SKEP_DIR/key"
 	on A skepctl create "$c" --ostemplate systemd --bridge br0 --ip "$address/16" --memory 512M --preset checkpointable --start
-	wait_for 20 inside test -S /run/systemd/private
+	wait_for 30 inside test -S /run/systemd/private
 	[ "$(inside systemctl is-system-running --wait)" = running ]
 	inside sh -c 'mkdir -p -m 700 /root/.ssh && cat >/root/.ssh/authorized_keys' <"$SKEP_DIR/key.pub"
 	units=$(inside systemctl list-units --state=active --plain --no-legend --type=service | awk '{ print $1 }' | grep -v '^run-' | sort)
@@ -103,7 +103,7 @@ session_answers() {
 	host_new B
 	debian_template B systemd
 	on A skepctl create "$c" --ostemplate systemd --bridge br0 --ip "$address/16" --memory 512M --preset checkpointable --netfilter disabled --start
-	wait_for 20 inside test -S /run/systemd/private
+	wait_for 30 inside test -S /run/systemd/private
 	[ "$(inside systemctl is-system-running --wait)" = running ]
 	inside sh -c 'cat >/usr/bin/trespass && chmod +x /usr/bin/trespass' <"$BUILD/trespass"
 	on A skepctl migrate "$c" B --rsh "$(host_rsh)"

@@ -95,7 +95,7 @@ kept() { find "$SKEP_DIR/here/lib/templates" -mindepth 1 -maxdepth 1 -name "${1:
 
 @test "a build that is killed leaves nothing that the next one does not remove" {
 	spawn here "$SKEP_DIR/out" skepctl template build debian-12 half
-	wait_for 20 has_half
+	wait_for 30 has_half
 	kill -9 "$SPAWNED"
 	wait "$SPAWNED" || true
 	[ -z "$(names)" ]
@@ -125,7 +125,7 @@ has_half() { [ -n "$(kept '.half*')" ]; }
 	wait_for 30 inside "$c" redis-cli ping
 	[ "$(inside "$c" redis-cli get key)" = value ]
 }
-greets() { in_net here bash -c "exec 3<>/dev/tcp/$1/22; read -rt 2 line <&3; [[ \$line == SSH-2* ]]"; }
+greets() { in_net here bash -c "exec 3<>/dev/tcp/$1/22; read -rt 10 line <&3; [[ \$line == SSH-2* ]]"; }
 
 # What is exported on one host is the same template on the other: a container moves between them that could not before.
 @test "exported and imported: the same template, byte for byte the same archive, and a container moves" {

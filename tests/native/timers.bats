@@ -18,14 +18,14 @@ begin() {
 	on A skepctl -q create "$c" --template busybox --network none --start
 	inside sh -c 'cat >/root/timers; chmod +x /root/timers' <"$BUILD/timers"
 	inside sh -c 'setsid /root/timers /run/timers </dev/null >/dev/null 2>&1 &'
-	wait_for 10 inside test -s /run/timers
+	wait_for 30 inside test -s /run/timers
 	inside cat /run/timers >"$SKEP_DIR/before"
 	cat "$SKEP_DIR/before"
 }
 lay_for() { (($(date +%s) - $(stat -c %Y "$2") >= $1)); }
 # Read between two clocks, a point may be a millisecond or two off; on a busy machine more, but never by what a freeze takes.
 same_points() {
-	wait_for 10 later "$(sed -n 's/^turn //p' "$SKEP_DIR/before")"
+	wait_for 30 later "$(sed -n 's/^turn //p' "$SKEP_DIR/before")"
 	inside cat /run/timers >"$SKEP_DIR/now"
 	awk 'function off(a, b) { return a > b ? a - b : b - a }
 		$1 == "turn" { next }
@@ -40,7 +40,7 @@ same_points() {
 	[ "$(awk '$1 == "disarmed" { print $2, $3 }' "$SKEP_DIR/before")" = "0 0" ]
 	for _ in 1 2; do
 		on A skepctl suspend "$c"
-		wait_for 10 lay_for 2 "$SKEP_DIR/A/lib/ct/$c/checkpoint"
+		wait_for 30 lay_for 2 "$SKEP_DIR/A/lib/ct/$c/checkpoint"
 		on A skepctl resume "$c"
 		same_points
 	done

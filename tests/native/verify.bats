@@ -41,7 +41,7 @@ container() {
 	on A skepctl -q create "$c" --template busybox --network none --start
 	inside sh -c 'cat >/root/program; chmod +x /root/program' <"$PROBE"
 	inside sh -c 'echo 1 >/root/open; mkdir /root/dir; cd /root/dir; setsid sh -c "exec 7</root/open; echo \$\$ >/root/pid; exec /root/program touch 1" </dev/null >/dev/null 2>&1 &'
-	wait_for 10 inside pidof program
+	wait_for 30 inside pidof program
 	pid=$(inside cat /root/pid)
 }
 # What is asked for | what is said; what criu believes (CVE-2026-53489 is of this kind). The descriptors of a process that criu restores end at 1023, as the console comes in at 700, and 1022 is the images' directory, 1017 the host's /proc (choose_service_fd_base() in

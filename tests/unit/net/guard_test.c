@@ -100,7 +100,7 @@ static bool arrives(struct lab *l, const uint8_t *frame, size_t len)
 	send_marked(from, frame, len, marker);
 	send_marked(from, good, udp4(good, l->ia.mac, A4, 5, 5), fence);
 	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
-	while (poll(&p, 1, 5000) == 1) {
+	while (poll(&p, 1, 30000) == 1) {
 		ssize_t n = recv(to, got, sizeof(got), 0) - (ssize_t)sizeof(marker);
 
 		if (n >= 0 && !memcmp(got + n, marker, sizeof(marker)))
@@ -202,7 +202,7 @@ static void test_announce(void **state)
 	auto_fd int to = ok(net_frame_socket(l.b, "eth0", ETH_P_ALL, NULL, &e));
 	struct pollfd p = {.fd = to, .events = POLLIN};
 	ok(net_announce(&l.ia, l.a, &e));
-	while ((arp < 2 || advert < 1) && poll(&p, 1, 5000) == 1) {
+	while ((arp < 2 || advert < 1) && poll(&p, 1, 30000) == 1) {
 		ssize_t n = recv(to, f, sizeof(f), 0);
 
 		arp += n >= 42 && f[13] == 6 && !memcmp(f + 28, l.ia.addrs[0].bytes, 4) &&
@@ -239,10 +239,10 @@ static void test_lock(void **state)
 	ok(net_unlock(l.ib.host_name, &e));
 	ok(net_unlock(l.ib.host_name, &e));
 	p.fd = server;
-	assert_int_equal(poll(&p, 1, 5000), 1);
+	assert_int_equal(poll(&p, 1, 30000), 1);
 	assert_int_equal(recv(server, got, sizeof(got), 0), 5);
 	p.fd = client;
-	assert_int_equal(poll(&p, 1, 5000), 1);
+	assert_int_equal(poll(&p, 1, 30000), 1);
 	assert_int_equal(recv(client, got, sizeof(got), 0), 2);
 	drop_lab(&l);
 }

@@ -51,7 +51,7 @@ static void test_whose_it_is(void **state)
 	assert_int_equal(errno, ECHILD);
 	close(ends[1]);
 	p.fd = ends[0];
-	assert_int_equal(poll(&p, 1, 5000), 1);
+	assert_int_equal(poll(&p, 1, 30000), 1);
 	assert_int_equal(read(ends[0], &w, sizeof(w)), sizeof(w));
 	assert_string_equal(w.name, "the-orphan");
 	assert_int_not_equal(w.parent, getpid());
