@@ -10,8 +10,6 @@
 #include "base/file.h"
 #include "base/own.h"
 
-#define JSON_MOST (16u << 20)
-
 static int bad_config(struct err *e)
 {
 	return err_class(e, ERR_CONFIG);
@@ -22,8 +20,10 @@ int json_load_at(int dir, const char *name, json_t **out, struct err *e)
 	auto_free char *text = NULL;
 	json_error_t why;
 	json_t *j;
-	int len = file_read_at(dir, name, JSON_MOST, &text, e);
+	int len = file_read_at(dir, name, JSON_FILE_MOST, &text, e);
 
+	if (len == -EFBIG)
+		return bad_config(e);
 	if (len < 0)
 		return len;
 	j = json_loadb(text, (size_t)len, JSON_REJECT_DUPLICATES, &why);
@@ -40,6 +40,14 @@ int json_load_at(int dir, const char *name, json_t **out, struct err *e)
 	return 0;
 }
 
+int json_fits(const char *name, size_t len, struct err *e)
+{
+	if (len <= JSON_FILE_MOST)
+		return 0;
+	err_set(e, EFBIG, "%s would be larger than %u bytes", name, JSON_FILE_MOST);
+	return bad_config(e);
+}
+
 int json_save_at(int dir, const char *name, const json_t *j, struct err *e)
 {
 	auto_free char *text = json_dumps(j, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
@@ -47,6 +55,8 @@ int json_save_at(int dir, const char *name, const json_t *j, struct err *e)
 	if (!text)
 		return err_set(e, ENOMEM, "write %s: no memory, or a string that is not UTF-8",
 			       name);
+	if (json_fits(name, strlen(text), e) < 0)
+		return -e->no;
 	return file_replace_at(dir, name, text, strlen(text), 0600, e);
 }
 

@@ -16,10 +16,15 @@ static inline void json_drop(json_t **j)
 	*j = NULL;
 }
 
-/* Reads a JSON object from a file of at most 16 MiB. The caller owns *out. Missing file: -ENOENT, e filled. */
+#define JSON_FILE_MOST (16u << 20)
+
+/* Reads a JSON object from a file of at most JSON_FILE_MOST bytes, else class CONFIG. The caller owns *out. Missing file: -ENOENT, e filled. */
 int json_load_at(int dir, const char *name, json_t **out, struct err *e);
 
-/* Writes by file_replace_at, indented by 2, mode 0600. */
+/* Whether a text of len bytes may be written to what json_load_at() reads: -EFBIG, class CONFIG, if it could not be read again. */
+int json_fits(const char *name, size_t len, struct err *e);
+
+/* Writes by file_replace_at, indented by 2, mode 0600; nothing if json_fits() says no. */
 int json_save_at(int dir, const char *name, const json_t *j, struct err *e);
 
 /*

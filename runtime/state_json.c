@@ -67,7 +67,9 @@ int ct_state_save(struct ct *ct, struct err *e)
 		return err_set(e, ENOMEM,
 			       "container %s: state: no memory, or a string that is not UTF-8",
 			       s->id);
-	if (file_replace_volatile_at(ct->dir, CT_STATE_FILE, text, strlen(text), 0600, e) < 0)
+	/* The annotations of a config.json that is as large as it may be are larger here, by what the indents take. */
+	if (json_fits(CT_STATE_FILE, strlen(text), e) < 0 ||
+	    file_replace_volatile_at(ct->dir, CT_STATE_FILE, text, strlen(text), 0600, e) < 0)
 		return err_wrap(e, "container %s", s->id);
 	return 0;
 }

@@ -161,6 +161,26 @@ freezers() {
 	oci_is "$ID" running
 }
 
+# full JQ: the bundle's config.json with that put into it, in one line: of what may be in there, 16 MiB.
+full() {
+	mkdir -p "$SKEP_DIR/full"
+	ln -sfn "$BUNDLE/rootfs" "$SKEP_DIR/full/rootfs"
+	jq -c "$1" "$BUNDLE/config.json" >"$SKEP_DIR/full/config.json"
+	[ "$(stat -c %s "$SKEP_DIR/full/config.json")" -lt 16777216 ]
+}
+@test "a state that could not be read again is not written; one that has grown too large does not keep delete --force" {
+	sleeper
+	full '.annotations = ([range(1000000) | {key: "a\(.)", value: ""}] | from_entries)'
+	refused 'state.json would be larger' create --bundle "$SKEP_DIR/full" "$ID"
+	oci_gone "$ID"
+	bounded 10 run -d --bundle "$BUNDLE" "$ID"
+	truncate -s 17M "$SKEP_DIR/here/oci/$ID/state.json"
+	refused 'larger than' state "$ID"
+	refused 'larger than' delete "$ID"
+	bounded 10 delete --force "$ID"
+	oci_gone "$ID"
+}
+
 @test "a log that nobody reads, or on a full disk; a pid file that was a FIFO" {
 	sleeper
 	mkfifo "$SKEP_DIR/fifo"
