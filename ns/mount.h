@@ -16,11 +16,14 @@
 struct err;
 struct ns_idmap;
 
+/* mount(2) takes a page of them, fsconfig(2) 255 bytes of each. */
+#define NS_MOUNT_DATA_MOST 65536
+
 struct ns_mount {
 	char *source; /* owned; a host path for a bind, a word for a file system; may be NULL */
 	char *target; /* owned; a path in the container */
 	char *fstype; /* owned; NULL for a bind */
-	char *data;   /* owned; comma-separated words for the file system; may be NULL */
+	char *data; /* owned; comma-separated words for the file system, at most NS_MOUNT_DATA_MOST bytes; may be NULL */
 	const char *label; /* borrowed; SELinux context of a file system of its own, or NULL */
 	uint64_t attr_set; /* MOUNT_ATTR_* on this mount (and, with `recursive`, only its top) */
 	uint64_t attr_clr;
@@ -51,7 +54,7 @@ void ns_mount_init(struct ns_mount *m);
 void ns_mount_done(struct ns_mount *m);
 
 /* One OCI option word; unknown ones are added to data, for the file system to judge. -ENOMEM,
- * -EINVAL (control characters). */
+ * -EINVAL (control characters), -E2BIG, both class CONFIG. */
 int ns_mount_parse_option(struct ns_mount *m, const char *opt, struct err *e);
 
 /* Sets the strings (copies) and the words in one go: for tables. options: comma-separated. */

@@ -2,7 +2,7 @@
 /* The words of OCI mount options, as one table. */
 #include <errno.h>
 #include <linux/mount.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 
@@ -115,18 +115,24 @@ static bool parse_kind(struct ns_mount *m, const char *opt)
 	return false;
 }
 
+/* A step for each word over all before it: as many as a config.json could have took hours. */
 static int add_data(struct ns_mount *m, const char *opt, struct err *e)
 {
-	char *joined;
+	size_t len = strlen(opt), at = m->data ? strlen(m->data) : 0;
+	char *data;
 
-	if (!m->data)
-		joined = strdup(opt);
-	else if (asprintf(&joined, "%s,%s", m->data, opt) < 0)
-		joined = NULL;
-	if (!joined)
+	if (at + len > NS_MOUNT_DATA_MOST) {
+		err_set(e, E2BIG, "the options of %s are longer than %d bytes",
+			m->target ? m->target : "a mount", NS_MOUNT_DATA_MOST);
+		return err_class(e, ERR_CONFIG);
+	}
+	data = realloc(m->data, at + len + 2);
+	if (!data)
 		return err_set(e, ENOMEM, "out of memory for mount options");
-	free(m->data);
-	m->data = joined;
+	m->data = data;
+	if (at)
+		data[at++] = ',';
+	memcpy(data + at, opt, len + 1);
 	return 0;
 }
 

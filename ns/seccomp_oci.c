@@ -15,6 +15,7 @@
 #include "ns/seccomp_build.h"
 
 #define ARGS_MOST     6
+#define RULES_MOST    (2 * BPF_MAXINSNS)
 #define X32_BIT	      0x40000000u
 #define WAIT_KILLABLE (1u << 5) /* not in the headers of Debian 12 */
 
@@ -282,6 +283,29 @@ const char *ns_seccomp_stranger(const json_t *seccomp)
 	return NULL;
 }
 
+/*
+ * What becomes a filter that the kernel takes is a few thousand tests. libseccomp's time goes with more than the square of them (8,000 for one call 2 s, 16,000 13 s), and its refusal comes at the end.
+ */
+static int judge_count(const json_t *groups, const json_t *arches, struct err *e)
+{
+	size_t i, tests = 0, most = RULES_MOST / (1 + json_array_size(arches) / 2);
+	json_t *group;
+
+	json_array_foreach (groups, i, group) {
+		size_t names = json_array_size(json_object_get(group, "names")),
+		       args = json_array_size(json_object_get(group, "args"));
+
+		tests += names * (args > 1 ? args : 1);
+		if (tests <= most)
+			continue;
+		err_set(e, E2BIG,
+			"linux.seccomp: over %zu rules for each architecture: the kernel takes filters of %d instructions",
+			most, BPF_MAXINSNS);
+		return err_class(e, ERR_CONFIG);
+	}
+	return 0;
+}
+
 static int build(const json_t *seccomp, struct ns_filter *out, struct err *e)
 {
 	/* A call above the highest one the profile's author knew: ENOSYS makes programs fall back,
@@ -310,6 +334,8 @@ static int build(const json_t *seccomp, struct ns_filter *out, struct err *e)
 		r = json_get_array(seccomp, "architectures", &arches, e);
 	if (r >= 0)
 		r = json_get_array(seccomp, "syscalls", &groups, e);
+	if (r >= 0)
+		r = judge_count(groups, arches, e);
 	if (r >= 0)
 		r = parse_flags(seccomp, &flags, e);
 	if (r >= 0)

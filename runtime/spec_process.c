@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The spec's process: program, user, capabilities, limits. */
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -84,36 +86,59 @@ static int read_console_size(const json_t *value, const char *path, void *into, 
 		       : 0;
 }
 
-/* Callers put their own behind an image's. A program may take the first of a name (getenv(3)) or the last (a shell): it gets one, the last. */
-static void keep_last(char **env)
+/* Any number for a name. Not one that whoever writes names could foresee: all of them in one place of the table would be as slow as none. */
+static size_t scatter(const char *name, size_t len)
 {
-	size_t kept = 0;
+	const void *random = (const void *)getauxval(AT_RANDOM);
+	uint64_t h = 0;
 
-	for (size_t i = 0; env[i]; i++) {
-		size_t name = strcspn(env[i], "=") + 1, k = 0;
+	if (random)
+		memcpy(&h, random, sizeof(h));
+	while (len--)
+		h = (h ^ (unsigned char)*name++) * 0x100000001b3u;
+	return h ^ h >> 32;
+}
 
-		while (k < kept && strncmp(env[k], env[i], name) != 0)
-			k++;
-		if (k < kept)
-			free(env[k]);
+/*
+ * Callers put their own behind an image's. A program may take the first of a name (getenv(3)) or the last (a shell): it gets one, the last. By a table of places: to compare each
+ * with all before it took 20 s for the 65536 that there may be.
+ */
+static int keep_last(char **env, size_t n, struct err *e)
+{
+	size_t kept = 0, room = 16;
+	auto_free uint32_t *table = NULL; /* place in env + 1 */
+
+	while (room < 2 * n)
+		room *= 2;
+	table = calloc(room, sizeof(*table));
+	if (!table)
+		return ct_no_memory(e);
+	for (size_t i = 0; i < n; i++) {
+		size_t name = strcspn(env[i], "=") + 1, at = scatter(env[i], name) % room;
+
+		while (table[at] && strncmp(env[table[at] - 1], env[i], name) != 0)
+			at = (at + 1) % room;
+		if (table[at])
+			free(env[table[at] - 1]);
 		else
-			kept++;
-		env[k] = env[i];
+			table[at] = (uint32_t)++kept;
+		env[table[at] - 1] = env[i];
 	}
 	env[kept] = NULL;
+	return 0;
 }
 
 int ct_read_env(const json_t *value, const char *path, void *into, struct err *e)
 {
 	char ***env = into;
+	size_t n;
 
 	if (ct_read_strings(value, path, env, e) < 0)
 		return -e->no;
-	for (size_t i = 0; (*env)[i]; i++)
-		if ((*env)[i][0] == '=' || !strchr((*env)[i], '='))
-			return ct_refuse(e, path, "member %zu is not NAME=VALUE", i);
-	keep_last(*env);
-	return 0;
+	for (n = 0; (*env)[n]; n++)
+		if ((*env)[n][0] == '=' || !strchr((*env)[n], '='))
+			return ct_refuse(e, path, "member %zu is not NAME=VALUE", n);
+	return keep_last(*env, n, e);
 }
 
 /* runtime-spec, "Linux Process": a capability that does not exist or cannot be granted is a warning and never an error. */

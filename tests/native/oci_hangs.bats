@@ -168,6 +168,19 @@ full() {
 	jq -c "$1" "$BUNDLE/config.json" >"$SKEP_DIR/full/config.json"
 	[ "$(stat -c %s "$SKEP_DIR/full/config.json")" -lt 16777216 ]
 }
+@test "config.json with as many as fit: variables, hooks' variables, mount options, rules for system calls" {
+	sleeper '.process.args = ["true"]'
+	full '.process.env += [range(65000) | "V\(.)="]'
+	bounded 15 run --bundle "$SKEP_DIR/full" "$ID"
+	full '.hooks.poststop = [range(15) | {path: "/bin/true", env: [range(65000) | "V\(.)="]}]'
+	refused 'hooks.json would be larger' create --bundle "$SKEP_DIR/full" "$ID"
+	full '.mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs", options: [range(1000000) | "a"]}]'
+	refused 'the options of /tmp are longer' create --bundle "$SKEP_DIR/full" "$ID"
+	full '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [range(30000) | {names: ["read"], action: "SCMP_ACT_ERRNO", args: [{index: 0, value: ., op: "SCMP_CMP_EQ"}]}]}'
+	refused 'linux.seccomp: over' create --bundle "$SKEP_DIR/full" "$ID"
+	oci_gone "$ID"
+}
+
 @test "a state that could not be read again is not written; one that has grown too large does not keep delete --force" {
 	sleeper
 	full '.annotations = ([range(1000000) | {key: "a\(.)", value: ""}] | from_entries)'
