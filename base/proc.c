@@ -215,6 +215,15 @@ int proc_run(const struct proc_run *run, struct err *e)
 		return err_sys(e, "start %s", run->argv[0]);
 	}
 	pidfd = pidfd_open(pid, 0);
+	if (pidfd < 0) {
+		/* poll(2) passes over a descriptor that is none: its end would be waited for without end. */
+		err_sys(e, "start %s", run->argv[0]);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		close(said[0]);
+		close(report[0]);
+		return -e->no;
+	}
 	if (read(report[0], &no, sizeof(no)) != (ssize_t)sizeof(no))
 		no = 0;
 	close(report[0]);

@@ -87,3 +87,7 @@ say_and_go_on() { configure '.process.args = ["sh", "-c", "echo it works; exec s
 	say_and_go_on
 	for verb in kill update pause resume state; do calls_fail $verb 15; done
 }
+@test "a system call of ps, or of the program that it asks, fails" {
+	say_and_go_on
+	CALLS='clone|execve|memfd_create|pidfd_open|pipe2|poll|waitid' ERRNOS=12 calls_fail ps all
+}
