@@ -49,13 +49,22 @@ static int arm(struct kind *k)
 	return k->disarmed ? timerfd_settime(k->fd, k->flags, &spec, NULL) : 0;
 }
 
+static int64_t ms_of(const struct timespec *t)
+{
+	return (int64_t)t->tv_sec * 1000 + t->tv_nsec / 1000000;
+}
+
 static int64_t point(const struct kind *k)
 {
 	struct itimerspec left;
-	struct timespec now;
+	struct timespec before, now;
 
-	if (timerfd_gettime(k->fd, &left) < 0 || clock_gettime(k->clock, &now) < 0)
-		return -1;
+	/* What is left is of a moment between two looks at the clock. */
+	do {
+		if (clock_gettime(k->clock, &before) < 0 || timerfd_gettime(k->fd, &left) < 0 ||
+		    clock_gettime(k->clock, &now) < 0)
+			return -1;
+	} while (ms_of(&now) - ms_of(&before) > 5); /* preempted in between */
 	if (left.it_value.tv_sec == 0 && left.it_value.tv_nsec == 0)
 		return 0;
 	return (now.tv_sec + left.it_value.tv_sec) * 1000 +
