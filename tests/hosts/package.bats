@@ -2,6 +2,7 @@
 # shellcheck disable=SC2016 # the other side expands it
 # The Debian package: what it brings, the slice of all containers, and that nothing of it stays. (Its build has asked lintian already.)
 # host: $HERE
+# long: it begins first
 
 load hosts
 

@@ -22,7 +22,8 @@ wait_for() {
 }
 
 # The processes that tests started: by the mark HOST_MARK (a variable of their environment, if the caller gave them one),
-# or, where a container has its own, by their program or the cgroup they are in. $1: the directory of the built programs.
+# or, where a container has its own, by their program or the cgroup they are in; not those of the session HOST_BESIDE, which works beside the tests.
+# $1: the directory of the built programs.
 host_processes() {
 	# The list is made before the first of these programs runs. A program for each process would take half a second, and this is asked all the time.
 	local pids=(/proc/[0-9]*)
@@ -31,10 +32,20 @@ host_processes() {
 		grep -ls skep "${pids[@]/%//cgroup}" | sed 's/^/ours /' || :
 		[ -z "${HOST_MARK:-}" ] || grep -lszxF "$HOST_MARK" "${pids[@]/%//environ}" | sed 's/^/ours /' || :
 		find "${pids[@]/%//exe}" -maxdepth 0 -printf '%p %l\n' 2>/dev/null || :
-	} | awk -v dir="$1/" '{ split($1 == "ours" ? $2 : $1, path, "/"); pid = path[3] }
+	} | awk -v dir="$1/" -v beside="${HOST_BESIDE:-}" '{ split($1 == "ours" ? $2 : $1, path, "/"); pid = path[3] }
 		$1 == "ours" { ours[pid]; next }
 		{ exe = substr($0, length($1) + 2); name = exe; sub(/.*\//, "", name) }
-		exe != "" && (index(exe, dir) == 1 || name ~ /^skep/ || name == "criu" || pid in ours) { print "process", pid, exe }'
+		exe != "" && (index(exe, dir) == 1 || name ~ /^skep/ || name == "criu" || pid in ours) && !of_them() { print "process", pid, exe }
+		# Behind the name: state, parent, group, session (proc_pid_stat(5)).
+		function of_them(  stat, field, file) {
+			if (beside == "") return 0
+			file = "/proc/" pid "/stat"
+			getline stat <file
+			close(file)
+			sub(/.*\) /, "", stat)
+			split(stat, field, " ")
+			return field[4] == beside
+		}'
 }
 
 # The top of each hierarchy and whatever is ours: below others' groups the host's own services come and go.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What an outside client notices of a migration: nothing that it sent is lost, and it waits no longer than the container was frozen.
+# alone: how long clients wait is measured
 
 load ../lib/skep
 load ../lib/move

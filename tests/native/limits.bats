@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Limits as the container feels them, at its start and changed while it runs.
+# alone: what each gets of a processor is measured
 
 load ../lib/skep
 
