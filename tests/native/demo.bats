@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # `make demo` does what it shows, on a machine that others use too, and says so when it does not.
+# alone: it compares the host before and after
 
 load ../lib/skep
 

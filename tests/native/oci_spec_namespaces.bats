@@ -127,11 +127,13 @@ by_path() {
 	oci_gone "$ID"
 }
 
+# Others come and go meanwhile.
+mounts_of_test() { in_net here grep -F "$SKEP_DIR/" /proc/self/mountinfo | sort; }
 @test "config-linux.md, Namespaces: a type that is not listed is the runtime's, the mounts too: the root is among them until delete" {
 	local type before
 	bundle '.process.args = ["sh", "-c", "echo here >/tmp/said; ls /dev/null; cat /proc/1/comm; exec sleep 1000"] | .root.readonly = false | del(.hostname)
 		| .linux.namespaces = [] | .linux.resources = {} | .mounts = [.mounts[] | select(.destination != "/sys/fs/cgroup")]'
-	before=$(in_net here cat /proc/self/mountinfo | sort)
+	before=$(mounts_of_test)
 	oci run -d --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out" 3>&-
 	for type in cgroup ipc mnt net pid user uts; do
 		[ "$(readlink "/proc/$(oci_pid "$ID")/ns/$type")" = "$(in_net here readlink "/proc/self/ns/$type")" ]
@@ -143,7 +145,7 @@ by_path() {
 	fails_with 1 "in the host's mount namespace" oci checkpoint --image-path "$SKEP_DIR/images" "$ID"
 	oci delete --force "$ID"
 	oci_gone "$ID"
-	[ "$(in_net here cat /proc/self/mountinfo | sort)" = "$before" ]
+	[ "$(mounts_of_test)" = "$before" ]
 	# What somebody else has mounted there since is not ours to take away.
 	oci create --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
 	in_net here umount -R -l "$BUNDLE/rootfs"
@@ -152,7 +154,7 @@ by_path() {
 	in_net here umount "$BUNDLE/rootfs"
 	configure '.process.args = ["/nosuch"]'
 	fails_with 127 'nosuch' oci run --bundle "$BUNDLE" "$ID"
-	[ "$(in_net here cat /proc/self/mountinfo | sort)" = "$before" ]
+	[ "$(mounts_of_test)" = "$before" ]
 	with_userns
 	fails_with 1 'needs a mount namespace' oci run --bundle "$BUNDLE" "$ID"
 }

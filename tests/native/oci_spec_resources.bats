@@ -34,7 +34,7 @@ holds() {
 	if [ -e "$v1" ]; then
 		v2=$v1
 	else
-		v2=$(find /sys/fs/cgroup -path "*/skep-$ID/$3")
+		v2=$(find /sys/fs/cgroup -path "*/skep-$ID/$3") || true # others' groups come and go meanwhile
 		want=${5:-$4}
 	fi
 	grep -qxF -- "$want" "$v2" || { echo "$v2: wanted $want, has $(cat "$v2")"; return 1; }
@@ -124,7 +124,7 @@ block_device() { cat /sys/block/*/dev | tail -1; }
 	dev=$(block_device)
 	bundle ".process.args = [\"sleep\", \"1000\"] | .linux.resources = {blockIO: {weightDevice: [{major: ${dev%:*}, minor: ${dev#*:}, weight: 300}]}}"
 	if run oci run --detach --bundle "$BUNDLE" "$ID" 3>&- && [ "$status" = 0 ]; then
-		find /sys/fs/cgroup -path "*/skep-$ID/*weight*" -exec grep -qxF "$dev 300" {} +
+		find /sys/fs/cgroup -path "*/skep-$ID/*weight*" -print0 | xargs -0 grep -qxF "$dev 300"
 		oci delete --force "$ID"
 	else
 		[[ $output == *bfq.weight* || $output == *io.weight* || $output == *blkio.weight_device* ]]
