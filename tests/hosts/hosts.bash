@@ -11,6 +11,7 @@
 #   put NAME FILE PATH       copies a file there
 #   HERE                     the machine of a file that needs one only, and says so by a line "# host: $HERE"
 #   template_probe NAME; empty NAME...   a template for tests; what a test leaves
+#   ct_status NAME CT; sound NAME   "running" and so on, nothing where it is not; what must be true after any power cut
 #
 # Needs HOSTS_QEMU and HOSTS_IMAGE, what tests/hosts/prepare prints. Whatever is started here dies with the shell that started it,
 # also when that is killed (PDEATHSIG), and the namespace, its links with it, dies with them: nothing is left on this machine.
@@ -23,7 +24,7 @@
 
 HOSTS_BASH=$(readlink -f "${BASH_SOURCE[0]}")
 declare -gA HOSTS_ADDRESS=([a]=10.77.0.1 [b]=10.77.0.2) HOSTS_MAC=([a]=52:54:00:0a:4d:01 [b]=52:54:00:0a:4d:02)
-HOSTS_SECONDS=${HOSTS_SECONDS:-150} HERE=${HERE:-a}
+HOSTS_SECONDS=${HOSTS_SECONDS:-300} HERE=${HERE:-a}
 
 with_us() { exec setpriv --pdeathsig KILL "$@"; }
 outside() { nsenter --net="/proc/$(cat "$HOSTS_DIR/wire.pid")/ns/net" -- "$@"; }
@@ -197,7 +198,25 @@ template_probe() {
 		cp /build/probe /tmp/p/probe && ln -sf /probe /tmp/p/sbin/init && skepctl template import probe /tmp/p'
 }
 
-# hosts_install NAME DIR: what tests/hosts/build made.
+ct_status() { on "$1" skepctl list -H -o status "$2" 2>/dev/null; }
+# sound NAME: all of it can be read, nothing is half-made.
+sound() {
+	local left
+	on "$1" skepctl list --json | jq -e '[.containers[] | select(.status == "broken")] == []' || return 1
+	# A migration's target is whole, too: it says that it waits for a word.
+	# shellcheck disable=SC2016 # the other side expands it
+	left=$(on "$1" sh -c 'ls -A /var/lib/skep/ct | while read -r d; do
+		skepctl info "$d" >/tmp/said 2>&1 || grep -q "is being received" /tmp/said || { echo "$d"; cat /tmp/said; }; done')
+	[ -z "$left" ] || { echo "$left"; return 1; }
+}
+
+# hosts_install DIR NAME...: what tests/hosts/build made, in all of them at the same time.
 hosts_install() {
-	put "$1" "$2/skep.deb" /root/skep.deb && on "$1" dpkg -i /root/skep.deb >"$HOSTS_DIR/$1.dpkg" 2>&1 && on "$1" tar -C / -xf - <"$2/tests.tar"
+	local dir=$1 name pid pids=() rc=0
+	for name in "${@:2}"; do
+		(put "$name" "$dir/skep.deb" /root/skep.deb && on "$name" dpkg -i /root/skep.deb >"$HOSTS_DIR/$name.dpkg" 2>&1 && on "$name" tar -C / -xf - <"$dir/tests.tar") &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do wait "$pid" || rc=1; done
+	return $rc
 }

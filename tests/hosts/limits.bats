@@ -75,16 +75,16 @@ used() {
 	ct c --pids 50
 	[ "$(kernel c pids.max)" = 50 ]
 	inside c sh -c 'b() { b | b & }; b' >/dev/null 2>&1 </dev/null || true
-	wait_for 20 bombed
+	wait_for 30 bombed
 	SECONDS=0
 	on a true
-	((SECONDS < 5))
+	((SECONDS < 20))
 	[ "$(kernel c pids.current)" -le 50 ]
 	on a skepctl set c --pids 80
 	[ "$(kernel c pids.max)" = 80 ]
 	SECONDS=0
 	on a skepctl stop --kill c
-	((SECONDS < 20))
+	((SECONDS < 60))
 }
 bombed() { [ "$(kernel c pids.events | awk '$1 == "max" { print $2 }')" -gt 0 ]; }
 

@@ -14,7 +14,7 @@ setup() {
 	rounds_begin "$BATS_TEST_TMPDIR" m a b
 	[ "${RSH:-ssh}" = ssh ] || for host in a b; do
 		on $host sh -c '/build/wire serve "$1" 7001 </dev/null >/run/wire.log 2>&1 & echo $! >/run/wire.pid' - "${HOSTS_ADDRESS[$host]}"
-		wait_for 10 on $host grep -q ready /run/wire.log
+		wait_for 30 on $host grep -q ready /run/wire.log
 	done
 }
 teardown() {
