@@ -73,7 +73,6 @@ empty() { [ -z "$(ls -A "$SKEP_DIR/here/lib/ct")" ] && [ -z "$(find "$SKEP_DIR/h
 	empty
 }
 
-# bats test_tags=host
 @test "a template comes and goes while containers are made of it: each create has it whole, or is told that it is not there" {
 	mkdir -p "$SKEP_DIR/tree"/{sbin,etc,dev,proc,sys,tmp,run}
 	cp "$PROBE" "$SKEP_DIR/tree/probe"

@@ -27,7 +27,7 @@ busybox() {
 counts() { # the daemon's number grows
 	local n
 	n=$(inside cat /root/n)
-	wait_for 10 more "$n"
+	wait_for 30 more "$n"
 }
 more() { [ "$(inside cat /root/n)" -gt "$1" ]; }
 # Overlayfs says uuid=on only to the first who mounts a layer. The number of the console's terminal is the host's affair, and the order of mounts nobody's.
@@ -46,8 +46,8 @@ has_log() { grep -q "$1" "$(data)/console.log"; }
 	daemon 'exec 7>/root/deleted; rm /root/deleted; echo kept >&7; i=0; while :; do i=$((i+1)); echo $i >/root/m; mv /root/m /root/n; sleep 0.05; done'
 	daemon 'mkfifo /tmp/pipe; exec 8<>/tmp/pipe; echo in the pipe >&8; echo $$ >/tmp/pid; while :; do sleep 1; done'
 	inside sh -c 'echo in memory >/dev/shm/f; dd if=/dev/urandom of=/tmp/random bs=1k count=2000 2>/dev/null; md5sum /tmp/random >/tmp/sum'
-	wait_for 10 inside test -s /root/n
-	wait_for 10 inside test -s /tmp/pid
+	wait_for 30 inside test -s /root/n
+	wait_for 30 inside test -s /tmp/pid
 	counts
 	before=$(what_it_sees)
 	limit=$(cat "/sys/fs/cgroup/memory/$(state cgroup)/memory.limit_in_bytes" "/sys/fs/cgroup/$(state cgroup)/memory.max" 2>/dev/null || true)
@@ -75,26 +75,26 @@ has_log() { grep -q "$1" "$(data)/console.log"; }
 	[[ $(readlink "/proc/$(state monitor)/exe") == */skep-monitor ]]
 	[ "$(awk '/^PPid/ { print $2 }' "/proc/$(state pid)/status")" = "$(state monitor)" ]
 	inside sh -c 'echo said after the resume >/dev/console'
-	wait_for 10 has_log 'said after the resume'
+	wait_for 30 has_log 'said after the resume'
 	# Of what was used for the resume it has nothing in its hands.
 	[ "$(find "/proc/$(state pid)/fd" -lname "$SKEP_DIR*")" = '' ]
 	in_net here ping -c 1 -W 3 "$(address)"
 	inside ping -c 1 -W 3 10.209.0.1
-	wait_for 10 [ ! -e "$(data)/checkpoint" -a ! -e "$(data)/checkpoint.gone" ]
+	wait_for 30 [ ! -e "$(data)/checkpoint" -a ! -e "$(data)/checkpoint.gone" ]
 }
 
 @test "a connection lives on" {
 	template_probe here
 	skepctl create "$c" --template probe --ip auto --init '/probe counter 7000' --start
-	wait_for 10 in_net here bash -c "exec 3<>/dev/tcp/$(address)/7000"
+	wait_for 30 in_net here bash -c "exec 3<>/dev/tcp/$(address)/7000"
 	spawn here "$SKEP_DIR/client" "$PROBE" client "$(address)" 7000 0 5
-	wait_for 10 grep -q '^[0-9]' "$SKEP_DIR/client"
+	wait_for 30 grep -q '^[0-9]' "$SKEP_DIR/client"
 	for round in 1 2 3; do
 		echo "round $round"
 		skepctl suspend "$c"
 		skepctl resume "$c"
 		got=$(wc -l <"$SKEP_DIR/client")
-		wait_for 20 eval "[ \$(wc -l <'$SKEP_DIR/client') -gt $((got + 1)) ]"
+		wait_for 30 eval "[ \$(wc -l <'$SKEP_DIR/client') -gt $((got + 1)) ]"
 	done
 	stop_spawned "$SPAWNED"
 	cat "$SKEP_DIR/client"
@@ -120,22 +120,21 @@ has_log() { grep -q "$1" "$(data)/console.log"; }
 	is running
 }
 
-# bats test_tags=host
 @test "what cannot be taken along is named, and the container goes on" {
 	busybox
 	daemon 'i=0; while :; do i=$((i+1)); echo $i >/root/m; mv /root/m /root/n; sleep 0.05; done'
-	wait_for 10 inside test -s /root/n
+	wait_for 30 inside test -s /root/n
 	# A process from outside.
 	spawn here "$SKEP_DIR/guest" skepctl exec "$c" -- sleep 300
 	guest=$SPAWNED
-	wait_for 10 runs 'sleep 300'
+	wait_for 30 runs 'sleep 300'
 	fails_with 16 "CT $c: process " skepctl suspend "$c"
 	fails_with 16 'was brought into the container' skepctl suspend "$c"
 	stop_spawned "$guest" || true
-	wait_for 10 not runs 'sleep 300'
+	wait_for 30 not runs 'sleep 300'
 	# A namespace in it.
 	daemon 'exec unshare -u sleep 301'
-	wait_for 10 runs 'sleep 301'
+	wait_for 30 runs 'sleep 301'
 	fails_with 16 'namespaces of its own (uts)' skepctl suspend "$c"
 	fails_with 16 'Can'"'"'t dump nested uts namespace' skepctl suspend --no-check "$c"
 	is running
@@ -144,7 +143,7 @@ has_log() { grep -q "$1" "$(data)/console.log"; }
 	[ -s "$(data)/checkpoint/dump.log" ]
 	[ -z "$(find "$(data)/checkpoint" -name '*.img')" ]
 	inside sh -c 'kill $(pidof sleep) || true'
-	wait_for 10 not runs 'sleep 301'
+	wait_for 30 not runs 'sleep 301'
 	skepctl suspend "$c"
 	skepctl resume "$c"
 	counts
@@ -191,7 +190,7 @@ EOF
 	busybox
 	spawn here "$SKEP_DIR/said" "SKEP_FAULT=suspend.traffic:pause=$SKEP_DIR/paused" skepctl --verbose suspend "$c"
 	wait_for 30 test -s "$SKEP_DIR/paused"
-	wait_for 5 grep -q '^State:.*stopped' "/proc/$(cat "$SKEP_DIR/paused")/status"
+	wait_for 30 grep -q '^State:.*stopped' "/proc/$(cat "$SKEP_DIR/paused")/status"
 	asks_for_table
 	kill -CONT "$(cat "$SKEP_DIR/paused")"
 	wait "$SPAWNED"
@@ -206,7 +205,7 @@ EOF
 	busybox
 	inside sh -c 'cat >/bin/plant && chmod +x /bin/plant' <"$BUILD/plant"
 	daemon 'exec plant netlink-data'
-	wait_for 10 inside test -e /run/plant.ready
+	wait_for 30 inside test -e /run/plant.ready
 	# It ends as soon as criu has refused once.
 	while read -r line; do
 		echo "$line"
@@ -221,7 +220,7 @@ EOF
 	busybox
 	daemon 'exec awk "BEGIN { s = sprintf(\"%40000000s\", \"\"); while (1) system(\"sleep 1000\") }"'
 	holds() { [ "$(inside sh -c 'awk "/^VmRSS/ { print \$2 }" "/proc/$(pidof awk)/status"')" -gt 35000 ]; }
-	wait_for 10 holds
+	wait_for 30 holds
 	skepctl suspend "$c"
 	skepctl set "$c" --memory 16M --swap 0
 	fails_with 17 'died while it was made again' skepctl resume "$c"
@@ -234,7 +233,7 @@ EOF
 @test "images without the container's end" {
 	busybox
 	daemon 'i=0; while :; do i=$((i+1)); echo $i >/root/m; mv /root/m /root/n; sleep 0.05; done'
-	wait_for 10 inside test -s /root/n
+	wait_for 30 inside test -s /root/n
 	skepctl suspend --keep-running "$c"
 	is running
 	counts
@@ -301,7 +300,7 @@ resume_within() { timeout -s KILL "$1" nsenter --net="$(host_net here)" -- "$SKE
 	SKEP_FAULT=resume.restored fails_with 17 "injected failure at resume.restored" resume_within 30
 	is suspended
 	SKEP_FAULT=resume.restored:kill fails_with 3 "the process that was to resume it was killed" resume_within 30
-	wait_for 10 is suspended
+	wait_for 30 is suspended
 	skepctl resume "$c"
 	is running
 	runs 'sleep 1'
@@ -339,14 +338,14 @@ resume_within() { timeout -s KILL "$1" nsenter --net="$(host_net here)" -- "$SKE
 	busybox
 	skepctl suspend "$c"
 	spawn here "$SKEP_DIR/out" env SKEP_FAULT="resume.made:pause=$SKEP_DIR/paused" "$SKEP_DIR/here/bin/skepctl" resume "$c"
-	wait_for 20 test -s "$SKEP_DIR/paused"
+	wait_for 30 test -s "$SKEP_DIR/paused"
 	# shellcheck disable=SC2013 # words
 	criu=$(for p in $(cat "/proc/$(cat "$SKEP_DIR/paused")/task/"*/children); do [[ $(readlink "/proc/$p/exe") != */criu ]] || echo "$p"; done | head -n1)
 	name=$(ls -d "/proc/$criu/root/tmp/".criu.mntns.??????)
 	[ -n "$name" ]
 	kill -KILL "$criu"
 	kill -CONT "$(cat "$SKEP_DIR/paused")"
-	wait_for 20 gone "$SPAWNED"
+	wait_for 30 gone "$SPAWNED"
 	cat "$SKEP_DIR/out"
 	[ ! -e "/tmp/${name##*/}" ]
 	skepctl resume "$c"
@@ -359,9 +358,9 @@ resume_within() { timeout -s KILL "$1" nsenter --net="$(host_net here)" -- "$SKE
 	inside mkdir /sys/fs/cgroup/x
 	# In a loop: criu interrupts a nanosleep(2), and busybox 1.37's sleep ends at that.
 	daemon 'echo $$ >/sys/fs/cgroup/x/cgroup.procs; while :; do sleep 1000; done'
-	wait_for 5 runs 'sleep 1000'
+	wait_for 30 runs 'sleep 1000'
 	inside sh -c 'echo 1 >/sys/fs/cgroup/x/cgroup.freeze'
-	wait_for 5 inside grep -q 'frozen 1' /sys/fs/cgroup/x/cgroup.events
+	wait_for 30 inside grep -q 'frozen 1' /sys/fs/cgroup/x/cgroup.events
 	fails_with 16 'is frozen by the container itself' suspend_within 30
 	is running
 	inside sh -c 'echo 0 >/sys/fs/cgroup/x/cgroup.freeze'
@@ -399,9 +398,9 @@ suspend_within() { timeout -s KILL "$1" nsenter --net="$(host_net here)" -- "$SK
 		echo "$delay" >"$SKEP_DIR/criu.killer.delay"
 		skepctl suspend "$c"
 		spawn here "$SKEP_DIR/out" env SKEP_CRIU="$SKEP_DIR/criu" "$SKEP_DIR/here/bin/skepctl" resume "$c"
-		wait_for 20 gone "$SPAWNED"
+		wait_for 30 gone "$SPAWNED"
 		cat "$SKEP_DIR/out"
-		wait_for 10 at_rest # when it ran already its monitor cleans up
+		wait_for 30 at_rest # when it ran already its monitor cleans up
 		skepctl resume "$c" || skepctl start "$c"
 	done
 }
