@@ -5,7 +5,7 @@ load ../lib/skep
 load ../lib/debian
 load ../lib/rounds
 
-ROUNDS=${ROUNDS:-2}
+ROUNDS=${ROUNDS:-1}
 
 setup_file() { rounds_builds login12 login13; }
 setup() {
