@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -241,6 +242,8 @@ static int step_start(struct ct_stage *s, struct err *e)
 	while (in->listen >= 0) {
 		struct err gone = {0};
 
+		/* accept4(2) takes memory and a descriptor before it waits (do_accept()): without them a container that create has called created would end while nobody asks. */
+		(void)poll(&(struct pollfd){.fd = in->listen, .events = POLLIN}, 1, -1);
 		do
 			in->sync.fd = accept4(in->listen, NULL, NULL, SOCK_CLOEXEC);
 		while (in->sync.fd < 0 && errno == EINTR);

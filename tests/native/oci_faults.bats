@@ -91,3 +91,15 @@ say_and_go_on() { configure '.process.args = ["sh", "-c", "echo it works; exec s
 	say_and_go_on
 	CALLS='clone|execve|memfd_create|pidfd_open|pipe2|poll|waitid' ERRNOS=12 calls_fail ps all
 }
+# accept4(2) fails for want of memory or of a descriptor before it waits, so it is called when there is somebody to be told.
+@test "a created container waits in nothing that could have failed; when its process cannot accept, the start says so" {
+	local accept4=288 pid
+	[ "$(uname -m)" = x86_64 ] || accept4=242
+	say_and_go_on
+	oci create --bundle "$BUNDLE" "$ID" 3>&-
+	pid=$(oci_pid "$ID")
+	wait_for 5 grep -q '^[0-9]' "/proc/$pid/syscall"
+	run ! grep "^$accept4 " "/proc/$pid/syscall"
+	oci delete --force "$ID"
+	CALLS='accept4|poll' ERRNOS='12 23' calls_fail start all
+}
