@@ -15,7 +15,6 @@ teardown() { skep_teardown; }
 inside() { skepctl exec "$c" -- "$@"; }
 is() { [ "$(skepctl list -H -o status "$c")" = "$1" ]; }
 pid() { skepctl list -H -o pid "$c"; }
-gone() { ! inside pidof plant >/dev/null; }
 container() {
 	template_busybox here
 	skepctl create "$c" --template busybox --ip auto --memory 512M --nesting yes --start
@@ -23,16 +22,23 @@ container() {
 }
 bring() { inside sh -c 'cat >/bin/plant && chmod +x /bin/plant' <"$BUILD/plant"; }
 planted() { inside test -e /run/plant.ready -o -e /run/plant.code; }
+# One command inside for all that is to be done there: each is half a second in a machine whose code is translated.
+waits='n=0; soon() { n=$((n + 1)); [ $n -lt 600 ] && sleep 0.05; }'
+settled='until [ -e /run/plant.ready -o -e /run/plant.code ] || ! soon; do :; done; [ -e /run/plant.ready ] && exit; [ -e /run/plant.code ] && exit 1; exit 2'
 # plant [joined] KIND [WORD]: 1 when this kernel has no such thing. joined: by the host's root, and adopted by the container.
 plant() {
-	inside rm -f /run/plant.ready /run/plant.code
+	local rc=0
 	if [ "$1" = joined ]; then
+		inside rm -f /run/plant.ready /run/plant.code
 		join "$(pid)" -- /bin/plant --joined "${@:2}"
+		inside sh -c "$waits; $settled" || rc=$?
 	else
-		inside sh -c 'setsid sh -c "plant $0 $1; echo \$? >/run/plant.code" </dev/null >/dev/null 2>&1 &' "$@"
+		inside sh -c "$waits; "'rm -f /run/plant.ready /run/plant.code
+			setsid sh -c "plant $0 $1; echo \$? >/run/plant.code" </dev/null >/dev/null 2>&1 &'"
+			$settled" "$@" || rc=$?
 	fi
-	wait_for 10 planted || { echo "not planted: $*"; return 2; }
-	inside test -e /run/plant.ready
+	[ $rc != 2 ] || echo "not planted: $*"
+	return $rc
 }
 # All namespaces but the user's, and all control groups.
 join() {
@@ -47,9 +53,8 @@ join() {
 	)
 }
 weed() {
-	inside sh -c 'killall -9 plant; umount -l /root/plant.dir; umount -l /root/plant.dir; umount -l /root/plant.file' >/dev/null 2>&1 || true
-	wait_for 10 gone
-	inside sh -c 'rm -rf /root/plant.* /run/plant.* /dev/mqueue/*'
+	inside sh -c "$waits; "'{ killall -9 plant; umount -l /root/plant.dir; umount -l /root/plant.dir; umount -l /root/plant.file; } >/dev/null 2>&1
+		while pidof plant >/dev/null; do soon || exit; done; rm -rf /root/plant.* /run/plant.* /dev/mqueue/*'
 }
 blockers() { skepctl suspend --check "$c" 2>/dev/null; }
 clean() { [ "$(blockers)" = "CT $c: nothing stands in the way of a checkpoint" ]; }
@@ -197,27 +202,27 @@ joined uring map | has memory that is an io_uring | io_uring
 	container
 	spawn here "$SKEP_DIR/guest" skepctl exec "$c" -- sleep 300
 	guest=$SPAWNED
-	wait_for 10 inside pidof sleep
+	wait_for 30 inside pidof sleep
 	[[ $(blockers) == *"(sleep) was brought into the container from outside"* ]]
 	stop_spawned "$guest" || true
-	wait_for 10 not inside pidof sleep
+	wait_for 30 not inside pidof sleep
 	# Adopted by the container, and still of a session of the host's.
 	inside rm -f /run/plant.ready
 	join "$(pid)" -U -S 0 -G 0 -- sh -c 'plant nothing >/dev/null 2>&1 </dev/null 3>&- &'
-	wait_for 10 planted
+	wait_for 30 planted
 	[[ $(blockers) == *'(plant) belongs to a session outside'* ]]
 	fails_with 16 'belongs to a session outside' skepctl suspend --no-check "$c"
 	weed
 	# A file of the host's as its output.
 	inside sh -c 'setsid plant nothing </dev/null &' >"$SKEP_DIR/out" 2>&1
-	wait_for 10 planted
+	wait_for 30 planted
 	[[ $(blockers) == *'(plant) has a file open that is on no mount of the container: '*/out* ]]
 	fails_with 16 'on no mount' skepctl suspend --no-check "$c"
 	weed
 	# Connected to a server of the host's.
 	spawn here "$SKEP_DIR/server" python3 -c 'import os, socket, sys, time
 s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); os.chmod(sys.argv[1], 0o777); s.listen(); c = s.accept(); time.sleep(300)' "/proc/$(pid)/root/root/out.socket"
-	wait_for 10 inside test -S /root/out.socket
+	wait_for 30 inside test -S /root/out.socket
 	plant unix /root/out.socket
 	[[ $(blockers) == *"(plant) is connected (descriptor "*") to process $SPAWNED (python3), which is outside"* ]]
 	fails_with 16 'connected to a program outside' skepctl suspend --no-check "$c"
@@ -253,9 +258,10 @@ locks() { inside sh -c 'for p in $(pidof plant); do grep -hE "^lock:" /proc/$p/f
 	local row before
 	container
 	# As after an upgrade: program, working directory and an open file are gone, or their names are others'.
-	inside sh -c 'mkdir /root/dir; cp /bin/plant /root/dir/plant; cd /root/dir; echo old >file; ln file /root/link; exec 7<file; setsid ./plant nothing </dev/null >/dev/null 2>&1 & sleep 0.2
+	inside sh -c 'mkdir /root/dir; cp /bin/plant /root/dir/plant; cd /root/dir; echo old >file; ln file /root/link; exec 7<file; setsid ./plant nothing </dev/null >/dev/null 2>&1 &
+		until [ -e /run/plant.ready ]; do sleep 0.05; done
 		rm /root/dir/file /root/dir/plant; echo new >/root/link2; mv /root/link2 /root/link; rmdir /root/dir; mkdir /root/dir'
-	wait_for 10 planted
+	wait_for 30 planted
 	clean
 	skepctl suspend "$c"
 	skepctl resume "$c"
@@ -341,14 +347,14 @@ locks() { inside sh -c 'for p in $(pidof plant); do grep -hE "^lock:" /proc/$p/f
 	skepctl template import plant "$SKEP_DIR/root"
 	skepctl create "$c" --template plant --network none --init '/plant lock posix' --start
 	is_ready() { [ -e "/proc/$(pid)/root/run/plant.ready" ]; }
-	wait_for 10 is_ready
+	wait_for 30 is_ready
 	clean
 	skepctl suspend "$c"
 	skepctl resume "$c"
 	clean
 	skepctl destroy --force "$c"
 	skepctl create "$c" --template plant --network none --init '/plant lock mapped' --start
-	wait_for 10 is_ready
+	wait_for 30 is_ready
 	[[ $(blockers) == "CT $c: process 1 (plant) "*'would lose the lock on /root/plant.lock (descriptor '* ]]
 	fails_with 16 'would lose the lock' skepctl suspend "$c"
 	skepctl suspend --no-check "$c"
@@ -392,7 +398,7 @@ locks() { inside sh -c 'for p in $(pidof plant); do grep -hE "^lock:" /proc/$p/f
 	cp "$BUILD/plant" "$SKEP_DIR/root/plant"
 	for host in A B; do on $host skepctl template import plant "$SKEP_DIR/root"; done
 	on A skepctl create "$c" --template plant --bridge br0 --ip 10.77.1.1/16 --init '/plant seccomp-notify' --start
-	wait_for 10 [ -e "/proc/$(on A skepctl list -H -o pid "$c")/root/run/plant.ready" ]
+	wait_for 30 [ -e "/proc/$(on A skepctl list -H -o pid "$c")/root/run/plant.ready" ]
 	dry() { on A skepctl migrate --dry-run "$c" B --rsh "$rsh" "$@"; }
 	fails_with 16 'process 1 (plant) has the listener of a seccomp filter' dry
 	fails_with 16 'one thing stands in the way' dry --fallback live,suspend
