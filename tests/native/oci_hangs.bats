@@ -8,7 +8,7 @@ load ../lib/oci
 setup() {
 	oci_setup
 	GROUP=skep-test-$$
-	export SKEP_PATIENCE=1 # instead of the minute that it is otherwise
+	export SKEP_PATIENCE=1 # second, instead of the minute that it is otherwise
 }
 teardown() {
 	local f
@@ -18,7 +18,7 @@ teardown() {
 	find /sys/fs/cgroup -depth -type d -path "*/$GROUP*" -exec rmdir {} + 2>/dev/null || true
 }
 
-# bounded SECONDS CMD...: CMD ends by then. It gets its own process group's time, not ours: a command that hangs is killed.
+# bounded SECONDS CMD...: CMD ends by then, which is before the minute that it is otherwise. It gets its own process group's time, not ours: a command that hangs is killed.
 bounded() {
 	local rc=0 limit=$1
 	shift
@@ -30,7 +30,7 @@ bounded() {
 refused() { # TEXT ARGS...
 	local text=$1 rc=0
 	shift
-	bounded 15 "$@" >"$SKEP_DIR/said" 2>&1 || rc=$?
+	bounded 40 "$@" >"$SKEP_DIR/said" 2>&1 || rc=$?
 	[ $rc -gt 0 ] && [ $rc != 200 ] && grep -qF -- "$text" "$SKEP_DIR/said" && return
 	echo "ended with $rc, wanted '$text':"
 	cat "$SKEP_DIR/said"
@@ -56,15 +56,15 @@ freezers() {
 			echo "$frozen" >"/sys/fs/cgroup/$where/$GROUP/$at/$file"
 			refused frozen create --bundle "$BUNDLE" "$ID"
 			refused frozen run --bundle "$BUNDLE" "$ID"
-			bounded 10 delete --force "$ID"
+			bounded 40 delete --force "$ID"
 			[ -e "/sys/fs/cgroup/$where/$GROUP/$at" ] # somebody else's
 			echo "$thawed" >"/sys/fs/cgroup/$where/$GROUP/$at/$file"
-			find /sys/fs/cgroup -depth -type d -path "*/$GROUP*" -exec rmdir {} +
+			find /sys/fs/cgroup -depth -type d -path "*/$GROUP*" -exec rmdir {} + || true # others' groups come and go meanwhile
 		done
 	done < <(freezers)
 	oci_gone "$ID"
-	bounded 10 create --bundle "$BUNDLE" "$ID"
-	bounded 10 delete "$ID"
+	bounded 40 create --bundle "$BUNDLE" "$ID"
+	bounded 40 delete "$ID"
 }
 
 # bats test_tags=host
@@ -72,24 +72,24 @@ freezers() {
 	local where file frozen
 	sleeper
 	while read -r where file frozen _; do
-		bounded 10 run -d --bundle "$BUNDLE" "$ID"
+		bounded 40 run -d --bundle "$BUNDLE" "$ID"
 		echo "$frozen" >"/sys/fs/cgroup/$where/skep-$ID/$file"
 		oci_is "$ID" paused
 		refused paused exec "$ID" true
 		refused paused start "$ID"
-		bounded 10 update --pids-limit 99 "$ID"
-		bounded 10 kill "$ID" TERM
-		bounded 10 ps "$ID" >/dev/null
-		bounded 10 resume "$ID"
+		bounded 40 update --pids-limit 99 "$ID"
+		bounded 40 kill "$ID" TERM
+		bounded 40 ps "$ID" >/dev/null
+		bounded 40 resume "$ID"
 		oci_is "$ID" running
-		bounded 10 exec "$ID" true
+		bounded 40 exec "$ID" true
 		echo "$frozen" >"/sys/fs/cgroup/$where/skep-$ID/$file"
-		bounded 10 delete --force "$ID"
+		bounded 40 delete --force "$ID"
 		oci_gone "$ID"
-		bounded 10 create --bundle "$BUNDLE" "$ID"
+		bounded 40 create --bundle "$BUNDLE" "$ID"
 		echo "$frozen" >"/sys/fs/cgroup/$where/skep-$ID/$file"
 		refused paused start "$ID"
-		bounded 10 delete --force "$ID"
+		bounded 40 delete --force "$ID"
 		oci_gone "$ID"
 	done < <(freezers)
 }
@@ -115,21 +115,21 @@ freezers() {
 	kill -STOP "$(oci_pid "$ID")"
 	refused 'does not come on' start "$ID"
 	oci_is "$ID" stopped
-	bounded 10 delete "$ID"
+	bounded 40 delete "$ID"
 	oci_gone "$ID"
 }
 
 @test "a created one that nobody starts, one that ignores SIGTERM" {
 	sleeper
 	oci create --bundle "$BUNDLE" "$ID"
-	bounded 5 kill "$ID" KILL
-	wait_for 5 oci_is "$ID" stopped
-	bounded 5 delete "$ID"
+	bounded 40 kill "$ID" KILL
+	wait_for 30 oci_is "$ID" stopped
+	bounded 40 delete "$ID"
 	configure '.process.args = ["sh", "-c", "trap \"\" TERM INT HUP; while :; do sleep 1; done"]'
-	bounded 10 run -d --bundle "$BUNDLE" "$ID"
-	bounded 5 kill "$ID" TERM
+	bounded 40 run -d --bundle "$BUNDLE" "$ID"
+	bounded 40 kill "$ID" TERM
 	refused 'is running' delete "$ID"
-	bounded 5 delete --force "$ID"
+	bounded 40 delete --force "$ID"
 	oci_gone "$ID"
 }
 
@@ -143,8 +143,8 @@ freezers() {
 	# One that somebody writes after a while is as good as a file.
 	(read -rt 0.5 <> <(:) || cat "$BUNDLE/config.json" >"$f/config.json") 3>&- &
 	ln -s "$BUNDLE/rootfs" "$f/rootfs"
-	bounded 10 create --bundle "$f" "$ID"
-	bounded 10 delete "$ID"
+	SKEP_PATIENCE=30 bounded 40 create --bundle "$f" "$ID"
+	bounded 40 delete "$ID"
 	rm "$f/config.json"
 	truncate -s 1G "$f/config.json"
 	refused 'is larger than' create --bundle "$f" "$ID"
@@ -154,7 +154,7 @@ freezers() {
 	printf '%*s' 2000000 '' | sed 's/ /{"a":/g' >"$f/config.json"
 	refused 'depth' create --bundle "$f" "$ID"
 	oci_gone "$ID"
-	bounded 10 run -d --bundle "$BUNDLE" "$ID"
+	bounded 40 run -d --bundle "$BUNDLE" "$ID"
 	mkfifo "$SKEP_DIR/fifo"
 	refused 'nobody writes' exec --process "$SKEP_DIR/fifo" "$ID"
 	refused 'nobody writes' update --resources "$SKEP_DIR/fifo" "$ID"
@@ -201,13 +201,13 @@ full() {
 	# Full from the first page on: what does not fit is lost, what is to be done is done.
 	exec 8<>"$SKEP_DIR/fifo"
 	head -c 65536 /dev/zero >&8
-	bounded 10 --debug --log "$SKEP_DIR/fifo" create --bundle "$BUNDLE" "$ID"
+	bounded 40 --debug --log "$SKEP_DIR/fifo" create --bundle "$BUNDLE" "$ID"
 	exec 8>&-
-	bounded 10 --log /dev/full --debug start "$ID"
-	bounded 10 --log /dev/full delete --force "$ID"
-	bounded 10 create --pid-file "$SKEP_DIR/fifo" --bundle "$BUNDLE" "$ID"
+	bounded 40 --log /dev/full --debug start "$ID"
+	bounded 40 --log /dev/full delete --force "$ID"
+	bounded 40 create --pid-file "$SKEP_DIR/fifo" --bundle "$BUNDLE" "$ID"
 	[ "$(cat "$SKEP_DIR/fifo")" = "$(oci_pid "$ID")" ]
-	bounded 10 delete "$ID"
+	bounded 40 delete "$ID"
 	oci_gone "$ID"
 }
 
@@ -217,7 +217,7 @@ full() {
 s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(0)
 c = socket.socket(socket.AF_UNIX); c.connect(sys.argv[1]); print("full", flush=True); sys.stdin.read()' "$SKEP_DIR/socket" < <(exec sleep 60) >"$SKEP_DIR/full" 3>&- &
 	local holder=$!
-	wait_for 5 grep -q full "$SKEP_DIR/full"
+	wait_for 30 grep -q full "$SKEP_DIR/full"
 	refused 'nobody accepts' create --console-socket "$SKEP_DIR/socket" --bundle "$BUNDLE" "$ID"
 	oci_gone "$ID"
 	kill $holder
@@ -233,15 +233,15 @@ try:
 except BlockingIOError: print("full", flush=True)
 sys.stdin.read()' "$SKEP_DIR/n/socket" < <(exec sleep 60) >"$SKEP_DIR/full" 3>&- &
 	local holder=$!
-	wait_for 5 grep -q full "$SKEP_DIR/full"
+	wait_for 30 grep -q full "$SKEP_DIR/full"
 	sleeper '.process.args = ["sh", "-c", "notify tell READY=1; exec sleep 1000"]'
 	configure '.mounts += [{destination: "'"$SKEP_DIR"'", type: "tmpfs", source: "tmpfs"}]'
 	cp "$BUILD/notify" "$BUNDLE/rootfs/bin"
 	export NOTIFY_SOCKET=$SKEP_DIR/n/socket
-	bounded 10 create --bundle "$BUNDLE" "$ID"
+	bounded 40 create --bundle "$BUNDLE" "$ID"
 	refused 'nobody reads from it' start "$ID"
 	oci_is "$ID" running
-	bounded 10 delete --force "$ID"
+	bounded 40 delete --force "$ID"
 	oci_gone "$ID"
 	kill $holder
 }
@@ -253,28 +253,28 @@ sys.stdin.read()' "$SKEP_DIR/n/socket" < <(exec sleep 60) >"$SKEP_DIR/full" 3>&-
 	bundle '.process.args = ["sh", "-c", "while :; do echo 0123456789; done"]'
 	"$SKEP_DIR/here/bin/skep" run --bundle "$BUNDLE" "$ID" </dev/null >&8 2>"$SKEP_DIR/err" 3>&- 8>&- &
 	run=$!
-	wait_for 10 oci_is "$ID" running
-	bounded 5 state "$ID" >/dev/null
-	bounded 5 kill "$ID" KILL
-	wait_for 10 [ ! -e "/proc/$run/status" ]
+	wait_for 30 oci_is "$ID" running
+	bounded 40 state "$ID" >/dev/null
+	bounded 40 kill "$ID" KILL
+	wait_for 30 [ ! -e "/proc/$run/status" ]
 	oci_gone "$ID"
 	# A terminal's bytes go through us.
 	configure '.process.terminal = true'
 	"$SKEP_DIR/here/bin/skep" run --bundle "$BUNDLE" "$ID" </dev/null >&8 2>"$SKEP_DIR/err" 3>&- 8>&- &
 	run=$!
-	wait_for 10 oci_is "$ID" running
-	bounded 5 kill "$ID" KILL
-	wait_for 10 [ ! -e "/proc/$run/status" ]
+	wait_for 30 oci_is "$ID" running
+	bounded 40 kill "$ID" KILL
+	wait_for 30 [ ! -e "/proc/$run/status" ]
 	grep -q 'nobody reads it' "$SKEP_DIR/err"
 	oci_gone "$ID"
 	# And whoever does not want to wait for that ends us.
 	SKEP_PATIENCE=0 "$SKEP_DIR/here/bin/skep" run --bundle "$BUNDLE" "$ID" </dev/null >&8 2>"$SKEP_DIR/err" 3>&- 8>&- &
 	run=$!
-	wait_for 10 oci_is "$ID" running
-	bounded 5 kill "$ID" KILL
-	wait_for 5 oci_is "$ID" stopped
+	wait_for 30 oci_is "$ID" running
+	bounded 40 kill "$ID" KILL
+	wait_for 30 oci_is "$ID" stopped
 	kill -TERM $run
-	wait_for 5 [ ! -e "/proc/$run/status" ]
+	wait_for 30 [ ! -e "/proc/$run/status" ]
 	oci_gone "$ID"
 	exec 8>&-
 }
@@ -286,28 +286,28 @@ sys.stdin.read()' "$SKEP_DIR/n/socket" < <(exec sleep 60) >"$SKEP_DIR/full" 3>&-
 		cp "$BUNDLE/rootfs/etc/$f" "$SKEP_DIR/$f"
 		truncate -s 1G "$BUNDLE/rootfs/etc/$f"
 	done
-	bounded 15 run --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out"
+	bounded 40 run --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out"
 	[ "$(cat "$SKEP_DIR/out")" = /root ]
 	yes 'joe:x:4000:4000:joe:/home/joe:/bin/sh' | head -c 100M >"$BUNDLE/rootfs/etc/passwd"
 	yes 'crowd:x:4001:joe,joe,joe,joe,joe,joe' | head -c 100M >"$BUNDLE/rootfs/etc/group"
 	configure '.process.args = ["sleep", "1000"]'
-	bounded 15 run -d --bundle "$BUNDLE" "$ID"
-	bounded 15 exec --user joe "$ID" id -u >"$SKEP_DIR/out" || true
-	bounded 15 exec --user 4000:crowd "$ID" true || true
-	bounded 15 exec --user nobody-knows-me "$ID" true && false
-	bounded 10 delete --force "$ID"
+	bounded 40 run -d --bundle "$BUNDLE" "$ID"
+	bounded 40 exec --user joe "$ID" id -u >"$SKEP_DIR/out" || true
+	bounded 40 exec --user 4000:crowd "$ID" true || true
+	bounded 40 exec --user nobody-knows-me "$ID" true && false
+	bounded 40 delete --force "$ID"
 	# No separator anywhere.
 	head -c 100M /dev/zero | tr '\0' a >"$BUNDLE/rootfs/etc/passwd"
-	bounded 15 run -d --bundle "$BUNDLE" "$ID"
+	bounded 40 run -d --bundle "$BUNDLE" "$ID"
 	refused 'no such user' exec --user joe "$ID" true
-	bounded 10 delete --force "$ID"
+	bounded 40 delete --force "$ID"
 	for f in passwd group; do
 		rm "$BUNDLE/rootfs/etc/$f"
 		mkfifo "$BUNDLE/rootfs/etc/$f"
 	done
-	bounded 15 run -d --bundle "$BUNDLE" "$ID"
+	bounded 40 run -d --bundle "$BUNDLE" "$ID"
 	refused 'not a regular file' exec --user joe "$ID" true
-	bounded 10 delete --force "$ID"
+	bounded 40 delete --force "$ID"
 	oci_gone "$ID"
 }
 
@@ -321,20 +321,20 @@ sys.stdin.read()' "$SKEP_DIR/n/socket" < <(exec sleep 60) >"$SKEP_DIR/full" 3>&-
 		oci_gone "$ID"
 	done
 	for point in createRuntime createContainer startContainer; do
-		sleeper ".hooks.$point = [{path: \"/bin/sleep\", args: [\"sleep\", \"1000\"]}]"
+		sleeper ".hooks.$point = [{path: \"/bin/sleep\", args: [\"sleep\", \"7$$\"]}]"
 		echo "$point, without a time"
 		"$SKEP_DIR/here/bin/skep" run --bundle "$BUNDLE" "$ID" </dev/null >"$SKEP_DIR/out" 2>&1 3>&- &
 		run=$!
-		wait_for 10 [ -n "$(find "$SKEP_DIR/here/oci/$ID" -maxdepth 0 2>/dev/null)" ] || wait_for 10 [ -d "$SKEP_DIR/here/oci/$ID" ]
+		wait_for 30 pgrep -fx "sleep 7$$"
 		kill -TERM $run
-		wait_for 10 [ ! -e "/proc/$run/status" ]
-		bounded 10 delete --force "$ID"
+		wait_for 30 [ ! -e "/proc/$run/status" ]
+		bounded 40 delete --force "$ID"
 		oci_gone "$ID"
 	done
 	# At the deletion it is a warning.
 	sleeper '.hooks.poststop = [{path: "/bin/sleep", args: ["sleep", "1000"], timeout: 1}]'
-	bounded 10 run -d --bundle "$BUNDLE" "$ID"
-	bounded 10 delete --force "$ID" 2>"$SKEP_DIR/err"
+	bounded 40 run -d --bundle "$BUNDLE" "$ID"
+	bounded 40 delete --force "$ID" 2>"$SKEP_DIR/err"
 	grep -q 'did not end within 1 s' "$SKEP_DIR/err"
 	oci_gone "$ID"
 }
@@ -351,7 +351,7 @@ sys.stdin.read()' "$SKEP_DIR/n/socket" < <(exec sleep 60) >"$SKEP_DIR/full" 3>&-
 hung() {
 	mkdir -p "$1"
 	exec 7> >(exec /usr/bin/python3 "$REPO/tests/lib/hung_fuse.py" "$1" >"$SKEP_DIR/fuse" 2>&1 3>&-)
-	wait_for 5 grep -q there "$SKEP_DIR/fuse"
+	wait_for 30 grep -q there "$SKEP_DIR/fuse"
 }
 
 @test "a file system whose server does not answer: as root, as a mount's source, as the working directory" {
@@ -360,7 +360,7 @@ hung() {
 	hung "$dir"
 	jq --arg dir "$dir" '.root.path = $dir' "$BUNDLE/config.json" >"$SKEP_DIR/of-root"
 	refused 'does not come on' run --config "$SKEP_DIR/of-root" --bundle "$BUNDLE" "$ID"
-	bounded 10 delete --force "$ID"
+	bounded 40 delete --force "$ID"
 	oci_gone "$ID"
 	configure ".mounts += [{destination: \"/srv\", type: \"bind\", source: \"$dir\", options: [\"rbind\"]}, {destination: \"/srv/below\", type: \"tmpfs\", source: \"tmpfs\"}]"
 	refused 'does not come on' create --bundle "$BUNDLE" "$ID"
@@ -369,9 +369,9 @@ hung() {
 	refused 'does not come on' run --bundle "$BUNDLE" "$ID"
 	oci_gone "$ID"
 	configure '.process.cwd = "/"'
-	bounded 10 run -d --bundle "$BUNDLE" "$ID"
+	bounded 40 run -d --bundle "$BUNDLE" "$ID"
 	refused 'does not come on' exec --cwd /srv/sub "$ID" true
-	bounded 10 delete --force "$ID"
+	bounded 40 delete --force "$ID"
 	oci_gone "$ID"
 	umount -l "$dir"
 	exec 7>&-
