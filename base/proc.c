@@ -106,17 +106,32 @@ int proc_wait(int pidfd, int ms, struct err *e)
 	return info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 : info.si_status & 0x7f;
 }
 
+/* By its number alone: of a child that nobody has waited for it is nobody else's. */
+static void end_by_number(pid_t pid)
+{
+	siginfo_t info;
+
+	(void)kill(pid, SIGKILL);
+	(void)waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG);
+}
+
 void proc_end(pid_t pid, int pidfd, int ms)
 {
-	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+	auto_fd int own = pid > 0 && pidfd < 0 ? pidfd_open(pid, 0) : -EBADF;
+	int fd = pidfd < 0 ? own : pidfd;
+	struct pollfd ended = {.fd = fd, .events = POLLIN};
 	siginfo_t info;
 
 	if (pid <= 0)
 		return;
-	(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+	if (fd < 0) {
+		end_by_number(pid);
+		return;
+	}
+	(void)pidfd_send_signal(fd, SIGKILL, NULL, 0);
 	while (poll(&ended, 1, ms) < 0 && errno == EINTR)
 		;
-	(void)waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG);
+	(void)waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG);
 }
 
 /* I am the child: descriptors 0, 1, 2, then the program. errno goes back through `report` when it cannot be executed. */

@@ -24,7 +24,8 @@ void proc_end_children(void);
 int proc_wait(int pidfd, int ms, struct err *e);
 
 /*
- * Kills a child and reaps it. What a v1 freezer holds dies only when that thaws: after ms it is left to whoever thaws it, and to the reaper of whoever outlives us. pid <= 0: there is none.
+ * Kills a child and reaps it. What a v1 freezer holds dies only when that thaws: after ms it is left to whoever thaws it, and to the reaper of whoever outlives us. pid <= 0: there is none. pidfd < 0: one is opened; where no
+ * descriptor can be had it is killed, and not waited for.
  */
 void proc_end(pid_t pid, int pidfd, int ms);
 

@@ -124,6 +124,11 @@ int sync_expect(struct sync *s, unsigned step, enum sync_kind kind, int64_t *val
 			       s->step_to_str(msg.step), s->step_to_str(step));
 	if (value)
 		*value = msg.value;
+	/* The message is there all the same (scm_detach_fds()): without a place for it the descriptor is gone. */
+	if (kind == SYNC_FD && got < 0)
+		return err_set(e, EMFILE,
+			       "what %s sent at step %s could not be received: too many open files",
+			       s->peer, s->step_to_str(step));
 	if (fd)
 		*fd = take_fd(&got);
 	return 0;

@@ -40,7 +40,7 @@ void sync_send_error(struct sync *s, unsigned step, const struct err *why);
 
 /*
  * Receives the next message and wants it to be (step, kind); an ERROR fills e with the peer's words. fd may be NULL; a descriptor
- * that came is the caller's (*fd), or closed. value may be NULL.
+ * that came is the caller's (*fd), or closed; SYNC_FD without one is -EMFILE, with *value filled all the same. value may be NULL.
  */
 int sync_expect(struct sync *s, unsigned step, enum sync_kind kind, int64_t *value, int *fd,
 		struct err *e);

@@ -317,7 +317,7 @@ static int limit_middle(struct entry *en, struct err *e)
 
 static int talk(struct entry *en, const struct ct *ct, struct ct_executed *out, struct err *e)
 {
-	int64_t pid;
+	int64_t pid = 0;
 	int r = limit_middle(en, e);
 
 	if (r >= 0)
@@ -326,9 +326,10 @@ static int talk(struct entry *en, const struct ct *ct, struct ct_executed *out, 
 		r = sync_send(&en->sync, STEP_LIMITS, SYNC_OK, 0, -EBADF, e);
 	if (r >= 0)
 		r = sync_expect(&en->sync, STEP_JOIN, SYNC_FD, &pid, &out->pidfd, e);
+	/* It is there, even if we could not receive its descriptor. */
+	out->pid = (pid_t)pid;
 	if (r < 0)
 		return r;
-	out->pid = (pid_t)pid;
 	/* Not of the middle process: one with SCHED_DEADLINE must not fork, and SCHED_FLAG_RESET_ON_FORK would keep all of it from its child (sched_fork()). */
 	r = ct_process_schedule(&en->p, out->pid, e);
 	if (r >= 0)

@@ -8,7 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -41,6 +43,41 @@ static void programs(void **state)
 	assert_int_equal(proc_run_ok(none, &e), -ENOENT);
 	err_clear(&e);
 	assert_int_equal(proc_run(&run, &e), -ETIMEDOUT);
+}
+
+static pid_t sleeper(void)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		alarm(20);
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+/* A child whose pidfd did not reach us is killed all the same: reaped where one can be opened, else left to be. */
+static void ends_without_a_descriptor(void **state)
+{
+	struct rlimit before, none;
+	pid_t pid = sleeper();
+	int status = 0;
+
+	(void)state;
+	proc_end(pid, -EBADF, 10000);
+	assert_int_equal(waitpid(pid, &status, 0), -1);
+	pid = sleeper();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	proc_end(pid, -EBADF, 10000);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	/* Unless it was so fast that proc_end() saw its end. */
+	if (waitpid(pid, &status, 0) == pid)
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
 static void identity(void **state)
@@ -151,9 +188,8 @@ static void two_sides(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(programs),
-		cmocka_unit_test(identity),
-		cmocka_unit_test(files_and_locks),
+		cmocka_unit_test(programs),  cmocka_unit_test(ends_without_a_descriptor),
+		cmocka_unit_test(identity),  cmocka_unit_test(files_and_locks),
 		cmocka_unit_test(two_sides),
 	};
 

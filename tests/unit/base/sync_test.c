@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -80,12 +81,39 @@ static void test_none_yet(void **state)
 	close(s.fd);
 }
 
+/* No number is left for the descriptor: the value comes, and it is an error. */
+static void test_no_room_for_a_descriptor(void **state)
+{
+	struct sync s = {.fd = -EBADF, .peer = "init", .step_to_str = name_of};
+	struct sync theirs = {.fd = -EBADF, .peer = "us", .step_to_str = name_of};
+	struct rlimit before, none;
+	struct err e = {0};
+	int64_t value = 0;
+	int fd = -EBADF, r;
+
+	(void)state;
+	assert_int_equal(sync_pair(&s.fd, &theirs.fd, &e), 0);
+	assert_int_equal(sync_send(&theirs, 1, SYNC_FD, 42, 0, &e), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	r = sync_expect(&s, 1, SYNC_FD, &value, &fd, &e);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(r, -EMFILE);
+	assert_int_equal(value, 42);
+	assert_true(fd < 0);
+	close(theirs.fd);
+	close(s.fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_last_words),
 		cmocka_unit_test(test_no_words),
 		cmocka_unit_test(test_none_yet),
+		cmocka_unit_test(test_no_room_for_a_descriptor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
