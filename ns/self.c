@@ -8,8 +8,10 @@
 #include <linux/mount.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,6 +20,10 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "ns/mount.h"
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U /* linux/memfd.h of 6.3 */
+#endif
 
 int ns_self_oom_score_adj(int score, struct err *e)
 {
@@ -95,21 +101,61 @@ int ns_self_personality(const char *domain, struct err *e)
 	return 0;
 }
 
+/* Whether it is what sealed_copy() made. */
+static bool is_sealed(const char *exe)
+{
+	auto_fd int fd = open(exe, O_RDONLY | O_CLOEXEC);
+	int seals = fd < 0 ? -1 : fcntl(fd, F_GET_SEALS);
+
+	return seals > 0 && seals & F_SEAL_WRITE;
+}
+
+/* In memory that nobody can write to any more (memfd_create(2), "File sealing"). */
+static int sealed_copy(const char *exe, struct err *e)
+{
+	auto_fd int from = open(exe, O_RDONLY | O_CLOEXEC);
+	auto_fd int to = memfd_create("skep", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+	ssize_t n = 1;
+
+	/* Before Linux 6.3 all of them can be executed, and the word is not known. */
+	if (to < 0 && errno == EINVAL)
+		to = memfd_create("skep", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	while (from >= 0 && to >= 0 && n > 0)
+		n = sendfile(to, from, NULL, 1 << 20);
+	if (from < 0 || to < 0 || n < 0 ||
+	    fcntl(to, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return err_sys(e, "copy our own program");
+	return take_fd(&to);
+}
+
+static int read_only_mount(const char *exe, struct err *e)
+{
+	auto_fd int fd = ns_mount_clone(AT_FDCWD, exe, 0, e);
+
+	if (fd < 0 || ns_mount_setattr(fd, MOUNT_ATTR_RDONLY, 0, false, e) < 0)
+		return -e->no;
+	return take_fd(&fd);
+}
+
 int ns_self_shield(char *const argv[], struct err *e)
 {
 	static const char exe[] = "/proc/self/exe";
 	auto_fd int fd = -EBADF;
+	struct err why = {0};
 	struct statvfs fs;
 
 	if (statvfs(exe, &fs) < 0)
 		return err_sys(e, "look at our own program");
-	if (fs.f_flag & ST_RDONLY)
+	if (fs.f_flag & ST_RDONLY || is_sealed(exe))
 		return 0;
-	fd = ns_mount_clone(AT_FDCWD, exe, 0, e);
-	if (fd < 0 || ns_mount_setattr(fd, MOUNT_ATTR_RDONLY, 0, false, e) < 0)
+	fd = read_only_mount(exe, &why);
+	/* An unbindable mount has no copies, and one of another mount namespace, or of none, neither (__do_loopback(), fs/namespace.c). */
+	if (fd < 0)
+		fd = sealed_copy(exe, e);
+	if (fd < 0)
 		return err_wrap(e, "shield our own program from the container");
 	execveat(fd, "", argv, environ, AT_EMPTY_PATH);
-	return err_sys(e, "execute our own program from a read-only mount");
+	return err_sys(e, "execute our own program from where nobody can write to it");
 }
 
 int ns_self_new_keyring(struct err *e)

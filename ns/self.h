@@ -34,7 +34,7 @@ int ns_self_new_keyring(struct err *e);
 
 /*
  * Host side, first act of a program that will enter a container whose root is the host's: goes on from a read-only mount of its own file, which nobody
- * else can reach. Else the container could have its program be /proc/self/exe, open us by it, and write to us when we have ended (CVE-2019-5736).
+ * else can reach; where it cannot be mounted once more, from a sealed copy in memory. Else the container could have its program be /proc/self/exe, open us by it, and write to us when we have ended (CVE-2019-5736).
  * Returns 0 when that is done; only on failure otherwise, for it executes argv anew with all that is not CLOEXEC.
  */
 int ns_self_shield(char *const argv[], struct err *e);

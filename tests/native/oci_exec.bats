@@ -101,6 +101,24 @@ likeness='for n in mnt pid net ipc uts cgroup user; do readlink /proc/self/ns/$n
 	cmp "$BUILD/skep" "$SKEP_DIR/victim"
 }
 
+@test "nor can one on a mount that has no copies be: unbindable" {
+	local held
+	mkdir "$SKEP_DIR/there"
+	mount -t tmpfs programs "$SKEP_DIR/there"
+	mount --make-unbindable "$SKEP_DIR/there"
+	cp "$BUILD/skep" "$SKEP_DIR/there/victim"
+	"$SKEP_DIR/there/victim" --root "$SKEP_DIR/here/oci" create --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	exec {held}<"/proc/$(oci_pid "$ID")/exe"
+	oci start "$ID"
+	[ "$("$SKEP_DIR/there/victim" --root "$SKEP_DIR/here/oci" exec "$ID" id -u)" = 0 ]
+	oci delete --force "$ID"
+	run ! bash -c "echo x >>/proc/self/fd/$held"
+	[[ $output == *'Operation not permitted'* ]]
+	exec {held}<&-
+	cmp "$BUILD/skep" "$SKEP_DIR/there/victim"
+	umount -l "$SKEP_DIR/there"
+}
+
 @test "keys of the host's session are not the container's" {
 	start_it
 	local host
