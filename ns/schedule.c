@@ -65,10 +65,9 @@ int ns_scheduler_check(const struct ns_scheduler *s, struct err *e)
 	bool real_time = s->policy == SCHED_FIFO || s->policy == SCHED_RR;
 	bool ordinary = s->policy == SCHED_OTHER || s->policy == SCHED_BATCH;
 
-	if (s->nice < -20 || s->nice > 19)
+	/* With the others the kernel takes it (sched_copy_attr() clamps it) and makes nothing of it; so do runc and crun. */
+	if (ordinary && (s->nice < -20 || s->nice > 19))
 		return err_set(e, EINVAL, "nice %d is not from -20 to 19", s->nice);
-	if (s->nice && !ordinary)
-		return err_set(e, EINVAL, "nice is for SCHED_OTHER and SCHED_BATCH");
 	if (s->priority && !real_time)
 		return err_set(e, EINVAL, "priority is for SCHED_FIFO and SCHED_RR");
 	if (real_time && (s->priority < 1 || s->priority > 99))

@@ -29,7 +29,7 @@ ionice_of() { ionice -p "$1"; }
 
 # The kernel lets such a process have no children, or children without it.
 @test "config.md, Linux Process: SCHED_DEADLINE and RESET_ON_FORK, also of an exec, and behind createContainer hooks" {
-	start_sleeper '.process.scheduler = {policy: "SCHED_DEADLINE", runtime: 1000000, deadline: 100000000, period: 100000000}
+	start_sleeper '.process.scheduler = {policy: "SCHED_DEADLINE", nice: 19, runtime: 1000000, deadline: 100000000, period: 100000000}
 		| .hooks.createContainer = [{path: "/bin/true"}]'
 	[ "$(field 41)" = 6 ]
 	[ "$(oci exec "$ID" cat /proc/self/stat | sed 's/.*) //' | cut -d' ' -f39)" = 6 ]

@@ -337,7 +337,6 @@ static const struct bad {
 	{PROCESS("'scheduler': {'policy': 'SCHED_ISO'}"), "process.scheduler.policy: 'SCHED_ISO'"},
 	{PROCESS("'scheduler': {'nice': 5}"), "process.scheduler: policy is missing"},
 	{PROCESS("'scheduler': {'policy': 'SCHED_OTHER', 'nice': 20}"), "process.scheduler: nice"},
-	{PROCESS("'scheduler': {'policy': 'SCHED_IDLE', 'nice': 1}"), "process.scheduler: nice"},
 	{PROCESS("'scheduler': {'policy': 'SCHED_FIFO'}"), "process.scheduler: priority"},
 	{PROCESS("'scheduler': {'policy': 'SCHED_OTHER', 'priority': 5}"), "process.scheduler: "},
 	{PROCESS("'scheduler': {'policy': 'SCHED_RR', 'priority': 5, 'runtime': 5}"),
