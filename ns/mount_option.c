@@ -28,9 +28,9 @@ static const struct attr_word {
 	{"diratime", 0, MOUNT_ATTR_NODIRATIME},
 	{"nosymfollow", MOUNT_ATTR_NOSYMFOLLOW, 0},
 	{"symfollow", 0, MOUNT_ATTR_NOSYMFOLLOW},
-	/* The three atime modes share a field that has to be cleared whole (mount_setattr(2)). */
+	/* The three atime modes share a field that has to be cleared whole (mount_setattr(2)). Without MS_RELATIME a mount(2) that asks for none of them is relatime all the same (since Linux 2.6.30). */
 	{"relatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME},
-	{"norelatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME},
+	{"norelatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME},
 	{"noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME},
 	{"atime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME},
 	{"strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME},

@@ -83,6 +83,30 @@ tmp_mount() { oci run --bundle "$BUNDLE" "$ID"; }
 	refused 'nosuchoption'
 }
 
+# atime_of PATH: what of it is in the options of the mount there.
+atime_of() { oci exec "$ID" awk -v at="$1" '$5 == at { print $6 }' /proc/self/mountinfo | grep -oE 'relatime|noatime|strict' || echo strict; }
+
+@test "config.md, Mounts: the three ways of access times, for a mount and for a tree, as mount(2) has them" {
+	local pair at
+	mkdir -p "$SKEP_DIR/tree/sub"
+	mount -t tmpfs tree "$SKEP_DIR/tree"
+	mkdir "$SKEP_DIR/tree/sub"
+	mount -t tmpfs sub "$SKEP_DIR/tree/sub"
+	bundle '.process.args = ["sleep", "1000"]'
+	ln -sf busybox "$BUNDLE/rootfs/bin/awk"
+	for pair in atime:relatime noatime:noatime strictatime:strict nostrictatime:relatime relatime:relatime norelatime:relatime; do
+		configure ".mounts += [{destination: \"/r${pair%:*}\", source: \"$SKEP_DIR/tree\", options: [\"rbind\", \"r${pair%:*}\"]},
+			{destination: \"/${pair%:*}\", source: \"$SKEP_DIR/tree\", options: [\"bind\", \"${pair%:*}\"]}] | .root.readonly = false"
+	done
+	oci run -d --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	umount -R -l "$SKEP_DIR/tree"
+	for pair in atime:relatime noatime:noatime strictatime:strict nostrictatime:relatime relatime:relatime norelatime:relatime; do
+		for at in "/${pair%:*}" "/r${pair%:*}" "/r${pair%:*}/sub"; do
+			[ "$(atime_of "$at")" = "${pair#*:}" ] || { echo "$at: $(atime_of "$at")"; return 1; }
+		done
+	done
+}
+
 @test "config.md, Process: cwd is absolute and made; args has a program; consoleSize without a terminal means nothing" {
 	bundle '.process.args = ["pwd"] | .process.cwd = "/made/here" | .root.readonly = false | .process.consoleSize = {height: 5, width: 5}'
 	output_is /made/here
