@@ -20,7 +20,16 @@
 #define STATX_MNT_ID_UNIQUE 0x4000U /* linux/stat.h of 6.8 */
 #endif
 
-int ns_rootfs_open(const char *dir, int userns_fd, struct err *e)
+static int set_propagation(int tree_fd, unsigned long how, struct err *e)
+{
+	struct mount_attr attr = {.propagation = how};
+
+	if (mount_setattr(tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+		return err_sys(e, "set the propagation of the root file system");
+	return 0;
+}
+
+int ns_rootfs_open(const char *dir, int userns_fd, unsigned long propagation, struct err *e)
 {
 	auto_fd int fd = ns_mount_clone(AT_FDCWD, dir, AT_RECURSIVE, e);
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd};
@@ -28,6 +37,9 @@ int ns_rootfs_open(const char *dir, int userns_fd, struct err *e)
 
 	if (fd < 0)
 		return fd;
+	/* A copy of what is shared is one of its peers (mount_namespaces(7)): what is mounted in either of them is in both. Before anything is. */
+	if (set_propagation(fd, propagation & MS_SLAVE ? MS_SLAVE : MS_PRIVATE, e) < 0)
+		return -e->no;
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, "stat %s", dir);
 	if (!S_ISDIR(st.st_mode))
@@ -59,18 +71,19 @@ int ns_rootfs_isolate(unsigned long propagation, struct err *e)
  */
 int ns_rootfs_attach(int tree_fd, const char *at, struct err *e)
 {
-	struct mount_attr attr = {.propagation = MS_PRIVATE};
 	auto_fd int top = open(at ? at : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int r;
 
 	if (top < 0)
 		return err_sys(e, "open %s", at ? at : "/");
-	r = ns_mount_attach(tree_fd, top, "the root file system", e);
-	if (r < 0)
-		return r;
-	if (mount_setattr(tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
-		return err_sys(e, "make the root file system private");
-	return 0;
+	return ns_mount_attach(tree_fd, top, "the root file system", e);
+}
+
+int ns_rootfs_attach_among(int tree_fd, const char *at, struct err *e)
+{
+	int r = ns_rootfs_attach(tree_fd, at, e);
+
+	/* What is attached to a shared mount is made shared, whatever it was (attach_recursive_mnt(), fs/namespace.c). */
+	return r < 0 ? r : set_propagation(tree_fd, MS_PRIVATE, e);
 }
 
 int ns_rootfs_id(int tree_fd, uint64_t *id, struct err *e)
@@ -112,6 +125,16 @@ static int verify_root(int root, struct err *e)
 	return 0;
 }
 
+/* Private or slave it is since ns_rootfs_open(), and what is mounted in it is as each entry wants it. */
+static int share_root(unsigned long propagation, struct err *e)
+{
+	if (!(propagation & (MS_SHARED | MS_UNBINDABLE)))
+		return 0;
+	if (mount(NULL, "/", NULL, propagation, NULL) < 0)
+		return err_sys(e, "set the propagation of the root file system");
+	return 0;
+}
+
 int ns_rootfs_pivot(int root, unsigned long propagation, struct err *e)
 {
 	auto_fd int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -135,11 +158,9 @@ int ns_rootfs_pivot(int root, unsigned long propagation, struct err *e)
 	if (chdir("/") < 0)
 		return err_sys(e, "enter the new root");
 	r = verify_root(root, e);
-	if (r < 0)
-		return r;
-	if ((propagation & ~(unsigned long)MS_REC) && mount(NULL, "/", NULL, propagation, NULL) < 0)
-		return err_sys(e, "set the propagation of the root file system");
-	return ns_rootfs_chdir("/", false, e);
+	if (r >= 0)
+		r = share_root(propagation, e);
+	return r < 0 ? r : ns_rootfs_chdir("/", false, e);
 }
 
 int ns_rootfs_chroot(int root, unsigned long propagation, struct err *e)
@@ -151,11 +172,9 @@ int ns_rootfs_chroot(int root, unsigned long propagation, struct err *e)
 	if (chroot(".") < 0)
 		return err_sys(e, "chroot");
 	r = verify_root(root, e);
-	if (r < 0)
-		return r;
-	if ((propagation & ~(unsigned long)MS_REC) && mount(NULL, "/", NULL, propagation, NULL) < 0)
-		return err_sys(e, "set the propagation of the root file system");
-	return ns_rootfs_chdir("/", false, e);
+	if (r >= 0)
+		r = share_root(propagation, e);
+	return r < 0 ? r : ns_rootfs_chdir("/", false, e);
 }
 
 int ns_rootfs_readonly(int root, struct err *e)

@@ -18,9 +18,10 @@ struct err;
 /*
  * Host side: opens a directory as a detached mount tree, to be given to init; id-mapped when
  * userns_fd >= 0. A mounted overlay's directory and a plain one work alike. Returns the fd. (A
- * detached overlay from fsmount(2) needs no such call.)
+ * detached overlay from fsmount(2) needs no such call.) propagation: OCI rootfsPropagation as MS_*; with MS_SLAVE what the host mounts below dir from now on
+ * arrives in the tree, if dir is on a shared mount; else the tree is private.
  */
-int ns_rootfs_open(const char *dir, int userns_fd, struct err *e);
+int ns_rootfs_open(const char *dir, int userns_fd, unsigned long propagation, struct err *e);
 
 /* Nothing mounted here from now on reaches the host. propagation: OCI rootfsPropagation as MS_* |
  * MS_REC, 0: private. While the rootfs is made up a "shared" is held back to slave; ns_rootfs_pivot
@@ -29,9 +30,13 @@ int ns_rootfs_isolate(unsigned long propagation, struct err *e);
 
 /*
  * Attaches the detached tree in our mount namespace: on top of "/", where it is in nobody's way, or at a directory when others are to
- * find it by its name. Afterwards the same fd is the root fd for every ns_ and path_ call (borrowed). The tree is private.
+ * find it by its name. Afterwards the same fd is the root fd for every ns_ and path_ call (borrowed). Behind ns_rootfs_isolate(): in a mount namespace whose mounts are shared with
+ * others a copy of the tree would be attached there, too.
  */
 int ns_rootfs_attach(int tree_fd, const char *at, struct err *e);
+
+/* The same in a mount namespace that we share with others. Where `at` is on a shared mount, its peers see the tree, as they see all that is mounted there; what is mounted in the tree they do not: it is private. */
+int ns_rootfs_attach_among(int tree_fd, const char *at, struct err *e);
 
 /* The number of the mount behind tree_fd, attached or not (statx(2), STATX_MNT_ID). */
 int ns_rootfs_id(int tree_fd, uint64_t *id, struct err *e);

@@ -273,7 +273,7 @@ int ct_ground_rootfs(const struct ct_spec *spec, int userns, struct err *e)
 	if (spec->n_lower)
 		return mount_overlay(spec, userns, e);
 	/* A directory of OCI's: its owner has given it the ids the container sees (runtime-spec, "root"). */
-	return ns_rootfs_open(spec->root_path, -EBADF, e);
+	return ns_rootfs_open(spec->root_path, -EBADF, spec->propagation, e);
 }
 
 int ct_ground_note_root(const struct ct *ct, const struct ct_spec *spec, int rootfs, struct err *e)

@@ -76,7 +76,7 @@ int ct_step_rootfs(struct ct_stage *s, struct err *e)
 			return err_set(
 				e, EINVAL,
 				"layers cannot be mounted in a mount namespace of somebody else");
-		r = ns_rootfs_attach(s->root, s->in->spec->root_path, e);
+		r = ns_rootfs_attach_among(s->root, s->in->spec->root_path, e);
 		if (r < 0 && s->in->spec->join[CT_NS_MOUNT])
 			return err_wrap(e, "in mount namespace %s", s->in->spec->join[CT_NS_MOUNT]);
 		return r;

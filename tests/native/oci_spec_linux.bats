@@ -194,6 +194,30 @@ output_is() { [ "$(oci run --bundle "$BUNDLE" "$ID")" = "$1" ]; }
 	refused 'linux.rootfsPropagation'
 }
 
+@test "config-linux.md, Rootfs Mount Propagation: slave: what the host mounts below the root later is there, what is mounted inside does not come out" {
+	local word hook
+	mkdir "$BUNDLE"
+	mount --bind "$BUNDLE" "$BUNDLE"
+	mount --make-shared "$BUNDLE"
+	for word in slave rslave private rshared; do
+		for hook in '{}' '{createContainer: [{path: "/bin/true"}]}'; do
+			bundle '.process.args = ["sleep", "1000"] | .linux.rootfsPropagation = "'"$word"'" | .hooks = '"$hook"'
+				| .mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs", options: ["shared"]}]'
+			oci run -d --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+			mount -t tmpfs late "$BUNDLE/rootfs/home"
+			case $word in
+			*slave) oci exec "$ID" grep -q ' /home .* master:.* late ' /proc/self/mountinfo ;;
+			*) run ! oci exec "$ID" grep -q ' /home ' /proc/self/mountinfo ;;
+			esac
+			oci exec "$ID" grep -q ' /tmp .* shared:' /proc/self/mountinfo
+			umount "$BUNDLE/rootfs/home"
+			run ! grep "$BUNDLE/rootfs/" /proc/self/mountinfo
+			oci delete --force "$ID"
+		done
+	done
+	umount -l "$BUNDLE"
+}
+
 @test "config-linux.md, Masked Paths, Readonly Paths: absolute, and in force" {
 	bundle '.process.args = ["sh", "-c", "cat /etc/passwd; ls /home | wc -l; echo x >/tmp/x; echo y >/etc/x && echo wrote"] | .root.readonly = false
 		| .linux.maskedPaths = ["/etc/passwd", "/home", "/no/such"] | .linux.readonlyPaths = ["/tmp", "/no/such"]'

@@ -85,7 +85,7 @@ static void test_join(void **state)
 	lab_make(&host);
 	lab_make(&visitor);
 	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
-	tree_fd = ns_rootfs_open(host.root, -1, &e);
+	tree_fd = ns_rootfs_open(host.root, -1, 0, &e);
 	assert_true(tree_fd >= 0);
 	fflush(NULL);
 	runner = fork();

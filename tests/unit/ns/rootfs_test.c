@@ -198,7 +198,7 @@ static void test_whole_way(void **state)
 				assert_int_equal(chown(path, LAB_BASE, LAB_BASE), 0);
 			}
 		}
-		tree_fd = ns_rootfs_open(lab.root, -1, &e);
+		tree_fd = ns_rootfs_open(lab.root, -1, 0, &e);
 		assert_true(tree_fd >= 0);
 		assert_int_equal(lab_run(&lab, SPACES | (userns ? CLONE_NEWUSER : 0), whole_way),
 				 0);
@@ -236,7 +236,7 @@ static void test_idmapped_root(void **state)
 	(void)state;
 	assert_true(userns_fd >= 0);
 	lab_make(&lab);
-	tree_fd = ns_rootfs_open(lab.root, userns_fd, &e);
+	tree_fd = ns_rootfs_open(lab.root, userns_fd, 0, &e);
 	if (tree_fd < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(lab_run(&lab, SPACES | CLONE_NEWUSER, idmapped_root), 0);
@@ -363,7 +363,7 @@ static int attempt(struct lab *lab, lab_fn fn)
 	struct err e = {0};
 	int r;
 
-	tree_fd = ns_rootfs_open(lab->root, -1, &e);
+	tree_fd = ns_rootfs_open(lab->root, -1, 0, &e);
 	assert_true(tree_fd >= 0);
 	r = lab_run(lab, SPACES, fn);
 	own_close_fd(&tree_fd);
@@ -456,12 +456,56 @@ static void test_cwd_outside(void **state)
 	lab_drop(&lab);
 }
 
+/* Whether what is mounted below the host's directory once the tree is attached is in the tree as well. (While it is detached nothing arrives: propagate_one(), fs/pnode.c.) */
+static int arrives(struct lab *lab, unsigned long propagation, bool *so, struct err *e)
+{
+	auto_fd int tree = ns_rootfs_open(lab->root, -EBADF, propagation, e);
+	struct stat top, late;
+	char path[128], other[128];
+
+	snprintf(other, sizeof(other), "%s/other", lab->dir);
+	LAB_CHECK(lab, mkdir(other, 0755) == 0 || errno == EEXIST);
+	LAB_CHECK(lab, tree >= 0 && ns_rootfs_attach(tree, other, e) == 0);
+	snprintf(path, sizeof(path), "%s/late", lab->root);
+	LAB_CHECK(lab, mount("late", path, "tmpfs", 0, NULL) == 0);
+	LAB_CHECK(lab, fstat(tree, &top) == 0 && fstatat(tree, "late", &late, 0) == 0);
+	LAB_CHECK(lab, umount(path) == 0 && umount2(other, MNT_DETACH) == 0);
+	*so = top.st_dev != late.st_dev;
+	return 0;
+}
+
+static int host_mounts_later(struct lab *lab, struct err *e)
+{
+	bool so = true;
+	int r = ns_rootfs_isolate(0, e);
+
+	LAB_CHECK(lab, r >= 0 && mount("host", lab->root, "tmpfs", 0, NULL) == 0);
+	LAB_CHECK(lab, mount(NULL, lab->root, NULL, MS_SHARED, NULL) == 0);
+	tree_fd = open(lab->root, O_PATH | O_CLOEXEC);
+	LAB_CHECK(lab, mkdirat(tree_fd, "late", 0755) == 0);
+	LAB_CHECK(lab, arrives(lab, 0, &so, e) == 0 && !so);
+	LAB_CHECK(lab, arrives(lab, MS_SHARED | MS_REC, &so, e) == 0 && !so);
+	LAB_CHECK(lab, arrives(lab, MS_SLAVE, &so, e) == 0 && so);
+	return 0;
+}
+
+static void test_propagation(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	lab_make(&lab);
+	assert_int_equal(lab_run(&lab, SPACES, host_mounts_later), 0);
+	lab_drop(&lab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole_way),     cmocka_unit_test(test_idmapped_root),
 		cmocka_unit_test(test_hostile_image), cmocka_unit_test(test_hostile_console),
 		cmocka_unit_test(test_tmpcopyup),     cmocka_unit_test(test_cwd_outside),
+		cmocka_unit_test(test_propagation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
