@@ -23,6 +23,26 @@ struct sys_sched_attr {
 	uint64_t runtime, deadline, period; /* ns */
 };
 
+/* statmount(2), Linux 6.8; neither its number nor its structures are in the headers of Debian 12. The number is the same everywhere but on alpha. */
+#ifndef SYS_statmount
+#define SYS_statmount 457
+#endif
+
+/* Version 0 of the kernel's struct mnt_id_req. */
+struct sys_mnt_id_req {
+	uint32_t size, spare;
+	uint64_t mnt_id, param;
+};
+
+/* Whether our mount namespace has the mount of that number (statx(2), STATX_MNT_ID_UNIQUE): 0, or -1 and ENOENT. */
+static inline int sys_statmount_look(uint64_t id)
+{
+	const struct sys_mnt_id_req req = {.size = sizeof(req), .mnt_id = id};
+	char out[512]; /* struct statmount, of which nothing is asked */
+
+	return (int)syscall(SYS_statmount, &req, out, sizeof(out), 0);
+}
+
 /* clone3(2) without a stack of its own: returns twice, as fork does. */
 static inline pid_t sys_clone3(struct clone_args *args)
 {

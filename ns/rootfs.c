@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -97,6 +99,60 @@ int ns_rootfs_id(int tree_fd, uint64_t *id, struct err *e)
 	return 0;
 }
 
+/* As proc_pid_mountinfo(5) writes it: blanks and backslashes by three octal digits. */
+static bool is_written(const char *path, const char *in_mountinfo)
+{
+	const char *w = in_mountinfo;
+
+	for (; *path; path++) {
+		char c = *w++;
+
+		if (c == '\\' && w[0] && w[1] && w[2]) {
+			c = (char)((w[0] - '0') << 6 | (w[1] - '0') << 3 | (w[2] - '0'));
+			w += 3;
+		}
+		if (c != *path)
+			return false;
+	}
+	return !*w;
+}
+
+/* Before Linux 6.8 a number is given again when its mount is gone: one at another place is another's. */
+static int find_mount(const char *at, uint64_t id, struct err *e)
+{
+	auto_file FILE *f = fopen("/proc/self/mountinfo", "re");
+	auto_free char *line = NULL;
+	size_t room = 0;
+
+	if (!f)
+		return err_sys(e, "open /proc/self/mountinfo");
+	while (getline(&line, &room, f) > 0) {
+		auto_free char *point = NULL;
+		unsigned long long number;
+
+		if (sscanf(line, "%llu %*s %*s %*s %ms", &number, &point) == 2 && number == id &&
+		    is_written(at, point))
+			return 1;
+	}
+	return ferror(f) ? err_sys(e, "read /proc/self/mountinfo") : 0;
+}
+
+/* Not on top at its place: gone, or something has been mounted over it since. */
+static int detach_covered(const char *at, uint64_t id, struct err *e)
+{
+	int r = sys_statmount_look(id) == 0 ? 1 : 0;
+
+	if (!r && errno != ENOENT)
+		r = errno == ENOSYS ? find_mount(at, id, e)
+				    : err_sys(e, "look for the mount on %s", at);
+	if (r <= 0)
+		return r;
+	/* There is no way to unmount it from below what others have put there (umount(2) takes the topmost), and that is not ours to take away. */
+	err_set(e, EBUSY,
+		"the container's root file system is still mounted on %s, below another mount", at);
+	return err_hint(e, "`umount %s` takes what is on top of it away; then delete again", at);
+}
+
 int ns_rootfs_detach(const char *at, uint64_t id, struct err *e)
 {
 	auto_fd int top = open(at, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -106,8 +162,10 @@ int ns_rootfs_detach(const char *at, uint64_t id, struct err *e)
 	if (top < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "open %s", at);
 	r = ns_rootfs_id(top, &there, e);
-	if (r < 0 || there != id)
+	if (r < 0)
 		return r;
+	if (there != id)
+		return detach_covered(at, id, e);
 	if (umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
 		return err_sys(e, "unmount %s", at);
 	return 0;

@@ -41,7 +41,7 @@ int ns_rootfs_attach_among(int tree_fd, const char *at, struct err *e);
 /* The number of the mount behind tree_fd, attached or not (statx(2), STATX_MNT_ID). */
 int ns_rootfs_id(int tree_fd, uint64_t *id, struct err *e);
 
-/* Host side: takes the tree away that was attached at that path of ours and has that number, with all below it; gone already is success. */
+/* Host side: takes the tree away that was attached at that path of ours and has that number, with all below it; gone already is success. -EBUSY when something is mounted over it. */
 int ns_rootfs_detach(const char *at, uint64_t id, struct err *e);
 
 /*

@@ -152,6 +152,14 @@ mounts_of_test() { in_net here grep -F "$SKEP_DIR/" /proc/self/mountinfo | sort;
 	in_net here mount -t tmpfs theirs "$BUNDLE/rootfs"
 	oci delete --force "$ID"
 	in_net here umount "$BUNDLE/rootfs"
+	# Over ours it hides it, and has to go first.
+	oci create --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	in_net here mount -t tmpfs theirs "$BUNDLE/rootfs"
+	fails_with 1 "still mounted on $BUNDLE/rootfs, below another mount" oci delete --force "$ID"
+	in_net here grep -q " $BUNDLE/rootfs .* theirs " /proc/self/mountinfo
+	in_net here umount "$BUNDLE/rootfs"
+	oci delete "$ID"
+	[ "$(mounts_of_test)" = "$before" ]
 	configure '.process.args = ["/nosuch"]'
 	fails_with 127 'nosuch' oci run --bundle "$BUNDLE" "$ID"
 	[ "$(mounts_of_test)" = "$before" ]

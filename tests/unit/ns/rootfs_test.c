@@ -5,10 +5,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
+#include <linux/seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
@@ -499,13 +502,77 @@ static void test_propagation(void **state)
 	lab_drop(&lab);
 }
 
+/* As on a kernel before 6.8. */
+static int refuse_statmount(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_statmount, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {.len = ARRAY_SIZE(code), .filter = code};
+
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
+}
+
+static int covered(struct lab *lab, bool old, struct err *e)
+{
+	struct statx st;
+	char path[128];
+	uint64_t id;
+
+	snprintf(path, sizeof(path), "%s/a b\\c", lab->root);
+	LAB_CHECK(lab, mkdir(path, 0755) == 0 && mount("ours", path, "tmpfs", 0, NULL) == 0);
+	LAB_CHECK(lab, statx(AT_FDCWD, path, 0, STATX_MNT_ID | (old ? 0 : 0x4000), &st) == 0);
+	id = st.stx_mnt_id;
+	LAB_CHECK(lab, mount("theirs", path, "tmpfs", 0, NULL) == 0);
+	LAB_CHECK(lab, !old || refuse_statmount() == 0);
+	LAB_CHECK(lab, ns_rootfs_detach(path, id, e) == -EBUSY);
+	err_clear(e);
+	LAB_CHECK(lab, umount(path) == 0);
+	/* The number that is on top is the long one, of which an old kernel has none. */
+	LAB_CHECK(lab, ns_rootfs_detach(path, id, e) == (old ? -EBUSY : 0));
+	err_clear(e);
+	LAB_CHECK(lab, umount(path) == (old ? 0 : -1));
+	LAB_CHECK(lab, ns_rootfs_detach(path, id, e) == 0);
+	return 0;
+}
+
+static int covered_root(struct lab *lab, struct err *e)
+{
+	int r = ns_rootfs_isolate(0, e);
+
+	LAB_CHECK(lab, r >= 0 && mount("host", lab->root, "tmpfs", 0, NULL) == 0);
+	return covered(lab, false, e);
+}
+
+static int covered_root_of_old(struct lab *lab, struct err *e)
+{
+	int r = ns_rootfs_isolate(0, e);
+
+	LAB_CHECK(lab, r >= 0 && mount("host", lab->root, "tmpfs", 0, NULL) == 0);
+	return covered(lab, true, e);
+}
+
+static void test_covered(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	lab_make(&lab);
+	assert_int_equal(lab_run(&lab, CLONE_NEWNS, covered_root), 0);
+	assert_int_equal(lab_run(&lab, CLONE_NEWNS, covered_root_of_old), 0);
+	lab_drop(&lab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole_way),     cmocka_unit_test(test_idmapped_root),
 		cmocka_unit_test(test_hostile_image), cmocka_unit_test(test_hostile_console),
 		cmocka_unit_test(test_tmpcopyup),     cmocka_unit_test(test_cwd_outside),
-		cmocka_unit_test(test_propagation),
+		cmocka_unit_test(test_propagation),   cmocka_unit_test(test_covered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
