@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -235,7 +236,7 @@ static int open_fs(int root, const struct ns_mount *m, struct err *e)
 
 	if (all_data(root, m, &data, e) < 0)
 		return -e->no;
-	/* What is to be found in it is not made yet: /dev's nodes, the places of later mounts. */
+	/* What it begins with is not in it yet. */
 	if (is_tmpfs(m))
 		attr &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	/* "ro" and the like are set on the mount, not on the superblock, which others may share.
@@ -341,15 +342,34 @@ static int open_in_root(int root, const struct ns_mount *m, struct err *e)
 				       e);
 }
 
+static bool is_bind(const struct ns_mount *m)
+{
+	return m->bind || (m->fstype && !strcmp(m->fstype, "bind"));
+}
+
+int ns_mount_open_in_root(int root, struct ns_mount *m, struct err *e)
+{
+	int fd = -EBADF;
+
+	if (!m->in_root || !is_bind(m) || m->remount || m->source_fd >= 0)
+		return 0;
+	fd = open_in_root(root, m, e);
+	if (fd < 0)
+		return fd;
+	m->source_fd = fd;
+	return 0;
+}
+
 static int make_detached(int root, struct ns_mount *m, struct err *e)
 {
 	int fd, r = 0;
-	bool bind = m->bind || (m->fstype && !strcmp(m->fstype, "bind"));
 
+	if (m->source_fd < 0 && ns_mount_open_in_root(root, m, e) < 0)
+		return -e->no;
 	if (m->source_fd >= 0)
 		fd = take_fd(&m->source_fd);
-	else if (bind)
-		fd = m->in_root ? open_in_root(root, m, e) : open_source(m, e);
+	else if (is_bind(m))
+		fd = open_source(m, e);
 	else if (m->fstype && *m->fstype)
 		return open_fs(root, m, e);
 	else
@@ -400,7 +420,8 @@ int ns_mount_one(int root, struct ns_mount *m, struct err *e)
 	fd = make_detached(root, m, e);
 	r = fd < 0 ? fd : mount_on(root, m, fd, e);
 	if (r >= 0) {
-		if (is_tmpfs(m) && (m->attr_set | m->rec_attr_set) & MOUNT_ATTR_RDONLY)
+		m->lifted = is_tmpfs(m) && (m->attr_set | m->rec_attr_set) & MOUNT_ATTR_RDONLY;
+		if (m->lifted)
 			m->seal_fd = take_fd(&fd);
 		return 0;
 	}
@@ -412,10 +433,26 @@ int ns_mount_one(int root, struct ns_mount *m, struct err *e)
 	return err_wrap(e, "mount %s", m->target);
 }
 
+int ns_mount_lift(struct ns_mount *m, struct err *e)
+{
+	struct statfs fs;
+	int r;
+
+	if (m->seal_fd < 0 || m->lifted)
+		return 0;
+	if (fstatfs(m->seal_fd, &fs) < 0)
+		return err_sys(e, "look at %s", m->target);
+	if (!(fs.f_flags & ST_RDONLY))
+		return 0;
+	r = ns_mount_setattr(m->seal_fd, 0, MOUNT_ATTR_RDONLY, false, e);
+	m->lifted = r >= 0;
+	return r < 0 ? err_wrap(e, "make things in %s", m->target) : 0;
+}
+
 int ns_mount_seal(struct ns_mount *m, struct err *e)
 {
-	int r = m->seal_fd < 0 ? 0 : ns_mount_setattr(m->seal_fd, MOUNT_ATTR_RDONLY, 0, false, e);
+	int r = m->lifted ? ns_mount_setattr(m->seal_fd, MOUNT_ATTR_RDONLY, 0, false, e) : 0;
 
-	own_close_fd(&m->seal_fd);
+	m->lifted = false;
 	return r < 0 ? err_wrap(e, "make %s read-only", m->target) : 0;
 }

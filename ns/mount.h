@@ -47,7 +47,8 @@ struct ns_mount {
 	int source_fd; /* -EBADF, or a detached tree from ns_mount_open_source() */
 	const char
 		*in_root; /* borrowed; a bind's source as a path in the root file system; or NULL */
-	int seal_fd; /* -EBADF, or between ns_mount_one() and ns_mount_seal() what becomes read-only */
+	int seal_fd; /* -EBADF, or of a tmpfs that is to be read-only its mount, for ns_mount_lift() */
+	bool lifted; /* it is not read-only yet */
 };
 
 void ns_mount_init(struct ns_mount *m);
@@ -73,12 +74,18 @@ int ns_mount_open_source(struct ns_mount *m, int userns_fd, struct err *e);
  * missing; a link in the target's path is resolved inside root, and the kinds are compared:
  * directory on directory, file on file). /proc and /sys must be real directories, not links
  * (CVE-2019-19921). "cgroup" gives cgroup2 of our cgroup namespace. m->source_fd is consumed. A
- * tmpfs without "mode=" has the mode of what it covers; one that is read-only is so from
- * ns_mount_seal() on.
+ * tmpfs without "mode=" has the mode of what it covers.
  */
 int ns_mount_one(int root, struct ns_mount *m, struct err *e);
 
-/* When all that is mounted or made in it is there, before or after the pivot. */
+/* Opens the source of a bind that is in_root into m->source_fd, as ns_mount_one() would. Nothing to be done for another. */
+int ns_mount_open_in_root(int root, struct ns_mount *m, struct err *e);
+
+/*
+ * A tmpfs that is to be read-only begins lifted: what is in it (/dev's nodes, the places of later mounts) has to be made first. Sealed it has to be while it is cloned, for a clone stays as it was, and
+ * while a later entry changes it (remount), which may make it writable: then it is not lifted again, nor sealed. Before or after the pivot, for any mount. ns_mount_done() lets go of it.
+ */
+int ns_mount_lift(struct ns_mount *m, struct err *e);
 int ns_mount_seal(struct ns_mount *m, struct err *e);
 
 /* The new mount API in one call: a detached mount of fstype with data (may be NULL). Returns the

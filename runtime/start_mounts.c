@@ -127,6 +127,41 @@ static bool shows_network(const struct ns_mount *m)
 	return true;
 }
 
+static int for_each_before(const struct ct_spec *spec, size_t n,
+			   int (*fn)(struct ns_mount *m, struct err *e), struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = fn(&spec->mounts[i], e);
+	return r;
+}
+
+/* What copies a tmpfs that is to be read-only, or changes how it is mounted, has to find it so; whatever else comes may have its place in it. */
+static int mount_one(struct ct_stage *s, size_t i, struct err *e)
+{
+	const struct ct_spec *spec = s->in->spec;
+	struct ns_mount *m = &spec->mounts[i];
+	bool copies = m->in_root && !m->optional;
+	int r = 0;
+
+	if (s->any_sealed && (m->remount || copies)) {
+		r = for_each_before(spec, i, ns_mount_seal, e);
+		if (r >= 0)
+			r = m->remount ? ns_mount_one(s->root, m, e)
+				       : ns_mount_open_in_root(s->root, m, e);
+		if (r < 0)
+			return m->remount ? r : err_wrap(e, "mount %s", m->target);
+		r = for_each_before(spec, i, ns_mount_lift, e);
+		if (m->remount)
+			return r;
+	}
+	if (r >= 0)
+		r = ns_mount_one(s->root, m, e);
+	s->any_sealed |= m->seal_fd >= 0;
+	return r;
+}
+
 int ct_step_mounts(struct ct_stage *s, struct err *e)
 {
 	const struct ct_spec *spec = s->in->spec;
@@ -137,7 +172,7 @@ int ct_step_mounts(struct ct_stage *s, struct err *e)
 	for (size_t i = 0; r >= 0 && i < spec->n_mounts; i++) {
 		r = shows_network(&spec->mounts[i]) ? enter_network(s, e) : 0;
 		if (r >= 0)
-			r = ns_mount_one(s->root, &spec->mounts[i], e);
+			r = mount_one(s, i, e);
 	}
 	return r < 0 ? r : enter_network(s, e);
 }
@@ -246,14 +281,21 @@ static void make_cwd(const struct ct_stage *s)
 	(void)dir;
 }
 
+/* Not before: hooks of the creation may have something to put there, too (as with runc). */
+static int seal_for_good(struct ns_mount *m, struct err *e)
+{
+	int r = ns_mount_seal(m, e);
+
+	own_close_fd(&m->seal_fd);
+	return r;
+}
+
 /* Point of no return: no host path can be opened afterwards. */
 int ct_step_pivot(struct ct_stage *s, struct err *e)
 {
 	bool joined = !s->in->spec->own[CT_NS_MOUNT];
-	int r = 0;
+	int r = for_each_before(s->in->spec, s->in->spec->n_mounts, seal_for_good, e);
 
-	for (size_t i = 0; r >= 0 && i < s->in->spec->n_mounts; i++)
-		r = ns_mount_seal(&s->in->spec->mounts[i], e);
 	if (r >= 0)
 		r = s->in->no_pivot || joined
 			    ? ns_rootfs_chroot(s->root, s->in->spec->propagation, e)

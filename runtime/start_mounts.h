@@ -22,6 +22,7 @@ struct ct_stage {
 	int console_master; /* OCI terminal, until it is sent */
 	int console_slave;
 	bool in_network; /* in->netns_comes: it has come */
+	bool any_sealed; /* a tmpfs among the mounts is to be read-only */
 };
 
 /* Cuts the mounts off from the host's and attaches the root file system. */

@@ -103,6 +103,20 @@ output_is() { [ "$(oci run --bundle "$BUNDLE" "$ID")" = "$1" ]; }
 	oci_gone "$ID"
 }
 
+@test "config.md, Mounts: what is bound from a tmpfs that is read-only is so, too; one that a later entry makes writable stays it" {
+	bundle '.root.readonly = false | .process.args = ["sh", "-c", "for f in /tmp /b /all/in /rw /w; do echo x >$f/new; done; exit 0"] | .linux.devices = [{path: "/tmp/mine", type: "p"}]'
+	configure ".mounts += [{destination: \"/tmp\", type: \"tmpfs\", source: \"tmpfs\", options: [\"ro\"]}, {destination: \"/tmp/in\", type: \"tmpfs\", source: \"tmpfs\", options: [\"ro\"]},
+		{destination: \"/b\", source: \"$BUNDLE/rootfs/tmp\", options: [\"bind\"]}, {destination: \"/all\", source: \"$BUNDLE/rootfs/tmp\", options: [\"rbind\"]},
+		{destination: \"/rw\", source: \"$BUNDLE/rootfs/tmp\", options: [\"bind\", \"rw\"]},
+		{destination: \"/w\", type: \"tmpfs\", source: \"tmpfs\", options: [\"ro\"]}, {destination: \"/w\", options: [\"remount\", \"rw\"]}, {destination: \"/w/in\", type: \"tmpfs\", source: \"tmpfs\"}]"
+	run -0 oci run --bundle "$BUNDLE" "$ID"
+	[ "$(grep -o "create [^:]*: Read-only" <<<"$output" | tr '\n' ,)" = "create /tmp/new: Read-only,create /b/new: Read-only,create /all/in/new: Read-only," ]
+	with_userns
+	run -0 oci run --bundle "$BUNDLE" "$ID"
+	[ "$(grep -o "create [^:]*: Read-only" <<<"$output" | tr '\n' ,)" = "create /tmp/new: Read-only,create /b/new: Read-only,create /all/in/new: Read-only," ]
+	oci_gone "$ID"
+}
+
 @test "config.md, Mounts: on a link that leads nowhere: what it names is made, in the root file system" {
 	local root=$BUNDLE/rootfs
 	echo here >"$SKEP_DIR/name"
