@@ -92,7 +92,7 @@ static int add_caps(const struct ctl_line *line, struct ct_process *p, struct er
 
 static int set_words(struct ct_process *p, char **words, int n, struct err *e)
 {
-	for (char **s = p->args; *s; s++)
+	for (char **s = p->args; s && *s; s++)
 		free(*s);
 	free(p->args);
 	p->args = calloc((size_t)n + 1, sizeof(*p->args));

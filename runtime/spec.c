@@ -153,7 +153,6 @@ static int judge_names(const struct ct_spec *spec, struct err *e)
 static int judge(const struct ct_spec *spec, const json_t *config, struct err *e)
 {
 	if (ct_need(has(config, "ociVersion"), "ociVersion", e) < 0 ||
-	    ct_need(spec->process.args, "process", e) < 0 ||
 	    ct_need(has(config, "linux"), "linux", e) < 0 ||
 	    ct_need(spec->root_path || spec->n_lower, "root.path", e) < 0)
 		return -e->no;
@@ -181,11 +180,11 @@ static void free_strings(char **list)
 	free(list);
 }
 
-/* Lists that are not given become empty ones, so that nobody has to ask. */
+/* Lists that are not given become empty ones, so that nobody has to ask. A process is needed at the start only (runtime-spec, config.md, "Process"). */
 static int fill(struct ct_spec *spec, struct err *e)
 {
 	const char *keep;
-	char ***lists[] = {&spec->masked, &spec->readonly, &spec->lower};
+	char ***lists[] = {&spec->masked, &spec->readonly, &spec->lower, &spec->process.env};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		if (!*lists[i])
@@ -193,6 +192,10 @@ static int fill(struct ct_spec *spec, struct err *e)
 		if (!*lists[i])
 			return ct_no_memory(e);
 	}
+	if (!spec->process.cwd)
+		spec->process.cwd = strdup("/");
+	if (!spec->process.cwd)
+		return ct_no_memory(e);
 	/* crun's, which `podman run --group-add keep-groups` sets: the caller's own, which have no number in the container. */
 	keep = json_string_value(
 		json_object_get(spec->annotations, "run.oci.keep_original_groups"));
@@ -234,6 +237,11 @@ static int read_config(const json_t *config, struct ct_spec *spec, struct err *e
 		return -e->no;
 	label_mounts(spec);
 	return fill(spec, e);
+}
+
+int ct_spec_need_process(const struct ct_spec *spec, struct err *e)
+{
+	return ct_need(spec->process.args, "process", e);
 }
 
 int ct_spec_from_json(const json_t *config, const char *bundle, struct ct_spec *spec, struct err *e)

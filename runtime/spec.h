@@ -186,6 +186,9 @@ static inline struct ns_seccomp_options ct_spec_filter_options(const struct ct_s
  */
 int ct_spec_join_maps(struct ct_spec *spec, struct err *e);
 
+/* A container can be created without a process, and not be started (config.md, "Process"): process.args is NULL then. 0, or the error of that. */
+int ct_spec_need_process(const struct ct_spec *spec, struct err *e);
+
 /* Reads BUNDLE/config.json. -ENOENT: class CONFIG with a hint; anything it cannot honour: class CONFIG, the member named by its JSON path. */
 int ct_spec_load(const char *bundle, struct ct_spec *spec, struct err *e);
 

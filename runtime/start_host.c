@@ -435,8 +435,10 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 			 .preserve_fds = how->preserve_fds},
 	};
 	struct err ignored = {0};
-	int r = judge_rights(&m, e);
+	int r = how->at_once ? ct_spec_need_process(how->spec, e) : 0;
 
+	if (r >= 0)
+		r = judge_rights(&m, e);
 	*ct = (struct ct)CT_INIT;
 	if (r >= 0)
 		r = open_sync(&m, e);

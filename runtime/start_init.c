@@ -218,7 +218,7 @@ static int step_ready(struct ct_stage *s, struct err *e)
 {
 	struct ct_init *in = s->in;
 	/* A program that does not exist fails the creation already, as with runc and crun: Podman's 127 depends on it. */
-	int r = ct_program_look(&s->process, e);
+	int r = s->process.args ? ct_program_look(&s->process, e) : 0;
 
 	/* Then the word is the start's, too, and waited for when there is nothing else to do. */
 	if (r < 0 || in->ahead)
@@ -256,6 +256,8 @@ static int step_start(struct ct_stage *s, struct err *e)
 		own_close_fd(&in->sync.fd);
 	}
 	own_close_fd(&in->listen);
+	if (ct_spec_need_process(in->spec, e) < 0)
+		return -e->no;
 	/* Here and not before the step as all others: until now nobody would have heard of it. */
 	return fault_at("init.start", e);
 }

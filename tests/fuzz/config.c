@@ -58,7 +58,7 @@ static json_t *parse(char *text, size_t len)
 
 static void judge_spec(const struct ct_spec *s)
 {
-	if (!s->bundle || !s->process.args || !s->process.args[0] || !s->process.env ||
+	if (!s->bundle || (s->process.args && !s->process.args[0]) || !s->process.env ||
 	    !s->process.cwd || s->process.cwd[0] != '/' || !s->masked || !s->readonly ||
 	    !s->lower || !s->annotations || (!s->root_path && !s->n_lower))
 		abort();

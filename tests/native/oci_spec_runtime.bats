@@ -99,6 +99,22 @@ sleeper() { bundle ".process.args = [\"sleep\", \"1000\"] | ${1:-.}"; }
 	oci_gone "$ID"
 }
 
+@test "config.md, Process: is needed when start is called, not before" {
+	bundle 'del(.process) | .hooks.startContainer = [{path: "/bin/touch", args: ["touch", "/tmp/hook"]}] | .root.readonly = false'
+	ln -sf busybox "$BUNDLE/rootfs/bin/touch"
+	oci create --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	oci_is "$ID" created
+	[ "$(oci exec "$ID" pwd)" = / ]
+	fails_with 1 'process: is missing' oci start "$ID"
+	[ ! -e "$BUNDLE/rootfs/tmp/hook" ]
+	wait_for 30 oci_is "$ID" stopped
+	oci delete "$ID"
+	configure '.root.readonly = true'
+	oci create --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	oci delete --force "$ID"
+	oci_gone "$ID"
+}
+
 @test "runtime.md, Kill: the signal arrives; without an ID, or of what is neither created nor running, is an error" {
 	bundle '.process.args = ["sh", "-c", "trap \"echo usr1 >/tmp/got\" USR1; echo >/tmp/ready; while :; do sleep 0.1; done"] | .root.readonly = false'
 	fails_with 1 'requires' oci kill

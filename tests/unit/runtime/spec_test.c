@@ -305,7 +305,6 @@ static const struct bad {
 	{"{'annotations': {'skep.netfilter': 'stateful'}}", "skep.netfilter: must be 'disabled'"},
 	{"{'annotations': {'skep.netfilter': 'disabled'}}", "skep.netfilter needs skep.seccomp"},
 
-	{"{'process': null}", "process: is missing"},
 	{PROCESS("'args': []"), "process: args"},
 	{PROCESS("'args': ['']"), "process: args"},
 	{PROCESS("'args': [1]"), "process.args[0]: must be a string"},
