@@ -155,12 +155,16 @@ static int open_source(const struct ns_mount *m, struct err *e)
 	return ns_mount_clone(AT_FDCWD, m->source, flags, e);
 }
 
-int ns_mount_open_source(struct ns_mount *m, int userns_fd, struct err *e)
+int ns_mount_open_source(struct ns_mount *m, int userns_fd, bool peer, struct err *e)
 {
+	struct mount_attr slave = {.propagation = MS_SLAVE};
 	auto_fd int fd = open_source(m, e);
 
 	if (fd < 0)
 		return fd;
+	/* A copy of what is shared is one of its peers. A "shared" of the entry comes on top of this one: it has peers of its own, then. */
+	if (!peer && mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &slave, sizeof(slave)) < 0)
+		return err_sys(e, "cut %s off from the host", m->source);
 	if ((m->idmap || m->ridmap) && userns_fd >= 0) {
 		struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP,
 					  .userns_fd = (uint64_t)userns_fd};

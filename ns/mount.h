@@ -65,9 +65,9 @@ int ns_mount_set(struct ns_mount *m, const char *source, const char *target, con
 /*
  * Host side, before or after clone: opens m->source as a detached tree into m->source_fd
  * (attributes set, id-mapped by userns_fd when the options ask or userns_fd >= 0 and m->idmap). The
- * fd goes to init over clone or the sync socket.
+ * fd goes to init over clone or the sync socket. peer: what is mounted in the copy of a shared mount may reach the host; else it only hears of the host's.
  */
-int ns_mount_open_source(struct ns_mount *m, int userns_fd, struct err *e);
+int ns_mount_open_source(struct ns_mount *m, int userns_fd, bool peer, struct err *e);
 
 /*
  * Init side, before the pivot: makes the mount and puts it on m->target below root (made if

@@ -120,7 +120,8 @@ static int open_mounts(const struct ct_spec *spec, const struct cg *cg, struct e
 			if (userns < 0)
 				return userns;
 		}
-		if (ns_mount_open_source(mount, own >= 0 ? own : userns, e) < 0)
+		if (ns_mount_open_source(mount, own >= 0 ? own : userns,
+					 spec->propagation & MS_SHARED, e) < 0)
 			return -e->no;
 	}
 	return 0;

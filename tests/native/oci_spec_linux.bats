@@ -218,6 +218,27 @@ output_is() { [ "$(oci run --bundle "$BUNDLE" "$ID")" = "$1" ]; }
 	umount -l "$BUNDLE"
 }
 
+@test "config-linux.md, Rootfs Mount Propagation: what is mounted inside, on a bind that is shared with others, comes out with shared alone" {
+	local word volume=$SKEP_DIR/volume
+	mkdir "$volume"
+	mount -t tmpfs volume "$volume"
+	mount --make-shared "$volume"
+	mkdir "$volume/at"
+	for word in null '"rprivate"' '"rslave"' '"rshared"'; do
+		bundle '.process.args = ["sh", "-c", "mount -t tmpfs inside /home/at && grep -c \" /home/at \" /proc/self/mountinfo"]
+			| .process.capabilities |= map_values(. + ["CAP_SYS_ADMIN"]) | .linux.rootfsPropagation = '"$word"' | del(.linux.rootfsPropagation | nulls)
+			| .mounts += [{destination: "/home", type: "bind", source: "'"$volume"'", options: ["rbind", "rshared"]}]'
+		with_userns
+		output_is 1
+		if [ "$word" = '"rshared"' ]; then
+			umount "$volume/at"
+		else
+			run ! grep " $volume/at " /proc/self/mountinfo
+		fi
+	done
+	umount "$volume"
+}
+
 @test "config-linux.md, Masked Paths, Readonly Paths: absolute, and in force" {
 	bundle '.process.args = ["sh", "-c", "cat /etc/passwd; ls /home | wc -l; echo x >/tmp/x; echo y >/etc/x && echo wrote"] | .root.readonly = false
 		| .linux.maskedPaths = ["/etc/passwd", "/home", "/no/such"] | .linux.readonlyPaths = ["/tmp", "/no/such"]'
