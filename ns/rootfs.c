@@ -88,14 +88,15 @@ int ns_rootfs_attach_among(int tree_fd, const char *at, struct err *e)
 	return r < 0 ? r : set_propagation(tree_fd, MS_PRIVATE, e);
 }
 
-int ns_rootfs_id(int tree_fd, uint64_t *id, struct err *e)
+int ns_rootfs_id(int tree_fd, struct ns_rootfs_id *id, struct err *e)
 {
-	struct statx st;
+	struct statx unique, st;
 
-	/* Since 6.8 one that no other mount ever has until the next boot. */
-	if (statx(tree_fd, "", AT_EMPTY_PATH, STATX_MNT_ID | STATX_MNT_ID_UNIQUE, &st) < 0)
+	/* Whoever asks for both in one call is told the unique one. */
+	if (statx(tree_fd, "", AT_EMPTY_PATH, STATX_MNT_ID | STATX_MNT_ID_UNIQUE, &unique) < 0 ||
+	    statx(tree_fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0)
 		return err_sys(e, "ask for the number of a mount");
-	*id = st.stx_mnt_id;
+	*id = (struct ns_rootfs_id){.unique = unique.stx_mnt_id, .id = st.stx_mnt_id};
 	return 0;
 }
 
@@ -117,7 +118,7 @@ static bool is_written(const char *path, const char *in_mountinfo)
 	return !*w;
 }
 
-/* Before Linux 6.8 a number is given again when its mount is gone: one at another place is another's. */
+/* A number of mountinfo is given again when its mount is gone: one at another place is another's. */
 static int find_mount(const char *at, uint64_t id, struct err *e)
 {
 	auto_file FILE *f = fopen("/proc/self/mountinfo", "re");
@@ -138,33 +139,38 @@ static int find_mount(const char *at, uint64_t id, struct err *e)
 }
 
 /* Not on top at its place: gone, or something has been mounted over it since. */
-static int detach_covered(const char *at, uint64_t id, struct err *e)
+static int detach_covered(const char *at, const struct ns_rootfs_id *id, struct err *e)
 {
-	int r = sys_statmount_look(id) == 0 ? 1 : 0;
+	int r = sys_statmount_look(id->unique) == 0 ? 1 : 0;
 
+	/* The call is of 6.8, and filters that do not know it say ENOSYS or EPERM. */
 	if (!r && errno != ENOENT)
-		r = errno == ENOSYS ? find_mount(at, id, e)
-				    : err_sys(e, "look for the mount on %s", at);
+		r = find_mount(at, id->id, e);
 	if (r <= 0)
 		return r;
 	/* There is no way to unmount it from below what others have put there (umount(2) takes the topmost), and that is not ours to take away. */
 	err_set(e, EBUSY,
 		"the container's root file system is still mounted on %s, below another mount", at);
-	return err_hint(e, "`umount %s` takes what is on top of it away; then delete again", at);
+	return err_hint(
+		e,
+		"unmount what was mounted over it, or over a directory above, then delete again");
 }
 
-int ns_rootfs_detach(const char *at, uint64_t id, struct err *e)
+int ns_rootfs_detach(const char *at, const struct ns_rootfs_id *id, struct err *e)
 {
 	auto_fd int top = open(at, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	uint64_t there;
+	struct ns_rootfs_id there;
 	int r;
 
+	/* A directory above may be covered. */
+	if (top < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return detach_covered(at, id, e);
 	if (top < 0)
-		return errno == ENOENT ? 0 : err_sys(e, "open %s", at);
+		return err_sys(e, "open %s", at);
 	r = ns_rootfs_id(top, &there, e);
 	if (r < 0)
 		return r;
-	if (there != id)
+	if (there.unique != id->unique)
 		return detach_covered(at, id, e);
 	if (umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
 		return err_sys(e, "unmount %s", at);

@@ -38,11 +38,16 @@ int ns_rootfs_attach(int tree_fd, const char *at, struct err *e);
 /* The same in a mount namespace that we share with others. Where `at` is on a shared mount, its peers see the tree, as they see all that is mounted there; what is mounted in the tree they do not: it is private. */
 int ns_rootfs_attach_among(int tree_fd, const char *at, struct err *e);
 
-/* The number of the mount behind tree_fd, attached or not (statx(2), STATX_MNT_ID). */
-int ns_rootfs_id(int tree_fd, uint64_t *id, struct err *e);
+/* The numbers of a mount. unique: since Linux 6.8 one that no other mount has until the next boot (STATX_MNT_ID_UNIQUE), before as id; id: that of proc_pid_mountinfo(5). */
+struct ns_rootfs_id {
+	uint64_t unique, id;
+};
 
-/* Host side: takes the tree away that was attached at that path of ours and has that number, with all below it; gone already is success. -EBUSY when something is mounted over it. */
-int ns_rootfs_detach(const char *at, uint64_t id, struct err *e);
+/* The numbers of the mount behind tree_fd, attached or not (statx(2)). */
+int ns_rootfs_id(int tree_fd, struct ns_rootfs_id *id, struct err *e);
+
+/* Host side: takes the tree away that was attached at that path of ours (without symbolic links) and has these numbers, with all below it; gone already is success. -EBUSY when something is mounted over it. */
+int ns_rootfs_detach(const char *at, const struct ns_rootfs_id *id, struct err *e);
 
 /*
  * pivot_root(2) into root, detaches the host's whole tree, chdir to the new /, and verifies that /

@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -278,14 +279,19 @@ int ct_ground_rootfs(const struct ct_spec *spec, int userns, struct err *e)
 
 int ct_ground_note_root(const struct ct *ct, const struct ct_spec *spec, int rootfs, struct err *e)
 {
+	auto_free char *path = NULL;
+	struct ns_rootfs_id id;
 	char line[512];
-	uint64_t id;
 
 	if (spec->own[CT_NS_MOUNT] || spec->join[CT_NS_MOUNT] || !spec->root_path)
 		return 0;
 	if (ns_rootfs_id(rootfs, &id, e) < 0)
 		return -e->no;
-	if (snprintf(line, sizeof(line), "%" PRIu64 " %s", id, spec->root_path) >=
+	/* Attaching follows a link at its end, undoing must not: it may lead elsewhere by then. */
+	path = realpath(spec->root_path, NULL);
+	if (!path)
+		return err_sys(e, "find %s", spec->root_path);
+	if (snprintf(line, sizeof(line), "%" PRIu64 " %" PRIu64 " %s", id.unique, id.id, path) >=
 	    (int)sizeof(line))
 		return err_set(e, ENAMETOOLONG, "path too long: %.64s...", spec->root_path);
 	return ct_ledger_add(ct->dir, CT_LEDGER_MOUNT, line, e);

@@ -149,15 +149,20 @@ static int undo_route(const char *name, struct err *e)
 	return net_routed_remove(host_name, &addr, strcmp(uplink, "-") ? uplink : "", e);
 }
 
-/* "ID PATH" */
+/* "UNIQUE ID PATH", from before "UNIQUE PATH" */
 static int undo_mount(const char *name, struct err *e)
 {
-	char *path;
-	unsigned long long id = strtoull(name, &path, 10);
+	unsigned long long unique, number;
+	struct ns_rootfs_id id;
+	int at = 0;
 
-	if (path == name || *path++ != ' ')
-		return err_set(e, EINVAL, "ledger: mount '%.100s' is no mount", name);
-	return ns_rootfs_detach(path, id, e);
+	if (sscanf(name, "%llu %llu %n", &unique, &number, &at) != 2 || !at) {
+		number = 0;
+		if (sscanf(name, "%llu %n", &unique, &at) != 1 || !at)
+			return err_set(e, EINVAL, "ledger: mount '%.100s' is no mount", name);
+	}
+	id = (struct ns_rootfs_id){.unique = unique, .id = number ? number : unique};
+	return ns_rootfs_detach(name + at, &id, e);
 }
 
 static int undo_line(int dir, const struct line *l, bool leave_links, struct err *e)

@@ -160,6 +160,13 @@ mounts_of_test() { in_net here grep -F "$SKEP_DIR/" /proc/self/mountinfo | sort;
 	in_net here umount "$BUNDLE/rootfs"
 	oci delete "$ID"
 	[ "$(mounts_of_test)" = "$before" ]
+	# A link at the end of its path is followed when it is mounted.
+	ln -s rootfs "$BUNDLE/link"
+	configure '.root.path = "link"'
+	oci create --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	oci delete --force "$ID"
+	[ "$(mounts_of_test)" = "$before" ]
+	configure '.root.path = "rootfs"'
 	configure '.process.args = ["/nosuch"]'
 	fails_with 127 'nosuch' oci run --bundle "$BUNDLE" "$ID"
 	[ "$(mounts_of_test)" = "$before" ]
