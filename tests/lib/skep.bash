@@ -56,7 +56,7 @@ ct_name() {
 	echo "t${SKEP_ID//_/-}-$n"
 }
 
-# What is ours on this machine: others may work at the same time. All of the host is compared by tests/run, once a file.
+# What is ours on this machine: others may work at the same time. All of the host is compared by tests/run, once for all files that run beside each other.
 test_things() {
 	local f
 	find /sys/fs/cgroup -type d -name "*t${SKEP_ID//_/-}-*" -printf 'cgroup %p\n' 2>/dev/null

@@ -171,7 +171,7 @@ full() {
 @test "config.json with as many as fit: variables, hooks' variables, mount options, rules for system calls" {
 	sleeper '.process.args = ["true"]'
 	full '.process.env += [range(65000) | "V\(.)="]'
-	bounded 15 run --bundle "$SKEP_DIR/full" "$ID"
+	bounded 40 run --bundle "$SKEP_DIR/full" "$ID"
 	full '.hooks.poststop = [range(15) | {path: "/bin/true", env: [range(65000) | "V\(.)="]}]'
 	refused 'hooks.json would be larger' create --bundle "$SKEP_DIR/full" "$ID"
 	full '.mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs", options: [range(1000000) | "a"]}]'
@@ -186,11 +186,11 @@ full() {
 	full '.annotations = ([range(1000000) | {key: "a\(.)", value: ""}] | from_entries)'
 	refused 'state.json would be larger' create --bundle "$SKEP_DIR/full" "$ID"
 	oci_gone "$ID"
-	bounded 10 run -d --bundle "$BUNDLE" "$ID"
+	bounded 40 run -d --bundle "$BUNDLE" "$ID"
 	truncate -s 17M "$SKEP_DIR/here/oci/$ID/state.json"
 	refused 'larger than' state "$ID"
 	refused 'larger than' delete "$ID"
-	bounded 10 delete --force "$ID"
+	bounded 40 delete --force "$ID"
 	oci_gone "$ID"
 }
 
