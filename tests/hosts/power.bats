@@ -14,7 +14,7 @@ teardown() { empty a b; }
 	local host
 	for host in b a; do
 		on a skepctl create m --template probe --bridge br0 --ip 10.77.1.1/16 --init '/probe counter 7000' --start
-		on a sh -c 'cd /var/lib/skep/ct/m/upper && head -c 40M /dev/urandom >big && chown --reference=. big'
+		on a sh -c 'cd /var/lib/skep/ct/m/upper && head -c 40M /dev/urandom >big && chown --reference=. big && sync big' # ext4 keeps of what nobody has flushed the name alone
 		# It takes 16 s over the files: both hosts are in the middle of that pass, and know it by their bounds (protocol.h).
 		(on a skepctl migrate m b --bwlimit 20mbit --progress json >"$BATS_TEST_TMPDIR/moved" 2>&1 3>&-) &
 		wait_for 30 grep -q '"rootfs"' "$BATS_TEST_TMPDIR/moved"
