@@ -105,7 +105,7 @@ bombed() { [ "$(kernel c pids.events | awk '$1 == "max" { print $2 }')" -gt 0 ];
 	on a skepctl set files --io-limit unlimited --iops unlimited
 	[ -z "$(kernel files io.max)" ]
 }
-# written NAME MIB FILE: KiB a second from the page cache to the disk. The way into the cache is not of it: on a busy processor that took 3 s for 80 MiB.
+# written NAME MIB FILE: KiB a second from the page cache to the disk. The way into the cache is not of it: that is the processor's, not the disk's.
 written() { rate "$1" "$2" "dd if=/dev/null of=$3 conv=notrunc,fsync" "dd if=/dev/zero of=$3 bs=1M count=$2"; }
 # rate NAME MIB CMD [BEFORE]: KiB a second
 rate() {
