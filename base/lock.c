@@ -129,6 +129,13 @@ int lock_take_ofd(int fd, bool shared, int wait_ms, struct err *e)
 	return r == -ETIMEDOUT ? -EWOULDBLOCK : r;
 }
 
+bool lock_try_again(struct lock_tries *t, int wait_ms)
+{
+	if (!t->n)
+		t->until = log_now_ns() + (uint64_t)(wait_ms > 0 ? wait_ms : 0) * 1000000;
+	return t->n++ < 64 || log_now_ns() < t->until;
+}
+
 int lock_last_verb_at(int dir, const char *name, char *verb, size_t size)
 {
 	auto_fd int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct err;
 
@@ -22,6 +23,18 @@ int lock_take_open(int fd, const char *what, int wait_ms, struct err *e);
  * e untouched: somebody else has it.
  */
 int lock_take_ofd(int fd, bool shared, int wait_ms, struct err *e);
+
+/*
+ * The tries at a name that others make and take away, whose lock may be in what is no longer named so when we have it: for (struct lock_tries t = {0}; lock_try_again(&t, wait_ms);). They end when wait_ms are over and there
+ * were at least 64. Not after a number alone: who has just let go of a name is the quickest to take it again, and seven that did so in a loop left an eighth without it 64 times. Not after the time alone: one wait for a lock may take
+ * all of it.
+ */
+struct lock_tries {
+	unsigned n;
+	uint64_t until; /* log_now_ns() */
+};
+
+bool lock_try_again(struct lock_tries *t, int wait_ms);
 
 /*
  * What the lock was last taken for: the verb of its holder, or of whoever had it last. -ENOENT: nobody has had it. Only a hint: the next moment it may be

@@ -18,7 +18,6 @@
 #include "base/own.h"
 
 #define LOCK_FILE "lock"
-#define TRIES	  64
 
 static int open_dir(int at, const char *name)
 {
@@ -94,7 +93,7 @@ int ct_net_place_open(struct err *e)
 	place = open_dir(AT_FDCWD, CT_NET_PLACE);
 	if (place < 0)
 		return err_sys(e, "open " CT_NET_PLACE);
-	for (int i = 0; dir < 0 && i < TRIES; i++) {
+	for (struct lock_tries t = {0}; dir < 0 && lock_try_again(&t, 0);) {
 		made = mkdirat(place, name, 0700) == 0;
 		if (!made && errno != EEXIST)
 			return err_sys(e, "make " CT_NET_PLACE "/%s", name);
@@ -110,7 +109,7 @@ int ct_net_place_open(struct err *e)
 
 int ct_net_place_lock(int wait_ms, struct err *e)
 {
-	for (int i = 0; i < TRIES; i++) {
+	for (struct lock_tries t = {0}; lock_try_again(&t, wait_ms);) {
 		auto_fd int dir = ct_net_place_open(e);
 		auto_fd int fd = -EBADF;
 		struct stat st;

@@ -18,16 +18,6 @@
 #include "runtime/hook.h"
 #include "runtime/remains.h"
 
-/*
- * A directory may vanish between our finding and our locking it, each time because another command made and deleted it. Who
- * loses all the time gives up when who waits for a lock would. Not after a number of times: the one that has just let go of
- * a name is the quickest to take it again, and eight commands that did so in a loop left a ninth without it 64 times.
- */
-static uint64_t last_try(void)
-{
-	return log_now_ns() + CT_LOCK_WAIT_MS * (uint64_t)1000000;
-}
-
 static int no_such(const char *state_root, const char *id, struct err *e)
 {
 	err_set(e, ENOENT, "no container '%s' in %s", id, state_root);
@@ -151,7 +141,7 @@ static int sweep_gone(int root, const char *id, struct err *e)
 	if (faccessat(root, gone, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
 		return 0;
 	end_gone(root, gone, id);
-	for (uint64_t until = last_try(); log_now_ns() < until;) {
+	for (struct lock_tries t = {0}; lock_try_again(&t, CT_LOCK_WAIT_MS);) {
 		if (file_remove_tree_at(root, gone, e) >= 0 || e->no != ENOTEMPTY)
 			return -e->no;
 		err_clear(e);
@@ -165,7 +155,7 @@ static int hide(int root, const char *id, struct err *e)
 	char gone[80];
 
 	snprintf(gone, sizeof(gone), ".gone-%s", id);
-	for (uint64_t until = last_try(); log_now_ns() < until;) {
+	for (struct lock_tries t = {0}; lock_try_again(&t, CT_LOCK_WAIT_MS);) {
 		if (renameat(root, id, root, gone) == 0 || errno == ENOENT)
 			return 0;
 		if (errno != ENOTEMPTY && errno != EEXIST)
@@ -241,7 +231,7 @@ int ct_state_new(const char *state_root, const char *id, const char *verb, struc
 	root = open_root(state_root, true, e);
 	if (root < 0 || sweep_gone(root, id, e) < 0)
 		return -e->no;
-	for (uint64_t until = last_try(); log_now_ns() < until;) {
+	for (struct lock_tries t = {0}; lock_try_again(&t, CT_LOCK_WAIT_MS);) {
 		bool made = mkdirat(root, id, 0700) == 0, fresh;
 
 		if (!made && errno != EEXIST)
@@ -295,7 +285,7 @@ static int open_locked(const char *state_root, const char *id, const char *verb,
 	root = open_root(state_root, false, e);
 	if (root < 0)
 		return e->no ? -e->no : no_such(state_root, id, e);
-	for (uint64_t until = last_try(); log_now_ns() < until;) {
+	for (struct lock_tries t = {0}; lock_try_again(&t, CT_LOCK_WAIT_MS);) {
 		ct->dir = open_id(root, id, e);
 		if (ct->dir == -ENOENT && verb && sweep_gone(root, id, e) < 0)
 			return -e->no;

@@ -78,10 +78,7 @@ bool ct_dir_is_stopping(int dir)
 int ct_dir_open(int containers, const char *name, bool make, const char *verb, int wait_ms,
 		int *lock, struct err *e)
 {
-	/* A directory may be taken away between our finding and our locking it, as long as we would wait for the lock: runtime/state.c. */
-	uint64_t until = log_now_ns() + (uint64_t)(wait_ms > 0 ? wait_ms : 1000) * 1000000;
-
-	while (log_now_ns() < until) {
+	for (struct lock_tries t = {0}; lock_try_again(&t, wait_ms);) {
 		auto_fd int dir = -EBADF;
 		auto_fd int fd = -EBADF;
 		struct err why = {0};
