@@ -5,6 +5,7 @@
 #   oci_setup, oci_teardown   for the file's setup() and teardown(); whatever the test left is deleted
 #   bundle [JQ]      makes a busybox bundle in $BUNDLE, its config.json from `skep spec` without a terminal, changed by the filter
 #   oci ...          runs skep with this test's own --root
+#   typing TEXT CMD  runs the shell's CMD in a terminal of its own, in which TEXT is typed, and no end of it; what it printed is printed
 #   oci_status ID    the status that `skep state` tells
 #   oci_gone ID      fails unless nothing of it is left: no state, no cgroup
 
@@ -59,6 +60,18 @@ with_userns() {
 without_userns() {
 	configure '.linux.namespaces |= map(select(.type != "user")) | del(.linux.uidMappings, .linux.gidMappings)'
 	chown -hR 0:0 "$BUNDLE/rootfs"
+}
+
+# When its input ends, `script` types ^D. Before the command has made the terminal raw that is a mark in the terminal's queue, which is read as a zero byte when it is raw,
+# and what runs in the container is typed ^@ (6 of 100 times under load). So the input does not end.
+typing() {
+	local keys=$SKEP_DIR/keys rc=0 fd
+	[ -p "$keys" ] || mkfifo "$keys"
+	exec {fd}<>"$keys"
+	printf %s "$1" >&"$fd"
+	script -qec "$2" /dev/null <&"$fd" 3>&- {fd}>&- || rc=$?
+	exec {fd}>&-
+	return $rc
 }
 
 oci_status() { oci state "$1" | jq -r .status; }

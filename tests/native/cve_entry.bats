@@ -135,7 +135,7 @@ stops_watching() {
 # bats test_tags=host
 @test "nobody types into the caller's terminal (CVE-2016-10124)" {
 	local refused
-	in_tty() { script -qec "cd /; PATH='$SKEP_DIR/here/bin:$PATH' $*" /dev/null </dev/null | tr -d '\r'; }
+	in_tty() { typing '' "cd /; PATH='$SKEP_DIR/here/bin:$PATH' $*" | tr -d '\r'; }
 	hostile '.process.args = ["trespass", "session"]'
 	[ "$(in_tty skep run --bundle "$BUNDLE" "$ID")" = 'own session, no terminal' ]
 	configure '.process.args = ["trespass", "type", "x"]'

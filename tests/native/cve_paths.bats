@@ -195,7 +195,7 @@ race() {
 
 # make_pair() looks at what it opened; the slave is the master's (TIOCGPTPEER); O_NOFOLLOW in ns_console_bind() (all ns/console.c).
 @test "a terminal is of a devpts, or none; /dev/console is no link (CVE-2025-52565, CVE-2026-88264)" {
-	terminal() { script -qec "'$BUILD/skep' --root '$SKEP_DIR/here/oci' run --bundle '$BUNDLE' '$ID'" /dev/null </dev/null 2>&1; }
+	terminal() { typing '' "'$BUILD/skep' --root '$SKEP_DIR/here/oci' run --bundle '$BUNDLE' '$ID'" 2>&1; }
 	bundle ".process.args = [\"tty\"] | .mounts |= map(select(.destination | startswith(\"/dev\") | not))
 		| .mounts += [{destination: \"/dev\", type: \"bind\", source: \"$SKEP_DIR/volume\", options: [\"bind\"]}]"
 	configure '.process.terminal = true'

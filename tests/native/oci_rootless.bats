@@ -76,7 +76,7 @@ has_stopped() { [ "$(as_user state "$ID" | jq -r .status)" = stopped ]; }
 		| .linux.namespaces += [{type: "network"}] | .process.terminal = true
 		| .mounts |= map(if .destination == "/sys" then {destination: "/sys", type: "sysfs", source: "sysfs", options: ["ro"]} else . end)
 		| .mounts += [{destination: "/mnt/hostname", type: "bind", source: "/etc/hostname", options: ["bind", "ro"]}]'
-	script -qec "setpriv --reuid 1790 --regid 1790 --clear-groups env XDG_RUNTIME_DIR=$USERS/run $USERS/skep run --bundle $BUNDLE $ID" /dev/null </dev/null 3>&- | tr -d '\r\0' | sed 's/^^@//' >"$SKEP_DIR/out"
+	typing '' "setpriv --reuid 1790 --regid 1790 --clear-groups env XDG_RUNTIME_DIR=$USERS/run $USERS/skep run --bundle $BUNDLE $ID" | tr -d '\r' >"$SKEP_DIR/out"
 	cat "$SKEP_DIR/out"
 	grep -qx 0x9 "$SKEP_DIR/out" # IFF_UP, IFF_LOOPBACK
 	grep -qx "$(cat /etc/hostname)" "$SKEP_DIR/out"

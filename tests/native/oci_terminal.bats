@@ -79,9 +79,8 @@ a = socket.socket(socket.AF_UNIX); a.connect(sys.argv[1]); print("ready", flush=
 @test "run joins the caller's terminal: size, keys, exit code, and puts it back" {
 	bundle '.process.terminal = true | .process.args = ["sh", "-c", "stty size; read x; echo got $x; exit 4"]'
 	local rc=0
-	# `script` gives the command a terminal of its own.
-	script -qec "stty rows 21 cols 77; stty -a >$SKEP_DIR/before.tty; $SKEP_DIR/here/bin/skep run --bundle $BUNDLE $ID
-		rc=\$?; stty -a >$SKEP_DIR/after.tty; exit \$rc" /dev/null <<<word >"$SKEP_DIR/out" || rc=$?
+	typing $'word\n' "stty rows 21 cols 77; stty -a >$SKEP_DIR/before.tty; $SKEP_DIR/here/bin/skep run --bundle $BUNDLE $ID
+		rc=\$?; stty -a >$SKEP_DIR/after.tty; exit \$rc" >"$SKEP_DIR/out" || rc=$?
 	[ $rc = 4 ]
 	tr -d '\r' <"$SKEP_DIR/out" | grep -qx '21 77'
 	tr -d '\r' <"$SKEP_DIR/out" | grep -qx 'got word'
@@ -90,14 +89,11 @@ a = socket.socket(socket.AF_UNIX); a.connect(sys.argv[1]); print("ready", flush=
 }
 
 @test "run in the background of its terminal, as under timeout, goes on and puts it back" {
-	local rc=0 typing
+	local rc=0
 	bundle '.process.terminal = true | .process.args = ["sh", "-c", "test -t 0 && echo out; exit 4"]'
 	# Nobody types: who reads in the background is stopped.
-	mkfifo "$SKEP_DIR/keys"
-	exec {typing}<>"$SKEP_DIR/keys"
-	script -qec "stty -a >$SKEP_DIR/before.tty; timeout 10 $SKEP_DIR/here/bin/skep run --bundle $BUNDLE $ID
-		rc=\$?; stty -a >$SKEP_DIR/after.tty; exit \$rc" /dev/null <&"$typing" >"$SKEP_DIR/out" || rc=$?
-	exec {typing}>&-
+	typing '' "stty -a >$SKEP_DIR/before.tty; timeout 10 $SKEP_DIR/here/bin/skep run --bundle $BUNDLE $ID
+		rc=\$?; stty -a >$SKEP_DIR/after.tty; exit \$rc" >"$SKEP_DIR/out" || rc=$?
 	[ $rc = 4 ]
 	tr -d '\r' <"$SKEP_DIR/out" | grep -qx out
 	diff "$SKEP_DIR/before.tty" "$SKEP_DIR/after.tty"
