@@ -148,7 +148,7 @@ clean: ## remove everything that was built
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
-	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror V=1 PREFIX DESTDIR T FOR MUST_RUN CHAOS=all FAULTS=all KILLS=all JSON RUNS CROWD MODES MTUS ROUNDS JOBS CHECKS'
+	@echo '  variables: CC BUILD CFLAGS WERROR=-Werror V=1 PREFIX DESTDIR T FOR MUST_RUN CHAOS=all HOSTS=all FAULTS=all KILLS=all JSON RUNS CROWD MODES MTUS ROUNDS JOBS CHECKS'
 
 # A change of compiler or flags rebuilds everything: the file changes only when they do.
 $(BUILD)/flags: FORCE

@@ -10,6 +10,7 @@
 #   outside CMD...           runs it on this machine, on the wire
 #   put NAME FILE PATH       copies a file there
 #   HERE                     the machine of a file that needs one only, and says so by a line "# host: $HERE"
+#   only_if_all   skips a test unless HOSTS=all: what natively is tested as well, or seldom breaks, and takes minutes of translated code
 #   template_probe NAME; empty NAME...   a template for tests; what a test leaves
 #   ct_status NAME CT; sound NAME   "running" and so on, nothing where it is not; what must be true after any power cut
 #
@@ -26,6 +27,7 @@ HOSTS_BASH=$(readlink -f "${BASH_SOURCE[0]}")
 declare -gA HOSTS_ADDRESS=([a]=10.77.0.1 [b]=10.77.0.2) HOSTS_MAC=([a]=52:54:00:0a:4d:01 [b]=52:54:00:0a:4d:02)
 HOSTS_SECONDS=${HOSTS_SECONDS:-300} HERE=${HERE:-a}
 
+only_if_all() { [ "${HOSTS:-}" = all ] || skip 'not by default: HOSTS=all'; }
 with_us() { exec setpriv --pdeathsig KILL "$@"; }
 outside() { nsenter --net="/proc/$(cat "$HOSTS_DIR/wire.pid")/ns/net" -- "$@"; }
 hosts_say() { printf 'hosts: %s\n' "$*" >&2; }

@@ -52,6 +52,7 @@ teardown() {
 }
 
 @test "removed while its units are off, it stops its containers all the same" {
+	only_if_all
 	on "$HERE" skepctl create r --template debian-13 --network none --start
 	on "$HERE" skepctl create q --template debian-13 --bridge br0 --ip 10.77.1.9/16 --start
 	on "$HERE" systemctl disable --now --quiet skep-autostart.service skep-containers.service
@@ -80,6 +81,7 @@ teardown() {
 }
 
 @test "what cannot be stopped keeps the package; a removal by force keeps what is known of it" {
+	only_if_all
 	on "$HERE" sh -c 'mkdir -p /run/skep/alien; sleep 1000 </dev/null >/dev/null 2>&1 &
 		printf "{\n  \"id\": \"alien\",\n  \"pid\": $!,\n  \"pidStart\": 7\n}" >/run/skep/alien/state.json'
 	pid=$(on "$HERE" cat /run/skep/alien/state.json | jq .pid)

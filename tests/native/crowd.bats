@@ -29,7 +29,7 @@ crowd() {
 }
 empty() { [ -z "$(ls -A "$SKEP_DIR/here/lib/ct")" ] && [ -z "$(find "$SKEP_DIR/here/run" -mindepth 1 -maxdepth 1 ! -name '.*')" ]; }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "containers come and go beside each other, and are listed meanwhile" {
 	script lives <<-'SCRIPT'
 		for ((i = 0; i < turns; i++)); do

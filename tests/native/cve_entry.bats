@@ -58,7 +58,7 @@ stops_watching() {
 }
 
 # The same: the descriptors of who has just entered are the host's root's, who has no number there, but not what it executes.
-# bats test_tags=host
+# bats test_tags=host_all
 @test "who enters a system container cannot be looked into (CVE-2016-9962)" {
 	system
 	spawn here "$SKEP_DIR/watch" skepctl exec "$c" -- trespass watch
@@ -99,7 +99,7 @@ stops_watching() {
 }
 
 # caps_apply() (ns/caps.c) sets what was asked for and no more; add_caps() (ctl/oci_exec.c) asks for none.
-# bats test_tags=host
+# bats test_tags=host_all
 @test "no inheritable capabilities: run, exec, exec --cap, system containers (CVE-2022-29162, CVE-2022-27650)" {
 	local none=$'CapInh:\t0000000000000000'
 	hostile '.process.args = ["sh", "-c", "grep CapInh /proc/self/status; exec sleep 1000"]'
@@ -116,7 +116,7 @@ stops_watching() {
 }
 
 # The number comes first in ns_user_lookup() (ns/user.c).
-# bats test_tags=host
+# bats test_tags=host_all
 @test "a number is that user, whatever the image calls root (CVE-2026-30892)" {
 	hostile '.process.args = ["sleep", "1000"]'
 	printf '1:x:0:0::/:/bin/sh\n01:x:0:0::/:/bin/sh\n' >>"$BUNDLE/rootfs/etc/passwd"
@@ -132,7 +132,7 @@ stops_watching() {
 }
 
 # ns_console_session() (ns/console.c); for system containers the filter as well (guards[] in ns/seccomp_profile.c).
-# bats test_tags=host
+# bats test_tags=host_all
 @test "nobody types into the caller's terminal (CVE-2016-10124)" {
 	local refused
 	in_tty() { typing '' "cd /; PATH='$SKEP_DIR/here/bin:$PATH' $*" | tr -d '\r'; }

@@ -82,7 +82,7 @@ as_other() {
 }
 
 # O_NOFOLLOW in open_log() (runtime/monitor.c), ct_dir_open() (runtime/system_dir.c), lock_take_at().
-# bats test_tags=host
+# bats test_tags=host_all
 @test "the same of system containers (CVE-2015-1331, CVE-2026-48749)" {
 	local c name dir
 	template_busybox here
@@ -167,7 +167,7 @@ as_other() {
 }
 
 # check_text() and others of ct_definition_check() (runtime/definition.c), ns_sysctl_check() (ns/sysctl.c).
-# bats test_tags=host
+# bats test_tags=host_all
 @test "a line end in a value is refused, whichever option it is (CVE-2026-23953, CVE-2022-4318)" {
 	local c option before seen=0
 	local -A value=([hostname]=web [description]=text [init]=/sbin/init [env]=A=b [env-del]=A [bridge]=br9 [uplink]=eth9 [cap-add]=net_admin [cap-drop]=net_admin
@@ -211,7 +211,7 @@ as_other() {
 }
 
 # Sockets are files, in directories of mode 0700: listen_socket() (runtime/monitor.c), CT_START_SOCKET.
-# bats test_tags=host
+# bats test_tags=host_all
 @test "in the host's network no socket of ours can be reached (CVE-2020-15257)" {
 	local c
 	template_busybox here

@@ -43,7 +43,7 @@ says() {
 }
 
 # refused[] (ns/seccomp_profile.c). Behind it is the kernel, which wants a right over all of the file system, and says EBADF where there is no directory.
-# bats test_tags=host
+# bats test_tags=host_all
 @test "a handle of a file opens nothing (CVE-2014-3519)" {
 	local c place
 	system
@@ -57,7 +57,7 @@ says() {
 }
 
 # The control group namespace (runtime/compile.c), in which no group is the root of its hierarchy, which alone has that file; cg_delegate() (cgroups/delegate.c) gives away no limit.
-# bats test_tags=host
+# bats test_tags=host_all
 @test "no release_agent, no control group's limits, by whatever mount (CVE-2022-0492)" {
 	local c name
 	system --nesting yes --memory 64M
@@ -94,7 +94,7 @@ says() {
 }
 
 # netfilter_guards[] (ns/seccomp_profile.c), by the same ct_spec_filter_options() for init and for who enters.
-# bats test_tags=host
+# bats test_tags=host_all
 @test "with --netfilter disabled nothing of netfilter is reached (CVE-2022-32250, CVE-2023-32233, CVE-2024-1086)" {
 	local c option protocol
 	system
@@ -130,7 +130,7 @@ says() {
 }
 
 # cg_device_default[] (cgroups/device.c); mknod(2) is refused by the kernel in a user namespace.
-# bats test_tags=host
+# bats test_tags=host_all
 @test "nothing of FUSE is reached (CVE-2023-0386)" {
 	local c
 	system
@@ -153,7 +153,7 @@ says() {
 }
 
 # ns_self_undumpable() in who joins (ns/join.c, ns/user.c, ns/caps.c); without it the file's owner has no number there, still.
-# bats test_tags=host
+# bats test_tags=host_all
 @test "a container cannot reach into the program that enters it (CVE-2019-5736, CVE-2022-0847)" {
 	local c
 	system

@@ -220,7 +220,7 @@ race() {
 }
 
 # O_NOFOLLOW and a new inode in path_write_in(), RESOLVE_IN_ROOT in open_in() (base/path.c), look() in runtime/etc.c.
-# bats test_tags=host
+# bats test_tags=host_all
 @test "what is written into a system container's root follows no link (CVE-2025-24965, CVE-2026-23954 and others)" {
 	local c file
 	template_busybox here

@@ -37,7 +37,7 @@ teardown() { skep_teardown; }
 }
 sleeps() { [[ $(readlink "/proc/$SPAWNED/exe") == */sleep ]]; }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "a container sees no process, mount, link, cgroup or capability that is not its own" {
 	template_busybox here
 	c=$(ct_name)

@@ -124,7 +124,7 @@ init_of() { skepctl list -H -o pid "$1"; }
 	[[ $out == */dev/pts/* && $out == *'33 99'* ]]
 }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "exec gets nothing of the host: descriptors, environment, ids" {
 	c=$(ct_name)
 	skepctl create "$c" --template probe --network none --start
@@ -161,7 +161,7 @@ init_of() { skepctl list -H -o pid "$1"; }
 	is "$c" stopped
 }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "a container that ends by itself is cleaned up by its monitor" {
 	c=$(ct_name)
 	skepctl create "$c" --template probe --init "/probe hog-cpu 0.5" --ip auto --start
@@ -201,7 +201,7 @@ no_cgroup_of() { [ -z "$(find /sys/fs/cgroup -type d -name "*$1*" 2>/dev/null)" 
 	is "$c" running
 }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "the monitor's death harms neither the container nor its end" {
 	c=$(ct_name)
 	skepctl create "$c" --template probe --ip auto --start
@@ -236,7 +236,7 @@ no_cgroup_of() { [ -z "$(find /sys/fs/cgroup -type d -name "*$1*" 2>/dev/null)" 
 	skepctl destroy "$c"
 }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "stop --all: those of the highest order first, those of one order side by side, and whoever waits is told" {
 	local n
 	c=$(ct_name)

@@ -14,7 +14,7 @@ each() {
 	seq "$COUNT" | xargs -P 10 -I '{}' nsenter --net="$(host_net here)" -- env PATH="$SKEP_DIR/here/bin:$PATH" "${words[@]}"
 }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "many at once: created, started, listed, pinged, stopped, destroyed" {
 	host_new A
 	client_new client

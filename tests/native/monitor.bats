@@ -36,7 +36,7 @@ session_is_empty() {
 	for dir in $(places); do [ -z "$(cat "$dir/$session/cgroup.procs")" ] || return 1; done
 }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "the monitor outlives the session that started it, and goes at stop" {
 	from_session skepctl start "$c"
 	session_is_empty

@@ -52,7 +52,7 @@ host_link() { in_net here ip -o link show type veth | sed 's/^[0-9]*: //; s/@.*/
 	answers here fd00:5ce9::10
 }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "with the last container go bridge, links, rules and forwarding" {
 	skepctl create "$c" --template busybox --ip auto --start
 	skepctl create "$d" --template busybox --ip auto --start

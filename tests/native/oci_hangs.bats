@@ -45,7 +45,7 @@ freezers() {
 	[ ! -e /sys/fs/cgroup/cgroup.controllers ] || echo . cgroup.freeze 1 0
 }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "a control group that is frozen already, and one below a frozen one, are refused" {
 	local where file frozen thawed at
 	sleeper ".linux.cgroupsPath = \"/$GROUP/above/below\""
@@ -67,7 +67,7 @@ freezers() {
 	bounded 40 delete "$ID"
 }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "a container that somebody has frozen: it is paused, whichever freezer it was; delete --force ends it" {
 	local where file frozen
 	sleeper
@@ -94,7 +94,7 @@ freezers() {
 	done < <(freezers)
 }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "a container that a hook of its own freezes while it is made: an error, and nothing left" {
 	local where file frozen end why verb
 	while read -r where file frozen _; do

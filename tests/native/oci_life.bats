@@ -116,7 +116,7 @@ teardown() { oci_teardown; }
 	oci_gone "$ID"
 }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "pause and resume" {
 	bundle '.process.args = ["sleep", "1000"]'
 	oci create --bundle "$BUNDLE" "$ID"
@@ -195,7 +195,7 @@ teardown() { oci_teardown; }
 	fails_with 1 "did you mean $ID?" oci state "${ID}x"
 }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "kill --all reaches every process, kill only the first" {
 	bundle '.process.args = ["sh", "-c", "sleep 1000 & sleep 1000 & wait"]'
 	oci run -d --bundle "$BUNDLE" "$ID" >/dev/null 3>&-

@@ -208,7 +208,7 @@ atime_of() { oci exec "$ID" awk -v at="$1" '$5 == at { print $6 }' /proc/self/mo
 	refused 'linux.namespaces'
 }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "config.md, Linux mount options, POSIX-platform Mounts: idmap and ridmap with maps of their own, or the container's, or an error" {
 	local maps='uidMappings: [{containerID: 5, hostID: 7, size: 2}], gidMappings: [{containerID: 5, hostID: 8, size: 1}]'
 	mkdir -p "$SKEP_DIR/data/below"

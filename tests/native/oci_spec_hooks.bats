@@ -236,7 +236,7 @@ all_hooks() {
 	oci_gone "$ID"
 }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "config.md, POSIX-platform Hooks: in a user namespace" {
 	# The container's ids have a way to it, and none to the bundle.
 	LOG=$(mktemp -p /tmp)

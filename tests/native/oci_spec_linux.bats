@@ -49,7 +49,7 @@ output_is() { [ "$(oci run --bundle "$BUNDLE" "$ID")" = "$1" ]; }
 	refused "there is no namespace 'nosuch'"
 }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "config-linux.md, User namespace mappings" {
 	bundle '.process.args = ["sh", "-c", "cat /proc/self/uid_map /proc/self/gid_map | tr -s \" \""]'
 	configure '.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 1500000000, size: 10}, {containerID: 100, hostID: 1500000100, size: 5}]

@@ -86,7 +86,7 @@ deadline() {
 	[ "$(oci run --bundle "$BUNDLE" "$ID")" = found ]
 }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "config.md, Linux Process: scheduler and ioPriority in a user namespace" {
 	bundle '.process.args = ["sleep", "1000"] | .process.scheduler = {policy: "SCHED_OTHER", nice: -5} | .process.ioPriority = {class: "IOPRIO_CLASS_RT", priority: 1}'
 	with_userns

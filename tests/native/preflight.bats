@@ -135,7 +135,7 @@ epoll child | watches by epoll .* a file that it has closed | by epoll
 '
 }
 
-# bats test_tags=planted
+# bats test_tags=planted_all
 @test "sockets that cannot be taken along are named" {
 	container
 	each '
@@ -154,7 +154,7 @@ unix-waiting data | has written into a connection | just being made
 '
 }
 
-# bats test_tags=planted
+# bats test_tags=planted_all
 @test "what a container may not have, but can be given by the host, is named" {
 	container
 	each '
@@ -322,7 +322,7 @@ locks() { inside sh -c 'for p in $(pidof plant); do grep -hE "^lock:" /proc/$p/f
 	EOF
 }
 
-# bats test_tags=planted
+# bats test_tags=planted_all
 @test "what its definition does not give it any more is named" {
 	container
 	skepctl set "$c" --cap-drop CAP_NET_RAW
@@ -340,7 +340,7 @@ locks() { inside sh -c 'for p in $(pidof plant); do grep -hE "^lock:" /proc/$p/f
 	skepctl resume "$c"
 }
 
-# bats test_tags=planted
+# bats test_tags=planted_all
 @test "a lock that init would lose is named" {
 	mkdir -p "$SKEP_DIR"/root/{dev,proc,sys,tmp,run,root}
 	cp "$BUILD/plant" "$SKEP_DIR/root/plant"

@@ -34,7 +34,7 @@ limit() { skepctl list --json "$c" -o memory | jq -c '.containers[0].memory'; }
 	skepctl set "$c" --memory 100M
 }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "memory: what is only cache goes for a lower limit" {
 	skepctl exec "$c" -- sh -c 'dd if=/dev/zero of=/file bs=1M count=80 && sync && cat /file >/dev/null'
 	skepctl set "$c" --memory 30M

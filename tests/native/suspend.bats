@@ -307,7 +307,7 @@ resume_within() { timeout -s KILL "$1" nsenter --net="$(host_net here)" -- "$SKE
 }
 
 # The console belongs to whoever restores. Its end is a hangup, whose SIGCONT stops init under criu's ptrace, and criu waited for it for ever, with all locks.
-# bats test_tags=host
+# bats test_tags=host_all
 @test "a resume whose guardian dies while criu restores ends by itself, and can be repeated" {
 	local criu=${SKEP_CRIU:-/usr/local/lib/skep/criu/bin/criu}
 	[ -x "$criu" ] || criu=$(command -v criu)
@@ -332,7 +332,7 @@ resume_within() { timeout -s KILL "$1" nsenter --net="$(host_net here)" -- "$SKE
 }
 
 # criu's directories in /tmp have names that only it knows.
-# bats test_tags=host
+# bats test_tags=host_all
 @test "a criu that is killed leaves nothing in /tmp" {
 	local criu name
 	busybox
@@ -351,7 +351,7 @@ resume_within() { timeout -s KILL "$1" nsenter --net="$(host_net here)" -- "$SKE
 	skepctl resume "$c"
 }
 
-# bats test_tags=host
+# bats test_tags=host_all
 @test "what the container itself has frozen is named, and not waited for" {
 	[ -e /sys/fs/cgroup/unified ] || [ -e /sys/fs/cgroup/cgroup.controllers ] || skip "no unified hierarchy"
 	busybox
