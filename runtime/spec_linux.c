@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -360,11 +361,26 @@ static int judge_sysctls(const struct ct_spec *spec, struct err *e)
 	return 0;
 }
 
-static int judge_maps(const struct ct_spec *spec, struct err *e)
+/* Both maps are OPTIONAL (config-linux.md, "User namespace mappings"). What everyone may map without being asked is his own id (user_namespaces(7)), and root is
+ * needed inside; so does crun where /etc/subuid gives nothing. runc refuses. */
+static int map_caller(uint32_t id, struct ns_idmap **map, size_t *n, struct err *e)
 {
-	if (spec->own[CT_NS_USER] && (!spec->n_uids || !spec->n_gids))
-		return ct_refuse(e, "linux.namespaces",
-				 "a user namespace needs uidMappings and gidMappings");
+	if (*n)
+		return 0;
+	free(*map);
+	*map = malloc(sizeof(**map));
+	if (!*map)
+		return ct_no_memory(e);
+	**map = (struct ns_idmap){.outside = id, .count = 1};
+	*n = 1;
+	return 0;
+}
+
+static int judge_maps(struct ct_spec *spec, struct err *e)
+{
+	if (spec->own[CT_NS_USER] && (map_caller(geteuid(), &spec->uids, &spec->n_uids, e) < 0 ||
+				      map_caller(getegid(), &spec->gids, &spec->n_gids, e) < 0))
+		return -e->no;
 	if (!ct_spec_userns(spec) && (spec->n_uids || spec->n_gids))
 		return ct_refuse(e, "linux.uidMappings", "there is no user namespace to map");
 	if ((spec->has_time_monotonic || spec->has_time_boottime) && !spec->own[CT_NS_TIME])

@@ -43,6 +43,9 @@ users_bundle() {
 	as_user run --bundle "$BUNDLE" "$ID" | tr -s ' ' >"$SKEP_DIR/out"
 	cat "$SKEP_DIR/out"
 	[ "$(grep -c '^ 0 1790 1$' "$SKEP_DIR/out")" = 2 ]
+	# The maps are OPTIONAL.
+	configure 'del(.linux.uidMappings, .linux.gidMappings)'
+	[ "$(as_user run --bundle "$BUNDLE" "$ID" | tr -s ' ')" = "$(cat "$SKEP_DIR/out")" ]
 	grep -qx deny "$SKEP_DIR/out"
 	grep -qx 0 "$SKEP_DIR/out"
 	grep -qx null "$SKEP_DIR/out"

@@ -58,6 +58,17 @@ output_is() { [ "$(oci run --bundle "$BUNDLE" "$ID")" = "$1" ]; }
 	output_is $' 0 1500000000 10\n 100 1500000100 5\n 0 1500000000 7'
 }
 
+@test "config-linux.md, User namespace mappings: both are OPTIONAL: without them root inside is the caller, and nobody else is there" {
+	bundle '.process.args = ["sh", "-c", "cat /proc/self/uid_map /proc/self/gid_map | tr -s \" \"; id -u"] | .linux.namespaces += [{type: "user"}]
+		| .mounts |= map(if .options then .options -= ["gid=5"] else . end)'
+	output_is $' 0 0 1\n 0 0 1\n0'
+	configure '.linux.gidMappings = [{containerID: 0, hostID: 0, size: 7}]'
+	output_is $' 0 0 1\n 0 0 7\n0'
+	configure '.process.user.uid = 1'
+	refused 'process.user.uid: 1 is not in linux.uidMappings'
+	oci_gone "$ID"
+}
+
 @test "config-linux.md, Offset for Time Namespace" {
 	bundle '.process.args = ["sh", "-c", "cat /proc/self/timens_offsets; cut -d. -f1 /proc/uptime"] | .linux.namespaces += [{type: "time"}]
 		| .linux.timeOffsets = {boottime: {secs: 1000000, nanosecs: 5}, monotonic: {secs: 77}}'

@@ -123,6 +123,13 @@ static void namespaces_and_maps(void **state)
 	assert_int_equal(s.time_monotonic.secs, -7);
 	assert_string_equal(s.hostname, "h");
 	assert_string_equal(s.domainname, "d");
+	ct_spec_done(&s);
+	wanted("{'linux': {'namespaces': [{'type': 'mount'}, {'type': 'user'}]}}", &s);
+	assert_int_equal(s.n_uids, 1);
+	assert_int_equal(s.uids[0].outside, geteuid());
+	assert_int_equal(s.uids[0].count, 1);
+	assert_int_equal(s.n_gids, 1);
+	assert_int_equal(s.gids[0].outside, getegid());
 }
 
 static void mounts(void **state)
@@ -383,7 +390,6 @@ static const struct bad {
 	 "hostname"},
 	{LINUX("'namespaces': [{'type': 'mount'}, {'type': 'user', 'path': '/proc/self/ns/user'}]," MAPS),
 	 "linux.uidMappings: "},
-	{LINUX("'namespaces': [{'type': 'mount'}, {'type': 'user'}]"), "uidMappings"},
 	{LINUX(MAPS), "linux.uidMappings: "},
 	{LINUX(USERNS ", 'uidMappings': [{'containerID': 1, 'hostID': 1, 'size': 5}]"),
 	 "linux.uidMappings"},
