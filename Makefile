@@ -216,7 +216,7 @@ STATIC_OPT     = -Os
 STATIC_BUILD   = $(STATIC_CC) -std=gnu11 -static $(STATIC_OPT) -g $(WARN) -D_GNU_SOURCE -I. $(KERNEL_HEADERS) -MMD -MP -MF $@.d -o $@ $(filter %.c,$^)
 $(BUILD)/skep-monitor: runtime/skep_monitor_main.c
 $(BUILD)/skep-criu-hook: checkpoint/skep_criu_hook_main.c checkpoint/heir.c checkpoint/repair_task.c
-$(BUILD)/skep-pages: checkpoint/skep_pages_main.c $(patsubst %,checkpoint/%.c,pages pages_hand pages_index pages_lazy pages_task pages_plan pages_push pages_source pages_ranges pagemap image) base/err.c base/file.c \
+$(BUILD)/skep-pages: checkpoint/skep_pages_main.c $(patsubst %,checkpoint/%.c,pages pages_flow pages_hand pages_index pages_lazy pages_task pages_plan pages_push pages_source pages_ranges pagemap image) base/err.c base/file.c \
                      $(wildcard checkpoint/pages*.h) checkpoint/pagemap.h checkpoint/image.h base/err.h base/file.h base/own.h base/sys.h
 # Those two work through gigabytes while somebody waits.
 $(BUILD)/skep-pages $(BUILD)/skep-criu-tool: STATIC_OPT = -O2

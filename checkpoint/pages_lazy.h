@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "checkpoint/pages_daemon.h"
+#include "checkpoint/pages_flow.h"
 #include "checkpoint/pages_hand.h"
 #include "checkpoint/pages_index.h"
 #include "checkpoint/pages_ranges.h"
@@ -62,6 +63,7 @@ struct cr_asked {
 	uint32_t id, npages;
 	uint64_t img;
 	bool wanted;
+	struct cr_flow_mark mark;
 };
 
 struct cr_source {
@@ -69,7 +71,7 @@ struct cr_source {
 	bool expected; /* there was or will be one: what is absent is waited for */
 	struct cr_asked asked[CR_PAGES_ASKED_MOST];
 	unsigned asked_count;
-	uint32_t fill_pages; /* how long the next request that nobody waits for is */
+	struct cr_flow flow;
 	/* The answer that is coming in. */
 	struct cr_pages_answer head;
 	size_t head_have;

@@ -13,13 +13,13 @@
 #include "base/own.h"
 #include "checkpoint/pages_lazy.h"
 
-#define PAGE ((uint64_t)CR_PAGE_BYTES)
-/* As long as tasks wait for pages the requests between theirs are short, then they grow. */
-#define FILL_LEAST 16
-#define FILL_MOST  256
+#define PAGE	   ((uint64_t)CR_PAGE_BYTES)
+#define FILL_MOST  256 /* pages of a request that nobody waits for */
+#define FILLS_MOST 48  /* requests, of which the others are for tasks that wait */
 #define DRAIN_NS   UINT64_C(2000000000)
 
-_Static_assert(FILL_MOST <= CR_PAGES_RUN_MOST, "of the protocol");
+_Static_assert(FILL_MOST <= CR_PAGES_RUN_MOST && FILLS_MOST < CR_PAGES_ASKED_MOST,
+	       "of the protocol");
 
 int cr_source_set(struct cr_lazy *l, int in, int out, struct err *e)
 {
@@ -30,7 +30,7 @@ int cr_source_set(struct cr_lazy *l, int in, int out, struct err *e)
 	s->in = in;
 	s->out = out;
 	s->expected = true;
-	s->fill_pages = FILL_LEAST;
+	s->flow = (struct cr_flow){0};
 	if (!s->data)
 		s->data = malloc(CR_PAGES_RUN_MOST * PAGE);
 	if (!s->data)
@@ -53,19 +53,37 @@ static void send_request(struct cr_lazy *l, uint32_t kind, uint32_t id, uint64_t
 					   .vaddr = img};
 	struct err why = {0};
 
-	s->asked[s->asked_count++] = (struct cr_asked){
-		.id = id, .npages = npages, .img = img, .wanted = kind == CR_PAGES_WANT};
+	s->asked[s->asked_count++] =
+		(struct cr_asked){.id = id,
+				  .npages = npages,
+				  .img = img,
+				  .wanted = kind == CR_PAGES_WANT,
+				  .mark = cr_flow_ask(&s->flow, npages, cr_lazy_now_ns())};
 	if (file_write_all(s->out, &q, sizeof(q), &why) < 0)
 		cr_source_close(l, false);
 }
 
-static bool is_asked(const struct cr_source *s, uint32_t id, uint64_t img)
+static uint64_t asked_end(const struct cr_asked *q)
+{
+	return q->img + q->npages * PAGE;
+}
+
+/* The request that has the page; NULL: none. */
+static const struct cr_asked *find_asked(const struct cr_source *s, uint32_t id, uint64_t img)
 {
 	for (unsigned i = 0; i < s->asked_count; i++)
-		if (s->asked[i].id == id && img >= s->asked[i].img &&
-		    img < s->asked[i].img + s->asked[i].npages * PAGE)
-			return true;
-	return false;
+		if (s->asked[i].id == id && img >= s->asked[i].img && img < asked_end(&s->asked[i]))
+			return &s->asked[i];
+	return NULL;
+}
+
+/* Where the first request behind `at` begins, or end. */
+static uint64_t next_asked(const struct cr_source *s, uint32_t id, uint64_t at, uint64_t end)
+{
+	for (unsigned i = 0; i < s->asked_count; i++)
+		if (s->asked[i].id == id && s->asked[i].img > at && s->asked[i].img < end)
+			end = s->asked[i].img;
+	return end;
 }
 
 int cr_source_want(struct cr_lazy *l, uint32_t id, uint64_t img, struct err *e)
@@ -75,14 +93,14 @@ int cr_source_want(struct cr_lazy *l, uint32_t id, uint64_t img, struct err *e)
 	if (!s->expected)
 		return err_set(e, ENODATA, "a page at %#llx of process %u is nowhere",
 			       (unsigned long long)img, id);
-	s->fill_pages = FILL_LEAST;
+	cr_flow_wait(&s->flow, cr_lazy_now_ns());
 	/* No room, or no link: it waits with its fault, which is tried again when something has come. */
-	if (s->out >= 0 && s->asked_count < CR_PAGES_ASKED_MOST && !is_asked(s, id, img))
+	if (s->out >= 0 && s->asked_count < CR_PAGES_ASKED_MOST && !find_asked(s, id, img))
 		send_request(l, CR_PAGES_WANT, id, img, 1);
 	return 0;
 }
 
-/* The first pages that are absent and not asked for. */
+/* The first pages that are absent and not asked for, up to *npages. */
 static bool next_fill(const struct cr_lazy *l, uint32_t *id, uint64_t *img, uint32_t *npages)
 {
 	const struct cr_source *s = &l->source;
@@ -94,18 +112,18 @@ static bool next_fill(const struct cr_lazy *l, uint32_t *id, uint64_t *img, uint
 
 		for (size_t k = 0; k < t->absent.count; k++) {
 			const struct cr_range *r = &t->absent.all[t->absent.first + k];
-			uint64_t at = r->img, end = r->img + (r->end - r->start), to;
+			uint64_t at = r->img, end = r->img + (r->end - r->start);
+			const struct cr_asked *q;
 
-			while (at < end && is_asked(s, t->id, at))
-				at += PAGE;
-			if (at == end)
+			while (at < end && (q = find_asked(s, t->id, at)))
+				at = asked_end(q);
+			if (at >= end)
 				continue;
-			for (to = at;
-			     to < end && to < at + s->fill_pages * PAGE && !is_asked(s, t->id, to);)
-				to += PAGE;
+			if (end - at > *npages * PAGE)
+				end = at + *npages * PAGE;
 			*id = t->id;
 			*img = at;
-			*npages = (uint32_t)((to - at) / PAGE);
+			*npages = (uint32_t)((next_asked(s, t->id, at, end) - at) / PAGE);
 			return true;
 		}
 	}
@@ -119,11 +137,10 @@ int cr_source_fill(struct cr_lazy *l, struct err *e)
 	uint64_t img;
 
 	(void)e;
-	while (s->out >= 0 && s->asked_count < CR_PAGES_ASKED_MOST &&
-	       next_fill(l, &id, &img, &npages)) {
+	while (s->out >= 0 && s->asked_count < FILLS_MOST &&
+	       (npages = cr_flow_next(&s->flow, FILL_MOST, cr_lazy_now_ns())) > 0 &&
+	       next_fill(l, &id, &img, &npages))
 		send_request(l, CR_PAGES_FILL, id, img, npages);
-		s->fill_pages = s->fill_pages * 2 < FILL_MOST ? s->fill_pages * 2 : FILL_MOST;
-	}
 	return 0;
 }
 
@@ -169,6 +186,8 @@ static void note_answer(struct cr_source *s)
 	s->head_have = s->data_have = 0;
 	s->asked[0].img += s->head.npages * PAGE;
 	s->asked[0].npages -= s->head.npages;
+	cr_flow_come(&s->flow, &s->asked[0].mark, s->head.npages, !s->asked[0].npages,
+		     cr_lazy_now_ns());
 	if (!s->asked[0].npages)
 		memmove(s->asked, s->asked + 1, --s->asked_count * sizeof(*s->asked));
 }
@@ -259,8 +278,11 @@ int cr_source_read(struct cr_lazy *l, struct err *e)
 	bool fresh = s->head_have < sizeof(s->head);
 	int r = read_on(s, &s->head, sizeof(s->head), &s->head_have);
 
-	if (r > 0 && fresh && check_answer(s, e) < 0)
-		return -e->no;
+	if (r > 0 && fresh) {
+		if (check_answer(s, e) < 0)
+			return -e->no;
+		cr_flow_begin(&s->flow, &s->asked[0].mark, cr_lazy_now_ns());
+	}
 	if (r > 0)
 		r = read_on(s, s->data, data_len(&s->head), &s->data_have);
 	if (r > 0)

@@ -5,14 +5,14 @@
 /*
  * A stream (pipe pair or socket), the daemon first. All numbers little-endian, no gaps. The daemon sends struct cr_pages_request; each is answered, in order, by one or more struct cr_pages_answer that cover the asked range
  * from its start without a hole, each followed by npages pages of data unless it is flagged CR_PAGES_ZERO or CR_PAGES_GONE. The daemon asks for single pages that a task waits for and, behind them, for long runs; it has at most
- * CR_PAGES_ASKED_MOST requests open, so that an answer to an urgent one is never behind more than that. CR_PAGES_DONE as request: nothing is missing any more; the source may end its
+ * CR_PAGES_ASKED_MOST requests open, which any pipe or socket holds, and no more pages under way than the link needs (pages_flow.h), so that an answer to an urgent one is not behind many. CR_PAGES_DONE as request: nothing is missing any more; the source may end its
  * copy. It has no answer. The end of the stream without it is a broken link, never a consent.
  */
 
 #include <stdint.h>
 
 #define CR_PAGES_WIRE_MAGIC 0x3170676du
-#define CR_PAGES_ASKED_MOST 2
+#define CR_PAGES_ASKED_MOST 64
 
 /* X(NAME, number) */
 enum cr_pages_request_kind {
