@@ -32,9 +32,10 @@ static int old_console_path(const char *terminal, char path[64], struct err *e)
 }
 
 /* Another terminal of the host's, on which criu puts what was on the old one. */
-int cr_console_make(struct cr_console *c, const char *old, struct ct_state *s, int *master,
-		    struct err *e)
+int cr_console_make(struct cr_console *c, const struct cr_record *record, struct ct_state *s,
+		    int *master, struct err *e)
 {
+	const char *old = record->terminal;
 	struct stat st;
 	char path[64];
 	int n;
@@ -42,6 +43,7 @@ int cr_console_make(struct cr_console *c, const char *old, struct ct_state *s, i
 	if (!old[0])
 		return 0;
 	snprintf(c->old, sizeof(c->old), "%s", old);
+	snprintf(c->ctty, sizeof(c->ctty), "%s", record->ctty);
 	n = ns_console_new_host(master, &c->slave, e);
 	if (n >= 0)
 		n = ns_console_chown(c->slave, s->id_base, s->id_base, e);
@@ -73,6 +75,10 @@ void cr_console_add(const struct cr_console *c, struct cr_criu *criu)
 		return;
 	cr_criu_add(criu, "--inherit-fd");
 	cr_criu_add(criu, "fd[%d]:tty[%s]", cr_criu_pass(criu, c->slave), c->old);
+	if (c->ctty[0]) {
+		cr_criu_add(criu, "--inherit-fd");
+		cr_criu_add(criu, "fd[%d]:tty[%s]", cr_criu_pass(criu, c->slave), c->ctty);
+	}
 	cr_criu_add(criu, "--external");
 	cr_criu_add(criu, "mnt[console]:%s", c->old_path);
 }

@@ -10,12 +10,15 @@
 #include "runtime/state.h"
 
 struct cr_criu;
+struct cr_record;
 struct err;
 
 struct cr_console {
-	int slave;	   /* of the new terminal */
-	int mount;	   /* the same as a detached mount; -EBADF: the container has none */
-	char old[64];	   /* "rdev:dev" of the one it had, as criu's images name it */
+	int slave;    /* of the new terminal */
+	int mount;    /* the same as a detached mount; -EBADF: the container has none */
+	char old[64]; /* "rdev:dev" of the one it had, as criu's images name it */
+	char ctty
+		[64]; /* and of /dev/tty, which is the same terminal (ctty.h); "": nobody held it */
 	char old_path[64]; /* where that was on the host */
 };
 #define CR_CONSOLE_INIT                          \
@@ -23,9 +26,9 @@ struct cr_console {
 		.slave = -EBADF, .mount = -EBADF \
 	}
 
-/* old: as in struct cr_record; "" : nothing is made. s->terminal becomes the new one's. *master is the caller's. */
-int cr_console_make(struct cr_console *c, const char *old, struct ct_state *s, int *master,
-		    struct err *e);
+/* record: without a terminal nothing is made. s->terminal becomes the new one's. *master is the caller's. */
+int cr_console_make(struct cr_console *c, const struct cr_record *record, struct ct_state *s,
+		    int *master, struct err *e);
 /* Behind cr_shelf_make(). */
 int cr_console_attach(const struct cr_console *c, struct err *e);
 void cr_console_add(const struct cr_console *c, struct cr_criu *criu);

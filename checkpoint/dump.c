@@ -25,6 +25,7 @@
 #include "cgroups/kill.h"
 #include "checkpoint/criu.h"
 #include "checkpoint/criu_tools.h"
+#include "checkpoint/ctty.h"
 #include "checkpoint/exe_flags.h"
 #include "checkpoint/family.h"
 #include "checkpoint/held.h"
@@ -68,9 +69,10 @@ struct dump {
 	struct cr_unseen *unseen; /* of a live migration */
 	int kerndat;		  /* what criu knows of the kernel (cr_kerndat_open()) */
 	uint64_t stopped_ns;
-	bool frozen; /* they are, from the hook's last stage on */
-	bool killed; /* they were given away: that criu did not end well is no matter */
-	bool last;   /* what fails now is not what criu could not take along: no other try */
+	bool frozen;   /* they are, from the hook's last stage on */
+	bool killed;   /* they were given away: that criu did not end well is no matter */
+	bool last;     /* what fails now is not what criu could not take along: no other try */
+	char ctty[64]; /* cr_ctty_find(); what criu was told */
 };
 
 /* What criu would refuse after it has stopped all tasks is told before, and by name. What passes in a moment is left to run_again(). */
@@ -107,6 +109,7 @@ static int hook_stopping(pid_t init, void *arg, struct err *e)
 static int hook_stopped(pid_t init, void *arg, struct err *e)
 {
 	struct dump *d = arg;
+	char ctty[sizeof(d->ctty)];
 
 	(void)init;
 	if (engage(d, NET_LOCK_FROM, e) < 0)
@@ -114,6 +117,10 @@ static int hook_stopped(pid_t init, void *arg, struct err *e)
 	/* They ran since criu was told that there are none. The next try is told what is true. */
 	if (d->criu->no_iptables && !cr_tools_no_tables(d->cg, d->how->ct->s.pid))
 		return err_set(e, EAGAIN, "it has just made its first rules of iptables");
+	if (cr_ctty_find(&d->how->ct->s, d->cg, ctty, e) < 0)
+		return -e->no;
+	if (strcmp(ctty, d->ctty) != 0)
+		return err_set(e, EAGAIN, "it has just opened or closed its /dev/tty");
 	d->stopped_ns = log_now_ns();
 	if (d->how->frozen_ns)
 		*d->how->frozen_ns = d->stopped_ns;
@@ -155,6 +162,7 @@ static int hook_complete(pid_t init, void *arg, struct err *e)
 		r = cg_freeze(d->cg, FREEZE_MS, e);
 	if (r >= 0)
 		r = cr_record_take(d->how->ct, d->how->s ? &d->how->s->d : NULL, &record, e);
+	snprintf(record.ctty, sizeof(record.ctty), "%s", d->ctty);
 	if (r >= 0)
 		r = cr_record_save(d->how->images, &record, e);
 	if (r >= 0)
@@ -203,7 +211,7 @@ static void add_system_words(struct cr_criu *c)
 	cr_criu_add(c, "%dM", CR_DUMP_GHOST_MIB);
 }
 
-static void add_words(struct cr_criu *c, const struct cr_dump *how)
+static void add_words(struct cr_criu *c, const struct cr_dump *how, const char *ctty)
 {
 	/* No address at all: who is to serve the memory is not criu, see give_away(). */
 	static const char *const live[] = {"--lazy-pages", "--address", "none",
@@ -219,6 +227,10 @@ static void add_words(struct cr_criu *c, const struct cr_dump *how)
 		cr_criu_add(c, "tty[%s]", s->terminal);
 		cr_criu_add(c, "--external");
 		cr_criu_add(c, "mnt[/dev/console]:console");
+	}
+	if (ctty[0]) {
+		cr_criu_add(c, "--external");
+		cr_criu_add(c, "tty[%s]", ctty);
 	}
 	if (how->leave_running && !how->journal)
 		cr_criu_add(c, "--leave-running");
@@ -355,7 +367,9 @@ static int run(struct dump *d, struct err *e)
 	hook.fn[CR_STAGE_NETWORK_LOCK] = hook_stopped;
 	hook.fn[CR_STAGE_POST_DUMP] = hook_complete;
 	cr_hook_ready(&hook);
-	add_words(&c, how);
+	if (cr_ctty_find(&how->ct->s, d->cg, d->ctty, e) < 0)
+		return -e->no;
+	add_words(&c, how, d->ctty);
 	r = cr_watches_find(d->cg, how->ct->s.pid, add_watched, &c, e);
 	if (r < 0)
 		return r;

@@ -140,6 +140,8 @@ int cr_record_save(int images, const struct cr_record *r, struct err *e)
 		bad |= json_array_append_new(nets, json_string(r->nets[i]));
 	bad |= json_object_set_new(j, "version", json_integer(CR_RECORD_VERSION));
 	bad |= json_object_set_new(j, "terminal", json_string(r->terminal));
+	if (r->ctty[0])
+		bad |= json_object_set_new(j, "ctty", json_string(r->ctty));
 	bad |= json_object_set_new(j, "nets", nets);
 	bad |= json_object_set_new(j, "id_base", json_integer(r->id_base));
 	bad |= json_object_set(j, "groups", r->groups);
@@ -206,11 +208,17 @@ static int check_groups(const json_t *groups, struct err *e)
 	return 0;
 }
 
+static bool is_device(const char *name)
+{
+	return strlen(name) < sizeof(((struct cr_record *)NULL)->terminal) &&
+	       strspn(name, "0123456789abcdef:") == strlen(name);
+}
+
 int cr_record_load(int images, struct cr_record *r, struct err *e)
 {
 	auto_json json_t *j = NULL;
 	json_t *groups = NULL;
-	const char *terminal = "";
+	const char *terminal = "", *ctty = "";
 	int64_t version = 0, id_base = 0;
 	int n = json_load_at(images, CR_RECORD_FILE, &j, e);
 
@@ -218,17 +226,18 @@ int cr_record_load(int images, struct cr_record *r, struct err *e)
 	if (n < 0 || json_get_int(j, "version", &version, e) < 0 ||
 	    json_get_int(j, "id_base", &id_base, e) < 0 ||
 	    json_get_str(j, "terminal", &terminal, e) < 0 ||
-	    json_get_array(j, "groups", &groups, e) < 0 || load_nets(j, r, e) < 0)
+	    json_get_str(j, "ctty", &ctty, e) < 0 || json_get_array(j, "groups", &groups, e) < 0 ||
+	    load_nets(j, r, e) < 0)
 		return err_class(e, ERR_RESTORE);
 	if (version != CR_RECORD_VERSION)
 		return nonsense("version", e);
-	if (id_base < 0 || id_base > UINT32_MAX || strlen(terminal) >= sizeof(r->terminal) ||
-	    strspn(terminal, "0123456789abcdef:") != strlen(terminal))
-		return nonsense("terminal or id_base", e);
+	if (id_base < 0 || id_base > UINT32_MAX || !is_device(terminal) || !is_device(ctty))
+		return nonsense("terminal, ctty or id_base", e);
 	if (check_groups(groups, e) < 0)
 		return -e->no;
 	r->id_base = (uint32_t)id_base;
 	snprintf(r->terminal, sizeof(r->terminal), "%s", terminal);
+	snprintf(r->ctty, sizeof(r->ctty), "%s", ctty);
 	r->groups = json_incref(groups);
 	return 0;
 }

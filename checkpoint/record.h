@@ -21,7 +21,8 @@ struct err;
 #define CR_RECORD_VERSION 1
 
 struct cr_record {
-	char terminal[64];		  /* as in struct ct_state; empty: none */
+	char terminal[64]; /* as in struct ct_state; empty: none */
+	char ctty[64];	   /* /dev/tty, of the same form (ctty.h); empty: nobody holds it */
 	char nets[CT_NETS_MAX][IFNAMSIZ]; /* names inside, in the order of the definition */
 	unsigned net_count;
 	uint32_t id_base;

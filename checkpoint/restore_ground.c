@@ -65,8 +65,7 @@ int cr_restore_prepare(struct cr_restoring *r, struct err *e)
 	if (n >= 0 && s)
 		n = prepare_network(r, e);
 	if (n >= 0)
-		n = cr_console_make(&r->console, r->record.terminal, &r->ct->s, &r->out->console,
-				    e);
+		n = cr_console_make(&r->console, &r->record, &r->ct->s, &r->out->console, e);
 	if (n >= 0)
 		n = ct_state_save(r->ct, e);
 	if (n >= 0 && mkdirat(r->ct->dir, CR_RESTORE_ROOT, 0700) < 0 && errno != EEXIST)

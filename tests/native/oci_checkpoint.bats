@@ -104,6 +104,21 @@ restore_it() { restore_from "$IMAGES" "$ID" "$@"; }
 	oci delete --force "$ID"
 }
 
+@test "a shell that holds /dev/tty for its jobs, as interactive ones do, holds the new terminal" {
+	configure '.process.terminal = true | .process.args = ["sh", "-i"]'
+	spawn here "$SKEP_DIR/out" /usr/bin/python3 "$REPO/tests/lib/console_socket.py" "$SKEP_DIR/s1" $'echo be""fore\n'
+	wait_for 30 [ -S "$SKEP_DIR/s1" ]
+	oci run -d --bundle "$BUNDLE" --console-socket "$SKEP_DIR/s1" "$ID" 3>&-
+	wait_for 30 grep -q before "$SKEP_DIR/out"
+	[ -n "$(find "/proc/$(oci_pid "$ID")/fd" -lname /dev/tty)" ]
+	oci checkpoint --image-path "$IMAGES" "$ID"
+	spawn here "$SKEP_DIR/out2" /usr/bin/python3 "$REPO/tests/lib/console_socket.py" "$SKEP_DIR/s2" $'sleep 0.1 </dev/tty && echo mi""ne\n'
+	wait_for 30 [ -S "$SKEP_DIR/s2" ]
+	oci restore -d --bundle "$BUNDLE" --image-path "$IMAGES" --console-socket "$SKEP_DIR/s2" "$ID" 3>&-
+	wait_for 30 grep -q mine "$SKEP_DIR/out2"
+	oci delete --force "$ID"
+}
+
 @test "in a user namespace; a bind mount shows what the bundle says at the restore" {
 	with_userns
 	mkdir "$SKEP_DIR/one" "$SKEP_DIR/two"

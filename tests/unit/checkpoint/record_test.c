@@ -86,9 +86,11 @@ static void test_groups_come_back(void **state)
 	snprintf(d.nets[0].name, IFNAMSIZ, "eth0");
 	snprintf(d.nets[1].name, IFNAMSIZ, "lan");
 	ok(cr_record_take(&ct, &d, &taken, &e));
+	snprintf(taken.ctty, sizeof(taken.ctty), "500:2f");
 	ok(cr_record_save(l->images, &taken, &e));
 	ok(cr_record_load(l->images, &loaded, &e));
 	assert_string_equal(loaded.terminal, "8803:1a");
+	assert_string_equal(loaded.ctty, "500:2f");
 	assert_int_equal(loaded.net_count, 2);
 	assert_string_equal(loaded.nets[1], "lan");
 	assert_int_equal(loaded.id_base, ID_BASE);
