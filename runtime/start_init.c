@@ -171,7 +171,7 @@ static int step_hooks(struct ct_stage *s, struct err *e)
 	r = sync_send(&s->in->sync, CT_STEP_HOOKS, SYNC_ASK, 0, -EBADF, e);
 	if (r >= 0)
 		r = sync_expect(&s->in->sync, CT_STEP_HOOKS, SYNC_OK, NULL, NULL, e);
-	/* runc's begin there, and some rely on it: `mount --bind /lib/x ./lib/x`. */
+	/* runc's begin there (crun's in the bundle, with the others), and some rely on it: `mount --bind /lib/x ./lib/x`. */
 	if (r >= 0 && fchdir(s->root) < 0)
 		r = err_sys(e, "enter the root file system");
 	return r < 0 ? r : run_hooks(s, CT_HOOK_CREATE_CONTAINER, CT_CREATED, e);

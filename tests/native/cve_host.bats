@@ -241,7 +241,7 @@ as_other() {
 	cat "$SKEP_DIR/hooks"
 	[ "$(wc -l <"$SKEP_DIR/hooks")" = 5 ]
 	run ! grep evil "$SKEP_DIR/hooks"
-	# createContainer's alone begin in the root, as runc's and crun's do: without the image's environment nothing is taken from there unasked.
+	# createContainer's alone begin in the root, as runc's do (crun's begin in the bundle): without the image's environment nothing is taken from there unasked.
 	[ "$(grep rootfs "$SKEP_DIR/hooks" | cut -d' ' -f1)" = createContainer ]
 }
 
