@@ -165,7 +165,7 @@ static int hand_over_live(struct cr_source *m, struct err *e)
 	if (r >= 0 && cr_mode_is_lazy(m->j.mode))
 		r = cr_lend_open(&m->lend, &m->how->remote, e);
 	/* A signal ends this talk by the end of its shell. */
-	cr_interrupt_shell(m->peer.pid);
+	cr_interrupt_shell(m->peer.pid, m->peer.fd);
 	if (r < 0)
 		return r;
 	cr_progress_stage(&m->progress, CR_STEP_FREEZE, 0);

@@ -6,13 +6,14 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/err.h"
 #include "base/own.h"
 
 static const int caught[] = {SIGINT, SIGTERM, SIGHUP};
 static struct sigaction before[ARRAY_SIZE(caught)];
-static volatile sig_atomic_t came, shell_pid, held;
+static volatile sig_atomic_t came, shell_pid, shell_link = -1, held;
 
 static void on_signal(int sig)
 {
@@ -21,6 +22,9 @@ static void on_signal(int sig)
 	came = sig;
 	if (shell_pid > 0)
 		kill((pid_t)shell_pid, SIGTERM);
+	/* Whoever the shell has started, as a script does that calls ssh, holds the other end on behind its death: our own end is what we wait at. */
+	if (shell_link >= 0)
+		shutdown((int)shell_link, SHUT_RDWR); /* signal-safety(7) */
 }
 
 void cr_interrupt_begin(void)
@@ -29,6 +33,7 @@ void cr_interrupt_begin(void)
 	const struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
 	came = shell_pid = held = 0;
+	shell_link = -1;
 	for (size_t i = 0; i < ARRAY_SIZE(caught); i++) {
 		sigaction(caught[i], NULL, &before[i]);
 		/* nohup(1) means it. */
@@ -37,9 +42,10 @@ void cr_interrupt_begin(void)
 	}
 }
 
-void cr_interrupt_shell(pid_t shell)
+void cr_interrupt_shell(pid_t shell, int link)
 {
 	shell_pid = shell;
+	shell_link = link;
 }
 
 void cr_interrupt_hold(void)

@@ -201,7 +201,7 @@ static int start(struct cr_peer *p, const struct words *w, struct err *e)
 	close(report[0]);
 	if (p->pid < 0)
 		return -e->no;
-	cr_interrupt_shell(p->pid);
+	cr_interrupt_shell(p->pid, p->fd);
 	p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
 	if (p->pidfd < 0 && !e->no)
 		return err_sys(e, "watch the remote shell");
@@ -270,9 +270,9 @@ static int reap(struct cr_peer *p)
 	struct err ignored = {0};
 	int status;
 
+	cr_interrupt_shell(0, -1);
 	if (p->pidfd < 0 || p->pid <= 0)
 		return -ECHILD;
-	cr_interrupt_shell(0);
 	status = proc_wait(p->pidfd, ENDING_MS, &ignored);
 	if (status < 0) {
 		kill(p->pid, SIGKILL);
@@ -311,8 +311,8 @@ void cr_peer_close(struct cr_peer *p)
 {
 	if (p->fd >= 0)
 		shutdown(p->fd, SHUT_RDWR);
-	own_close_fd(&p->fd);
 	reap(p);
+	own_close_fd(&p->fd);
 	own_close_fd(&p->said);
 	own_close_fd(&p->pidfd);
 }

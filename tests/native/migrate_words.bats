@@ -75,6 +75,32 @@ has_open() { find "/proc/$1/fd" -lname "$2" | grep -q .; }
 	[ -z "$(status_of A)$(taken)" ]
 }
 
+cgroup_of() { echo "$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)/$(jq -r .cgroup "$SKEP_DIR/$1/run/$c/state.json")"; }
+is_frozen() { grep -qx 'frozen 1' "$(cgroup_of "$1")/cgroup.events"; }
+@test "a signal undoes it at once while it is frozen, also where the remote shell has started others that hold the link on" {
+	local pid receiver rc=0
+	make_ct
+	printf '#!/bin/bash\n%s "$@"; exit\n' "$rsh" >"$SKEP_DIR/fake" # not exec
+	chmod +x "$SKEP_DIR/fake"
+	is_pausing migrate.delta "$SKEP_DIR/fake"
+	pid=$(cat "$SKEP_DIR/paused")
+	receiver=$(jq .receiver "$SKEP_DIR/B/lib/ct/$c/migration.json")
+	kill -STOP "$receiver"
+	kill -CONT "$pid"
+	wait_for 30 grep -q restore "$SKEP_DIR/A/lib/ct/$c/progress.json"
+	is_frozen A
+	kill "$pid"
+	wait_for 30 not is_frozen A
+	kill -CONT "$receiver"
+	wait "$SPAWNED" || rc=$?
+	[ $rc = 120 ]
+	grep 'interrupted (Terminated)' "$SKEP_DIR/first"
+	is_on A running
+	[ ! -e "$SKEP_DIR/A/lib/ct/$c/migration.json" ]
+	wait_for 30 is_on B ''
+}
+not() { ! "$@"; }
+
 hasting() { # on B
 	local p net
 	net=$(on B readlink /proc/self/ns/net)
@@ -83,9 +109,9 @@ hasting() { # on B
 	done < <(grep -lx skep-haste /proc/[0-9]*/comm 2>/dev/null)
 	return 1
 }
-is_pausing() { # AT: the migration that is begun here stands there
+is_pausing() { # AT [RSH]: the migration that is begun here stands there
 	rm -f "$SKEP_DIR/paused"
-	spawn A "$SKEP_DIR/first" "SKEP_FAULT=$1:pause=$SKEP_DIR/paused" skepctl migrate "$c" B --rsh "$rsh"
+	spawn A "$SKEP_DIR/first" "SKEP_FAULT=$1:pause=$SKEP_DIR/paused" skepctl migrate "$c" B --rsh "${2:-$rsh}"
 	wait_for 30 test -s "$SKEP_DIR/paused"
 	wait_for 30 stopped "$(cat "$SKEP_DIR/paused")"
 }
