@@ -276,11 +276,15 @@ static int never_taken(struct ct_system *s, const struct cr_journal *j, const st
 	static const char *const lives[] = {[CR_LIFE_STOPPED] = "is stopped",
 					    [CR_LIFE_RUNNING] = "goes on",
 					    [CR_LIFE_SUSPENDED] = "is suspended"};
+	enum cr_life now = j->was;
+	struct err none = {0};
 	int r = let_go_on_here(s, j, way, e);
 
 	if (r < 0)
 		return r;
-	err_set(e, ENOENT, "%s never took it: it %s here", j->host, lives[j->was]);
+	/* It may have ended meanwhile, by itself or with the host. */
+	cr_life_now(s, &now, &none);
+	err_set(e, ENOENT, "%s never took it: it %s here", j->host, lives[now]);
 	return err_class(e, ERR_MIGRATE);
 }
 

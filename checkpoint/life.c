@@ -157,6 +157,38 @@ int cr_life_restore(struct ct_system *s, enum cr_mode mode, enum cr_life was, st
 	return mode == CR_MODE_RESTART ? ct_system_start(s, e) : 0;
 }
 
+/* Whether a migration that was to be in this mode, of one that was so, has nothing to bring back of what is so now. */
+static bool is_over(const struct cr_journal *j, enum ct_system_status status, enum cr_life now,
+		    bool starting)
+{
+	if (status == CT_SYSTEM_RUNNING)
+		return true;
+	/* Frozen: who it belongs to knows what else is to be undone. */
+	if (now == CR_LIFE_RUNNING)
+		return false;
+	if (now == j->was)
+		return true;
+	return now == CR_LIFE_STOPPED && (j->mode != CR_MODE_RESTART || starting);
+}
+
+int cr_life_settle(struct ct_system *s, bool starting, struct err *e)
+{
+	enum ct_system_status status;
+	enum cr_life now;
+	struct cr_journal j;
+	struct err none = {0};
+
+	/* What cannot be read, or be said yet, is for who is asked for more. */
+	if (ct_system_status(s, &status, &none) < 0 || cr_journal_load(s->dir, &j, &none) <= 0 ||
+	    j.point != CR_POINT_STARTED || cr_life_now(s, &now, &none) < 0 ||
+	    !is_over(&j, status, now, starting))
+		return 0;
+	/* It is started, or not, by the caller. */
+	if (now != CR_LIFE_RUNNING)
+		return cr_journal_remove(s->dir, e);
+	return cr_life_restore(s, j.mode, j.was, e);
+}
+
 int cr_life_hint(enum cr_life was, struct err *e)
 {
 	if (e->no != EPIPE && e->no != EINTR && e->no != ETIMEDOUT)

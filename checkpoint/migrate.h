@@ -17,8 +17,8 @@
  * Who owns it when something dies, and what puts it right (abort = `migrate --abort`, continue = `migrate --continue`, on the source). Where abort stands, continue does the same: it asks the
  * target to run it, hears that it never took it, makes sure that it never will, and lets it go on here. So continue is the one command that the messages name:
  *   stage                    source dies                     target dies               link dies
- *   offer, first pass        source, still running; next     source, still running     as target dies; the target
- *                            migrate, or abort, clears                                 removes what it reserved
+ *   offer, first pass        source, still running; the      source, still running     as target dies; the target
+ *                            next command clears (life.h)                              removes what it reserved
  *   frozen: delta, images,   source: CRIU's hook sees it     source, thawed at once    as target dies
  *     restore, READY         and lets it go on; is the
  *                            hook dead, too: abort, or the

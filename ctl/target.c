@@ -10,9 +10,11 @@
 #include <sys/stat.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "checkpoint/journal.h"
+#include "checkpoint/life.h"
 #include "checkpoint/progress.h"
 #include "ctl/nearest.h"
 #include "runtime/system_doubt.h"
@@ -85,12 +87,29 @@ static int locked(const struct ct_host *h, const char *name, struct err *e)
 			name, pid);
 }
 
+/* Of a migration that is over nobody is to hear: it would be "not finished" as soon as the container stops, and nobody would start it again when it reboots itself, or the host does. */
+static int settled(struct ct_system *s, const char *verb, struct err *e)
+{
+	bool starting;
+
+	if (!verb || !strcmp(verb, "migrate"))
+		return 0;
+	starting = !strcmp(verb, "start") || !strcmp(verb, "restart");
+	return cr_life_settle(s, starting, e);
+}
+
 int ctl_system_to_end(const struct ct_host *h, const char *name, const char *verb,
 		      struct ct_system *s, struct err *e)
 {
-	if (path_name_check("container", name, e) < 0 ||
-	    ct_system_open_to_end(h, name, verb, s, e) >= 0)
+	if (path_name_check("container", name, e) < 0)
 		return -e->no;
+	if (ct_system_open_to_end(h, name, verb, s, e) >= 0) {
+		/* Its end does not hang on that. */
+		if (settled(s, verb, e) < 0)
+			log_warn("%s: %s", name, e->text);
+		err_clear(e);
+		return 0;
+	}
 	if (e->class == ERR_LOCKED)
 		return locked(h, name, e);
 	return e->class == ERR_NO_SUCH_CT ? no_such_container(h, name, e) : -e->no;
@@ -102,7 +121,7 @@ int ctl_system(const struct ct_host *h, const char *name, const char *verb, stru
 	if (path_name_check("container", name, e) < 0)
 		return -e->no;
 	if (ct_system_open(h, name, verb, s, e) >= 0)
-		return 0;
+		return settled(s, verb, e);
 	if (e->class == ERR_NO_SUCH_CT)
 		no_such_container(h, name, e);
 	if (e->class == ERR_LOCKED)

@@ -54,7 +54,7 @@ static int engine_status(const struct ct_system *s, enum ct_status *status, stru
 	return ct.s.system ? ct_status(&ct, status, e) : 0;
 }
 
-/* A container that lives is not in doubt: the journal of a migration that died in its first pass is cleared by the next one. */
+/* A container that lives is not in doubt: the journal of a migration that died in its first pass is cleared by the next command. */
 static enum ct_system_status living(const struct ct_system *s, enum ct_system_status status)
 {
 	return has(s, CT_JOURNAL_FILE) && at_work(s) ? CT_SYSTEM_MIGRATING : status;

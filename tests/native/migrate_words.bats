@@ -203,3 +203,58 @@ says_how() { # HINT CMD...: what is refused is told as this, with a command that
 	[ -z "$(taken)" ]
 	is_on B running
 }
+
+init_of() { on A skepctl list -H -o pid "$c"; }
+init_is_not() { [[ $(init_of) =~ ^[0-9]+$ && $(init_of) != "$1" ]]; }
+journal() { test -e "$SKEP_DIR/A/lib/ct/$c/migration.json"; }
+dies_early() { # MODE POINT: the command, in its first pass; the container runs
+	SKEP_FAULT=migrate.$2:kill move --mode "$1" || true
+	is_on A running
+	journal
+	fails_with 120 'no migration of it is under way' again --status
+}
+falls() { # as with its host: nobody reaps it
+	local init monitor
+	init=$(init_of)
+	monitor=$(jq -r .monitor "$SKEP_DIR/A/run/$c/state.json")
+	kill -KILL "$monitor" "$init"
+	wait_for 30 is_on A "$1"
+}
+@test "a migration that died before it gave anything away hinders nothing: pause, restart, a reboot from inside, the end of the host" {
+	local init mode
+	make_ct
+	dies_early precopy round
+	on A skepctl pause "$c"
+	is_on A paused
+	on A skepctl resume "$c"
+	! journal || false
+	dies_early precopy round
+	on A skepctl restart "$c"
+	is_on A running
+	for mode in precopy suspend restart; do
+		dies_early $mode rootfs
+		falls migrating
+		on A skepctl start "$c"
+		is_on A running
+	done
+	# What continue says of one that ended with its host is so.
+	dies_early precopy round
+	falls migrating
+	fails_with 120 'never took it: it is stopped here' again --continue
+	is_on A stopped
+	on A skepctl destroy "$c"
+	template_busybox A
+	on A skepctl -q create "$c" --template busybox --network none --start
+	template_busybox B
+	dies_early precopy round
+	init=$(init_of)
+	wait_for 30 on A skepctl exec "$c" -- reboot
+	wait_for 30 init_is_not "$init"
+	is_on A running
+	! journal || false
+	# What another command would lose stays: frozen here, or stopped for the sake of its migration.
+	SKEP_FAULT=migrate.commit:kill move || true
+	for word in stop start resume; do fails_with 121 'not finished' on A skepctl $word "$c"; done
+	again --abort
+	is_on A running
+}
