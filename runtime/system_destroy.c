@@ -29,6 +29,24 @@ static int refuse(int dir, enum ct_dir_kind kind, const char *name, struct err *
 	return err_wrap(e, "container %s", name);
 }
 
+static bool is_incoming(int containers, const char *name)
+{
+	auto_fd int dir = openat(containers, name,
+				 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	return dir >= 0 && ct_dir_kind(dir) == CT_DIR_INCOMING;
+}
+
+/* What was to be removed was on its way, and while its lock was waited for it has arrived: it runs here, and nowhere else. */
+static int arrived(const char *name, struct err *e)
+{
+	err_set(e, EBUSY,
+		"container %s: it has just been received, and is a container of this host now",
+		name);
+	err_hint(e, "`skepctl destroy --force %s` once more removes it", name);
+	return err_class(e, ERR_LOCKED);
+}
+
 /*
  * Nothing runs any more when the directory goes, and it goes by one rename: killed before it, we leave a stopped container; after it, a hidden directory
  * that is swept.
@@ -36,6 +54,7 @@ static int refuse(int dir, enum ct_dir_kind kind, const char *name, struct err *
 static int destroy(const struct ct_host *h, int containers, const char *name, bool force,
 		   struct err *e)
 {
+	bool incoming = is_incoming(containers, name);
 	auto_fd int lock = -EBADF;
 	auto_fd int dir =
 		ct_dir_open(containers, name, false, "destroy", CT_LOCK_WAIT_MS, &lock, e);
@@ -44,6 +63,8 @@ static int destroy(const struct ct_host *h, int containers, const char *name, bo
 	if (dir < 0)
 		return dir;
 	kind = ct_dir_kind(dir);
+	if (incoming && kind == CT_DIR_CONTAINER)
+		return arrived(name, e);
 	/* We have the lock: whoever was making it is dead. */
 	if (kind < CT_DIR_INCOMING)
 		force = true;

@@ -204,6 +204,24 @@ says_how() { # HINT CMD...: what is refused is told as this, with a command that
 	is_on B running
 }
 
+@test "what is to be destroyed there, and arrives while that waits for it, is not taken for what was to be destroyed" {
+	local mover destroyer rc=0
+	make_ct
+	is_pausing migrate.commit
+	mover=$SPAWNED
+	spawn B "$SKEP_DIR/destroyer" skepctl destroy --force "$c"
+	destroyer=$SPAWNED
+	wait_for 30 has_open "$destroyer" "*/ct/$c/lock" # it waits
+	kill -CONT "$(cat "$SKEP_DIR/paused")"
+	wait "$mover"
+	wait "$destroyer" || rc=$?
+	[ $rc = 9 ]
+	grep -q 'it has just been received, and is a container of this host now' "$SKEP_DIR/destroyer"
+	grep -qx "hint: \`skepctl destroy --force $c\` once more removes it" "$SKEP_DIR/destroyer"
+	on B skepctl exec "$c" -- /probe true
+	on B skepctl destroy --force "$c"
+}
+
 init_of() { on A skepctl list -H -o pid "$c"; }
 init_is_not() { [[ $(init_of) =~ ^[0-9]+$ && $(init_of) != "$1" ]]; }
 journal() { test -e "$SKEP_DIR/A/lib/ct/$c/migration.json"; }
