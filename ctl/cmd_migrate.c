@@ -193,7 +193,7 @@ static int read_bounds(const struct ctl_line *line, struct cr_migrate *how, stru
 	int64_t ms = 0, seconds = -1;
 
 	if (downtime && size_parse_number("--max-downtime", downtime, 1, 3600000, &ms, e) < 0)
-		return -e->no;
+		return err_hint(e, "milliseconds, without a unit: --max-downtime 200");
 	if (rate && size_parse_rate("--bwlimit", rate, &bits, e) < 0)
 		return -e->no;
 	if (rate && bits < LEAST_RATE) {

@@ -49,6 +49,8 @@ static int exists(const char *name, enum ct_dir_kind kind, const char *verb, str
 	if (kind == CT_DIR_INCOMING) {
 		err_set(e, EEXIST,
 			"container %s is being received, or its migration was interrupted", name);
+		err_hint(e, "finish that first, with `skepctl migrate %s --continue` or --abort %s",
+			 name, strcmp(verb, "create") ? "there" : "here");
 		return err_class(e, ERR_EXISTS);
 	}
 	err_class(e, ERR_EXISTS);

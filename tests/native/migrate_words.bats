@@ -46,8 +46,9 @@ taken() { find "$SKEP_DIR"/[AB]/lib/taken -type f; }
 	[ -z "$(status_of A)" ]
 }
 
-@test "a bound of the rate that is none is refused" {
+@test "a bound of the rate, or of the time it stands still, that is none is refused" {
 	make_ct
+	for word in 0 300ms 0.2 ''; do fails_with 21 'hint: milliseconds, without a unit: --max-downtime 200' move --max-downtime "$word"; done
 	for rate in 1 7bit 63999 63kbit; do
 		fails_with 21 "--bwlimit: '$rate' is less than 64kbit, the least there is" move --bwlimit $rate
 	done
@@ -209,6 +210,7 @@ says_how() { # HINT CMD...: what is refused is told as this, with a command that
 	make_ct
 	is_pausing migrate.commit
 	mover=$SPAWNED
+	fails_with 44 "hint: finish that first, with \`skepctl migrate $c --continue\` or --abort here" on B skepctl create "$c" --template probe
 	spawn B "$SKEP_DIR/destroyer" skepctl destroy --force "$c"
 	destroyer=$SPAWNED
 	wait_for 30 has_open "$destroyer" "*/ct/$c/lock" # it waits
