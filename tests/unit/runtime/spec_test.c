@@ -1,51 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* config.json: what is honoured, and that each thing that is not is refused by its name. */
-#include "tests/unit/runtime/place.h"
+#include "tests/unit/runtime/spec_config.h"
 
 #include <sys/mount.h>
 #include <sys/resource.h>
-
-#include "runtime/spec.h"
-
-static const char base[] =
-	"{\"ociVersion\": \"1.2.0\", \"process\": {\"args\": [\"true\"], \"cwd\": \"/\"},"
-	"\"root\": {\"path\": \"rootfs\"}, \"linux\": {\"namespaces\": [{\"type\": \"mount\"},"
-	"{\"type\": \"pid\"}, {\"type\": \"uts\"}, {\"type\": \"network\"}, {\"type\": \"ipc\"}]}}";
-
-/* The base with a patch over it: objects are merged, all else is replaced; single quotes stand for double ones. */
-static json_t *config(const char *patch)
-{
-	json_t *j = json_loads(base, 0, NULL), *over;
-	json_error_t why;
-	char *text = strdup(patch);
-
-	assert_non_null(j);
-	for (char *p = text; *p; p++)
-		if (*p == '\'')
-			*p = '"';
-	over = json_loads(text, 0, &why);
-	if (!over)
-		fail_msg("%s: %s", patch, why.text);
-	assert_int_equal(json_object_update_recursive(j, over), 0);
-	json_decref(over);
-	free(text);
-	return j;
-}
-
-static int load(const char *patch, struct ct_spec *spec, struct err *e)
-{
-	auto_json json_t *j = config(patch);
-
-	return ct_spec_from_json(j, "/bundle", spec, e);
-}
-
-static void wanted(const char *patch, struct ct_spec *spec)
-{
-	struct err e = {0};
-
-	if (load(patch, spec, &e) < 0)
-		fail_msg("%s: %s", patch, e.text);
-}
 
 static void the_least(void **state)
 {
@@ -148,75 +106,6 @@ static void mounts(void **state)
 	assert_true(s.mounts[1].bind && s.mounts[1].recursive);
 	assert_int_equal(s.mounts[1].propagation, MS_SHARED | MS_REC);
 	assert_string_equal(s.mounts[2].data, "size=1k,mode=700");
-}
-
-static void resources(void **state)
-{
-	auto_spec struct ct_spec s = {0};
-	const struct cg_limits *l = &s.limits;
-
-	(void)state;
-	wanted("{'linux': {'cgroupsPath': '/a/b/', 'resources': {'memory': {'limit': 1048576, 'reservation': 4096, 'swap': 3145728},"
-	       "'cpu': {'shares': 1024, 'quota': 150000, 'period': 100000, 'cpus': '0-1', 'mems': '0', 'burst': 77, 'idle': 1},"
-	       "'pids': {'limit': 9}, 'blockIO': {'weight': 50, 'throttleReadBpsDevice': [{'major': 8, 'minor': 0, 'rate': 600}]},"
-	       "'hugepageLimits': [{'pageSize': '2MB', 'limit': 4194304}],"
-	       "'devices': [{'allow': true, 'type': 'c', 'major': 1, 'minor': 2}, {'allow': false},"
-	       "{'allow': true, 'type': 'c', 'major': 10, 'minor': 229, 'access': 'rw'}],"
-	       "'unified': {'memory.high': '524288', 'memory.oom.group': '1'}}}}",
-	       &s);
-	assert_string_equal(s.cgroup, "a/b");
-	assert_int_equal(l->value[CG_LIMIT_MEM_MAX], 1048576);
-	assert_int_equal(l->value[CG_LIMIT_MEM_LOW], 4096);
-	assert_int_equal(l->value[CG_LIMIT_SWAP_MAX], 2097152);
-	assert_int_equal(l->value[CG_LIMIT_MEM_HIGH], 524288);
-	assert_int_equal(l->value[CG_LIMIT_CPU_QUOTA], 1500);
-	assert_int_equal(l->value[CG_LIMIT_CPU_WEIGHT], 39);
-	assert_int_equal(l->value[CG_LIMIT_PIDS_MAX], 9);
-	assert_int_equal(l->value[CG_LIMIT_IO_WEIGHT], 50);
-	assert_string_equal(l->cpus, "0-1");
-	assert_int_equal(l->io_count, 1);
-	assert_int_equal(l->io[0].rbps, 600);
-	assert_int_equal(s.n_raw_limits, 5);
-	assert_string_equal(s.raw_limits[0].file, "cpu.max.burst");
-	assert_string_equal(s.raw_limits[0].value, "77");
-	assert_string_equal(s.raw_limits[1].file, "cpu.idle");
-	assert_string_equal(s.raw_limits[2].file, "hugetlb.2MB.max");
-	assert_false(s.raw_limits[2].optional);
-	assert_string_equal(s.raw_limits[3].file, "hugetlb.2MB.rsvd.max");
-	assert_true(s.raw_limits[3].optional);
-	assert_string_equal(s.raw_limits[4].file, "memory.oom.group");
-	/* What stood before "deny everything" is taken back by it. */
-	assert_int_equal(s.n_device_rules, 1);
-	assert_int_equal(s.device_rules[0].major, 10);
-	assert_true(s.device_rules[0].r && s.device_rules[0].w && !s.device_rules[0].m);
-}
-
-/* What both say counts as unified says it: with cgroup v1, too, where shares are written. */
-static void unified_comes_last(void **state)
-{
-	auto_spec struct ct_spec s = {0};
-
-	(void)state;
-	wanted("{'linux': {'resources': {'unified': {'cpu.weight': '200'}, 'cpu': {'shares': 512}}}}",
-	       &s);
-	assert_int_equal(s.limits.value[CG_LIMIT_CPU_WEIGHT], 200);
-	assert_int_equal(s.limits.shares, 0);
-}
-
-/* As Kubernetes, Podman and Docker write what they do not want. */
-static void resources_not_given(void **state)
-{
-	auto_spec struct ct_spec s = {0};
-
-	(void)state;
-	wanted("{'linux': {'cgroupsPath': '', 'resources': {'memory': {'limit': 0, 'swap': 0, 'kernel': 0, 'disableOOMKiller': false},"
-	       "'cpu': {'shares': 0, 'quota': 0, 'period': 100000, 'realtimeRuntime': 0, 'cpus': '', 'mems': ''},"
-	       "'pids': {'limit': 0}, 'blockIO': {'weight': 0, 'leafWeight': 0}, 'network': {}, 'rdma': {}, 'hugepageLimits': []}},"
-	       "'hooks': {'prestart': []}, 'process': {'apparmorProfile': '', 'selinuxLabel': ''}}",
-	       &s);
-	for (int i = 0; i < CG_LIMIT_COUNT; i++)
-		assert_false(s.limits.set[i]);
-	assert_null(s.cgroup);
 }
 
 static void paths_devices_and_settings(void **state)
@@ -519,7 +408,7 @@ static void a_bundle(void **state)
 	assert_true(ct_spec_load(p->state, &s, &why) < 0);
 	assert_int_equal(why.class, ERR_CONFIG);
 	assert_true(why.hint[0]);
-	put(p, base);
+	put(p, spec_base);
 	ok(ct_spec_load(p->state, &s, &e));
 	assert_int_equal(strncmp(s.root_path, p->state, strlen(p->state)), 0);
 	ct_spec_done(&s);
@@ -536,12 +425,12 @@ static void numbers_of_64_bits(void **state)
 	const struct place *p = *state;
 	auto_spec struct ct_spec s = {0};
 	char text[1024];
-	const char *open_brace = strstr(base, "\"args\"");
+	const char *open_brace = strstr(spec_base, "\"args\"");
 
 	snprintf(
 		text, sizeof(text),
 		"%.*s\"rlimits\": [{\"type\": \"RLIMIT_CORE\", \"soft\": 0, \"hard\": 18446744073709551615}], %s",
-		(int)(open_brace - base), base, open_brace);
+		(int)(open_brace - spec_base), spec_base, open_brace);
 	put(p, text);
 	ok(ct_spec_load(p->state, &s, &e));
 	assert_true(s.process.rlimits[0].hard == UINT64_MAX);
@@ -562,23 +451,6 @@ static void a_process_alone(void **state)
 	refused(ct_process_from_json(bad, &p, &e), ERR_CONFIG);
 }
 
-static void resources_alone(void **state)
-{
-	auto_json json_t *good = json_loads(
-		"{\"pids\": {\"limit\": 5}, \"unified\": {\"memory.oom.group\": \"1\"}}", 0, NULL);
-	auto_json json_t *bad = json_loads("{\"devices\": [{\"allow\": true}]}", 0, NULL);
-	struct ct_raw_limit *raw;
-	struct cg_limits limits;
-	size_t n;
-
-	(void)state;
-	ok(ct_resources_from_json(good, &limits, &raw, &n, &e));
-	assert_int_equal(limits.value[CG_LIMIT_PIDS_MAX], 5);
-	assert_int_equal(n, 1);
-	ct_raw_limits_done(raw, n);
-	refused(ct_resources_from_json(bad, &limits, &raw, &n, &e), ERR_CONFIG);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -586,9 +458,6 @@ int main(void)
 		cmocka_unit_test(a_process),
 		cmocka_unit_test(namespaces_and_maps),
 		cmocka_unit_test(mounts),
-		cmocka_unit_test(resources),
-		cmocka_unit_test(resources_not_given),
-		cmocka_unit_test(unified_comes_last),
 		cmocka_unit_test(paths_devices_and_settings),
 		cmocka_unit_test(annotations),
 		cmocka_unit_test(unknown_members_are_ignored),
@@ -596,7 +465,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_bundle, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(numbers_of_64_bits, place_setup, place_teardown),
 		cmocka_unit_test(a_process_alone),
-		cmocka_unit_test(resources_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
