@@ -106,32 +106,50 @@ static void add_restore(struct cr_criu *c, void *arg)
 		}
 }
 
-/* What is below another mount is that one's, and criu's. */
-static bool is_below_another(const struct ct_spec *spec, size_t i)
+/* The mount that it is made in, or NULL: it is the root file system; *below: where in there. */
+static const struct ns_mount *made_in(const struct ct_spec *spec, size_t i, const char **below)
 {
+	const struct ns_mount *found = NULL;
 	const char *target = spec->mounts[i].target;
+	size_t most = 0;
 
+	*below = target;
 	for (size_t k = 0; k < i; k++) {
-		size_t len = strlen(spec->mounts[k].target);
+		const struct ns_mount *m = &spec->mounts[k];
+		size_t len = strlen(m->target);
 
-		if (!strncmp(target, spec->mounts[k].target, len) && target[len] == '/')
-			return true;
+		if (m->remount || len < most || strncmp(target, m->target, len) != 0 ||
+		    target[len] != '/')
+			continue;
+		found = m;
+		most = len;
+		*below = target + len;
 	}
-	return false;
+	return found;
 }
 
-/* The root file system may be another copy, in which nobody has made the places of its mounts yet; criu makes none. */
+/*
+ * The root file system may be another copy, in which nobody has made the places of its mounts yet; so may be a directory of the host's that is bound into it. criu makes none. What is
+ * below any other mount is that one's, and criu's.
+ */
 static int make_mount_point(const struct ct_spec *spec, size_t i, int rootfs, struct err *e)
 {
-	const struct ns_mount *m = &spec->mounts[i];
+	const struct ns_mount *m = &spec->mounts[i], *in;
 	struct stat st = {.st_mode = S_IFDIR};
-	auto_fd int at = -EBADF;
+	auto_fd int at = -EBADF, bound = -EBADF;
+	const char *below;
 
-	if (m->remount || is_below_another(spec, i))
+	in = made_in(spec, i, &below);
+	if (m->remount || (in && !in->bind))
 		return 0;
+	if (in) {
+		bound = open(in->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (bound < 0)
+			return err_sys(e, "open %s", in->source);
+	}
 	if (m->bind && stat(m->source, &st) < 0)
 		return err_sys(e, "look at %s", m->source);
-	at = path_mount_point_in(rootfs, m->target, S_ISDIR(st.st_mode), e);
+	at = path_mount_point_in(in ? bound : rootfs, below, S_ISDIR(st.st_mode), e);
 	return at < 0 ? at : 0;
 }
 

@@ -137,6 +137,19 @@ restore_it() { restore_from "$IMAGES" "$ID" "$@"; }
 	oci delete --force "$ID"
 }
 
+@test "places of mounts within a bind mount are made again" {
+	mkdir "$SKEP_DIR/one" "$SKEP_DIR/two"
+	echo two >"$SKEP_DIR/two/file"
+	configure ".mounts += [{destination: \"/data\", source: \"$SKEP_DIR/one\", options: [\"rbind\"]},
+		{destination: \"/data/for/nested\", source: \"$SKEP_DIR/two\", options: [\"rbind\"]}, {destination: \"/data/a\", source: \"$SKEP_DIR/two/file\", options: [\"bind\"]}]"
+	start_it
+	oci checkpoint --image-path "$IMAGES" "$ID"
+	rm -r "$SKEP_DIR/one/for" "$SKEP_DIR/one/a"
+	restore_it
+	[ "$(oci exec "$ID" cat /data/for/nested/file /data/a)" = $'two\ntwo' ]
+	oci delete --force "$ID"
+}
+
 @test "a namespace of others is joined again" {
 	local net
 	net=$(host_net here)
