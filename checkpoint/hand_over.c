@@ -11,6 +11,7 @@
 #include "checkpoint/interrupt.h"
 #include "checkpoint/shed.h"
 #include "checkpoint/source.h"
+#include "checkpoint/sums.h"
 #include "checkpoint/suspend.h"
 
 static int hand_over_stopped(struct cr_source *m, struct err *e)
@@ -21,8 +22,10 @@ static int hand_over_stopped(struct cr_source *m, struct err *e)
 		auto_fd int images = openat(m->s->dir, CT_CHECKPOINT_DIR,
 					    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-		r = images < 0 ? err_sys(e, "open the images")
-			       : cr_source_send_images(m, images, e);
+		/* Their sums go along and are looked at by the resume: what a disk has done to them since is better told where the rest of the container still is. */
+		r = images < 0 ? err_sys(e, "open the images") : cr_sums_check(images, e);
+		if (r >= 0)
+			r = cr_source_send_images(m, images, e);
 	}
 	if (r >= 0)
 		r = cr_source_await_ready(m, e);

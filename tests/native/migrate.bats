@@ -67,6 +67,14 @@ longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 	only_on A running
 }
 
+@test "images that a disk has damaged are found before they leave" {
+	make_ct --start
+	on A skepctl suspend "$c"
+	printf x | dd of="$SKEP_DIR/A/lib/ct/$c/checkpoint/core-1.img" bs=1 seek=100 conv=notrunc status=none
+	fails_with 120 'core-1.img is not as it was written' on A skepctl migrate "$c" B --rsh "$rsh"
+	only_on A suspended
+}
+
 @test "the remote shell may be pipes" {
 	make_ct --start
 	fake_rsh "cat | $rsh \"\$@\" | cat"
