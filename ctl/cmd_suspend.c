@@ -22,8 +22,10 @@ static int suspend(struct ctl_line *line, const struct ct_host *h, const char *n
 				       .unchecked = ctl_flag(line, "no-check"),
 				       .frozen_ns = &frozen_ns};
 
-	if (ctl_system(h, name, "suspend", &s, e) < 0 || cr_suspend(&s, &how, e) < 0)
+	if (ctl_system(h, name, "suspend", &s, e) < 0)
 		return -e->no;
+	if (cr_suspend(&s, &how, e) < 0)
+		return ctl_runtime_explain(&s, e);
 	if (how.keep_running)
 		ctl_done(line, name, "images made, it stood still for %" PRIu64 " ms",
 			 frozen_ns / NS_PER_MS);

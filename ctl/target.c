@@ -212,10 +212,14 @@ int ctl_runtime_explain(const struct ct_system *s, struct err *e)
 	enum ct_system_status status;
 	struct err ignored = {0};
 
-	if (e->class != ERR_NOT_RUNNING || ct_system_status(s, &status, &ignored) < 0 ||
-	    status != CT_SYSTEM_MIGRATING)
+	if (e->class != ERR_NOT_RUNNING || ct_system_status(s, &status, &ignored) < 0)
 		return -e->no;
-	return ctl_refuse_moving(s, e);
+	if (status == CT_SYSTEM_MIGRATING)
+		return ctl_refuse_moving(s, e);
+	if (status != CT_SYSTEM_SUSPENDED)
+		return -e->no;
+	err_clear(e);
+	return refuse_stopped(s, e);
 }
 
 int ctl_runtime(const struct ct_system *s, struct ct *ct, struct err *e)

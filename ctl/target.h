@@ -36,7 +36,7 @@ int ctl_runtime_running(const struct ct_system *s, struct ct *ct, struct err *e)
 /* Refuses one that is migrating or moved for a verb that needs it running: what it is, and what ends that. Class NOT_RUNNING, so that --all passes it by. */
 int ctl_refuse_moving(const struct ct_system *s, struct err *e);
 
-/* For a refusal of class NOT_RUNNING by the engine: of one that a migration has frozen it says that, and what to do. Returns -e->no. */
+/* For a refusal of class NOT_RUNNING by the engine: of one that a migration has frozen, or that is suspended, it says that, and what to do. Returns -e->no. */
 int ctl_runtime_explain(const struct ct_system *s, struct err *e);
 
 /* And locked, for a verb of the engine. */

@@ -107,6 +107,7 @@ has_log() { grep -q "$1" "$(data)/console.log"; }
 	fails_with 31 'suspended' skepctl exec "$c" -- true
 	fails_with 32 'suspended' skepctl start "$c"
 	fails_with 31 "$c" skepctl suspend "$c"
+	fails_with 31 "hint: skepctl resume $c" skepctl suspend "$c"
 	fails_with 31 "$c" skepctl pause "$c"
 	is suspended
 	skepctl resume "$c"
