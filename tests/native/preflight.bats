@@ -111,7 +111,7 @@ seccomp-notify | has the listener of a seccomp filter | seccomp filter
 '
 }
 
-# bats test_tags=planted
+# bats test_tags=planted_all
 @test "files, mounts and watches that cannot be taken along are named" {
 	container
 	each '
