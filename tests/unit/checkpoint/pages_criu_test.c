@@ -205,9 +205,8 @@ static void start_source(struct lab *l, struct source *s, struct cr_pages *pages
 	int pair[2];
 
 	*s = (struct source){.pages = pages};
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	lab_source(l, pair);
 	s->fd = pair[0];
-	l->source[0] = l->source[1] = pair[1];
 	assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
 }
 

@@ -323,8 +323,7 @@ static void test_damaged(void **state)
 	int pair[2], fd;
 
 	lab_pagemap(l, ID, runs, 1);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	l->source[0] = l->source[1] = pair[1];
+	lab_source(l, pair);
 	lab_start(l);
 	close(pair[1]);
 	p = spawn(l, body_reads);
@@ -377,8 +376,7 @@ static void test_removed(void **state)
 	int pair[2];
 
 	lab_pagemap(l, ID, runs, 1);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	l->source[0] = l->source[1] = pair[1];
+	lab_source(l, pair);
 	lab_start(l);
 	p = spawn(l, body_removes);
 	let(&p, 'b');

@@ -210,6 +210,13 @@ static inline int lab_try_start(struct lab *l, struct err *e)
 	return cr_pages_daemon_start(&how, &l->d, e);
 }
 
+/* A link whose end pair[1] the daemon will have; pair[0] is the source's. */
+static inline void lab_source(struct lab *l, int pair[2])
+{
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	l->source[0] = l->source[1] = pair[1];
+}
+
 static inline void lab_start(struct lab *l)
 {
 	struct err e = {0};

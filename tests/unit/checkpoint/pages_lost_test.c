@@ -59,8 +59,7 @@ static void test_killed(void **state)
 	int pair[2];
 
 	lab_pagemap(l, ID, runs, 1);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	l->source[0] = l->source[1] = pair[1];
+	lab_source(l, pair);
 	lab_start(l);
 	p = spawn(l, body_waits);
 	let(&p, 'b');
@@ -84,8 +83,7 @@ static void test_removed(void **state)
 	int pair[2];
 
 	lab_pagemap(l, ID, runs, 1);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	l->source[0] = l->source[1] = pair[1];
+	lab_source(l, pair);
 	lab_start(l);
 	p = spawn(l, body_waits);
 	let(&p, 'b');
@@ -147,9 +145,8 @@ static void test_gone(void **state)
 	int pair[2];
 
 	lab_pagemap(l, ID, runs, 1);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	lab_source(l, pair);
 	s.fd = pair[0];
-	l->source[0] = l->source[1] = pair[1];
 	lab_start(l);
 	close(pair[1]);
 	p = spawn(l, body_waits);
@@ -202,8 +199,7 @@ static void test_ended(void **state)
 	int pair[2];
 
 	lab_pagemap(l, ID, runs, 1);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	l->source[0] = l->source[1] = pair[1];
+	lab_source(l, pair);
 	lab_start(l);
 	p = spawn(l, body_ends);
 	let(&p, 'b');
