@@ -149,20 +149,23 @@ longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 }
 said_by_status() { on A skepctl migrate "$c" --status | grep -q "$1"; }
 
+# ms_sent REPORT: how long files and memory took to send
+ms_sent() { jq '[.stages[] | select(.stage == "rootfs" or .stage == "memory") | .ns] | add / 1000000 | floor' "$1"; }
 @test "--compress: over a link that is slow all goes packed, half as much in half the time; none and a fast link leave it" {
 	local plain packed
 	on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe touch 24" --start
 	head -c 8M /dev/zero | tr '\0' 'x' >"$(upper A)/text"
 	chown --reference="$(upper A)" "$(upper A)/text"
-	move A B --mode precopy --bwlimit 128mbit --compress none --json >"$SKEP_DIR/plain"
+	move A B --mode precopy --bwlimit 64mbit --compress none --json >"$SKEP_DIR/plain"
 	only_on B running
-	move B A --mode precopy --bwlimit 128mbit --json >"$SKEP_DIR/packed"
+	move B A --mode precopy --bwlimit 64mbit --json >"$SKEP_DIR/packed"
 	only_on A running
 	cmp <(head -c 8M /dev/zero | tr '\0' 'x') "$(upper A)/text"
 	jq -e '.compressed.before == 0 and .bytes > 33000000' "$SKEP_DIR/plain"
 	jq -e '.compressed.before > 33000000 and .compressed.after < .compressed.before / 2 and .bytes < 18000000' "$SKEP_DIR/packed"
-	plain=$(jq '.total_ns / 1000000 | floor' "$SKEP_DIR/plain") packed=$(jq '.total_ns / 1000000 | floor' "$SKEP_DIR/packed")
-	[ "$packed" -lt $((plain * 4 / 5)) ]
+	# Four seconds and two at this rate. Not of the whole: what else there is to do takes as long as the machine is slow.
+	plain=$(ms_sent "$SKEP_DIR/plain") packed=$(ms_sent "$SKEP_DIR/packed")
+	[ "$packed" -lt $((plain * 9 / 10)) ]
 	# The memory is what it was: it goes on, and again packed whatever the link, as images, with the account in words.
 	move A B --mode suspend --compress zstd 2>&1 | grep -E '^compressed [0-9.]+M to [0-9.]+M$'
 	only_on B running
