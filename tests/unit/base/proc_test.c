@@ -104,7 +104,7 @@ static void waits_for_its_turn(int dir, int *held)
 	if (holder == 0)
 		_exit(poll(NULL, 0, 200) != 0);
 	own_close_fd(held);
-	ours = lock_take_at(dir, "lock", "start", 5000, &e);
+	ours = lock_take_at(dir, "lock", "start", 30000, &e);
 	assert_true(ours >= 0);
 	assert_int_equal(waitpid(holder, NULL, 0), holder);
 	assert_int_equal(lock_take_at(dir, "lock", "stop", 0, &e), -EWOULDBLOCK);

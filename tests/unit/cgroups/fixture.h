@@ -71,7 +71,7 @@ static inline void test_end(struct cg *cg)
 	int left = 0;
 
 	snprintf(path, sizeof(path), "%s", cg->path);
-	OK(cg_thaw(cg, 1000, &e));
+	OK(cg_thaw(cg, 30000, &e));
 	OK(cg_kill(cg, &e));
 	OK(cg_wait_empty(cg, 5000, &e));
 	cg_close(cg);
@@ -91,7 +91,7 @@ static inline int test_clean(void **state)
 	snprintf(path, sizeof(path), "skep-test-%d", getpid());
 	if (cg_open(path, &cg, &e) < 0)
 		return e.no == ENOENT ? 0 : -1;
-	if (cg_thaw(&cg, 1000, &e) < 0 || cg_kill(&cg, &e) < 0)
+	if (cg_thaw(&cg, 30000, &e) < 0 || cg_kill(&cg, &e) < 0)
 		print_error("%s\n", e.text);
 	cg_close(&cg);
 	err_clear(&e);

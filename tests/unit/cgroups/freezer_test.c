@@ -41,13 +41,13 @@ static void freeze_stops(const struct cg *cg)
 
 	wait_counting(n);
 	assert_int_equal(cg_frozen(cg, &e), 0);
-	OK(cg_freeze(cg, 2000, &e));
+	OK(cg_freeze(cg, 30000, &e));
 	assert_int_equal(cg_frozen(cg, &e), 1);
 	then = *n;
 	poll(NULL, 0, 50);
 	assert_int_equal(*n, then);
-	OK(cg_freeze(cg, 2000, &e)); /* again is fine */
-	OK(cg_thaw(cg, 2000, &e));
+	OK(cg_freeze(cg, 30000, &e)); /* again is fine */
+	OK(cg_thaw(cg, 30000, &e));
 	assert_int_equal(cg_frozen(cg, &e), 0);
 	wait_counting(n);
 	OK(cg_kill(cg, &e));
@@ -171,7 +171,7 @@ static void frozen_ones_can_be_killed(void **state)
 	(void)state;
 	test_make("coldkill", &cg);
 	pid = test_spawn(&cg, test_pause, NULL);
-	OK(cg_freeze(&cg, 1000, &e));
+	OK(cg_freeze(&cg, 30000, &e));
 	OK(cg_kill(&cg, &e));
 	assert_int_equal(WTERMSIG(test_reap(pid)), SIGKILL);
 	test_end(&cg);

@@ -193,7 +193,7 @@ static void frozen_group_is_refused(void **state)
 
 	(void)state;
 	test_make("frozen", &cg);
-	OK(cg_freeze(&cg, 1000, &e));
+	OK(cg_freeze(&cg, 30000, &e));
 	assert_int_equal(cg_create(cg.path, &other, &e), -EEXIST);
 	assert_int_equal(e.class, ERR_EXISTS);
 	assert_non_null(strstr(e.text, "frozen"));

@@ -19,7 +19,7 @@ static void a_group_that_goes_is_no_news(void **state)
 	OK(cg_destroy(cg.path, 0, &e));
 	p.fd = oom.fd;
 	if (oom.v1)
-		assert_int_equal(poll(&p, 1, 10000), 1);
+		assert_int_equal(poll(&p, 1, 30000), 1);
 	assert_int_equal(cg_oom_read(&oom, &e), 0);
 	assert_int_equal(e.no, 0);
 	cg_close(&cg);

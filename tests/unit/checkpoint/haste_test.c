@@ -77,7 +77,7 @@ static void test_life(void **state)
 	children = read_of(getpid(), path);
 	pid = (pid_t)atoi(children);
 	assert_true(pid > 1);
-	alarm(20);
+	alarm(60);
 	while (writes_of(pid) < 3)
 		poll(NULL, 0, 1);
 	comm = read_of(pid, "comm");

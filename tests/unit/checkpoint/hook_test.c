@@ -141,7 +141,7 @@ static int serve(struct lab *l, struct err *e)
 {
 	struct pollfd p = {.fd = l->hook.listener, .events = POLLIN};
 
-	assert_int_equal(poll(&p, 1, 10000), 1);
+	assert_int_equal(poll(&p, 1, 30000), 1);
 	return cr_hook_serve(&l->hook, e);
 }
 

@@ -102,12 +102,12 @@ static void one_that_is_frozen(void **state)
 	OK(cg_add(&cg, c.pid, true, &e));
 	wait_for(c.pid, 'S', SYS_clock_nanosleep);
 	OK(cr_inject_begin(&in, c.pid, c.ticks, 2000, &e));
-	OK(cg_freeze(&cg, 2000, &e));
+	OK(cg_freeze(&cg, 30000, &e));
 	assert_int_equal(cr_inject_syscall(&in, SYS_dup2, (uint64_t[6]){3, 7}, &result, &e),
 			 -ETIMEDOUT);
 	err_clear(&e);
 	OK(cr_inject_end(&in, NULL, &e));
-	OK(cg_thaw(&cg, 2000, &e));
+	OK(cg_thaw(&cg, 30000, &e));
 	comes_out(&c);
 	test_end(&cg);
 }

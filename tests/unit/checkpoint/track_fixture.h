@@ -171,7 +171,7 @@ static inline uint64_t final_is_exact(const struct cg *cg, struct cr_track *t, s
 	struct err e = {0};
 	int count;
 
-	OK(cg_freeze(cg, 5000, &e));
+	OK(cg_freeze(cg, 30000, &e));
 	OK(count = cg_pids(cg, &pids, &e));
 	for (int i = 0; i < count; i++) {
 		auto_free struct cr_run *needed = NULL;
@@ -180,6 +180,6 @@ static inline uint64_t final_is_exact(const struct cg *cg, struct cr_track *t, s
 		OK(cr_track_final(t, (uint32_t)pids[i], needed, n, to_store, to, &stats, &e));
 		same_memory(to, pids[i], (uint32_t)pids[i], needed, n);
 	}
-	OK(cg_thaw(cg, 5000, &e));
+	OK(cg_thaw(cg, 30000, &e));
 	return stats.pages;
 }

@@ -33,7 +33,7 @@ static void another_kind_of_mapping(void **state)
 	begin(&l, "file", b, maps_a_file);
 	one_round(&l);
 	tell(&l, 'm');
-	OK(cg_freeze(&l.cg, 5000, &e));
+	OK(cg_freeze(&l.cg, 30000, &e));
 	one = (struct cr_run){(uint64_t)(uintptr_t)l.w.area, 1};
 	OK(cr_track_final(l.t, (uint32_t)l.w.pid, &one, 1, to_store, &l.to, &s, &e));
 	assert_int_equal(s.pages, 1);
@@ -181,11 +181,11 @@ static void who_cannot_be_entered(void **state)
 	assert_int_equal(ptrace(PTRACE_INTERRUPT, l.w.pid, NULL, NULL), 0);
 	test_reap(l.w.pid);
 	assert_int_equal(ptrace(PTRACE_DETACH, l.w.pid, NULL, NULL), 0);
-	OK(cg_freeze(&l.cg, 5000, &e));
+	OK(cg_freeze(&l.cg, 30000, &e));
 	one_round(&l);
 	assert_int_equal(l.last.untracked, 1);
 	assert_int_equal(l.last.stop_ns, 0);
-	OK(cg_thaw(&l.cg, 5000, &e));
+	OK(cg_thaw(&l.cg, 30000, &e));
 	assert_true(final_is_exact(&l.cg, l.t, &l.to) >= PAGES);
 	tell(&l, 1);
 	/* Twice the same answer to a final is no proof for the next one: nobody watched. */

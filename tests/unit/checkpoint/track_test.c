@@ -64,7 +64,7 @@ static void left_names_what_final_gives(void **state)
 	one_round(&l);
 	for (char c = 1; c <= 20; c++)
 		tell(&l, c);
-	OK(cg_freeze(&l.cg, 5000, &e));
+	OK(cg_freeze(&l.cg, 30000, &e));
 	n = needed_of(l.w.pid, &needed);
 	OK(count = cr_track_left(l.t, (uint32_t)l.w.pid, needed, n, &left, &e));
 	for (int i = 0; i < count; i++)
@@ -107,7 +107,7 @@ static void wrong_questions(void **state)
 	begin(&l, "wrong", CR_TRACK_UFFD, write_pages);
 	id = (uint32_t)l.w.pid;
 	one_round(&l);
-	OK(cg_freeze(&l.cg, 5000, &e));
+	OK(cg_freeze(&l.cg, 30000, &e));
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		err_clear(&e);
 		assert_int_equal(cr_track_final(l.t, id, wrong[i], 2, to_store, &l.to, &s, &e),
@@ -190,7 +190,7 @@ static void holes_and_inaccessible_pages(void **state)
 	tables = status_kb(l.w.pid, "VmPTE:");
 	one_round(&l);
 	one_round(&l);
-	assert_in_range(l.last.ns, 0, 2000000000ull);
+	assert_in_range(l.last.ns, 0, 20000000000ull);
 	assert_in_range(status_kb(l.w.pid, "VmPTE:"), tables, tables + 100);
 	tell(&l, 'n');
 	one_round(&l);
@@ -326,7 +326,7 @@ static void begin_transfer(struct transfer *x, pid_t to, const char *page)
 	assert_int_equal(ioctl(x->uffd, UFFDIO_REGISTER, &reg), 0);
 	assert_int_equal(pthread_create(&x->thread, NULL, write_across, x), 0);
 	p = (struct pollfd){.fd = x->uffd, .events = POLLIN};
-	assert_int_equal(poll(&p, 1, 10000), 1);
+	assert_int_equal(poll(&p, 1, 30000), 1);
 	assert_int_equal(read(x->uffd, &msg, sizeof(msg)), sizeof(msg));
 }
 

@@ -104,7 +104,7 @@ static inline void end(struct lab *l)
 
 	cr_track_close(&l->t);
 	target_done(&l->to);
-	OK(cg_thaw(&l->cg, 1000, &e));
+	OK(cg_thaw(&l->cg, 30000, &e));
 	OK(cg_kill(&l->cg, &e));
 	test_reap(l->w.pid);
 	for (int i = 0; i < 2; i++) {

@@ -88,10 +88,10 @@ LAB_UNUSED static socklen_t lab_sockaddr(const struct net_addr *a, int port,
 }
 
 /*
- * Two connection attempts' time. The kernel joins an IPv6 address's solicited-node group in a work queue (addrconf_dad_work), so the
+ * For what must come, on a slow machine, too. The kernel joins an IPv6 address's solicited-node group in a work queue (addrconf_dad_work), so the
  * very first solicitation to a new container may be lost, and is repeated after 1 s only.
  */
-#define LAB_SOON_MS 2500
+#define LAB_SOON_MS 30000
 
 /* A TCP connection from one namespace to an address of another, within ms. *accepted may be NULL. Returns the client or -1. */
 LAB_UNUSED static int lab_connect(int from, int to, const char *addr, int port, int ms,

@@ -132,7 +132,7 @@ static inline int lab_run(struct lab *lab, uint64_t flags, lab_fn fn)
 	if (pid == 0) {
 		char c;
 
-		alarm(20); /* a hang is a failure, not a wait for ever */
+		alarm(60); /* a hang is a failure, not a wait for ever */
 		close(go[1]);
 		if (read(go[0], &c, 1) != 1)
 			_exit(1);

@@ -13,7 +13,7 @@
 #include "ns/console.h"
 #include "runtime/monitor.h"
 
-#define DEADLINE_MS 10000
+#define DEADLINE_MS 30000
 
 /* The helper is looked for beside the running program, which is this test. */
 static char helper[PATH_MAX];

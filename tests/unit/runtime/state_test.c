@@ -385,7 +385,7 @@ static void stopping(void **state)
 	pid = place_init(&ct, CT_RUNNING, true);
 	began = log_now_ns();
 	assert_int_equal(ok(ct_stop(&ct, 1, &e)), 1);
-	assert_in_range((log_now_ns() - began) / 1000000, 990, 1500);
+	assert_in_range((log_now_ns() - began) / 1000000, 990, 10000);
 	assert_int_equal(WTERMSIG(place_reap(pid)), SIGKILL);
 	pid = place_init(&ct, CT_RUNNING, false);
 	ok(ct_kill(&ct, SIGUSR1, false, &e));

@@ -31,7 +31,7 @@ static int loops_on(const char *path)
 
 static int loops_gone(const char *path)
 {
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 3000; i++) {
 		struct timespec t = {.tv_nsec = 10000000};
 
 		if (!loops_on(path))
