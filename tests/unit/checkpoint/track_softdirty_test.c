@@ -163,9 +163,8 @@ static void it_stands_still_for_no_holes(void **state)
 		brief += l.last.stop_ns < l.last.ns / 2;
 		tell(&l, 'n');
 	}
-	assert_true(
-		brief >
-		0); /* a busy machine may hold us back while it stands still, but not each time */
+	/* A busy machine may hold us back while it stands still, but not each time. */
+	assert_true(brief > 0);
 	for (size_t i = 0; i < 16; i++)
 		needed[i] = (struct cr_run){
 			(uint64_t)(uintptr_t)l.w.area + (i << (SPARSE_SHIFT - 4)), 4};

@@ -187,8 +187,8 @@ static void who_keeps_the_terminal_keeps_nobody(void **state)
 			prctl(PR_SET_PDEATHSIG, 0);
 			alarm(DEADLINE_S);
 			close(gone[0]);
-			poll(&reader, 1,
-			     -1); /* until the test, the last reader, has closed its end */
+			/* Until the test, the last reader, has closed its end. */
+			poll(&reader, 1, -1);
 			_exit(0);
 		}
 		dprintf(1, "out");
