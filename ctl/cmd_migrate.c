@@ -436,7 +436,8 @@ static const struct ctl_option options[] = {
 	{.name = "status", .help = "how far the migration is that another command is at"},
 	{.name = "progress", .arg = "KIND", .help = "none, bar or json, on standard error"},
 	{.name = "json", .letter = 'j', .help = "print stages and times as JSON"},
-	{.name = "online", .help = NULL}, /* vzmigrate's word for what is our default */
+	{.name = "online", .help = NULL}, /* vzmigrate's words for what is our default */
+	{.name = "live", .help = NULL},
 	{0},
 };
 static const struct ctl_option *const tables[] = {options, NULL};

@@ -38,6 +38,8 @@ all_wrong() {
 		20|there is no command destory|did you mean skepctl destroy|destory web
 		20|there is no command frobnicate|skepctl --help|frobnicate
 		20|skepctl create has no option --memroy|did you mean --memory|create web --memroy 5M
+		20|skepctl migrate has no option --offline|skepctl migrate --help|migrate web host --offline
+		14|no container web||migrate web host --online --live
 		20|skepctl has no option --rooot|did you mean --root|--rooot /x list
 		20|a value is missing after --memory|skepctl create --help|create web --memory
 		20|a flag takes no value: --json=yes||list --json=yes
