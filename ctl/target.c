@@ -94,7 +94,8 @@ static int settled(struct ct_system *s, const char *verb, struct err *e)
 
 	if (!verb || !strcmp(verb, "migrate"))
 		return 0;
-	starting = !strcmp(verb, "start") || !strcmp(verb, "restart");
+	starting = !strcmp(verb, "start") || !strcmp(verb, "restart") ||
+		   (!strcmp(verb, "reap") && ct_system_rebooted(s));
 	return cr_life_settle(s, starting, e);
 }
 

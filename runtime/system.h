@@ -127,6 +127,9 @@ bool ct_system_hasten(const struct ct_host *h, const char *name);
  */
 int ct_system_reap(struct ct_system *s, struct err *e);
 
+/* Its init has ended, by a reboot(2) from inside, and nobody has cleaned up after it: reap would start it again. */
+bool ct_system_rebooted(const struct ct_system *s);
+
 /*
  * Removes all; running, or a migration in doubt: refused unless force. Also removes remnants: of a create that died (no definition), of a destroy
  * that died (the name is free again from its first step on). Killed at any instruction, it is finished by the next destroy or create of any name.

@@ -147,6 +147,14 @@ static bool rebooted(const struct ct *ct)
 	return ct_exit_read(ct, &how, &none) >= 0 && WIFSIGNALED(how) && WTERMSIG(how) == SIGHUP;
 }
 
+bool ct_system_rebooted(const struct ct_system *s)
+{
+	auto_ct struct ct ct = CT_INIT;
+	struct err none = {0};
+
+	return ct_open(s->host->state, s->d.name, NULL, &ct, &none) >= 0 && rebooted(&ct);
+}
+
 /* Nobody listens to a reaper: what it could not do is told where the operator looks for the container's last words. */
 static void tell_console(const struct ct_system *s, const struct err *why)
 {

@@ -266,12 +266,14 @@ falls() { # as with its host: nobody reaps it
 	template_busybox A
 	on A skepctl -q create "$c" --template busybox --network none --start
 	template_busybox B
-	dies_early precopy round
-	init=$(init_of)
-	wait_for 30 on A skepctl exec "$c" -- reboot
-	wait_for 30 init_is_not "$init"
-	is_on A running
-	! journal || false
+	for mode in precopy:round restart:rootfs; do
+		dies_early ${mode%:*} ${mode#*:}
+		init=$(init_of)
+		wait_for 30 on A skepctl exec "$c" -- reboot
+		wait_for 30 init_is_not "$init"
+		wait_for 30 is_on A running
+		! journal || false
+	done
 	# What another command would lose stays: frozen here, or stopped for the sake of its migration.
 	SKEP_FAULT=migrate.commit:kill move || true
 	for word in stop start resume; do fails_with 121 'not finished' on A skepctl $word "$c"; done
