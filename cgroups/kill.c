@@ -54,8 +54,13 @@ static int read_procs(int dir, const char *name, struct pid_list *l)
 	auto_file FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 	int pid;
 
-	if (!f)
-		return errno == ENOENT || errno == ENODEV ? 0 : -errno;
+	if (!f) {
+		int cause = errno;
+
+		if (fd >= 0)
+			close(fd);
+		return cause == ENOENT || cause == ENODEV ? 0 : -cause;
+	}
 	while (fscanf(f, "%d", &pid) == 1) {
 		int rc = pid > 0 ? add_pid(l, pid) : 0; /* 0: not in our pid namespace */
 
