@@ -21,7 +21,8 @@
 	"Operation not permitted\n"                                                                   \
 	"Warn  (criu/irmap.c:105): irmap: Can't stat /no-such-path: No such file or directory\n"      \
 	"Error (criu/util.c:642): execvp(\"iptables-save\", ...) failed: No such file or directory\n" \
-	"(00.060086) Error (criu/util.c:1723): iptables-save -V failed\n"
+	"(00.060086) Error (criu/util.c:1723): iptables-save -V failed\n"                             \
+	"(00.061121) Error (criu/tun.c:85): tun: Unable to create tun: Operation not permitted\n"
 
 static const struct {
 	const char *log;
