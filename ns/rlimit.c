@@ -51,32 +51,44 @@ const char *ns_rlimit_to_str(int resource)
 	return "RLIMIT_?";
 }
 
-int ns_rlimit_apply(pid_t pid, const struct ns_rlimit *limit, int strict, struct err *e)
+int ns_rlimit_allow(pid_t pid, const struct ns_rlimit *limit, struct err *e)
 {
 	const char *name = ns_rlimit_to_str(limit->resource);
-	struct rlimit want = {.rlim_cur = limit->soft, .rlim_max = limit->hard}, now;
+	struct rlimit now;
+
+	if (prlimit(pid, (unsigned)limit->resource, NULL, &now) < 0)
+		return err_sys(e, "read %s", name);
+	if (limit->hard <= now.rlim_max)
+		return 0;
+	now.rlim_max = limit->hard;
+	if (prlimit(pid, (unsigned)limit->resource, &now, &now) == 0)
+		return 0;
+	if (errno != EPERM)
+		return err_sys(e, "set %s", name);
+	if (prlimit(pid, (unsigned)limit->resource, NULL, &now) < 0)
+		return err_sys(e, "read %s", name);
+	log_warn("%s: cannot raise the hard limit without CAP_SYS_RESOURCE; it stays at %llu", name,
+		 (unsigned long long)now.rlim_max);
+	return 0;
+}
+
+int ns_rlimit_take(const struct ns_rlimit *limit, struct err *e)
+{
+	const char *name = ns_rlimit_to_str(limit->resource);
+	struct rlimit now, want = {.rlim_cur = limit->soft, .rlim_max = limit->hard};
 
 	if (limit->soft > limit->hard) {
 		err_set(e, EINVAL, "%s: soft limit %llu is above the hard limit %llu", name,
 			(unsigned long long)limit->soft, (unsigned long long)limit->hard);
 		return err_class(e, ERR_CONFIG);
 	}
-	if (prlimit(pid, (unsigned)limit->resource, &want, NULL) == 0)
-		return 0;
-	if (errno != EPERM)
-		return err_sys(e, "set %s", name);
-	if (strict) {
-		err_sys(e, "set %s to %llu", name, (unsigned long long)limit->hard);
-		err_class(e, ERR_LIMIT);
-		return err_hint(e, "raising a hard limit needs CAP_SYS_RESOURCE");
-	}
-	if (prlimit(pid, (unsigned)limit->resource, NULL, &now) < 0)
+	if (getrlimit((__rlimit_resource_t)limit->resource, &now) < 0)
 		return err_sys(e, "read %s", name);
-	want.rlim_max = want.rlim_max < now.rlim_max ? want.rlim_max : now.rlim_max;
-	want.rlim_cur = want.rlim_cur < want.rlim_max ? want.rlim_cur : want.rlim_max;
-	if (prlimit(pid, (unsigned)limit->resource, &want, NULL) < 0)
-		return err_sys(e, "set %s", name);
-	log_warn("%s: cannot raise the hard limit without CAP_SYS_RESOURCE; it stays at %llu", name,
-		 (unsigned long long)want.rlim_max);
-	return 0;
+	if (want.rlim_max > now.rlim_max)
+		want.rlim_max = now.rlim_max;
+	if (want.rlim_cur > want.rlim_max)
+		want.rlim_cur = want.rlim_max;
+	return setrlimit((__rlimit_resource_t)limit->resource, &want) < 0
+		       ? err_sys(e, "set %s", name)
+		       : 0;
 }

@@ -18,8 +18,9 @@ int ns_rlimit_from_str(const char *name, int *resource, struct err *e);
 const char *ns_rlimit_to_str(int resource);
 
 /*
- * Sets one limit on pid (0: us; the host side can set init's while it still has its rights).
- * Raising a hard limit without CAP_SYS_RESOURCE: strict gives -EPERM with a hint; else the present
- * hard limit is kept, the soft one raised as far as it goes, with a notice.
+ * In two acts, as a limit holds from the moment it is set, also for what has to be done before there is a program: with RLIMIT_NOFILE 5 init could not even open the mounts it makes. The host, which
+ * has the right to, raises pid's hard limit to this one where it is lower, and nothing else; the process takes the limit for its own as the last thing before its program.
+ * Without CAP_SYS_RESOURCE the hard limit stays as it is, with a warning, and the soft one goes as far as that.
  */
-int ns_rlimit_apply(pid_t pid, const struct ns_rlimit *limit, int strict, struct err *e);
+int ns_rlimit_allow(pid_t pid, const struct ns_rlimit *limit, struct err *e);
+int ns_rlimit_take(const struct ns_rlimit *limit, struct err *e);

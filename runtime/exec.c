@@ -303,7 +303,7 @@ static int limit_middle(struct entry *en, struct err *e)
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < p->n_rlimits; i++)
-		r = ns_rlimit_apply(en->middle, &p->rlimits[i], 0, e);
+		r = ns_rlimit_allow(en->middle, &p->rlimits[i], e);
 	if (r >= 0 && p->exec_cpus)
 		r = ns_affinity_apply(en->middle, p->exec_cpus, e);
 	if (r < 0 || !p->has_oom_score_adj)

@@ -15,6 +15,7 @@
 #include "base/sync.h"
 #include "ns/console.h"
 #include "ns/lsm.h"
+#include "ns/rlimit.h"
 #include "ns/rootfs.h"
 #include "ns/schedule.h"
 #include "ns/seccomp.h"
@@ -57,6 +58,10 @@ int ct_program_prepare(const struct ct_process *p, bool make_cwd, struct err *e)
 	if (p->selinux && ns_lsm_exec(NS_LSM_SELINUX, p->selinux, e) < 0)
 		return -e->no;
 	umask(p->umask >= 0 ? (mode_t)p->umask : 0022);
+	/* Nothing is opened from here on. Before the ids are taken: whether a user has too many processes is judged in that moment (RLIMIT_NPROC, set_cred_ucounts()), and the filter may forbid it. */
+	for (size_t i = 0; i < p->n_rlimits; i++)
+		if (ns_rlimit_take(&p->rlimits[i], e) < 0)
+			return -e->no;
 	return 0;
 }
 

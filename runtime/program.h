@@ -9,7 +9,7 @@ struct ns_filter;
 struct sync;
 
 /*
- * In the container, with its root rights, standard descriptors in place: signals, keyring, working directory, umask. make_cwd: a working directory that is not
+ * In the container, with its root rights, standard descriptors in place: signals, keyring, working directory, umask, and at last the resource limits. make_cwd: a working directory that is not
  * there is made, which is for init only: to an exec it is a slip of the pen.
  */
 int ct_program_prepare(const struct ct_process *p, bool make_cwd, struct err *e);

@@ -165,7 +165,7 @@ static int grant_idmap(struct making *m, struct err *e)
 	int r = fault_at("start.idmap", e);
 
 	for (size_t i = 0; r >= 0 && i < spec->process.n_rlimits; i++)
-		r = ns_rlimit_apply(m->pid, &spec->process.rlimits[i], 0, e);
+		r = ns_rlimit_allow(m->pid, &spec->process.rlimits[i], e);
 	if (r >= 0)
 		r = set_oom_score(m, e);
 	if (r >= 0 && spec->own[CT_NS_USER])

@@ -52,6 +52,15 @@ likeness='for n in mnt pid net ipc uts cgroup user; do readlink /proc/self/ns/$n
 	grep -q '^CapEff:.*20000420$' "$SKEP_DIR/exec"
 }
 
+@test "a limit of three files is the program's, and hinders neither create, start nor exec" {
+	configure '.process.rlimits = [{type: "RLIMIT_NOFILE", soft: 3, hard: 3}] | .process.args = ["sleep", "1000"]'
+	oci create --bundle "$BUNDLE" "$ID"
+	oci start "$ID"
+	[ "$(oci exec "$ID" sh -c 'ulimit -Sn; ulimit -Hn')" = $'3\n3' ]
+	[ "$(awk '/^Max open files/ { print $4, $5 }' "/proc/$(oci_pid "$ID")/limits")" = '3 3' ]
+	oci delete --force "$ID"
+}
+
 @test "it has them also when the bundle was changed or removed meanwhile: a container keeps its config.json" {
 	local before
 	configure '.process.rlimits[0].soft = 500'

@@ -122,6 +122,13 @@ atime_of() { oci exec "$ID" awk -v at="$1" '$5 == at { print $6 }' /proc/self/mo
 	bundle '.process.args = ["sh", "-c", "echo $A $B; ulimit -Sn; ulimit -Hn; ulimit -c"] | .process.env += ["A=1", "B=x=y"]
 		| .process.rlimits = [{type: "RLIMIT_NOFILE", soft: 100, hard: 200}, {type: "RLIMIT_CORE", soft: 0, hard: 0}]'
 	output_is $'1 x=y\n100\n200\n0'
+	# They are the program's, not its creation's: that opens a mount or a socket after another.
+	configure '.process.rlimits[0] |= (.soft = 3 | .hard = 4)'
+	output_is $'1 x=y\n3\n4\n0'
+	with_userns
+	output_is $'1 x=y\n3\n4\n0'
+	without_userns
+	configure '.process.rlimits[0] |= (.soft = 100 | .hard = 200)'
 	configure '.process.rlimits += [{type: "RLIMIT_NOFILE", soft: 1, hard: 2}]'
 	refused 'RLIMIT_NOFILE is there twice'
 	configure '.process.rlimits = [{type: "RLIMIT_NOSUCH", soft: 1, hard: 2}]'
