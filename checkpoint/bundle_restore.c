@@ -191,7 +191,7 @@ static int fill(const struct ct *ct, pid_t init, void *arg, struct err *e)
 			r = net_loopback_up(netns, e);
 	}
 	if (r >= 0)
-		r = ct_state_to_hook(ct, CT_CREATING, init, &state, e);
+		r = ct_state_to_hook(ct, CT_CREATED, init, &state, e);
 	if (r >= 0)
 		r = ct_hooks_run(&spec->hooks, CT_HOOK_PRESTART, state, spec->bundle, e);
 	if (r >= 0)

@@ -159,8 +159,18 @@ static int hook_post_restore(pid_t init, void *arg, struct err *e)
 static int hook_setup_namespaces(pid_t init, void *arg, struct err *e)
 {
 	struct cr_restoring *r = arg;
+	const struct ct_hooks *hooks = &r->spec->hooks;
+	int n = 0;
 
-	return r->how->bundle->fill(r->ct, init, r->how->bundle->arg, e);
+	/* As at a creation: a hook that asks for the state finds what its own input says, and who waits for a creator does not wait for hooks. */
+	if (hooks->n[CT_HOOK_PRESTART] || hooks->n[CT_HOOK_CREATE_RUNTIME]) {
+		r->ct->s.hooked = true;
+		r->ct->s.pid = init;
+		n = proc_start_time(init, &r->ct->s.pid_start, e);
+		if (n >= 0)
+			n = ct_state_save(r->ct, e);
+	}
+	return n < 0 ? n : r->how->bundle->fill(r->ct, init, r->how->bundle->arg, e);
 }
 
 static void add_system_words(struct cr_criu *c, const struct cr_restoring *r)

@@ -84,8 +84,15 @@ static int run_state(struct ctl_line *line, struct err *e)
 {
 	auto_ct struct ct ct = CT_INIT;
 	auto_json json_t *j = NULL;
+	int r = ctl_oci_open(line, NULL, &ct, e);
 
-	if (ctl_oci_open(line, NULL, &ct, e) < 0 || describe(&ct, &j, e) < 0)
+	if (r >= 0)
+		r = ct_await_creator(&ct, e);
+	if (r > 0) {
+		ct_close(&ct);
+		r = ctl_oci_open(line, NULL, &ct, e);
+	}
+	if (r < 0 || describe(&ct, &j, e) < 0)
 		return -e->no;
 	return print_json(j, JSON_INDENT(2), e);
 }

@@ -211,6 +211,7 @@ int ct_start_say(struct ct *ct, int init, bool foreground, struct err *e)
 	int r = foreground ? ct_exec_signals(e) : 0;
 
 	ct->s.status = CT_RUNNING;
+	ct->s.hooked = false;
 	if (r >= 0)
 		r = ct_state_save(ct, e);
 	if (r >= 0)

@@ -212,6 +212,10 @@ static int run_create_hooks(struct making *m, struct err *e)
 	if (r < 0 || !ct_has_create_hooks(m->how->spec))
 		return r;
 	r = sync_expect(&m->sync, CT_STEP_HOOKS, SYNC_ASK, NULL, NULL, e);
+	/* A hook that asks for the state, or sends a signal, finds what its own input says. */
+	m->ct->s.hooked = true;
+	if (r >= 0)
+		r = ct_state_save(m->ct, e);
 	if (r >= 0)
 		/* What step 2 of the lifecycle makes is there (runtime-spec, "Lifecycle", "State"). */
 		r = ct_state_to_hook(m->ct, CT_CREATED, m->pid, &state, e);
@@ -246,6 +250,7 @@ static int grant_ready(struct making *m, struct err *e)
 	if (r < 0 || m->how->at_once)
 		return r;
 	s->status = CT_CREATED;
+	s->hooked = false;
 	r = ct_state_save(m->ct, e);
 	if (r < 0)
 		return r;
@@ -482,5 +487,6 @@ int ct_record_init(struct ct *ct, pid_t pid, struct err *e)
 		return r;
 	ct->s.pid = pid;
 	ct->s.status = CT_RUNNING;
+	ct->s.hooked = false;
 	return ct_state_save(ct, e);
 }

@@ -80,6 +80,7 @@ struct ct_state {
 	int stop_timeout_s;
 	bool system; /* made by skepctl: has a definition and a monitor */
 	bool stale;  /* read, not written: of another boot, so nothing of it exists */
+	bool hooked; /* with CREATING: it is made but for what its hooks do, which have their turn */
 	char terminal
 		[64]; /* "rdev:dev" in hex of the console's slave, for checkpoint; empty: none */
 	json_t *annotations; /* owned */
@@ -138,8 +139,14 @@ bool ct_state_is_system(const struct ct *ct);
  */
 int ct_state_remove(struct ct *ct, struct err *e);
 
-/* What is true now. */
+/* What is true now. CREATED as soon as the hooks of its creation have their turn; when its creator dies in these, STOPPED, and as if it had never been created for the next of its name. */
 int ct_status(const struct ct *ct, enum ct_status *status, struct err *e);
+
+/*
+ * As long as nobody but its creator works at it, and at most CT_LOCK_WAIT_MS: waits for it to be created, or not to be. 1: waited, so that the caller opens it again; 0: there is nothing to wait for.
+ * Without it who asks for a state between two steps of ours hears of one ("creating") in which nobody can do anything with it.
+ */
+int ct_await_creator(struct ct *ct, struct err *e);
 const char *ct_status_to_str(enum ct_status status);
 
 /* pidfd of init; -ESRCH with e untouched if it is gone. */

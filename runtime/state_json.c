@@ -54,14 +54,15 @@ int ct_state_save(struct ct *ct, struct err *e)
 	if (boot_id(boot, e) < 0)
 		return err_wrap(e, "container %s", s->id);
 	j = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:i, s:I, s:s, s:I, s:i, s:i, s:b, "
-		      "s:s, s:s, s:O*, s:O*}",
+		      "s:s, s:s, s:b, s:O*, s:O*}",
 		      "version", VERSION, "id", s->id, "boot", boot, "status",
 		      ct_status_to_str(s->status), "bundle", s->bundle, "cgroup", s->cgroup, "pid",
 		      (int)s->pid, "pidStart", (json_int_t)s->pid_start, "monitor", (int)s->monitor,
 		      "monitorStart", (json_int_t)s->monitor_start, "created", s->created, "idBase",
 		      (json_int_t)s->id_base, "stopSignal", s->stop_signal, "stopTimeout",
 		      s->stop_timeout_s, "system", s->system, "terminal", s->terminal, "scope",
-		      s->scope, "annotations", s->annotations, "listener", s->listener);
+		      s->scope, "hooked", s->hooked, "annotations", s->annotations, "listener",
+		      s->listener);
 	text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
 	if (!text)
 		return err_set(e, ENOMEM,
@@ -126,6 +127,7 @@ static int from_json(const json_t *j, struct ct_state *s, struct err *e)
 	    json_get_int(j, "stopSignal", &stop_signal, e) < 0 ||
 	    json_get_int(j, "stopTimeout", &stop_timeout, e) < 0 ||
 	    json_get_bool(j, "system", &s->system, e) < 0 ||
+	    json_get_bool(j, "hooked", &s->hooked, e) < 0 ||
 	    json_get_object(j, "annotations", &annotations, e) < 0 ||
 	    json_get_object(j, "listener", &listener, e) < 0 || boot_id(now, e) < 0)
 		return -e->no;

@@ -4,10 +4,14 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
+#include <unistd.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "base/proc.h"
 #include "cgroups/freezer.h"
@@ -115,9 +119,10 @@ int ct_status(const struct ct *ct, enum ct_status *status, struct err *e)
 	*status = CT_STOPPED;
 	if (ct->s.stale)
 		return 0;
-	if (ct->s.status == CT_CREATING) {
-		if (locked(ct))
-			*status = CT_CREATING;
+	if (ct->s.status == CT_CREATING && !locked(ct))
+		return 0;
+	if (ct->s.status == CT_CREATING && !ct->s.hooked) {
+		*status = CT_CREATING;
 		return 0;
 	}
 	pidfd = ct_init_open(ct, e);
@@ -126,8 +131,49 @@ int ct_status(const struct ct *ct, enum ct_status *status, struct err *e)
 	r = frozen(ct, e);
 	if (r < 0)
 		return err_wrap(e, "container %s", ct->s.id);
-	*status = r ? CT_PAUSED : ct->s.status;
+	*status = r ? CT_PAUSED : ct->s.hooked ? CT_CREATED : ct->s.status;
 	return 0;
+}
+
+/* Its state replaced (a rename), its lock let go of (the last close of one who could write to it), its directory taken away. */
+static int watch_creator(const struct ct *ct, struct err *e)
+{
+	auto_fd int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", ct->dir);
+	if (fd < 0 ||
+	    inotify_add_watch(fd, path,
+			      IN_MOVED_TO | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF) < 0)
+		return err_sys(e, "watch the state of container %s", ct->s.id);
+	return take_fd(&fd);
+}
+
+int ct_await_creator(struct ct *ct, struct err *e)
+{
+	uint64_t until = log_now_ns() + CT_LOCK_WAIT_MS * 1000000ull, now;
+	auto_fd int watch = -EBADF;
+	char events[4096];
+
+	if (ct->s.stale || ct->s.status != CT_CREATING || ct->s.hooked || !locked(ct))
+		return 0;
+	watch = watch_creator(ct, e);
+	if (watch < 0)
+		return watch;
+	while ((now = log_now_ns()) < until) {
+		struct pollfd p = {.fd = watch, .events = POLLIN};
+
+		/* Behind the watch, or behind the last event: what comes later wakes us. */
+		if (ct_state_reload(ct, e) < 0)
+			return -e->no;
+		if (ct->s.status != CT_CREATING || ct->s.hooked || !locked(ct))
+			break;
+		if (poll(&p, 1, (int)((until - now) / 1000000) + 1) < 0 && errno != EINTR)
+			return err_sys(e, "wait for the creator of container %s", ct->s.id);
+		while (read(watch, events, sizeof(events)) > 0)
+			;
+	}
+	return 1;
 }
 
 int ct_may(const struct ct *ct, enum ct_event event, enum ct_status *status, struct err *e)

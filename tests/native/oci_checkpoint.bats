@@ -164,9 +164,9 @@ restore_it() { restore_from "$IMAGES" "$ID" "$@"; }
 @test "--manage-cgroups-mode ignore, --empty-ns, --file-locks, --auto-dedup, --ext-unix-sk, --shell-job; hooks of the restore" {
 	start_it
 	oci checkpoint --image-path "$IMAGES" --manage-cgroups-mode ignore --empty-ns network --file-locks --auto-dedup --ext-unix-sk --shell-job "$ID"
-	configure ".hooks = {createRuntime: [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"cat >$SKEP_DIR/hook\"]}]}"
+	configure ".hooks = {createRuntime: [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"cat >$SKEP_DIR/hook; $SKEP_DIR/here/bin/skep state $ID >$SKEP_DIR/state\"]}]}"
 	restore_it --manage-cgroups-mode ignore --empty-ns network --file-locks --ext-unix-sk --shell-job
-	jq -e --arg id "$ID" '.id == $id and .pid > 1' "$SKEP_DIR/hook"
+	jq -es --arg id "$ID" '.[0].id == $id and .[0].pid > 1 and .[0].status == "created" and .[0].pid == .[1].pid and .[0].status == .[1].status' "$SKEP_DIR/hook" "$SKEP_DIR/state"
 	local n
 	n=$(count)
 	wait_for 30 count_is_over "$n"

@@ -48,6 +48,73 @@ all_hooks() {
 	oci_gone "$ID"
 }
 
+@test "runtime.md, State: what a hook of the creation asks for is what its input says" {
+	local point
+	bundle '.process.args = ["true"]'
+	for point in prestart createRuntime; do
+		hook $point "cat >\$LOG; $SKEP_DIR/here/bin/skep state $ID >>\$LOG"
+		oci run --bundle "$BUNDLE" "$ID"
+		jq -es '.[0].status == "created" and .[1].status == "created" and .[0].pid > 1 and .[0].pid == .[1].pid' "$LOG"
+		configure 'del(.hooks)'
+	done
+}
+
+# A zombie is over, too.
+is_over() { [ ! -e "/proc/$1/exe" ]; }
+
+# creation_in_hook: a create, SPAWNED, that hangs in a hook, $HOOK.
+creation_in_hook() {
+	bundle '.process.args = ["sleep", "1000"]'
+	hook createRuntime 'echo $$ >$LOG.hook; exec sleep 1000'
+	hook poststop 'echo stopped >>$LOG'
+	spawn here "$SKEP_DIR/out" skep create --bundle "$BUNDLE" "$ID"
+	wait_for 30 test -s "$LOG.hook"
+	HOOK=$(cat "$LOG.hook")
+	oci_is "$ID" created
+}
+
+@test "a container whose hooks of creation run can be killed, but neither started nor deleted" {
+	local init rc=0
+	creation_in_hook
+	init=$(oci_pid "$ID")
+	fails_with 1 locked oci start "$ID" &
+	fails_with 1 locked oci delete --force "$ID"
+	wait $!
+	oci_is "$ID" created
+	oci kill "$ID" KILL
+	wait_for 30 oci_is "$ID" stopped
+	is_over "$init"
+	[ ! -s "$LOG" ]
+	kill "$HOOK"
+	wait "$SPAWNED" || rc=$?
+	[ "$rc" = 1 ]
+	[ "$(cat "$LOG")" = stopped ]
+	oci_gone "$ID"
+}
+
+@test "one whose creator died in a hook is stopped: deleted, or made anew under its name" {
+	local end
+	for end in delete create; do
+		: >"$LOG"
+		rm -f "$LOG.hook"
+		creation_in_hook
+		kill -KILL "$SPAWNED"
+		wait_for 30 oci_is "$ID" stopped
+		fails_with 1 'ended already' oci start "$ID"
+		fails_with 1 'not running' oci kill "$ID" TERM
+		[ ! -s "$LOG" ]
+		[ $end = create ] || oci delete "$ID"
+		configure 'del(.hooks)'
+		oci create --bundle "$BUNDLE" "$ID"
+		[ "$(cat "$LOG")" = stopped ]
+		wait_for 30 is_over "$HOOK"
+		oci start "$ID"
+		oci_is "$ID" running
+		oci delete --force "$ID"
+		oci_gone "$ID"
+	done
+}
+
 @test "config.md, POSIX-platform Hooks: createContainer begins in the root file system, startContainer with the program's environment, HOME too" {
 	bundle '.process.args = ["cat", "/etc/made"] | .root.readonly = false | .process.env = ["ONE=two"]
 		| .hooks.startContainer = [{path: "/bin/sh", args: ["/bin/sh", "-euc", "echo $ONE $HOME >>/etc/made"]}]'

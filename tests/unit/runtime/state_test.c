@@ -279,6 +279,73 @@ static void what_is_true(void **state)
 	assert_int_equal(place_status(&ct), CT_STOPPED);
 }
 
+static bool watches(pid_t pid)
+{
+	char dir[32], path[320], target[64];
+	DIR *d;
+	bool found = false;
+
+	snprintf(dir, sizeof(dir), "/proc/%d/fd", pid);
+	d = opendir(dir);
+	for (struct dirent *f; d && !found && (f = readdir(d));) {
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "%s/%s", dir, f->d_name);
+		n = readlink(path, target, sizeof(target));
+		found = n == 18 && !memcmp(target, "anon_inode:inotify", 18);
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+/* Who asks for the state between two steps of its creator. */
+static void waits_for_its_creator(void **state)
+{
+	struct place *p = *state;
+	auto_ct struct ct ct = CT_INIT, seen = CT_INIT;
+	enum { CREATED, HOOKED, KILLED, ENDS };
+
+	ok(ct_state_new(p->state, "101", "create", &ct, &e));
+	for (int end = 0; end < ENDS; end++) {
+		pid_t waiter;
+		int status;
+
+		ct.s.hooked = false;
+		ct.s.status = CT_CREATING;
+		ok(ct_state_save(&ct, &e));
+		waiter = fork();
+		if (waiter == 0) {
+			struct err e = {0};
+			auto_ct struct ct other = CT_INIT;
+
+			/* Else the lock has two holders. */
+			close(ct.lock);
+			if (ct_open(p->state, "101", NULL, &other, &e) < 0 ||
+			    ct_await_creator(&other, &e) != 1)
+				_exit(9);
+			_exit(other.s.hooked ? 2 : other.s.status == CT_CREATED ? 1 : 3);
+		}
+		/* It ends by itself after a while: so does this. */
+		while (!watches(waiter) && waitpid(waiter, NULL, WNOHANG) == 0)
+			usleep(1000);
+		ct.s.hooked = end == HOOKED;
+		ct.s.status = end == CREATED ? CT_CREATED : CT_CREATING;
+		if (end == KILLED) {
+			close(ct.lock);
+			ct.lock = -EBADF;
+		} else {
+			ok(ct_state_save(&ct, &e));
+		}
+		assert_int_equal(waitpid(waiter, &status, 0), waiter);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), end == CREATED ? 1 : end == HOOKED ? 2 : 3);
+	}
+	/* Nobody works at it: there is nothing to wait for. */
+	ok(ct_open(p->state, "101", NULL, &seen, &e));
+	assert_int_equal(ok(ct_await_creator(&seen, &e)), 0);
+}
+
 static void after_a_reboot(void **state)
 {
 	struct place *p = *state;
@@ -401,10 +468,11 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, place_setup, place_teardown)
 	const struct CMUnitTest tests[] = {
-		T(saved_and_read), T(names),	       T(walked),	 T(exists),
-		T(dead_creators),  T(killed_anywhere), T(one_at_a_time), T(what_is_true),
-		T(after_a_reboot), T(refusals),	       T(how_it_ended),	 T(stopping),
-		T(whose_it_is),
+		T(saved_and_read), T(names),	     T(walked),
+		T(exists),	   T(dead_creators), T(killed_anywhere),
+		T(one_at_a_time),  T(what_is_true),  T(waits_for_its_creator),
+		T(after_a_reboot), T(refusals),	     T(how_it_ended),
+		T(stopping),	   T(whose_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
