@@ -42,6 +42,13 @@ void cg_enable_usual(const struct cg_host *host, int dir, const char *where)
 	}
 }
 
+void cg_enable_below(int dir, const char *name, size_t len)
+{
+	struct err ignored = {0};
+
+	(void)enable(dir, name, len, &ignored);
+}
+
 bool cg_has_unified(int dir, const char *name, size_t len)
 {
 	auto_free char *list = NULL;

@@ -17,5 +17,8 @@ void cg_enable_usual(const struct cg_host *host, int dir, const char *where);
  */
 bool cg_enable(const struct cg *cg, const char *name, size_t len);
 
+/* The same for what is below the group dir alone, if it can be had. */
+void cg_enable_below(int dir, const char *name, size_t len);
+
 /* Whether the unified group dir has the controller of that name. */
 bool cg_has_unified(int dir, const char *name, size_t len);

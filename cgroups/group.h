@@ -5,7 +5,7 @@
 /*
  * A container's control group is named by one relative path ("skep/101") that is the same in every hierarchy. Layout:
  *   unified:  PATH     owned by root, carries the limits, never a process
- *             PATH/ct  the container's processes; root of its cgroup namespace; delegated to it
+ *             PATH/ct  the container's processes; root of its cgroup namespace; delegated to it; shows it the same limits (view.h)
  *          or PATH     both, for a container that cannot write to a control group: a level is 0.1 ms of its start
  *   each v1:  PATH     limits and processes; root of the container's cgroup namespace there
  * Life: cg_create() (or cg_open() later), clone with CLONE_INTO_CGROUP into cg_v2_fd(), cg_doors_enter() (entry.h) in the clone for the

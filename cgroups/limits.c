@@ -15,6 +15,7 @@
 #include "base/own.h"
 #include "cgroups/enable.h"
 #include "cgroups/limits_v1.h"
+#include "cgroups/view.h"
 
 #define DEFAULT_PERIOD_US 100000u
 #define LONGEST_PERIOD_US 1000000u
@@ -199,6 +200,16 @@ static int write_limit(const char *what, enum cg_controller c, int dir, const ch
 	return file_write_at(dir, file, value, e) < 0 ? explain(what, value, e) : 0;
 }
 
+static int write_v2(const char *what, enum cg_controller c, const struct cg *cg, const char *file,
+		    const char *value, struct err *e)
+{
+	int r = write_limit(what, c, cg->v2, file, value, e);
+
+	if (r >= 0)
+		cg_view_set(cg, file, value);
+	return r;
+}
+
 int cg_limit_write_v1(const char *what, const struct cg *cg, enum cg_controller c, const char *file,
 		      uint64_t value, struct err *e)
 {
@@ -230,7 +241,7 @@ static int apply_v2(const struct cg *cg, const struct cg_limits *l, enum cg_limi
 	if (w == CG_LIMIT_IO_WEIGHT && cg->v2 >= 0 && faccessat(cg->v2, file, F_OK, 0) &&
 	    value <= V1_MOST_IO_WEIGHT)
 		file = "io.bfq.weight";
-	return write_limit(r->text, r->ctl, cg->v2, file, text, e);
+	return write_v2(r->text, r->ctl, cg, file, text, e);
 }
 
 static int apply_v1(const struct cg *cg, const struct cg_limits *l, enum cg_limit w, struct err *e)
@@ -283,13 +294,16 @@ static void hint_online(const char *what, const char *file, struct err *e)
 static int apply_cpuset(const struct cg *cg, const struct cg_host *host, const char *file,
 			const char *list, struct err *e)
 {
-	int dir = host->ctl[CG_CPUSET].version == 2 ? cg->v2 : cg->v1[CG_CPUSET];
+	int version = host->ctl[CG_CPUSET].version, r;
 
-	if (!host->ctl[CG_CPUSET].version)
-		dir = -EBADF;
 	if (!list[0])
 		return 0;
-	if (write_limit(file, CG_CPUSET, dir, file, list, e) == -ERANGE)
+	if (version == 2)
+		r = write_v2(file, CG_CPUSET, cg, file, list, e);
+	else
+		r = write_limit(file, CG_CPUSET, version ? cg->v1[CG_CPUSET] : -EBADF, file, list,
+				e);
+	if (r == -ERANGE)
 		hint_online(strcmp(file, "cpuset.cpus") == 0 ? "CPUs" : "memory nodes",
 			    strcmp(file, "cpuset.cpus") == 0 ? "cpu/online" : "node/online", e);
 	return -e->no;
@@ -314,7 +328,7 @@ static int apply_io_v2(const struct cg *cg, const struct cg_io_limit *io, struct
 			snprintf(line + strlen(line), sizeof(line) - strlen(line), " %s=%" PRIu64,
 				 names[i], values[i]);
 	}
-	return line[n] ? write_limit("io bandwidth", CG_IO, cg->v2, "io.max", line, e) : 0;
+	return line[n] ? write_v2("io bandwidth", CG_IO, cg, "io.max", line, e) : 0;
 }
 
 static int apply_io_v1(const struct cg *cg, const struct cg_io_limit *io, struct err *e)
@@ -453,10 +467,15 @@ int cg_set_raw(const struct cg *cg, const char *file, const char *value, struct 
 		return err_class(e, ERR_LIMIT);
 	}
 	if (dir < 0) {
-		err_set(e, EOPNOTSUPP, "%s cannot be set: controller '%.*s' has no such file here",
+		err_set(e, EOPNOTSUPP,
+			"%s cannot be set: no such file or directory of controller '%.*s' here",
 			file, (int)strcspn(file, "."), file);
 		err_hint(e, "the other cgroup version has it, or this kernel is built without it");
 		return err_class(e, ERR_LIMIT);
 	}
-	return file_write_at(dir, file, value, e) < 0 ? explain(file, value, e) : 0;
+	if (file_write_at(dir, file, value, e) < 0)
+		return explain(file, value, e);
+	if (dir == cg->v2)
+		cg_view_set(cg, file, value);
+	return 0;
 }

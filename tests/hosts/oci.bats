@@ -29,7 +29,9 @@ script() {
 		[ "$(cat /proc/$(skep state one | jq .pid)/cgroup)" = 0::/machine.slice/box-one.scope/ct ]
 		[ "$(systemctl show box-one.scope -p MemoryMax,TasksMax,CPUQuotaPerSecUSec,AllowedCPUs,Delegate,Slice --value | sort | xargs)" = "0 104857600 500ms 77 machine.slice yes" ]
 		[ "$(cat $group/memory.max $group/pids.max $group/cpu.max $group/cpuset.cpus | xargs)" = "104857600 77 50000 100000 0" ]
+		[ "$(skep exec one cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max | xargs)" = "104857600 50000 100000" ]
 		skep update --memory 200M --pids-limit 55 one
+		[ "$(skep exec one cat /sys/fs/cgroup/memory.max)" = 209715200 ]
 		[ "$(systemctl show box-one.scope -p MemoryMax,TasksMax --value | sort -n | xargs)" = "55 209715200" ]
 		systemctl daemon-reload
 		[ "$(cat $group/memory.max $group/pids.max | xargs)" = "209715200 55" ]
@@ -63,6 +65,8 @@ script() {
 		unit=libpod-$(podman inspect --format "{{.Id}}" c).scope
 		[ "$(systemctl show $unit -p MemoryMax,Slice,ActiveState --value | sort | xargs)" = "104857600 active machine.slice" ]
 		[ "$(podman exec c id -u)" = 0 ]
+		[ "$(podman exec c cat /sys/fs/cgroup/memory.max)" = 104857600 ]
+		[ "$(podman run --rm --privileged --network none --memory 100m --pids-limit 77 localhost/box cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max | xargs)" = "104857600 77" ]
 		podman stop -t 0 c >/dev/null
 		[ "$(systemctl show $unit -p LoadState --value)" = not-found ]
 		podman start c >/dev/null

@@ -205,6 +205,27 @@ free_net_prio() {
 	[ -z "$(find /sys/fs/cgroup -path "*/skep-$ID*" -uid 1500000007)" ]
 }
 
+# What programs size themselves by: its limits are one level up, out of its reach.
+# bats test_tags=host
+@test "config-linux.md, Control groups: who has a group of its own to write to finds its limits in it, also when they are changed" {
+	local want=() file
+	sees() { [ "$(oci exec "$ID" sh -c 'cat /sys/fs/cgroup/$1 2>/dev/null || cat /sys/fs/cgroup/unified/$1' - "$1")" = "$2" ]; }
+	[ -n "$UNIFIED" ] || skip 'no cgroup2'
+	bundle '.process.args = ["sleep", "1000"] | .mounts |= map(if .destination == "/sys/fs/cgroup" then .options -= ["ro"] else . end)'
+	grep -qw hugetlb "$UNIFIED/cgroup.controllers" && want+=(hugetlb.2MB.max 4194304 8388608)
+	grep -qw memory "$UNIFIED/cgroup.controllers" && want+=(memory.max 67108864 134217728 memory.oom.group 1 0)
+	grep -qw cpu "$UNIFIED/cgroup.controllers" && want+=(cpu.max '50000 100000' '20000 50000' cpu.weight 77 88)
+	grep -qw pids "$UNIFIED/cgroup.controllers" && want+=(pids.max 33 44)
+	[ ${#want[@]} -gt 0 ] || skip 'no controller of cgroup2'
+	values() { printf '%s\n' "${want[@]}" | jq -Rnc "[inputs] | [range(0; length; 3) as \$i | {(.[\$i]): .[\$i + $1]}] | add"; }
+	configure ".linux.resources = {unified: $(values 1)}"
+	oci run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	[ -n "$(find /sys/fs/cgroup -path "*/skep-$ID/ct/cgroup.procs")" ]
+	for ((file = 0; file < ${#want[@]}; file += 3)); do sees "${want[file]}" "${want[file + 1]}"; done
+	jq -n "{unified: $(values 2)}" | oci update --resources - "$ID"
+	for ((file = 0; file < ${#want[@]}; file += 3)); do sees "${want[file]}" "${want[file + 2]}"; done
+}
+
 @test "config-linux.md, Unified: written to the file, also one that we do not know; as cgroup v1 has it, or an error" {
 	local file
 	with 'unified: {"pids.max": "33", "memory.max": "67108864"}'
