@@ -281,7 +281,7 @@ static int make_v1(const struct cg_host *host, struct cg *cg, struct err *e)
 	return 0;
 }
 
-int cg_adopt(const char *path, pid_t holder, struct cg *cg, struct err *e)
+int cg_adopt(const char *path, pid_t holder, bool inner, struct cg *cg, struct err *e)
 {
 	const struct cg_host *host = cg_host(e);
 	int r;
@@ -299,7 +299,7 @@ int cg_adopt(const char *path, pid_t holder, struct cg *cg, struct err *e)
 	if (r == 0)
 		r = err_set(e, ENOENT, "control group %s is not in %s", path, host->unified);
 	if (r >= 0)
-		r = make_ct(host, cg, holder, e);
+		r = inner ? make_ct(host, cg, holder, e) : be_ct(cg, e);
 	if (r >= 0)
 		r = make_v1(host, cg, e);
 	if (r < 0)

@@ -52,10 +52,10 @@ bool cg_may_create(const char *path);
 int cg_create(const char *path, struct cg *cg, struct err *e);
 
 /*
- * Takes a group of the unified hierarchy that another one (systemd) has made and given to us, with one process of the caller's in it, holder, which goes to PATH/ct: PATH may then have
- * controllers for what is below. In v1 hierarchies it is made where it is missing.
+ * Takes a group of the unified hierarchy that another one (systemd) has made and given to us, with one process of the caller's in it, holder. inner: as for cg_make(); holder goes to PATH/ct
+ * then: PATH may have controllers for what is below. In v1 hierarchies it is made where it is missing.
  */
-int cg_adopt(const char *path, pid_t holder, struct cg *cg, struct err *e);
+int cg_adopt(const char *path, pid_t holder, bool inner, struct cg *cg, struct err *e);
 
 /*
  * As cg_create(), of a path that cg_vacate() has just found free. inner: with the level PATH/ct, which who can write to control groups must have: its limits are out of its

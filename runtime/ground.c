@@ -136,7 +136,10 @@ static int make_scope(struct ct *ct, const struct ct_spec *spec, struct cg *cg,
 		log_warn("%s", why.text);
 	if (r >= 0)
 		r = ct_ledger_add(ct->dir, CT_LEDGER_CGROUP, s->cgroup, e);
-	return r < 0 ? r : cg_adopt(s->cgroup, scope->pid, cg, e);
+	/* A user moves processes there by a word to systemd, which has PATH/ct in it (start_host.c). */
+	return r < 0 ? r
+		     : cg_adopt(s->cgroup, scope->pid, spec->rootless || writes_groups(ct, spec),
+				cg, e);
 }
 
 static int limit(const struct cg *cg, const struct ct_spec *spec, bool best_effort, struct err *e)
