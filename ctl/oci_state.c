@@ -64,17 +64,19 @@ static void owner_of(const struct ct *ct, char *out, size_t size)
 		snprintf(out, size, "#%u", st.st_uid);
 }
 
-/* OCI's document, with what runc adds to it. The caller's. */
+/* OCI's document, with what runc adds to it, and crun: the unit of systemd's. The caller's. */
 static int describe(const struct ct *ct, json_t **out, struct err *e)
 {
 	auto_json json_t *j = NULL;
+	const char *unit = strchr(ct->s.scope, ':');
 	char owner[64];
 
 	if (ct_state_to_oci(ct, &j, e) < 0)
 		return -e->no;
 	owner_of(ct, owner, sizeof(owner));
 	if (json_object_set_new(j, "created", json_string(ct->s.created)) < 0 ||
-	    json_object_set_new(j, "owner", json_string(owner)) < 0)
+	    json_object_set_new(j, "owner", json_string(owner)) < 0 ||
+	    (unit && json_object_set_new(j, "systemd-scope", json_string(unit + 1)) < 0))
 		return err_set(e, ENOMEM, "out of memory for JSON");
 	*out = take_ptr(&j);
 	return 0;

@@ -27,6 +27,7 @@ script() {
 		skep --systemd-cgroup run --detach one </dev/null >/dev/null 2>&1
 		group=/sys/fs/cgroup/machine.slice/box-one.scope
 		[ "$(cat /proc/$(skep state one | jq .pid)/cgroup)" = 0::/machine.slice/box-one.scope ]
+		[ "$(skep state one | jq -r ".\"systemd-scope\"")" = box-one.scope ]
 		[ "$(systemctl show box-one.scope -p MemoryMax,TasksMax,CPUQuotaPerSecUSec,AllowedCPUs,Delegate,Slice --value | sort | xargs)" = "0 104857600 500ms 77 machine.slice yes" ]
 		[ "$(cat $group/memory.max $group/pids.max $group/cpu.max $group/cpuset.cpus | xargs)" = "104857600 77 50000 100000 0" ]
 		[ "$(skep exec one cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max | xargs)" = "104857600 50000 100000" ]
