@@ -35,5 +35,5 @@ demo() {
 	echo "$output" "$stderr"
 	[ "$status" = 7 ]
 	[[ $stderr == *planted*'FAILED in stage "suspend"'* ]]
-	[ -n "${LEAKS:-}" ] || assert_no_leak "$SKEP_DIR/before" 10
+	[ -n "${LEAKS:-}" ] || assert_no_leak "$SKEP_DIR/before" 30
 }

@@ -3,6 +3,7 @@
 # alone: what each gets of a processor is measured
 
 load ../lib/skep
+load ../lib/shares
 
 setup() {
 	skep_setup
@@ -11,11 +12,7 @@ setup() {
 }
 teardown() { skep_teardown; }
 
-value() { sed -n "s/.*\b$1=\([0-9.]*\).*/\1/p"; }
-between() { awk "BEGIN { exit !($1 >= $2 && $1 <= $3) }"; }
 first_cpu() { taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/'; }
-# share NAME SECONDS: the CPU that a hog in it gets
-share() { skepctl exec "$1" -- /probe hog-cpu "$2" | awk -F'[= ]' '{ print $2 / $4 }'; }
 
 @test "memory: a hog dies inside, the container goes on; a live limit counts at once" {
 	skepctl create "$c" --template probe --network none --memory 64M --swap 0 --start
@@ -42,14 +39,14 @@ throttled() { skepctl stat --json "$1" | jq '.containers[0].cpu_throttled'; }
 # What a hog gets at least depends on what else this machine does; what it gets at most, and what holds it back, does not.
 @test "cpus: the quota holds, and changes while it runs" {
 	skepctl create "$c" --template probe --network none --cpus 0.3 --start
-	between "$(share "$c" 3)" 0 0.36
+	share_is_under 0.36 here "$c" 3
 	before=$(throttled "$c")
 	skepctl set "$c" --cpus 0.1
-	between "$(share "$c" 3)" 0 0.14
+	share_is_under 0.14 here "$c" 3
 	[ "$(throttled "$c")" -gt "$before" ]
 	before=$(throttled "$c")
 	skepctl set "$c" --cpus unlimited
-	share "$c" 2
+	skepctl exec "$c" -- /probe hog-cpu 2
 	[ "$(throttled "$c")" = "$before" ]
 }
 
@@ -57,32 +54,10 @@ throttled() { skepctl stat --json "$1" | jq '.containers[0].cpu_throttled'; }
 	d=$(ct_name) cpu=$(first_cpu)
 	skepctl create "$c" --template probe --network none --cpuset "$cpu" --cpuweight 100 --start
 	skepctl create "$d" --template probe --network none --cpuset "$cpu" --cpuweight 300 --start
-	both "$c" "$d"
-	between "$ratio" 2.7 3.3
+	shares_are 2.7 3.3 here "$c" "$d"
 	skepctl set "$c" --cpuweight 300
 	skepctl set "$d" --cpuweight 100
-	both "$d" "$c"
-	between "$ratio" 2.7 3.3
-}
-# both ONE THREE: sets ratio, of what THREE got to what ONE got of 4 seconds of the CPU that both wanted. Before both do, one has it for itself.
-both() {
-	local x hogs=()
-	used "$1" "$2" >"$SKEP_DIR/before"
-	for x in "$1" "$2"; do
-		spawn here /dev/null skepctl exec "$x" -- /probe hog-cpu 100
-		hogs+=("$SPAWNED")
-	done
-	wait_for 30 both_used 50000 "$@"
-	used "$1" "$2" >"$SKEP_DIR/before"
-	wait_for 60 both_used 800000 "$@"
-	ratio=$(used "$1" "$2" | paste "$SKEP_DIR/before" - | awk '{ d[NR] = $2 - $1 } END { print d[2] / d[1] }')
-	echo "ratio $ratio"
-	for x in "${hogs[@]}"; do stop_spawned "$x" || true; done
-}
-# Both in one look: what one gets between two looks would be counted.
-used() { skepctl stat --json "$@" | jq '.containers[].cpu_usage'; }
-both_used() { # LEAST NAME NAME: of each
-	used "$2" "$3" | paste "$SKEP_DIR/before" - | awk -v least="$1" '$2 - $1 < least { exit 1 }'
+	shares_are 2.7 3.3 here "$d" "$c"
 }
 
 @test "pids: no more processes than allowed, and the host does not feel it" {
