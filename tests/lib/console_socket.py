@@ -10,8 +10,11 @@ import sys
 
 forever = sys.argv[1] == "--all"
 listener = socket.socket(socket.AF_UNIX)
-listener.bind(sys.argv[2] if forever else sys.argv[1])
+# Who waits for the name may connect: before listen(2) that is refused.
+name = sys.argv[2] if forever else sys.argv[1]
+listener.bind(name + ".new")
 listener.listen(16)
+os.rename(name + ".new", name)
 held = None
 while forever:
     extra = listener.accept()[0].recvmsg(64, 256)[1]

@@ -36,7 +36,7 @@ def answer(fd, errno):
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     while True:
-        for _, events in poll.poll(20000) or [(fd, select.POLLHUP)]:
+        for _, events in poll.poll(120000) or [(fd, select.POLLHUP)]:
             if not events & select.POLLIN:
                 return
             note = bytearray(80)
@@ -56,11 +56,13 @@ def serve(fd, errno):
 def main():
     path, out, errno = sys.argv[1], sys.argv[2], int(sys.argv[3])
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(path)
+    # Who waits for the name may connect: before listen(2) that is refused.
+    listener.bind(path + ".new")
     listener.listen()
+    os.rename(path + ".new", path)
     connections = int(sys.argv[4]) if len(sys.argv) > 4 else 1
     # Who waits for a thousand is ended by who made it.
-    listener.settimeout(30 if connections < 1000 else None)
+    listener.settimeout(120 if connections < 1000 else None)
     threads = []
     for _ in range(connections):
         conn, _ = listener.accept()

@@ -53,6 +53,7 @@ asks() {
 		oci create --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out" 3>&-
 		[ ! -e "$SKEP_DIR/got" ]
 		oci start "$ID"
+		wait_for 30 grep -q . "$SKEP_DIR/got" # the agent has the call, and may not have written that down
 		[ "$(got .state.pid)" = "$(oci_pid "$ID")" ] || [ "$(oci_status "$ID")" = stopped ]
 		wait "$AGENT_PID"
 		grep -q 'quota exceeded' "$SKEP_DIR/out"
