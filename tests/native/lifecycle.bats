@@ -164,7 +164,8 @@ init_of() { skepctl list -H -o pid "$1"; }
 # bats test_tags=host_all
 @test "a container that ends by itself is cleaned up by its monitor" {
 	c=$(ct_name)
-	skepctl create "$c" --template probe --init "/probe hog-cpu 0.5" --ip auto --start
+	# Not before the start has seen that it runs.
+	skepctl create "$c" --template probe --init "/probe hog-cpu 4" --ip auto --start
 	wait_for 30 is "$c" stopped
 	wait_for 30 no_cgroup_of "$c"
 	! in_net here ip -o link | grep -v ': lo:' | grep -v skep0 || false
@@ -242,13 +243,22 @@ no_cgroup_of() { [ -z "$(find /sys/fs/cgroup -type d -name "*$1*" 2>/dev/null)" 
 	c=$(ct_name)
 	template_probe here
 	template_busybox here
-	for n in 1 2 3 4; do skepctl -q create "$c-$n" --template busybox --network none --order $((n > 1)) --init '/bin/sleep 1000' --stop-timeout 4 --start; done
-	skepctl stop --all >"$SKEP_DIR/out" 2>&1
-	# All of the first three wait before one of them has: it takes 8 s and some, not 16.
-	[ "$(sed '/: stopped$/q' "$SKEP_DIR/out" | grep -c 'waits up to 4 s')" = 3 ]
+	for n in 1 2 3 4; do skepctl -q create "$c-$n" --template busybox --network none --order $((n > 1)) --init '/bin/sleep 1000' --stop-timeout 600 --start; done
+	spawn here "$SKEP_DIR/out" skepctl stop --all
+	# All of the first three wait before one of them has ended, and the last one before none has.
+	waiting() { [ "$(grep -c 'waits up to 600 s' "$SKEP_DIR/out")" = "$1" ]; }
+	wait_for 30 waiting 3
+	for n in 2 3; do kill -KILL "$(init_of "$c-$n")"; done
+	ended() { [ "$(grep -c ': stopped$' "$SKEP_DIR/out")" = "$1" ]; }
+	wait_for 30 ended 2
+	waiting 3
+	kill -KILL "$(init_of "$c-4")"
+	wait_for 30 waiting 4
+	kill -KILL "$(init_of "$c-1")"
+	wait "$SPAWNED"
 	[ "$(sed -n 's/^CT .*-\(.\): stopped$/\1/p' "$SKEP_DIR/out" | tail -n 1)" = 1 ]
 	[ "$(grep -c ': stopped$' "$SKEP_DIR/out")" = 4 ]
-	for n in 1 2 3 4; do grep -q "container $c-$n: waits up to 4 s for it to end, then it is killed" "$SKEP_DIR/out"; done
+	for n in 1 2 3 4; do grep -q "container $c-$n: waits up to 600 s for it to end, then it is killed" "$SKEP_DIR/out"; done
 	for n in 1 2 3 4; do skepctl -q destroy "$c-$n"; done
 	# One that fails is told, takes nothing from the others, and is the exit code.
 	for n in 1 2; do skepctl -q create "$c-$n" --template probe --network none --start; done
@@ -281,7 +291,7 @@ no_cgroup_of() { [ -z "$(find /sys/fs/cgroup -type d -name "*$1*" 2>/dev/null)" 
 	c=$(ct_name)
 	template_busybox here
 	skepctl create "$c" --template busybox --network none --init "/bin/busybox reboot -f" --start
-	wait_for 30 grep -q 'was not started again: 11 reboots in' "$SKEP_DIR/here/lib/ct/$c/console.log"
+	wait_for 90 grep -q 'was not started again: 11 reboots in' "$SKEP_DIR/here/lib/ct/$c/console.log"
 	is "$c" stopped
 	skepctl destroy "$c"
 }
