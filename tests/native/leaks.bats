@@ -45,7 +45,8 @@ sleeps() { [[ $(readlink "/proc/$SPAWNED/exe") == */sleep ]]; }
 	inside() { skepctl exec "$c" -- "$@"; }
 	inside sh -c 'cat /proc/1/comm' | grep -q init
 	# Its own init, what it started, and the one that looks.
-	[ "$(inside sh -c 'ls -d /proc/[0-9]* | wc -l')" -lt 6 ]
+	few() { [ "$(inside sh -c 'ls -d /proc/[0-9]* | wc -l')" -lt 6 ]; }
+	wait_for 30 few
 	[ "$(inside sh -c 'ls /sys/class/net' | tr -d '\n ')" = eth0lo ]
 	# Of the options behind the dash, overlayfs tells its layers' places to everyone.
 	not grep -F "$SKEP_DIR/here" <(inside cat /proc/self/mountinfo | sed 's/ - .*//')
@@ -76,10 +77,10 @@ sane() { [[ $(skepctl list -H -o status "$1") == @(running|stopped) ]]; }
 	c=$(ct_name) d=$(ct_name)
 	skepctl create "$c" --template probe --ip auto --start
 	address=$(skepctl list -H -o ip "$c" | sed 's,[/ ].*,,')
-	in_net here ping -c 1 -W 5 "$address"
+	in_net here ping -c 1 -W 30 "$address"
 	skepctl create "$d" --template probe --ip auto --init /nosuch
 	fails_with 127 /nosuch skepctl start "$d"
-	in_net here ping -c 1 -W 5 "$address"
+	in_net here ping -c 1 -W 30 "$address"
 	fails_with 78 "" skepctl create "$(ct_name)" --template probe --ip "$address"
 	skepctl destroy --force "$c" "$d"
 }

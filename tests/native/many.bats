@@ -26,7 +26,7 @@ each() {
 	skepctl list --json -o name,ip,status >"$SKEP_DIR/list"
 	jq -r '.containers[].ip' "$SKEP_DIR/list" | sed 's/[, ].*//; s,/.*,,' | sort -u >"$SKEP_DIR/addresses"
 	[ "$(wc -l <"$SKEP_DIR/addresses")" = "$COUNT" ]
-	while read -r address; do in_net here ping -c 1 -W 5 "$address" >/dev/null; done <"$SKEP_DIR/addresses"
+	while read -r address; do in_net here ping -c 1 -W 30 "$address" >/dev/null; done <"$SKEP_DIR/addresses"
 	each skepctl -q exec '{}' -- /probe true
 	each skepctl -q stop '{}'
 	[ "$(skepctl list -H -o status | sort | uniq -c | tr -s ' ')" = " $COUNT stopped" ]
