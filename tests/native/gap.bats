@@ -62,6 +62,6 @@ watched() { # MODE
 	wait "$ping"
 	tail -3 "$SKEP_DIR/ping"
 	tail -3 "$SKEP_DIR/ping" >&3
-	# One may be on its way at the end.
-	awk '/packets transmitted/ { exit !($1 - $4 <= 1) }' "$SKEP_DIR/ping"
+	# Each has its answer, up to the last one that came: those behind it may be on their way.
+	awk -F'icmp_seq=' '/bytes from/ { n = $2 + 0; if (!seen[n]++) answers++; if (n > last) last = n } END { exit !(last > 0 && answers == last) }' "$SKEP_DIR/ping"
 }
