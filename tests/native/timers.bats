@@ -25,7 +25,8 @@ begin() {
 lay_for() { (($(date +%s) - $(stat -c %Y "$2") >= $1)); }
 # Read between two clocks, a point may be a millisecond or two off; on a busy machine more, but never by what a freeze takes.
 same_points() {
-	wait_for 30 later "$(sed -n 's/^turn //p' "$SKEP_DIR/before")"
+	# It is all of now: a turn may have begun before it stood still, and be over only now.
+	wait_for 30 later $(($(turn) + 1))
 	inside cat /run/timers >"$SKEP_DIR/now"
 	awk 'function off(a, b) { return a > b ? a - b : b - a }
 		$1 == "turn" { next }
