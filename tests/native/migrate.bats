@@ -132,18 +132,18 @@ longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 	on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe touch 24 1" --start
 	fails_with 120 'no migration' on A skepctl migrate "$c" --status
 	big_file 8M
-	spawn A "$SKEP_DIR/out" skepctl migrate "$c" B --mode precopy --bwlimit 64mbit --compress none --progress json --json --rsh "$rsh"
+	spawn A "$SKEP_DIR/out" skepctl migrate "$c" B --mode precopy --bwlimit 16mbit --compress none --progress json --json --rsh "$rsh"
 	pid=$SPAWNED
 	wait_for 30 said_by_status 'to B, mode precopy'
 	on A skepctl migrate "$c" --status --json | jq -e '.point == "started" and .mode == "precopy" and .progress.pid > 0'
 	wait_for 30 said_by_status 'memory for [0-9]* s, [1-9][0-9.]*M of 24'
 	on A skepctl migrate "$c" --status --json | jq -e '.progress.sent > 1000000 and .progress.total > .progress.sent'
-	wait_for 30 grep -q '"event": "round", "round": 1' "$SKEP_DIR/out"
+	wait_for 120 grep -q '"event": "round", "round": 1' "$SKEP_DIR/out"
 	wait "$pid" || rc=$?
 	[ $rc = 0 ]
 	fails_with 14 '' on A skepctl migrate "$c" --status
-	# 32 MB at 8 MB/s, a tenth of a second's worth of them at once.
-	grep -v '"event"' "$SKEP_DIR/out" | jq -e '[.stages[] | select(.stage == "rootfs" or .stage == "memory") | .ns] | add > 3.0e9'
+	# 32 MB at 2 MB/s, a tenth of a second's worth of them at once: slow, as it is to be seen on its way by who may have to wait for the processor.
+	grep -v '"event"' "$SKEP_DIR/out" | jq -e '[.stages[] | select(.stage == "rootfs" or .stage == "memory") | .ns] | add > 12.0e9'
 	grep -v '"event"' "$SKEP_DIR/out" | jq -e '.rounds | length > 0 and .[0].bytes > 24000000'
 	only_on B running
 }
@@ -201,22 +201,26 @@ ms_sent() { jq '[.stages[] | select(.stage == "rootfs" or .stage == "memory") | 
 	local began=$SECONDS
 	template_busybox A
 	template_busybox B
-	on A skepctl -q create "$c" --template busybox --network none --init '/bin/sleep 1000' --stop-timeout 50 --start
+	on A skepctl -q create "$c" --template busybox --network none --init '/bin/sleep 1000' --stop-timeout 600 --start
 	move A B --mode restart --timeout 6 >"$SKEP_DIR/out" 2>&1
 	only_on B running
-	[ $((SECONDS - began)) -lt 50 ]
+	[ $((SECONDS - began)) -lt 300 ]
 	grep -q "container $c: waits up to 6 s for it to end" "$SKEP_DIR/out"
-	grep -E '^not running [0-9]{1,4}\.[0-9] ms, mode restart$' "$SKEP_DIR/out"
-	awk '/^not running/ { ms = $3 } END { exit ms > 5000 }' "$SKEP_DIR/out"
+	grep -E '^not running [0-9]+\.[0-9] ms, mode restart$' "$SKEP_DIR/out"
+	# Those six seconds are of the whole, and not of that.
+	awk '$1 == "total" { total = $2 * 1000 } /^not running/ { ms = $3 } END { exit !(ms > 0 && total - ms > 5900) }' "$SKEP_DIR/out"
 }
 
 @test "a host is told that it is the one, whatever it was called" {
-	local began
+	local began word soon
 	make_ct --start
-	began=$SECONDS
-	fails_with 120 'A: this is the very host that it is on' move A A
-	fails_with 120 'A: this is the very host that it is on' move A A --dry-run
-	[ $((SECONDS - began)) -lt 10 ] # not after the time that a lock is waited for, twice
+	# Not after the time that a lock is waited for, CT_LOCK_WAIT_MS: one of the three at least.
+	for word in '' '' --dry-run; do
+		began=$(date +%s%N)
+		fails_with 120 'A: this is the very host that it is on' move A A ${word:+"$word"}
+		[ $((($(date +%s%N) - began) / 1000000)) -ge 5000 ] || soon=1
+	done
+	[ "$soon" = 1 ]
 	unharmed
 	on A skepctl stop --kill "$c"
 	fails_with 120 'A: this is the very host' move A A
@@ -370,6 +374,7 @@ ms_sent() { jq '[.stages[] | select(.stage == "rootfs" or .stage == "memory") | 
 	spawn A "$SKEP_DIR/out" "SKEP_FAULT=migrate.round:pause=$SKEP_DIR/paused" skepctl migrate "$c" B --mode precopy --rsh "$rsh"
 	wait_for 30 test -s "$SKEP_DIR/paused"
 	pid=$(cat "$SKEP_DIR/paused")
+	wait_for 30 stopped "$pid"
 	[ "$(status_of A)" = migrating ]
 	on A skepctl exec "$c" -- /probe true
 	on A skepctl stat "$c" | grep "^CT $c: migrating for"
@@ -458,7 +463,7 @@ descendants() {
 }
 
 @test "command, criu and its hook killed at once: it stays frozen until the next migration or abort" {
-	local pid how
+	local pid how p all
 	make_ct --start
 	# A target that is never ready.
 	# shellcheck disable=SC2016 # the fakes expand it
@@ -470,9 +475,11 @@ descendants() {
 		spawn A "$SKEP_DIR/out" skepctl migrate "$c" B --mode precopy --rsh "$SKEP_DIR/fake"
 		pid=$SPAWNED
 		wait_for 30 restoring_below "$pid"
-		# The hook, deepest, first: it would thaw for a command that is dead.
-		# shellcheck disable=SC2046 # a list
-		kill -KILL $(descendants "$pid" | tac) "$pid"
+		# The hook would thaw for a command that is dead, and criu for a hook that is: none of them goes on before all are dead.
+		mapfile -t all < <(echo "$pid"; descendants "$pid")
+		kill -STOP "${all[@]}"
+		for p in "${all[@]}"; do wait_for 30 stopped "$p"; done
+		kill -KILL "${all[@]}"
 		stop_spawned "$pid" || true
 		[ "$(status_of A)" = migrating ]
 		is_frozen A
@@ -482,6 +489,7 @@ descendants() {
 	move A B --mode precopy
 	only_on B running
 }
+stopped() { [[ ! -e /proc/$1 || $(cat "/proc/$1/stat") == *') '[TtZX]' '* ]]; }
 restoring_below() {
 	local p
 	for p in $(descendants "$1"); do ! tr '\0' ' ' <"/proc/$p/cmdline" | grep -q '^tail -f /dev/null' || return 0; done

@@ -57,6 +57,15 @@ pause_at() {
 	hook=$(pgrep -P "$criu")
 	[[ $(readlink "/proc/$hook/exe") == */skep-criu-hook ]]
 }
+# kill_all [PID...]: the command, its hook and criu, or those, at once: who sees another one dead goes on in its own way, and criu lets the tasks go on when its hook is. So they
+# stand still before the first one dies.
+kill_all() {
+	local p all=("$command" "$(cat "$SKEP_DIR/paused")" "$@")
+	[ $# -gt 0 ] || all+=("$criu" "$hook")
+	kill -STOP "${all[@]}"
+	for p in "${all[@]}"; do wait_for 30 stopped "$p"; done
+	kill -KILL "${all[@]}"
+}
 # The hook hears that its command is dead, and what it leaves behind has to wait for criu's end, which is another SIGKILL.
 kill_command_then_criu() {
 	kill -STOP "$criu"
@@ -139,7 +148,7 @@ may_raise_priority() { [ $((0x$(awk '/^CapEff:/ { print $2 }' /proc/self/status)
 @test "a suspend whose command, hook and criu die at once stays paused, and resume lets it go on with its connections" {
 	serve
 	pause_at suspend.marker skepctl suspend "$c"
-	kill -KILL "$hook" "$criu" "$command"
+	kill_all
 	stop_spawned "$command" || true
 	is_on A paused
 	on A skepctl resume "$c"
@@ -149,7 +158,7 @@ may_raise_priority() { [ $((0x$(awk '/^CapEff:/ { print $2 }' /proc/self/status)
 its_pid() { jq -r .pid "$SKEP_DIR/A/run/$c/state.json"; }
 kill_all_at() { # POINT CMD...
 	pause_at "$@"
-	kill -KILL "$hook" "$criu" "$command" "$(cat "$SKEP_DIR/paused")"
+	kill_all
 	stop_spawned "$command" || true
 	wait_for 30 ended "$criu"
 	is_frozen
@@ -208,7 +217,7 @@ kill_all_at() { # POINT CMD...
 	wait_for 30 test -s "$SKEP_DIR/paused"
 	wait_for 30 stopped "$(cat "$SKEP_DIR/paused")"
 	# shellcheck disable=SC2046 # a list
-	kill -KILL $(for pid in $(descendants "$command"); do [ "$(awk '/^NSpid/ { print NF }' "/proc/$pid/status")" != 2 ] || echo "$pid"; done) "$command"
+	kill_all $(for pid in $(descendants "$command"); do [ "$(awk '/^NSpid/ { print NF }' "/proc/$pid/status")" != 2 ] || echo "$pid"; done)
 	stop_spawned "$command" || true
 	is_on A suspended
 	on A skepctl resume "$c"
