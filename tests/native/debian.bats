@@ -34,6 +34,15 @@ connect() { # KIND PORT
 	serves "$1"
 }
 
+# shellcheck disable=SC2016 # the inner shell expands it
+nginx_workers() { on A skepctl exec "$c" -- sh -c 'p=$(cat /run/nginx.pid) && cat "/proc/$p/task/$p/children"'; }
+has_others() { # PIDS: and none of those
+	local now pid
+	now=" $(nginx_workers) "
+	[ -n "${now// /}" ] || return 1
+	for pid in $1; do [[ $now != *" $pid "* ]] || return 1; done
+}
+
 @test "redis and nginx serve the same connections through suspend, resume and migration" {
 	declare -A client
 	rsh=$(host_rsh)
@@ -42,7 +51,10 @@ connect() { # KIND PORT
 	on A skepctl exec "$c" -- redis-server --daemonize yes --port 7001 --bind 0.0.0.0 --protected-mode no --save '' --dir /tmp
 	# nginx was started by its package. It closes a connection after 1000 answers unless it is told otherwise.
 	wait_for 30 on A skepctl exec "$c" -- test -s /run/nginx.pid
+	workers=$(nginx_workers)
 	on A skepctl exec "$c" -- sh -c 'echo "keepalive_requests 1000000;" >/etc/nginx/conf.d/keepalive.conf && nginx -s reload'
+	# Those who serve by the old words go, and end the connections that they have.
+	wait_for 30 has_others "$workers"
 	connect redis 7001
 	connect http 80
 	on A skepctl suspend "$c"
