@@ -26,7 +26,7 @@ teardown() { empty "$HERE"; }
 	told
 	on "$HERE" sh -c 'age() { cut -d" " -f22 "/proc/$(skepctl list -H -o pid "$1")/stat"; }; [ "$(age first)" -lt "$(age second)" ]'
 	[ "$(on "$HERE" cat /sys/fs/cgroup/skep.slice/first/memory.max)" = 67108864 ]
-	outside timeout 20 "$BUILD/probe" client 10.77.1.1 7000 1 10
+	wait_for 30 outside timeout 60 "$BUILD/probe" client 10.77.1.1 7000 1 10
 	on "$HERE" journalctl -q -b -1 -u skep-containers -o cat >"$BATS_TEST_TMPDIR/end"
 	for c in first second never; do grep -qx "CT $c: stopped" "$BATS_TEST_TMPDIR/end"; done
 	on "$HERE" skepctl destroy amiss
@@ -51,9 +51,9 @@ told() {
 		[ $((i % 3)) = 0 ] && skepctl destroy "n$i"; done' >"$BATS_TEST_TMPDIR/loop" 2>&1 3>&-) &
 	(on "$HERE" sh -c 'while skepctl suspend shot && skepctl resume shot; do :; done' >"$BATS_TEST_TMPDIR/shots" 2>&1 3>&-) &
 	(on "$HERE" sh -c 'i=0; while i=$((i + 1)); skepctl template import "t$i" /root/p; do :; done' >"$BATS_TEST_TMPDIR/templates" 2>&1 3>&-) &
-	wait_for 60 grep -q 'n7: created' "$BATS_TEST_TMPDIR/loop"
-	wait_for 60 grep -q 't3: made' "$BATS_TEST_TMPDIR/templates"
-	wait_for 60 grep -q 'resumed' "$BATS_TEST_TMPDIR/shots"
+	wait_for 200 grep -q 'n7: created' "$BATS_TEST_TMPDIR/loop"
+	wait_for 200 grep -q 't3: made' "$BATS_TEST_TMPDIR/templates"
+	wait_for 200 grep -q 'resumed' "$BATS_TEST_TMPDIR/shots"
 	on "$HERE" sh -c 'echo 1 >/root/flushed; sync /root/flushed'
 	hosts_restart "$HERE"
 	# It was one, and the disk kept what it had promised.

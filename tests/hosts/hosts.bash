@@ -159,10 +159,12 @@ hosts_end() {
 	wait "$pid" 2>/dev/null || true
 	rm -f "$1"
 }
-hosts_boot_id() { outside timeout 10 ssh -F /dev/null -S "$HOSTS_DIR/$1.ctl" -o ProxyCommand=false "root@$1" cat /proc/sys/kernel/random/boot_id 2>/dev/null; }
+hosts_boot_id() { # NAME [SECONDS]
+	outside timeout "${2:-10}" ssh -F /dev/null -S "$HOSTS_DIR/$1.ctl" -o ProxyCommand=false "root@$1" cat /proc/sys/kernel/random/boot_id 2>/dev/null
+}
 hosts_restart() {
 	local name=$1 old new seconds=$SECONDS
-	old=$(hosts_boot_id "$name") && [ -n "$old" ] || return 1
+	old=$(hosts_boot_id "$name" 60) && [ -n "$old" ] || return 1
 	shift
 	if [ $# -gt 0 ]; then
 		on "$name" "$@" || true # its end may take our connection along

@@ -23,7 +23,7 @@ runs_only_on() { # HOST NAME
 	on a env SKEP_TRACK=soft-dirty skepctl migrate m b --mode precopy --json >"$BATS_TEST_TMPDIR/account"
 	[ "$(jq -r '.mode + " " + .tracker' "$BATS_TEST_TMPDIR/account")" = 'precopy soft-dirty' ]
 	runs_only_on b m
-	outside timeout 20 "$BUILD/probe" client 10.77.1.1 7000 1 10
+	wait_for 30 outside timeout 60 "$BUILD/probe" client 10.77.1.1 7000 1 10
 }
 
 @test "restart: files, limits, address and MAC move with it, and back" {
@@ -40,6 +40,6 @@ runs_only_on() { # HOST NAME
 		[ "$(on $to cat /var/lib/skep/ct/m/upper/file)" = here ]
 		[ "$(on $to cat /sys/fs/cgroup/skep.slice/m/memory.max)" = 67108864 ]
 		[ "$(on $to skepctl info m --json | jq -r '[.. | .mac? // empty][0]')" = "$mac" ]
-		outside timeout 20 "$BUILD/probe" client 10.77.1.1 7000 1 10
+		wait_for 30 outside timeout 60 "$BUILD/probe" client 10.77.1.1 7000 1 10
 	done
 }

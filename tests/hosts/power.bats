@@ -24,10 +24,10 @@ teardown() { empty a b; }
 		one_copy
 		echo "after the end of $host: $(ct_status a m) at a, $(ct_status b m) at b"
 		# The source may still wait for an answer.
-		wait_for 90 settled
+		wait_for 200 settled
 		# A target does not learn that its source has no power: nothing comes. It gives up by itself (CR_SENDING_MS), and lets go of what it had. Of one that lost power itself
 		# something may be left, for its operator or the next migration.
-		if [ $host = a ]; then wait_for 90 on b test ! -e /var/lib/skep/ct/m; else on b skepctl migrate --abort m || true; fi
+		if [ $host = a ]; then wait_for 200 on b test ! -e /var/lib/skep/ct/m; else on b skepctl migrate --abort m || true; fi
 		on a skepctl start m || true
 		[ "$(ct_status a m)" = running ] && [ -z "$(ct_status b m)" ]
 		on a test -s /var/lib/skep/ct/m/upper/big
