@@ -290,7 +290,7 @@ as_other() {
 	echo kept >"$SKEP_DIR/null"
 	mkfifo "$SKEP_DIR/fifo"
 	for kind in null fifo; do
-		fails_with 1 'is not device 1:3' timeout 20 unshare --mount sh -c 'mount --bind "$1" /dev/null && exec "$2" --root "$3" run --bundle "$4" "$5"' \
+		fails_with 1 'is not device 1:3' timeout 60 unshare --mount sh -c 'mount --bind "$1" /dev/null && exec "$2" --root "$3" run --bundle "$4" "$5"' \
 			sh "$SKEP_DIR/$kind" "$BUILD/skep" "$SKEP_DIR/here/oci" "$BUNDLE" "$ID" </dev/zero
 	done
 	[ "$(cat "$SKEP_DIR/null")" = kept ]

@@ -190,7 +190,7 @@ race() {
 	# A pipe that nobody reads is not waited for.
 	rm "$SKEP_DIR/volume/null"
 	mkfifo "$SKEP_DIR/volume/null"
-	timeout 10 "$BUILD/skep" --root "$SKEP_DIR/here/oci" run --bundle "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1
+	timeout 60 "$BUILD/skep" --root "$SKEP_DIR/here/oci" run --bundle "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1
 }
 
 # make_pair() looks at what it opened; the slave is the master's (TIOCGPTPEER); O_NOFOLLOW in ns_console_bind() (all ns/console.c).

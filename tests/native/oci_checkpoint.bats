@@ -76,7 +76,7 @@ restore_it() { restore_from "$IMAGES" "$ID" "$@"; }
 	(exec_in_net here "$BUILD/skep" --root "$SKEP_DIR/here/oci" restore -d --bundle "$BUNDLE" --image-path "$IMAGES" "$ID" < <(echo two) 2> >(cat >"$SKEP_DIR/err2") > >(cat >"$SKEP_DIR/out2") 3>&-)
 	wait_for 30 grep -q end "$SKEP_DIR/out2"
 	[ "$(tr '\n' , <"$SKEP_DIR/out2")" = 'got two,end,' ]
-	[ "$(cat "$SKEP_DIR/err2")" = err ]
+	wait_for 30 eval '[ "$(cat "$SKEP_DIR/err2")" = err ]' # another cat writes it
 	oci delete --force "$ID"
 }
 

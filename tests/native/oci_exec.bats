@@ -172,7 +172,7 @@ likeness='for n in mnt pid net ipc uts cgroup user; do readlink /proc/self/ns/$n
 	jq '.process | .args = ["sleep", "2000"] | .user = {uid: 1000, gid: 1000, umask: 63} | .terminal = false' \
 		"$BUNDLE/config.json" >"$SKEP_DIR/process"
 	oci exec --detach --pid-file "$SKEP_DIR/pid" --process "$SKEP_DIR/process" "$ID" >/dev/null 3>&-
-	grep -q 2000 "/proc/$(cat "$SKEP_DIR/pid")/cmdline"
+	wait_for 30 grep -q 2000 "/proc/$(cat "$SKEP_DIR/pid")/cmdline"
 	grep -q '^Uid:.*1000' "/proc/$(cat "$SKEP_DIR/pid")/status"
 	grep -q '^Umask:.*0077' "/proc/$(cat "$SKEP_DIR/pid")/status"
 	[ "$(oci ps --format json "$ID" | jq length)" = 2 ]

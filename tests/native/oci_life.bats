@@ -16,7 +16,7 @@ teardown() { oci_teardown; }
 	[ "$(cat "/proc/$(cat "$SKEP_DIR/pid")/comm")" = skep ]
 	oci start "$ID"
 	oci_is "$ID" running
-	grep -q sleep "/proc/$(cat "$SKEP_DIR/pid")/cmdline"
+	wait_for 30 grep -q sleep "/proc/$(cat "$SKEP_DIR/pid")/cmdline" # execve(2) closes what start waits for before that is there
 	oci kill "$ID" KILL
 	wait_for 30 oci_is "$ID" stopped
 	oci delete "$ID"
@@ -125,7 +125,7 @@ teardown() { oci_teardown; }
 	oci pause "$ID"
 	oci_is "$ID" paused
 	fails_with 1 paused oci pause "$ID"
-	fails_with 255 paused timeout 10 "$SKEP_DIR/here/bin/skep" exec "$ID" true
+	fails_with 255 paused timeout 60 "$SKEP_DIR/here/bin/skep" exec "$ID" true
 	oci resume "$ID"
 	oci_is "$ID" running
 	oci pause "$ID"
@@ -142,7 +142,7 @@ teardown() { oci_teardown; }
 	oci list --format json | jq -e --arg id "$ID" 'length == 1 and .[0].id == $id and .[0].status == "created"'
 	[ "$(oci ps --format json "$ID")" = "[$(oci_pid "$ID")]" ]
 	oci start "$ID"
-	oci ps "$ID" | grep -q 'sleep 1000'
+	wait_for 30 eval 'oci ps "$ID" | grep -q "sleep 1000"'
 	[ "$(oci ps "$ID" -- -o pid,comm -p "$(oci_pid "$ID")" | wc -l)" = 2 ]
 }
 

@@ -61,7 +61,7 @@ go() { echo >"$BUNDLE/rootfs/go"; }
 	spawn here "$SKEP_DIR/out" "NOTIFY_SOCKET=$SOCKET" skep run --bundle "$BUNDLE" "$ID"
 	pid=$SPAWNED
 	wait_for 30 grep -q BARRIER "$SKEP_DIR/heard"
-	heard "$(oci_pid "$ID")"
+	wait_for 30 heard "$(oci_pid "$ID")"
 	go
 	wait "$pid" || rc=$?
 	[ $rc = 7 ]
@@ -84,7 +84,7 @@ go() { echo >"$BUNDLE/rootfs/go"; }
 	with_userns
 	NOTIFY_SOCKET=$SOCKET oci run --detach --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out" 2>&1 3>&-
 	grep -q 'Read-only file system' "$SKEP_DIR/out"
-	heard "$(oci_pid "$ID")"
+	wait_for 30 heard "$(oci_pid "$ID")"
 	fails_with 1 'made with NOTIFY_SOCKET cannot be checkpointed' oci checkpoint --image-path "$SKEP_DIR/images" "$ID"
 	[ "$(oci_status "$ID")" = running ]
 }

@@ -324,7 +324,7 @@ creation_in_hook() {
 	hook prestart 'sleep 1000 & echo $! >$LOG'
 	hook prestart 'head -c 1000000 /dev/zero | tr "\0" x; exit 7'
 	local left
-	fails_with 1 'exit code 7: xxx' timeout 20 "$SKEP_DIR/here/bin/skep" run --bundle "$BUNDLE" "$ID"
+	fails_with 1 'exit code 7: xxx' timeout 60 "$SKEP_DIR/here/bin/skep" run --bundle "$BUNDLE" "$ID"
 	left=$(cat "$LOG")
 	kill "$left"
 }

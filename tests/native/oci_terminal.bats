@@ -28,6 +28,7 @@ terminal='.process.terminal = true | .process.consoleSize = {height: 33, width: 
 	oci start "$ID"
 	wait "$HOLDER"
 	[ "$(tr -d '\r' <"$SKEP_DIR/out" | tr '\n' ,)" = '/dev/pts/0,console,33 101,mine,err,' ]
+	wait_for 30 oci_is "$ID" stopped # who ends closes its terminal first
 	oci delete "$ID"
 	oci_gone "$ID"
 }
@@ -72,7 +73,7 @@ terminal='.process.terminal = true | .process.consoleSize = {height: 33, width: 
 s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(0)
 a = socket.socket(socket.AF_UNIX); a.connect(sys.argv[1]); print("ready", flush=True); signal.pause()' "$SOCKET"
 	wait_for 30 grep -q ready "$SKEP_DIR/out"
-	fails_with 1 'nobody accepts' timeout 20 "$SKEP_DIR/here/bin/skep" create --bundle "$BUNDLE" --console-socket "$SOCKET" "$ID"
+	fails_with 1 'nobody accepts' timeout 60 "$SKEP_DIR/here/bin/skep" create --bundle "$BUNDLE" --console-socket "$SOCKET" "$ID"
 	oci_gone "$ID"
 }
 
@@ -92,7 +93,7 @@ a = socket.socket(socket.AF_UNIX); a.connect(sys.argv[1]); print("ready", flush=
 	local rc=0
 	bundle '.process.terminal = true | .process.args = ["sh", "-c", "test -t 0 && echo out; exit 4"]'
 	# Nobody types: who reads in the background is stopped.
-	typing '' "stty -a >$SKEP_DIR/before.tty; timeout 10 $SKEP_DIR/here/bin/skep run --bundle $BUNDLE $ID
+	typing '' "stty -a >$SKEP_DIR/before.tty; timeout 60 $SKEP_DIR/here/bin/skep run --bundle $BUNDLE $ID
 		rc=\$?; stty -a >$SKEP_DIR/after.tty; exit \$rc" >"$SKEP_DIR/out" || rc=$?
 	[ $rc = 4 ]
 	tr -d '\r' <"$SKEP_DIR/out" | grep -qx out
@@ -123,7 +124,7 @@ a = socket.socket(socket.AF_UNIX); a.connect(sys.argv[1]); print("ready", flush=
 	configure '.linux.namespaces |= map(select(.type != "pid")) | .process.args = ["sh", "-c",
 		"trap \"\" HUP; sleep 1000 & echo $! >/tmp/pid; echo out; exit 6"]'
 	local rc=0
-	timeout 20 "$SKEP_DIR/here/bin/skep" run --keep --bundle "$BUNDLE" "$ID" </dev/null >"$SKEP_DIR/out" || rc=$?
+	timeout 60 "$SKEP_DIR/here/bin/skep" run --keep --bundle "$BUNDLE" "$ID" </dev/null >"$SKEP_DIR/out" || rc=$?
 	[ $rc = 6 ]
 	oci delete --force "$ID"
 	oci_gone "$ID"

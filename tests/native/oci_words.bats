@@ -22,6 +22,7 @@ teardown() { oci_teardown; }
 @test "the name ends the options of ps and exec" {
 	bundle '.process.args = ["sleep", "1000"]'
 	oci run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	wait_for 30 eval 'oci ps "$ID" | grep -q "sleep 1000"'
 	[[ $(oci ps "$ID" -o pid,args) == *'PID'*"$(oci_pid "$ID")"*'sleep 1000'* ]]
 	[[ $(oci ps "$ID" -- -o pid,args) == *'sleep 1000'* ]]
 	[ "$(oci ps --format json "$ID")" = "[$(oci_pid "$ID")]" ]
