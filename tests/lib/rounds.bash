@@ -60,7 +60,7 @@ rounds_filled() {
 rounds_counter() {
 	local i gap mb=${2:-180}
 	on "$HOST" skepctl -q create "$ROUNDS_CT" --template probe --bridge br0 --ip "$ROUNDS_ADDRESS/16" --init "/probe counter 7000 $mb 5" --memory $((mb + 76))M --start
-	wait_for 60 rounds_filled "$mb"
+	wait_for 200 rounds_filled "$mb"
 	client "$ROUNDS_DIR/gap" "$BUILD/gap" "$ROUNDS_ADDRESS" 7000 5
 	gap=$SPAWNED
 	wait_for 30 grep -q ready "$ROUNDS_DIR/gap"
@@ -140,7 +140,7 @@ rounds_debian() {
 		-o LogLevel=ERROR "root@$2" "n=0; while sleep 0.02; do n=\$((n + 1)); echo \$n; done" | while read -r n; do echo "$EPOCHREALTIME $n"; done' \
 		- "$ROUNDS_DIR/key" "$ROUNDS_ADDRESS"
 	session=$SPAWNED
-	wait_for 60 lines_over "$ROUNDS_DIR/session" 20
+	wait_for 120 lines_over "$ROUNDS_DIR/session" 20
 	client "$ROUNDS_DIR/http" "$ROUNDS_LIB/keepalive" http "$ROUNDS_ADDRESS" 80
 	http=$SPAWNED
 	wait_for 30 grep -q connected "$ROUNDS_DIR/http"
@@ -171,5 +171,5 @@ rounds_debian() {
 	rounds_inside systemd-run --quiet --wait true
 	stop_spawned "$session" || true
 	[ -z "$(rounds_inside systemctl --failed --plain --no-legend)" ]
-	on "$HOST" skepctl stop -t 60 "$ROUNDS_CT"
+	on "$HOST" skepctl stop -t 300 "$ROUNDS_CT"
 }

@@ -16,7 +16,7 @@ teardown() { skep_teardown; }
 
 @test "PID 1 hears the watchdog of a service after a suspend, and after a live move, and again" {
 	on A skepctl -q create "$ROUNDS_CT" --ostemplate login13 --bridge br0 --ip "$ROUNDS_ADDRESS/16" --memory 512M --preset checkpointable --start
-	wait_for 30 rounds_inside test -S /run/systemd/private
+	wait_for 120 rounds_inside test -S /run/systemd/private
 	rounds_inside systemctl is-system-running --wait
 	rounds_watchdog
 	for _ in 1 2; do

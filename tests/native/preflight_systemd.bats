@@ -18,7 +18,7 @@ inside() { on A skepctl exec "$c" -- "$@"; }
 apart() { [ "$(inside sh -c 'cat /proc/$(systemctl show -P MainPID apart)/comm')" = sleep ]; }
 @test "a Debian with systemd: a unit that stands in the way is named with what to set; without one nothing is" {
 	on A skepctl create "$c" --ostemplate systemd --bridge br0 --ip 10.77.1.9/16 --memory 512M --nesting yes --start
-	wait_for 30 inside test -S /run/systemd/private
+	wait_for 120 inside test -S /run/systemd/private
 	inside systemctl is-system-running --wait || true
 	# A user namespace, which a container with --nesting may make.
 	inside systemd-run --quiet --unit walled -p Type=exec -p PrivateUsers=yes sleep 300

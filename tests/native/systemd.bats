@@ -28,11 +28,19 @@ works() {
 	[ "$(over_ssh hostname)" = "$c" ]
 	[ -z "$(inside systemctl --failed --no-legend)" ]
 }
+# PID 1 takes nearly nothing of three seconds, of which one that spins takes what there is.
+idle() { # HOST
+	local pid before
+	pid=$(on "$1" skepctl list -H -o pid "$c")
+	before=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
+	inside sleep 3
+	(($(awk '{ print $14 + $15 }' "/proc/$pid/stat") - before < 20))
+}
 
 @test "systemd boots to running, is suspended and resumed twice, and stops in time" {
 	ssh-keygen -q -t ed25519 -N '' -f "$SKEP_DIR/key"
 	on A skepctl create "$c" --ostemplate systemd --bridge br0 --ip "$address/16" --memory 512M --preset checkpointable --start
-	wait_for 30 inside test -S /run/systemd/private
+	wait_for 120 inside test -S /run/systemd/private
 	[ "$(inside systemctl is-system-running --wait)" = running ]
 	inside sh -c 'mkdir -p -m 700 /root/.ssh && cat >/root/.ssh/authorized_keys' <"$SKEP_DIR/key.pub"
 	# Root inside is not root outside.
@@ -48,14 +56,10 @@ works() {
 	done
 	[ "$boot" = "$(inside cat /proc/sys/kernel/random/boot_id; inside systemctl show -p UserspaceTimestampMonotonic)" ]
 	# Idle: a PID 1 that spins after a resume is the known failure.
-	pid=$(on A skepctl list -H -o pid "$c")
-	before=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
-	inside sleep 3
-	after=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
-	((after - before < 100))
+	wait_for 30 idle A
 	began=$SECONDS
-	on A skepctl stop -t 60 "$c"
-	((SECONDS - began < 60))
+	on A skepctl stop -t 300 "$c"
+	((SECONDS - began < 300))
 	[ "$(on A skepctl list -H -o status "$c")" = stopped ]
 }
 
@@ -63,7 +67,7 @@ works() {
 session_answers() {
 	local answer
 	echo "$1" >&"${session[1]}"
-	read -rt 20 -u "${session[0]}" answer && [ "$answer" = "$1" ]
+	read -rt 120 -u "${session[0]}" answer && [ "$answer" = "$1" ]
 }
 
 @test "systemd migrates live from A to B to A, with a logged-in session, and its services can be restarted" {
@@ -72,7 +76,7 @@ session_answers() {
 	debian_template B systemd
 	ssh-keygen -q -t ed25519 -N '' -f "$SKEP_DIR/key"
 	on A skepctl create "$c" --ostemplate systemd --bridge br0 --ip "$address/16" --memory 512M --preset checkpointable --start
-	wait_for 30 inside test -S /run/systemd/private
+	wait_for 120 inside test -S /run/systemd/private
 	[ "$(inside systemctl is-system-running --wait)" = running ]
 	inside sh -c 'mkdir -p -m 700 /root/.ssh && cat >/root/.ssh/authorized_keys' <"$SKEP_DIR/key.pub"
 	units=$(inside systemctl list-units --state=active --plain --no-legend --type=service | awk '{ print $1 }' | grep -v '^run-' | sort)
@@ -89,13 +93,9 @@ session_answers() {
 		works
 		[ "$units" = "$(inside systemctl list-units --state=active --plain --no-legend --type=service | awk '{ print $1 }' | grep -v '^run-' | sort)" ]
 	done
-	pid=$(on "$host" skepctl list -H -o pid "$c")
-	before=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
-	inside sleep 3
-	after=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
-	((after - before < 100))
+	wait_for 30 idle "$host"
 	eval "exec ${session[1]}>&-"
-	on "$host" skepctl stop -t 60 "$c"
+	on "$host" skepctl stop -t 300 "$c"
 }
 
 @test "without netfilter systemd runs all its units, and has none where it is moved to, either" {
@@ -103,7 +103,7 @@ session_answers() {
 	host_new B
 	debian_template B systemd
 	on A skepctl create "$c" --ostemplate systemd --bridge br0 --ip "$address/16" --memory 512M --preset checkpointable --netfilter disabled --start
-	wait_for 30 inside test -S /run/systemd/private
+	wait_for 120 inside test -S /run/systemd/private
 	[ "$(inside systemctl is-system-running --wait)" = running ]
 	inside sh -c 'cat >/usr/bin/trespass && chmod +x /usr/bin/trespass' <"$BUILD/trespass"
 	on A skepctl migrate "$c" B --rsh "$(host_rsh)"
@@ -117,5 +117,5 @@ session_answers() {
 		run inside $way trespass netlink 12
 		[ "$output" = 'netlink: Operation not permitted' ]
 	done
-	on B skepctl stop -t 60 "$c"
+	on B skepctl stop -t 300 "$c"
 }
