@@ -23,7 +23,7 @@
 
 #define CONNECTIONS	256
 #define ANSWER_LIMIT_MS 60000
-#define STOP_LIMIT_MS	3000
+#define STOP_LIMIT_MS	20000
 #define MB		(1024UL * 1024)
 
 static volatile sig_atomic_t stopped;

@@ -177,7 +177,7 @@ slowly() { in_net here env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_l
 	chmod +x "$SKEP_DIR/here/bin/victim"
 	oci run -d --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/grab" 2>&1 3>&-
 	wait_for 30 grep -q watching "$SKEP_DIR/grab"
-	for _ in {1..10}; do
+	for _ in {1..100}; do
 		slowly victim exec "$ID" true || true
 		! grep -q grab: "$SKEP_DIR/grab" || break
 	done

@@ -37,7 +37,7 @@ passes() { [[ $1 == start.@(bridge|link|monitor) || $1 == stop.signal ]]; }
 	for point in "${POINTS[@]}"; do
 		echo "$point"
 		rc=0
-		SKEP_FAULT=$point:kill timeout 30 "$SKEP_DIR/here/bin/skep" run --bundle "$BUNDLE" "$ID" >/dev/null 2>&1 3>&- || rc=$?
+		SKEP_FAULT=$point:kill timeout 60 "$SKEP_DIR/here/bin/skep" run --bundle "$BUNDLE" "$ID" >/dev/null 2>&1 3>&- || rc=$?
 		case $point in
 		init.*) [ $rc = 1 ] && oci_gone "$ID" ;; # its host side lives, says so, and cleans
 		*) [ $rc = 137 ] || passes "$point" ;;
@@ -98,7 +98,7 @@ say_and_go_on() { configure '.process.args = ["sh", "-c", "echo it works; exec s
 	say_and_go_on
 	oci create --bundle "$BUNDLE" "$ID" 3>&-
 	pid=$(oci_pid "$ID")
-	wait_for 5 grep -q '^[0-9]' "/proc/$pid/syscall"
+	wait_for 30 grep -q '^[0-9]' "/proc/$pid/syscall"
 	run ! grep "^$accept4 " "/proc/$pid/syscall"
 	oci delete --force "$ID"
 	CALLS='accept4|poll' ERRNOS='12 23' calls_fail start all
