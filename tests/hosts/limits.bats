@@ -36,6 +36,7 @@ used() {
 	ct c --cpus 0.5
 	hog c
 	five 450 550 used 10 c
+	on a skepctl stat --json c | jq -e '.containers[0] | .cpu_throttled > 0 and .cpu_throttled <= .cpu_periods'
 	on a skepctl set c --cpus 0.25
 	[ "$(kernel c cpu.max)" = '25000 100000' ]
 	five 200 300 used 5 c
