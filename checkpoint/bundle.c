@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/size.h"
+#include "checkpoint/bundle_conf.h"
 #include "checkpoint/criu.h"
 #include "checkpoint/dump.h"
 #include "runtime/notify.h"
@@ -136,6 +137,7 @@ void cr_bundle_add_common(struct cr_criu *c, const struct cr_bundle_words *w)
 	cr_criu_add(c, "--enable-external-masters");
 	if (w->spec->own[CT_NS_NETWORK])
 		cr_bundle_add_pair(c, "--empty-ns", "net");
+	cr_bundle_conf_add(c, w->conf);
 }
 
 static void add_checkpoint(struct cr_criu *c, void *arg)
@@ -357,9 +359,12 @@ static int judge_notify(const struct ct *ct, struct err *e)
 int cr_bundle_checkpoint(struct ct *ct, const struct ct_spec *spec, const struct cr_bundle *how,
 			 struct err *e)
 {
+	auto_bundle_conf struct cr_bundle_conf conf = {0};
+	struct cr_bundle all = *how;
 	auto_fd int images = -EBADF;
 	auto_json json_t *streams = json_array();
-	struct cr_bundle_words w = {.how = how, .spec = spec, .work = -EBADF, .streams = streams};
+	struct cr_bundle_words w = {
+		.how = &all, .conf = &conf, .spec = spec, .work = -EBADF, .streams = streams};
 	struct cr_dump dump = {.ct = ct,
 			       .leave_running = how->leave_running,
 			       .unchecked = true,
@@ -369,6 +374,8 @@ int cr_bundle_checkpoint(struct ct *ct, const struct ct_spec *spec, const struct
 
 	if (r >= 0)
 		r = judge_notify(ct, e);
+	if (r >= 0)
+		r = cr_bundle_conf_load(spec, &all, &conf, e);
 	if (r >= 0)
 		r = ct_may(ct, CT_EVENT_CHECKPOINT, NULL, e);
 	if (r >= 0)

@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "base/path.h"
 #include "cgroups/entry.h"
+#include "checkpoint/bundle_conf.h"
 #include "checkpoint/bundle_words.h"
 #include "checkpoint/criu.h"
 #include "checkpoint/restore.h"
@@ -223,12 +224,15 @@ int cr_bundle_restore(const struct ct_create *start, const struct cr_bundle *how
 		      struct ct_created *out, struct err *e)
 {
 	auto_fd int images = open(how->images, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_bundle_conf struct cr_bundle_conf conf = {0};
 	auto_json json_t *streams = NULL;
-	struct cr_bundle_words w = {.how = how,
+	struct cr_bundle all = *how;
+	struct cr_bundle_words w = {.how = &all,
+				    .conf = &conf,
 				    .spec = start->spec,
 				    .fds = {[0 ... CT_NS_COUNT - 1] = -EBADF},
 				    .stdio = start->stdio};
-	const struct cr_restore_bundle bundle = {
+	struct cr_restore_bundle bundle = {
 		.state_root = start->state_root,
 		.id = start->id,
 		.spec = start->spec,
@@ -236,11 +240,13 @@ int cr_bundle_restore(const struct ct_create *start, const struct cr_bundle *how
 		.prepare = prepare,
 		.fill = fill,
 		.arg = &w,
-		.plain_groups = is_plain(how),
 	};
 	const struct cr_restore restore = {.bundle = &bundle, .images = images};
 	int r = cr_bundle_judge_joined(start->spec, e);
 
+	if (r >= 0)
+		r = cr_bundle_conf_load(start->spec, &all, &conf, e);
+	bundle.plain_groups = is_plain(&all);
 	if (r < 0)
 		return r;
 	if (images < 0)

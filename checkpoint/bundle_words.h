@@ -24,6 +24,7 @@ extern const struct cr_bundle_outside cr_bundle_outside[CR_BUNDLE_OUTSIDE];
 
 struct cr_bundle_words {
 	const struct cr_bundle *how;
+	const struct cr_bundle_conf *conf;
 	const struct ct_spec *spec;
 	int work; /* -EBADF: images */
 	char work_path[PATH_MAX];

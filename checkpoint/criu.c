@@ -150,6 +150,15 @@ void cr_criu_set_logs(struct cr_criu *c, int logs, const char *path)
 	cr_criu_add(c, "%s", path);
 }
 
+void cr_criu_set_log_name(struct cr_criu *c, const char *name)
+{
+	if (snprintf(c->log, sizeof(c->log), "%s", name) >= (int)sizeof(c->log))
+		c->failed = true;
+	/* The last one counts. */
+	cr_criu_add(c, "--log-file");
+	cr_criu_add(c, "%s", name);
+}
+
 static int place_descriptors(const struct cr_criu *c, int report, struct err *e)
 {
 	int keep[CR_PASS_MAX + 1];

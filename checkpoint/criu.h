@@ -9,6 +9,7 @@
  * undoes or finishes what it began. It inherits the container's locks for that long, so that no other command gets between.
  */
 
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -32,11 +33,11 @@ struct cr_criu {
 	unsigned word_count;
 	int pass[CR_PASS_MAX]; /* borrowed; become CR_PASS_FIRST + index */
 	unsigned pass_count;
-	int images; /* directory of the images, and of the log; borrowed */
-	int logs;   /* directory of the log, when it is another one; borrowed */
-	char log[32];
-	pid_t pid;   /* once started; also the number of its session and process group */
-	bool failed; /* a cr_criu_add() had no room or memory: cr_criu_run() says so */
+	int images;	    /* directory of the images, and of the log; borrowed */
+	int logs;	    /* directory of the log, when it is another one; borrowed */
+	char log[PATH_MAX]; /* in there, or absolute */
+	pid_t pid;	    /* once started; also the number of its session and process group */
+	bool failed;	    /* a cr_criu_add() had no room or memory: cr_criu_run() says so */
 	/* I am criu's process, right before execve: what only it is to have (a mount namespace). May be NULL. Its err becomes that of cr_criu_start(). */
 	int (*prepare)(void *arg, struct err *e);
 	void *prepare_arg;
@@ -70,6 +71,9 @@ void cr_criu_add_all(struct cr_criu *c, const char *const *words);
 /* The log, and what else is no image (statistics, the sockets of its helpers), goes to this directory, borrowed, at this absolute path: criu mounts below it, which it could
  * not by a descriptor of another mount namespace (EINVAL). */
 void cr_criu_set_logs(struct cr_criu *c, int logs, const char *path);
+
+/* Another name for the log, of the same directory if it is relative. */
+void cr_criu_set_log_name(struct cr_criu *c, const char *name);
 
 /* criu inherits fd (borrowed until the run is over) under the number that is returned. */
 int cr_criu_pass(struct cr_criu *c, int fd);

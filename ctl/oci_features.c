@@ -239,7 +239,7 @@ static const char *const memory_flags[] = {"MPOL_F_NUMA_BALANCING", "MPOL_F_RELA
 					   "MPOL_F_STATIC_NODES", NULL};
 
 /* What in an image's labels could change what a container may do, if somebody made annotations of them. */
-static const char *const unsafe_annotations[] = {"run.oci.", "skep.", NULL};
+static const char *const unsafe_annotations[] = {"org.criu.config", "run.oci.", "skep.", NULL};
 
 static json_t *strings(const char *const list[])
 {

@@ -175,6 +175,30 @@ restore_it() { restore_from "$IMAGES" "$ID" "$@"; }
 	oci_gone "$ID"
 }
 
+@test "org.criu.config: a container's own words for criu, at the checkpoint and at the restore; none that undo one" {
+	configure ".annotations = {\"org.criu.config\": \"$SKEP_DIR/criu.conf\"}"
+	start_it
+	fails_with 1 'annotation org.criu.config: open' oci checkpoint --image-path "$IMAGES" "$ID"
+	printf 'tcp-established\n  # all of it\nleave-running\n' >"$SKEP_DIR/criu.conf"
+	fails_with 1 "criu.conf, line 3: criu is not told by this file 'leave-running'" oci checkpoint --image-path "$IMAGES" "$ID"
+	echo 'manage-cgroups=all' >"$SKEP_DIR/criu.conf"
+	fails_with 1 "manage-cgroups-mode value 'all'" oci checkpoint --image-path "$IMAGES" "$ID"
+	oci_is "$ID" running
+	printf 'log-file "one.log" # here\nmanage-cgroups=ignore\nverbosity=4\n' >"$SKEP_DIR/criu.conf"
+	oci checkpoint --image-path "$IMAGES" --work-path "$SKEP_DIR/work" "$ID"
+	[ ! -e "$SKEP_DIR/work/dump.log" ]
+	grep -q 'Dumping finished successfully' "$SKEP_DIR/work/one.log"
+	printf 'log-file %s/two.log\nexternal=file[0:0]:none\n' "$SKEP_DIR" >"$SKEP_DIR/criu.conf"
+	restore_it --manage-cgroups-mode ignore --work-path "$SKEP_DIR/work"
+	[ -s "$SKEP_DIR/two.log" ]
+	# One that makes criu fail, which says so there: mounts are below /proc.
+	printf 'log-file %s/three.log\nskip-mnt /proc\n' "$SKEP_DIR" >"$SKEP_DIR/criu.conf"
+	fails_with 1 'checkpoint: criu: mnt: ' oci checkpoint --image-path "$IMAGES.2" "$ID"
+	[ -s "$SKEP_DIR/three.log" ]
+	oci_is "$ID" running
+	oci delete --force "$ID"
+}
+
 @test "what cannot be is said" {
 	fails_with 1 'does not exist' oci checkpoint --image-path "$IMAGES" "$ID"
 	oci create --bundle "$BUNDLE" "$ID"
