@@ -79,7 +79,7 @@ client_hears() {
 	seen=$(wc -l <"$SKEP_DIR/numbers")
 	until_true 60 grown "$seen"
 }
-answers_anew() { in_net client ip neigh flush all && in_net client timeout 5 "$PROBE" client 10.77.1.1 7000 0.05 5; }
+answers_anew() { in_net client ip neigh flush all && in_net client timeout 30 "$PROBE" client 10.77.1.1 7000 0.05 5; }
 end_client() { [ -z "$client" ] || stop_spawned "$client"; }
 
 # So it is to be: one copy, by itself or by the one command.
@@ -104,7 +104,7 @@ row() { # MODE WHAT POINT
 	local mode=$1 what=$2 point=$3 fault command paused client='' rc=0 killed='' outcome='' alive=40 on_host=''
 	c=$(ct_name)
 	fault=SKEP_FAULT=$point:pause=$SKEP_DIR/paused
-	[ "$what" != cut_link ] || alive=4
+	[ "$what" != cut_link ] || alive=12
 	rm -f "$SKEP_DIR/paused"
 	: >"$SKEP_DIR/said" && : >"$SKEP_DIR/numbers"
 	chaos_serve B "$fault" || wrong 'no server' || return 1
