@@ -86,12 +86,13 @@ static void test_many(void **state)
 {
 	auto_bundle_conf struct cr_bundle_conf conf = {0};
 	struct cr_bundle how = {.status_fd = -1};
-	char text[16 * (CR_BUNDLE_CONF_WORDS + 1) + 1] = "";
+	static const char word[] = "force-irmap\n";
+	char text[(sizeof(word) - 1) * (CR_BUNDLE_CONF_WORDS + 1) + 1] = "";
 	struct err e = {0};
 
 	(void)state;
 	for (int i = 0; i <= CR_BUNDLE_CONF_WORDS; i++)
-		strcat(text, "force-irmap\n");
+		memcpy(text + (size_t)i * (sizeof(word) - 1), word, sizeof(word) - 1);
 	assert_int_equal(cr_bundle_conf_parse(text, "f", &how, &conf, &e), -E2BIG);
 }
 
