@@ -25,7 +25,7 @@
 
 HOSTS_BASH=$(readlink -f "${BASH_SOURCE[0]}")
 declare -gA HOSTS_ADDRESS=([a]=10.77.0.1 [b]=10.77.0.2) HOSTS_MAC=([a]=52:54:00:0a:4d:01 [b]=52:54:00:0a:4d:02)
-HOSTS_SECONDS=${HOSTS_SECONDS:-300} HERE=${HERE:-a}
+HOSTS_SECONDS=${HOSTS_SECONDS:-600} HERE=${HERE:-a}
 
 only_if_all() { [ "${HOSTS:-}" = all ] || skip 'not by default: HOSTS=all'; }
 with_us() { exec setpriv --pdeathsig KILL "$@"; }
