@@ -33,7 +33,7 @@ CFLAGS   ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -I. -DSKEP_LIBEXECDIR='"$(LIBEXECDIR)"'
 SKEPFLAGS = -std=gnu11 -ffunction-sections $(WARN) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) $(call pkg,--cflags $(PKGS))
 # libnftables is opened by who needs it (net/nft.c).
-LDLIBS    = $(or $(call pkg,--libs $(filter-out libnftables,$(PKGS))),-lcap -lseccomp -lmnl -lcgroup -ljansson -larchive -lzstd)
+LDLIBS    = $(or $(call pkg,--libs $(filter-out libnftables,$(PKGS))),-lcap -lseccomp -lmnl -lcgroup -ljansson -larchive -lzstd) -lm
 CMOCKA    = $(or $(call pkg,--libs cmocka),-lcmocka)
 
 # Programs of libskep, and tiny static ones that stay resident or run inside a container and link nothing of it.

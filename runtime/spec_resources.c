@@ -2,6 +2,7 @@
 /* The spec's linux.resources: OCI's cgroup v1 words become our limits. */
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,14 +38,17 @@ struct cpu {
 	char *cpus, *mems;
 };
 
-/* 2..262144 of cgroup v1 to 1..10000 of v2, linear, as crun and systemd's users of OCI have it. */
+/* 2..262144 of cgroup v1 to 1..10000 of v2, so that 1024, what v1 begins with, is 100, what v2 begins with: a curve through the three points, which crun has from 1.23 on and runc from 1.4 on. */
 static uint64_t shares_to_weight(int64_t shares)
 {
+	double l;
+
 	if (shares < LEAST_SHARES)
 		shares = LEAST_SHARES;
 	if (shares > MOST_SHARES)
 		shares = MOST_SHARES;
-	return 1 + ((uint64_t)shares - 2) * 9999 / 262142;
+	l = log2((double)shares);
+	return (uint64_t)ceil(pow(10, (l * l + 125 * l) / 612 - 7.0 / 34));
 }
 
 /* Our quota is in thousandths of a CPU; what does not fit is rounded up, so that nobody gets less than was asked for. */

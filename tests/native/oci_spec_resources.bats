@@ -52,7 +52,7 @@ block_device() { cat /sys/block/*/dev | tail -1; }
 
 @test "config-linux.md, CPU: shares, quota, period, burst, cpus, mems" {
 	with 'cpu: {shares: 512, quota: 50000, period: 100000, burst: 20000, cpus: "0", mems: "0"}'
-	holds cpu cpu.shares cpu.weight 512 20
+	holds cpu cpu.shares cpu.weight 512 59
 	if [ -e "/sys/fs/cgroup/cpu/skep-$ID" ]; then
 		holds cpu cpu.cfs_quota_us none 50000
 		holds cpu cpu.cfs_period_us none 100000

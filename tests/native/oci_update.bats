@@ -37,7 +37,7 @@ stats() { oci events --stats "$ID" | jq -e "$1"; }
 	oci update --pids-limit -1 "$ID"
 	[ "$(file pids pids.max pids.max)" = max ]
 	oci update --cpu-share 512 "$ID"
-	[[ $(file cpu cpu.shares cpu.weight) == @(512|20) ]]
+	[[ $(file cpu cpu.shares cpu.weight) == @(512|59) ]]
 	oci update --cpuset-cpus 0 --cpuset-mems 0 "$ID"
 	[ "$(file cpuset cpuset.cpus cpuset.cpus)" = 0 ]
 	oci update --cpu-quota -1 "$ID"

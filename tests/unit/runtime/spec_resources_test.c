@@ -22,7 +22,7 @@ static void resources(void **state)
 	assert_int_equal(l->value[CG_LIMIT_SWAP_MAX], 2097152);
 	assert_int_equal(l->value[CG_LIMIT_MEM_HIGH], 524288);
 	assert_int_equal(l->value[CG_LIMIT_CPU_QUOTA], 1500);
-	assert_int_equal(l->value[CG_LIMIT_CPU_WEIGHT], 39);
+	assert_int_equal(l->value[CG_LIMIT_CPU_WEIGHT], 100);
 	assert_int_equal(l->value[CG_LIMIT_PIDS_MAX], 9);
 	assert_int_equal(l->value[CG_LIMIT_IO_WEIGHT], 50);
 	assert_string_equal(l->cpus, "0-1");
@@ -41,6 +41,26 @@ static void resources(void **state)
 	assert_int_equal(s.n_device_rules, 1);
 	assert_int_equal(s.device_rules[0].major, 10);
 	assert_true(s.device_rules[0].r && s.device_rules[0].w && !s.device_rules[0].m);
+}
+
+/* The three points that the curve is made of, what is outside them, and some between as crun and runc have them. */
+static void weights_of_shares(void **state)
+{
+	static const unsigned pairs[][2] = {{1, 1},	     {2, 1},	      {3, 2},
+					    {100, 17},	     {512, 59},	      {1023, 100},
+					    {1024, 100},     {1025, 101},     {260000, 9929},
+					    {262144, 10000}, {1000000, 10000}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+		auto_spec struct ct_spec s = {0};
+		char text[80];
+
+		snprintf(text, sizeof(text), "{'linux': {'resources': {'cpu': {'shares': %u}}}}",
+			 pairs[i][0]);
+		wanted(text, &s);
+		assert_int_equal(s.limits.value[CG_LIMIT_CPU_WEIGHT], pairs[i][1]);
+	}
 }
 
 /* What both say counts as unified says it: with cgroup v1, too, where shares are written. */
@@ -90,9 +110,8 @@ static void resources_alone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(resources),
-		cmocka_unit_test(resources_not_given),
-		cmocka_unit_test(unified_comes_last),
+		cmocka_unit_test(resources),	     cmocka_unit_test(resources_not_given),
+		cmocka_unit_test(weights_of_shares), cmocka_unit_test(unified_comes_last),
 		cmocka_unit_test(resources_alone),
 	};
 
