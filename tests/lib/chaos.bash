@@ -144,7 +144,7 @@ copies() { # NAME
 	for p in $(pgrep -f "^/probe counter 7000 .* $1\$"); do
 		[ "$(awk '/^NSpid:/ { print $NF }' "/proc/$p/status" 2>/dev/null)" = 1 ] || continue
 		group=$(sed -n 's/^0:://p' "/proc/$p/cgroup" 2>/dev/null) || continue
-		grep -qsx 'frozen 1' "$mount$group/cgroup.events" || echo "$p"
+		grep -qsx 'frozen 1' "$mount$group/cgroup.events" || ! has_words "/proc/$p" || echo "$p"
 	done
 }
 

@@ -14,3 +14,5 @@ move_setup() {
 # status_of HOST: "running" and so on; nothing where it is not.
 status_of() { on "$1" skepctl list -H -o name,status | awk -v c="$c" '$1 == c { print $2 }'; }
 is_on() { [ "$(status_of "$1")" = "$2" ]; } # HOST STATUS
+# has_words /proc/PID: it lives. Of one that has ended, or is about to be gone, they cannot be read any more.
+has_words() { read -rd '' _ <"$1/cmdline"; } 2>/dev/null
