@@ -79,7 +79,7 @@ static int no_such_option(const struct ctl_line *line, const char *word, struct 
 
 	for (int n = 0; (t = table_nth(line->front, line->command, n)); n++)
 		for (; t->name; t++)
-			if (t->help)
+			if (t->help || t->means)
 				ctl_nearest(word, t->name, &best, &distance);
 	if (line->front->as_runc)
 		err_set(e, EINVAL, "flag provided but not defined: -%s", word);

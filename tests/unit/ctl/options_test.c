@@ -12,10 +12,12 @@
 #include "ctl/options.h"
 
 static const struct ctl_option globals[] = {{.name = "root", .arg = "DIR"}, {0}};
-static const struct ctl_option create[] = {{.name = "memory", .letter = 'm', .arg = "SIZE"},
-					   {.name = "ram", .arg = "SIZE", .means = "memory"},
-					   {.name = "force", .letter = 'f'},
-					   {0}};
+static const struct ctl_option create[] = {
+	{.name = "memory", .letter = 'm', .arg = "SIZE", .help = "how much"},
+	{.name = "ram", .arg = "SIZE", .means = "memory"},
+	{.name = "force", .letter = 'f'},
+	{.name = "online", .help = NULL},
+	{0}};
 static const struct ctl_option *const tables[] = {create, NULL};
 static const struct ctl_command create_cmd = {
 	.name = "create", .words = "NAME", .tables = tables, .least = 1, .most = 1};
@@ -73,6 +75,15 @@ static void wrong_option_is_told_the_right_one(void **state)
 	assert_non_null(strstr(e.hint, "--memory"));
 }
 
+static void what_no_help_names_is_not_offered(void **state)
+{
+	PARSE("create", "101", "--offline");
+
+	(void)state;
+	assert_true(r < 0);
+	assert_null(strstr(e.hint, "--online"));
+}
+
 static void missing_value_and_extra_word_fail(void **state)
 {
 	(void)state;
@@ -106,6 +117,7 @@ int main(void)
 		cmocka_unit_test(tail_keeps_the_commands_options),
 		cmocka_unit_test(wrong_verb_is_told_the_right_one),
 		cmocka_unit_test(wrong_option_is_told_the_right_one),
+		cmocka_unit_test(what_no_help_names_is_not_offered),
 		cmocka_unit_test(missing_value_and_extra_word_fail),
 		cmocka_unit_test(distance_counts_swaps_once),
 	};
