@@ -8,8 +8,7 @@ load hosts
 names=(g1 g2 g3 bad)
 seconds=6
 # ISOLATION=none: without them, to see what they are for.
-# A fifth of a CPU each, less than one for all: on a machine whose processors are lent to others meanwhile, too, they are not short of the CPUs themselves.
-limits=(--cpus 0.2 --memory 64M --swap 0 --pids 50 --io-limit 4M --rate 20mbit)
+limits=(--cpus 0.4 --memory 64M --swap 0 --pids 50 --io-limit 4M --rate 20mbit)
 [ "${ISOLATION:-}" != none ] || limits=(--memory 300M --pids 300)
 
 setup() {
@@ -28,12 +27,10 @@ make() { # NAME N: on the wire at 10.77.1.N
 	on a skepctl -q start "$1"
 }
 
-# sets good and bad: answers in that time, by all at once, 50 ms between an answer and the next question: of an emulated machine, whose processors are slow to wake, a few
-# more milliseconds until an answer are not five in a hundred of it.
-answers() {
+answers() { # sets good and bad: answers in that time, by all at once
 	local i pids=()
 	for i in 0 1 2 3; do
-		outside "$BUILD/probe" client "10.77.1.$((11 + i))" 7000 $seconds 50 >"$BATS_TEST_TMPDIR/n$i" 2>&1 3>&- &
+		outside "$BUILD/probe" client "10.77.1.$((11 + i))" 7000 $seconds 20 >"$BATS_TEST_TMPDIR/n$i" 2>&1 3>&- &
 		pids+=($!)
 	done
 	for i in "${pids[@]}"; do wait "$i" || true; done
