@@ -95,6 +95,7 @@ int ctl_oci_preserved(const struct ctl_line *line, int *count, struct err *e)
 		return -e->no;
 	if (more && size_parse_number("--preserve-fds", more, 0, PRESERVE_MOST, &n, e) < 0)
 		return -e->no;
+	ns_self_mount_above(FIRST_PRESERVED_FD + (int)(n + of_listen));
 	*count = count_inherited((int)(n + of_listen));
 	if (n && !*count)
 		return not_open(FIRST_PRESERVED_FD, e);

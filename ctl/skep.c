@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "ctl/help.h"
 #include "ctl/oci.h"
+#include "ns/self.h"
 #include "ctl/report.h"
 #include "ctl/skepctl.h"
 
@@ -70,6 +71,7 @@ int main(int argc, char **argv)
 	int r;
 
 	fill_standard_descriptors();
+	ns_self_mount_find();
 	/* Else jansson opens /dev/urandom for it. The kernel has given us 16 random bytes, anywhere on the stack. */
 	memcpy(&seed, (const void *)getauxval(AT_RANDOM), sizeof(seed));
 	json_object_seed(seed | 1);

@@ -4,10 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/keyctl.h>
 #include <linux/mount.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -156,6 +159,42 @@ int ns_self_shield(char *const argv[], struct err *e)
 		return err_wrap(e, "shield our own program from the container");
 	execveat(fd, "", argv, environ, AT_EMPTY_PATH);
 	return err_sys(e, "execute our own program from where nobody can write to it");
+}
+
+static int begun_from = -EBADF;
+
+void ns_self_mount_find(void)
+{
+	static const char at[] = "/dev/fd/";
+	/* execveat(2): what a program is called that was begun by a descriptor. */
+	const char *name = (const char *)getauxval(AT_EXECFN);
+	char *end;
+	long fd;
+
+	if (!name || strncmp(name, at, strlen(at)) != 0)
+		return;
+	fd = strtol(name + strlen(at), &end, 10);
+	/* Else it was closed by execve, and that number may be anybody's. A mount's descriptor is O_PATH (open_tree(2)). */
+	if (*end || fd <= STDERR_FILENO || fd > INT_MAX || !(fcntl((int)fd, F_GETFL) & O_PATH) ||
+	    fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
+		return;
+	begun_from = (int)fd;
+}
+
+void ns_self_mount_above(int least)
+{
+	int there;
+
+	if (begun_from < 0 || begun_from >= least)
+		return;
+	there = fcntl(begun_from, F_DUPFD_CLOEXEC, least);
+	ns_self_mount_drop();
+	begun_from = there;
+}
+
+void ns_self_mount_drop(void)
+{
+	own_close_fd(&begun_from);
 }
 
 int ns_self_new_keyring(struct err *e)

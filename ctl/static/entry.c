@@ -4,6 +4,8 @@
  * The same as ns_self_shield(), which finds its work done then, and which does it, or says why it cannot be done, whenever anything here fails. Only sooner: libc's own
  * beginning (CPUID leaves, relocations, 40 page faults) is an eighth of a container's start, and would come twice.
  *
+ * The mount's descriptor lives on: closing it is a wait that execve would be held by (ns_self_mount_find()).
+ *
  * Nothing of libc's works here yet, and nothing is relocated: system calls, the stack, and constants by relative addresses.
  */
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
@@ -13,6 +15,7 @@
 #include <stddef.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 /* As statfs(2) has it; libc's name for it is ST_RDONLY. */
 #define RDONLY 1
@@ -74,9 +77,14 @@ BARE void skep_before_libc(long *stack)
 	fd = call(SYS_open_tree, AT_FDCWD, (long)exe, OPEN_TREE_CLONE | O_CLOEXEC, 0, 0);
 	if (fd < 0)
 		return;
-	if (call(SYS_mount_setattr, fd, (long)none, AT_EMPTY_PATH, (long)&attr, sizeof(attr)) >= 0)
+	if (call(SYS_mount_setattr, fd, (long)none, AT_EMPTY_PATH, (long)&attr, sizeof(attr)) >=
+	    0) {
+		/* Not as one of the standard three: that would be the container's. */
+		if (fd > STDERR_FILENO)
+			call(SYS_fcntl, fd, F_SETFD, 0, 0, 0);
 		call(SYS_execveat, fd, (long)none, (long)argv, (long)(argv + argc + 1),
 		     AT_EMPTY_PATH);
+	}
 	call(SYS_close, fd, 0, 0, 0, 0);
 }
 

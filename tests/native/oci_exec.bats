@@ -128,6 +128,11 @@ likeness='for n in mnt pid net ipc uts cgroup user; do readlink /proc/self/ns/$n
 	umount -l "$SKEP_DIR/there"
 }
 
+@test "what our program began again from is no standard descriptor that the caller has closed" {
+	configure '.process.args = ["readlink", "/proc/self/fd/0"]'
+	[ "$("$BUILD/skep" --root "$SKEP_DIR/here/oci" run --bundle "$BUNDLE" "$ID" 3>&- <&-)" = /dev/null ]
+}
+
 @test "keys of the host's session are not the container's" {
 	start_it
 	local host
