@@ -243,6 +243,11 @@ int cr_bundle_conf_load(const struct ct_spec *spec, struct cr_bundle *how,
 	}
 	if (r == -ENOENT && !given)
 		return 0;
+	if (r >= 0 && strlen(text) != (size_t)r) {
+		/* What is behind it would be left out, unnoticed. */
+		err_set(e, EINVAL, "%s has a NUL byte", path);
+		return err_class(e, ERR_CONFIG);
+	}
 	if (r >= 0)
 		return cr_bundle_conf_parse(text, path, how, conf, e);
 	*e = why;

@@ -8,10 +8,16 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include <jansson.h>
+
+#include "base/own.h"
 #include "checkpoint/bundle.h"
 #include "checkpoint/bundle_conf.h"
+#include "runtime/spec.h"
 
 static void test_words(void **state)
 {
@@ -96,12 +102,36 @@ static void test_many(void **state)
 	assert_int_equal(cr_bundle_conf_parse(text, "f", &how, &conf, &e), -E2BIG);
 }
 
+/* A string ends at its first NUL byte: what follows must not go unseen. */
+static void test_nul_byte(void **state)
+{
+	static const char text[] = "tcp-close\n\0leave-running\n";
+	auto_bundle_conf struct cr_bundle_conf conf = {0};
+	char path[] = "/tmp/skep-conf-XXXXXX";
+	auto_fd int fd = mkstemp(path);
+	auto_json json_t *annotations = json_pack("{s:s}", "org.criu.config", path);
+	struct ct_spec spec = {.annotations = annotations};
+	struct cr_bundle how = {.status_fd = -1};
+	struct err e = {0};
+	int r;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+	r = cr_bundle_conf_load(&spec, &how, &conf, &e);
+	unlink(path);
+	assert_int_equal(r, -EINVAL);
+	assert_int_equal(e.class, ERR_CONFIG);
+	assert_non_null(strstr(e.text, "NUL byte"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_nul_byte),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
