@@ -12,9 +12,9 @@
 #include "base/err.h"
 #include "ctl/help.h"
 #include "ctl/oci.h"
-#include "ns/self.h"
 #include "ctl/report.h"
 #include "ctl/skepctl.h"
+#include "ns/self.h"
 
 /* Whoever called us without one of 0, 1, 2 must not find a file of ours in its place. */
 static void fill_standard_descriptors(void)
