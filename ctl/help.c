@@ -61,8 +61,9 @@ void ctl_help_front(const struct ctl_front *front, FILE *out)
 {
 	const struct ctl_option *const globals[] = {front->global, NULL};
 
-	fprintf(out, "%s - %s\n\nusage: %s [OPTIONS] COMMAND ...\n\n", front->name, front->summary,
-		front->name);
+	fprintf(out, "%s - %s\n\n%s: %s %s\n\n", front->name, front->summary,
+		front->as_runc ? "Usage" : "usage", front->name,
+		front->as_runc ? "[OPTION...] COMMAND [OPTION...]" : "[OPTIONS] COMMAND ...");
 	for (const struct ctl_command *const *c = front->commands; *c; c++)
 		if (!(*c)->hidden)
 			fprintf(out, "  %-*s  %s\n", VERB_WIDTH, (*c)->name, (*c)->summary);
@@ -71,19 +72,41 @@ void ctl_help_front(const struct ctl_front *front, FILE *out)
 		print_exit_codes(out);
 	fprintf(out,
 		"\n%s COMMAND --help shows a command's options and examples; man %s has the rest.\n",
-		front->name, front->name);
+		front->name, front->page);
+}
+
+/* In crun's form, argp(3)'s, the options stand in front of the command, wherever they are typed: the heading above them says where. */
+static void print_usage(const struct ctl_front *front, const struct ctl_command *c, FILE *out)
+{
+	const char *options = c->tables && c->tables[0] ? " [OPTIONS]" : "";
+
+	if (front->as_runc)
+		fprintf(out, "Usage: %s [OPTION...] %s", front->name, c->name);
+	else
+		fprintf(out, "usage: %s %s%s", front->name, c->name, options);
+	fprintf(out, "%s%s\n\n%s\n", *c->words ? " " : "", c->words, c->summary);
+}
+
+/* The tables' have the command's own name. */
+static void print_example(const struct ctl_front *front, const char *example, FILE *out)
+{
+	size_t len = strlen(front->page);
+	bool named = !strncmp(example, front->page, len) && example[len] == ' ';
+
+	fprintf(out, "  %s%s\n", named ? front->name : "", named ? example + len : example);
 }
 
 void ctl_help_command(const struct ctl_front *front, const struct ctl_command *c, FILE *out)
 {
-	fprintf(out, "usage: %s %s%s%s%s\n\n%s\n", front->name, c->name,
-		c->tables && c->tables[0] ? " [OPTIONS]" : "", *c->words ? " " : "", c->words,
-		c->summary);
+	print_usage(front, c, out);
 	if (c->also)
 		fprintf(out, "(also: %s %s)\n", front->name, c->also);
-	print_options("options:", c->tables, out);
-	for (size_t i = 0; i < sizeof(c->examples) / sizeof(c->examples[0]) && c->examples[i]; i++)
-		fprintf(out, "%s  %s\n", i ? "" : "\nexamples:\n", c->examples[i]);
+	print_options(front->as_runc ? "options, behind the command:" : "options:", c->tables, out);
+	for (size_t i = 0; i < sizeof(c->examples) / sizeof(c->examples[0]) && c->examples[i];
+	     i++) {
+		fputs(i ? "" : "\nexamples:\n", out);
+		print_example(front, c->examples[i], out);
+	}
 	fprintf(out, "\n%s --help lists the commands and the options of all of them.\n",
 		front->name);
 }

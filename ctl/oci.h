@@ -42,6 +42,12 @@ CTL_OCI_COMMANDS(X)
 
 extern const struct ctl_front ctl_oci;
 
+/*
+ * The same front under the name that the command was called by (NULL or "": its own), static. It stands in for other runtimes, often by a link of their name: usage, help, hints and messages name what was typed, as those of
+ * programs that look at argv[0] do. What it is says the version, and the manual page has one name.
+ */
+const struct ctl_front *ctl_oci_called(const char *name);
+
 /* oci_log.c: where notices and failures go, as --log, --log-format and --debug say. */
 int ctl_oci_log_open(const struct ctl_line *line, struct err *e);
 /* Prints e to standard error and to the log. Returns the exit code. */

@@ -207,7 +207,7 @@ static const struct ctl_option *const restore_tables[] = {restore_options, commo
 
 const struct ctl_command ctl_oci_checkpoint = {
 	.name = "checkpoint",
-	.words = "ID",
+	.words = "CONTAINER",
 	.summary = "save a running container's state in a directory, and end it",
 	.examples = {"skep checkpoint --image-path /srv/images web",
 		     "skep checkpoint --leave-running --tcp-established web"},
@@ -219,7 +219,7 @@ const struct ctl_command ctl_oci_checkpoint = {
 
 const struct ctl_command ctl_oci_restore = {
 	.name = "restore",
-	.words = "ID",
+	.words = "CONTAINER",
 	.summary = "make a container of what checkpoint saved, running",
 	.examples = {"skep restore --detach --image-path /srv/images --bundle /srv/web web"},
 	.tables = restore_tables,

@@ -161,7 +161,7 @@ static const struct ctl_option delete_options[] = {
 	 .help = "kill it if it runs; one that is not there is fine"},
 	{.name = "regex",
 	 .letter = 'r',
-	 .help = "ID is an extended regular expression: all whose names it is found in"},
+	 .help = "CONTAINER is an extended regular expression: all whose names it is found in"},
 	{0},
 };
 static const struct ctl_option *const kill_tables[] = {kill_options, NULL};
@@ -169,7 +169,7 @@ static const struct ctl_option *const delete_tables[] = {delete_options, NULL};
 
 const struct ctl_command ctl_oci_kill = {
 	.name = "kill",
-	.words = "ID [SIGNAL]",
+	.words = "CONTAINER [SIGNAL]",
 	.summary = "send a signal, SIGTERM if not given, to a container's first process",
 	.examples = {"skep kill web", "skep kill --all web KILL"},
 	.tables = kill_tables,
@@ -180,7 +180,7 @@ const struct ctl_command ctl_oci_kill = {
 
 const struct ctl_command ctl_oci_pause = {
 	.name = "pause",
-	.words = "ID",
+	.words = "CONTAINER",
 	.summary = "freeze all processes of a container",
 	.examples = {"skep pause web"},
 	.least = 1,
@@ -190,7 +190,7 @@ const struct ctl_command ctl_oci_pause = {
 
 const struct ctl_command ctl_oci_resume = {
 	.name = "resume",
-	.words = "ID",
+	.words = "CONTAINER",
 	.summary = "let a paused container go on",
 	.examples = {"skep resume web"},
 	.least = 1,
@@ -200,7 +200,7 @@ const struct ctl_command ctl_oci_resume = {
 
 const struct ctl_command ctl_oci_delete = {
 	.name = "delete",
-	.words = "ID",
+	.words = "CONTAINER",
 	.summary = "remove a container that does not run, and all that it has on the host",
 	.examples = {"skep delete web", "skep delete --force web",
 		     "skep delete --force --regex '^web-'"},

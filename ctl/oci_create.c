@@ -240,7 +240,7 @@ static const struct ctl_option *const run_tables[] = {create_options, run_option
 
 const struct ctl_command ctl_oci_create = {
 	.name = "create",
-	.words = "ID",
+	.words = "CONTAINER",
 	.summary = "make a container from a bundle; its program waits for `start`",
 	.examples = {"skep create --bundle /srv/web web", "skep start web"},
 	.tables = create_tables,
@@ -251,7 +251,7 @@ const struct ctl_command ctl_oci_create = {
 
 const struct ctl_command ctl_oci_start = {
 	.name = "start",
-	.words = "ID",
+	.words = "CONTAINER",
 	.summary = "let a created container's program run",
 	.examples = {"skep start web"},
 	.least = 1,
@@ -261,7 +261,7 @@ const struct ctl_command ctl_oci_start = {
 
 const struct ctl_command ctl_oci_run = {
 	.name = "run",
-	.words = "ID",
+	.words = "CONTAINER",
 	.summary = "create, start, wait for the end, delete",
 	.examples = {"skep run --bundle /srv/web web", "skep run -d --pid-file /run/web.pid web"},
 	.tables = run_tables,

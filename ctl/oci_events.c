@@ -140,7 +140,7 @@ static const struct ctl_option *const events_tables[] = {events_options, NULL};
 
 const struct ctl_command ctl_oci_events = {
 	.name = "events",
-	.words = "ID",
+	.words = "CONTAINER",
 	.summary = "print what a container uses, and that it ran out of memory, as lines of JSON",
 	.examples = {"skep events --stats web | jq .data.memory.usage",
 		     "skep events --interval 1s web"},

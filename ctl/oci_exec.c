@@ -307,7 +307,7 @@ static const struct ctl_option *const tables[] = {options, NULL};
 
 const struct ctl_command ctl_oci_exec = {
 	.name = "exec",
-	.words = "ID [PROGRAM WORDS...]",
+	.words = "CONTAINER cmd [WORDS...]",
 	.summary = "run a further program in a container; its exit code is ours",
 	.examples = {"skep exec web ps", "skep exec -t --user 1000:1000 web sh",
 		     "skep exec --detach --process process.json web"},

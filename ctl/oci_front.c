@@ -43,11 +43,22 @@ static const struct ctl_command *const commands[] = {
 
 const struct ctl_front ctl_oci = {
 	.name = "skep",
+	.page = "skep",
 	.summary = "an OCI runtime: runs containers from bundles that others make",
 	.global = globals,
 	.commands = commands,
 	.as_runc = true,
 };
+
+const struct ctl_front *ctl_oci_called(const char *name)
+{
+	static struct ctl_front front;
+
+	front = ctl_oci;
+	if (name && *name)
+		front.name = name;
+	return &front;
+}
 
 static int read_manager(const struct ctl_line *line, struct err *e)
 {
@@ -198,7 +209,7 @@ static int no_such(const struct ctl_line *line, struct err *e)
 	err_class(e, ERR_NO_SUCH_CT);
 	if (ct_each(ctl_oci_root(line), offer, &s, &ignored) == 0 && s.best)
 		return err_hint(e, "did you mean %s?", s.best);
-	return err_hint(e, "`skep list` shows those in %s", ctl_oci_root(line));
+	return err_hint(e, "`%s list` shows those in %s", line->front->name, ctl_oci_root(line));
 }
 
 int ctl_oci_open(const struct ctl_line *line, const char *verb, struct ct *ct, struct err *e)

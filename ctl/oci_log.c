@@ -14,6 +14,7 @@
 
 static int log_fd = -EBADF; /* of --log, or -EBADF; open until the end */
 static bool as_json;
+static const char *program = "skep";
 
 static const char *const level_words[] = {
 	[LOG_LEVEL_ERROR] = "error",
@@ -64,7 +65,7 @@ static void to_file(enum log_level level, const char *text)
 	len = strlen(line);
 	line[len] = '\n'; /* in place of the 0 */
 	if (write(log_fd, line, len + 1) < 0)
-		fprintf(stderr, "skep: write the log: %s\n", strerror(errno));
+		fprintf(stderr, "%s: write the log: %s\n", program, strerror(errno));
 }
 
 static void sink(enum log_level level, const char *text)
@@ -72,13 +73,15 @@ static void sink(enum log_level level, const char *text)
 	if (log_fd >= 0)
 		to_file(level, text);
 	else
-		fprintf(stderr, "skep: %s%s\n", level == LOG_LEVEL_WARN ? "warning: " : "", text);
+		fprintf(stderr, "%s: %s%s\n", program, level == LOG_LEVEL_WARN ? "warning: " : "",
+			text);
 }
 
 int ctl_oci_log_open(const struct ctl_line *line, struct err *e)
 {
 	const char *path = ctl_value(line, "log"), *form = ctl_value(line, "log-format");
 
+	program = line->front->name;
 	if (form && strcmp(form, "text") != 0 && strcmp(form, "json") != 0) {
 		err_set(e, EINVAL, "--log-format: '%.40s' is not text or json", form);
 		return err_class(e, ERR_VALUE);
@@ -101,7 +104,7 @@ int ctl_oci_report(const struct ctl_line *line, const struct err *e)
 	bool is_exec = line->command == &ctl_oci_exec;
 
 	to_file(LOG_LEVEL_ERROR, e->text);
-	fprintf(stderr, "skep: %s\n", e->text);
+	fprintf(stderr, "%s: %s\n", line->front->name, e->text);
 	if (e->hint[0])
 		fprintf(stderr, "hint: %s\n", e->hint);
 	/* As the library that runc parses its line with has it. */

@@ -296,7 +296,7 @@ static const struct ctl_option *const ps_tables[] = {form_options, NULL};
 
 const struct ctl_command ctl_oci_state = {
 	.name = "state",
-	.words = "ID",
+	.words = "CONTAINER",
 	.summary = "print what a container is and does, as JSON",
 	.examples = {"skep state web | jq -r .status"},
 	.least = 1,
@@ -315,7 +315,7 @@ const struct ctl_command ctl_oci_list = {
 
 const struct ctl_command ctl_oci_ps = {
 	.name = "ps",
-	.words = "ID [PS OPTIONS...]",
+	.words = "CONTAINER [PS OPTIONS...]",
 	.summary = "list a container's processes as the host sees them",
 	.examples = {"skep ps web", "skep ps --format json web", "skep ps web -o pid,rss,args"},
 	.tables = ps_tables,

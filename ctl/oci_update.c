@@ -256,7 +256,7 @@ static const struct ctl_option *const update_tables[] = {update_options, NULL};
 
 const struct ctl_command ctl_oci_update = {
 	.name = "update",
-	.words = "ID",
+	.words = "CONTAINER",
 	.summary = "change a container's limits",
 	.examples = {"skep update --memory 512M --pids-limit 100 web",
 		     "skep update --resources limits.json web"},

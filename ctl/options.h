@@ -40,12 +40,13 @@ struct ctl_command {
 };
 
 struct ctl_front {
-	const char *name; /* skepctl */
+	const char *name; /* skepctl; what it was called by, where that is another one */
+	const char *page; /* what its manual page, its examples and its version call it */
 	const char *summary;
 	const struct ctl_option *global;
 	const struct ctl_command *const *commands; /* NULL-terminated */
 	bool exit_codes; /* a failure's class is its exit code: the help lists them */
-	bool as_runc;	 /* refuses in runc's words; nothing said at all asks for the help */
+	bool as_runc; /* refuses in runc's words; nothing said at all asks for the help; usage in crun's form */
 };
 
 #define CTL_MOST_OPTIONS 128

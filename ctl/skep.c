@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* skep: the OCI runtime command. */
+#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdint.h>
@@ -31,9 +32,23 @@ static void fill_standard_descriptors(void)
 static int help(const struct ctl_line *line, struct err *e)
 {
 	if (line->command)
-		ctl_help_command(&ctl_oci, line->command, stdout);
+		ctl_help_command(line->front, line->command, stdout);
 	else
-		ctl_help_front(&ctl_oci, stdout);
+		ctl_help_front(line->front, stdout);
+	return ctl_flush(e);
+}
+
+/* "crun version 0.1 (skep)" by a link called crun: callers read the first word as the runtime's name, people are told what it is. */
+static int version(const struct ctl_line *line, struct err *e)
+{
+	const struct ctl_front *front = line->front;
+	bool own = strcmp(front->name, front->page) == 0;
+
+	printf("%s version %s%s%s%s\n", front->name, SKEP_VERSION, own ? "" : " (",
+	       own ? "" : front->page, own ? "" : ")");
+	/* The third line is as crun's, which callers and tests look at: what is built in. */
+	printf("spec: %s\n%s\n", CTL_OCI_VERSION,
+	       "+SYSTEMD +SELINUX +APPARMOR +CAP +SECCOMP +EBPF +CRIU");
 	return ctl_flush(e);
 }
 
@@ -41,17 +56,14 @@ static int run(struct ctl_line *line, int argc, char **argv, struct err *e)
 {
 	int r;
 
-	line->front = &ctl_oci;
+	line->front = ctl_oci_called(program_invocation_short_name);
 	if (ctl_oci_remember(argc, argv, e) < 0)
 		return -e->no;
-	r = ctl_parse(&ctl_oci, argc, argv, line, e);
+	r = ctl_parse(line->front, argc, argv, line, e);
 	/* Asked for without a command, which the parser misses. */
 	if (!line->command && ctl_flag(line, "version")) {
 		err_clear(e);
-		/* The third line is as crun's, which callers and tests look at: what is built in. */
-		printf("skep version %s\nspec: %s\n%s\n", SKEP_VERSION, CTL_OCI_VERSION,
-		       "+SYSTEMD +SELINUX +APPARMOR +CAP +SECCOMP +EBPF +CRIU");
-		return ctl_flush(e);
+		return version(line, e);
 	}
 	if (r < 0)
 		return r;

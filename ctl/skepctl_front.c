@@ -25,6 +25,7 @@ static const struct ctl_command *const commands[] = {
 
 const struct ctl_front ctl_skepctl = {
 	.name = "skepctl",
+	.page = "skepctl",
 	.summary =
 		"small isolated Linux systems on one host: make, limit, enter, suspend, move them",
 	.global = globals,

@@ -270,6 +270,29 @@ teardown() { oci_teardown; }
 	[[ $(oci --version) == "skep version "*$'\n''spec: 1.3.0'$'\n''+'*+SECCOMP*+CRIU* ]]
 }
 
+@test "by a link of another name, usage, help, hints and messages have that name; the version says what it is" {
+	local crun=$SKEP_DIR/crun root=$SKEP_DIR/here/oci
+	ln -s "$BUILD/skep" "$crun"
+	run -0 "$crun" --help
+	[[ $output == *'Usage: crun [OPTION...] COMMAND [OPTION...]'*'crun COMMAND --help'*'man skep '* ]]
+	run -0 "$crun" delete --help
+	[[ $output == 'Usage: crun [OPTION...] delete CONTAINER'*'  crun delete --force web'* ]]
+	run -0 "$crun" exec --help
+	[[ $output == 'Usage: crun [OPTION...] exec CONTAINER cmd'* ]]
+	run -0 oci start --help
+	[[ $output == 'Usage: skep [OPTION...] start CONTAINER'*'  skep start web'* ]]
+	[[ $("$crun" --version) == 'crun version '[0-9]*' (skep)'$'\n''spec: 1.3.0'$'\n'* ]]
+	[[ $(oci --version) != *'(skep)'* ]]
+	fails_with 3 'did you mean crun delete?' "$crun" delet x
+	fails_with 1 "crun: container \"$ID\" does not exist" "$crun" --root "$root" start "$ID"
+	# What it does is the same, also behind the mount that the program begins again from, which has no name.
+	bundle '.process.args = ["sh", "-c", "exit 7"] | .mounts += [{destination: "/nowhere", type: "nofs"}]'
+	fails_with 1 'crun: ' on here "$crun" --root "$root" run --bundle "$BUNDLE" "$ID"
+	configure '.mounts |= map(select(.type != "nofs"))'
+	fails_with 7 '' on here "$crun" --root "$root" run --bundle "$BUNDLE" "$ID"
+	oci_gone "$ID"
+}
+
 @test "features is JSON that names the namespaces" {
 	oci features | jq -e '.linux.namespaces | index("user") and index("time")'
 	oci features | jq -e '.ociVersionMax == "1.3.0" and (.linux.capabilities | index("CAP_SYS_ADMIN"))'
