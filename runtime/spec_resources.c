@@ -152,6 +152,7 @@ struct memory {
 	int64_t limit, reservation, swap;
 	int64_t swappiness;
 	bool hierarchy, check, no_killer;
+	bool no_swap; /* swap is 0, and limit is not there */
 };
 
 /* Of cgroup v1 alone. */
@@ -169,7 +170,9 @@ static int set_memory_files(struct resources *r, const struct memory *m, const c
 	return m->no_killer ? ct_add_raw(&r->raw, &r->n_raw, "memory.oom_control", "1", e) : 0;
 }
 
-/* 0: not given (podman and Docker write it so); -1: unlimited. */
+/*
+ * 0: not given (podman and Docker write it so); -1: unlimited. A swap of 0 without any word of a limit is none of theirs: it is what the spec says, a sum of 0, so that no swap may be used, as crun reads it, too.
+ */
 static int set_memory(struct resources *r, const struct memory *m, const char *path, struct err *e)
 {
 	uint64_t limit = m->limit == -1 ? CG_UNLIMITED : (uint64_t)m->limit;
@@ -182,7 +185,7 @@ static int set_memory(struct resources *r, const struct memory *m, const char *p
 	if (m->reservation && set(r, CG_LIMIT_MEM_LOW, low, path, e) < 0)
 		return -e->no;
 	if (!m->swap)
-		return 0;
+		return m->no_swap ? set(r, CG_LIMIT_SWAP_MAX, 0, path, e) : 0;
 	if (m->swap == -1)
 		return set(r, CG_LIMIT_SWAP_MAX, CG_UNLIMITED, path, e);
 	/* OCI's swap is memory and swap together, ours is swap alone. */
@@ -221,11 +224,13 @@ static int read_memory(const json_t *value, const char *path, void *into, struct
 		/* Nothing is in use yet; ctl/oci_update.c asks. */
 		{"checkBeforeUpdate", ct_read_bool, offsetof(struct memory, check)},
 	};
-	struct memory m = {.swappiness = NOT_GIVEN};
+	struct memory m = {.swappiness = NOT_GIVEN, .swap = NOT_GIVEN};
 
 	if (ct_read_members(value, path, members, ARRAY_SIZE(members), &m, e) < 0 ||
 	    set_memory_files(into, &m, path, e) < 0)
 		return -e->no;
+	m.no_swap = !m.swap && !json_object_get(value, "limit");
+	m.swap = m.swap == NOT_GIVEN ? 0 : m.swap;
 	return set_memory(into, &m, path, e);
 }
 

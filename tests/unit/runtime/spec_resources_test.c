@@ -91,6 +91,20 @@ static void resources_not_given(void **state)
 	assert_null(s.cgroup);
 }
 
+/* Nobody's way to say nothing: no swap at all. */
+static void swap_of_nothing(void **state)
+{
+	auto_spec struct ct_spec s = {0}, limited = {0};
+
+	(void)state;
+	wanted("{'linux': {'resources': {'memory': {'swap': 0, 'reservation': 4096}}}}", &s);
+	assert_true(s.limits.set[CG_LIMIT_SWAP_MAX]);
+	assert_int_equal(s.limits.value[CG_LIMIT_SWAP_MAX], 0);
+	assert_int_equal(s.limits.value[CG_LIMIT_MEM_LOW], 4096);
+	wanted("{'linux': {'resources': {'memory': {'swap': 0, 'limit': 1048576}}}}", &limited);
+	assert_false(limited.limits.set[CG_LIMIT_SWAP_MAX]);
+}
+
 static void resources_alone(void **state)
 {
 	auto_json json_t *good = json_loads(
@@ -112,7 +126,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(resources),	     cmocka_unit_test(resources_not_given),
 		cmocka_unit_test(weights_of_shares), cmocka_unit_test(unified_comes_last),
-		cmocka_unit_test(resources_alone),
+		cmocka_unit_test(resources_alone),   cmocka_unit_test(swap_of_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
