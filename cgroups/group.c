@@ -206,11 +206,23 @@ static int be_ct(struct cg *cg, struct err *e)
 	return 0;
 }
 
+/* No process may be in a group that has controllers for its children (cgroups(7), "no internal processes"). */
+static int move_down(const struct cg_host *host, int from, int to, pid_t holder, const char *path,
+		     struct err *e)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", holder);
+	if (file_write_at(to, "cgroup.procs", text, e) < 0)
+		return err_wrap(e, "control group %s", path);
+	cg_enable_usual(host, from, path);
+	return 0;
+}
+
 /* holder: see cg_adopt(); 0: nobody is in there. */
 static int make_ct(const struct cg_host *host, struct cg *cg, pid_t holder, struct err *e)
 {
 	struct err ignored = {0};
-	char text[16];
 
 	if (file_write_at(cg->v2, "cgroup.max.depth", CT_MOST_DEPTH, &ignored) < 0 ||
 	    file_write_at(cg->v2, "cgroup.max.descendants", CT_MOST_DESCENDANTS, &ignored) < 0)
@@ -222,14 +234,7 @@ static int make_ct(const struct cg_host *host, struct cg *cg, pid_t holder, stru
 	cg->ct = openat(cg->v2, "ct", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (cg->ct < 0)
 		return err_sys(e, "open control group %s/ct", cg->path);
-	if (!holder)
-		return 0;
-	/* No process may be in a group that has controllers for its children (cgroups(7), "no internal processes"). */
-	snprintf(text, sizeof(text), "%d", holder);
-	if (file_write_at(cg->ct, "cgroup.procs", text, e) < 0)
-		return err_wrap(e, "control group %s", cg->path);
-	cg_enable_usual(host, cg->v2, cg->path);
-	return 0;
+	return holder ? move_down(host, cg->v2, cg->ct, holder, cg->path, e) : 0;
 }
 
 static void handle_init(struct cg *cg, const char *path)
@@ -305,6 +310,27 @@ int cg_adopt(const char *path, pid_t holder, bool inner, struct cg *cg, struct e
 	if (r < 0)
 		cg_close(cg);
 	return r;
+}
+
+int cg_descend(const char *path, const char *name, pid_t holder, struct err *e)
+{
+	const struct cg_host *host = cg_host(e);
+	auto_fd int top = -EBADF;
+	auto_fd int below = -EBADF;
+	int r;
+
+	/* Without a unified hierarchy cg_adopt() says what is the matter. */
+	if (!host || check_path(path, e) < 0 || !host->unified[0])
+		return -e->no;
+	r = try_open(host->unified, path, &top, e);
+	if (r <= 0)
+		return r;
+	if (mkdirat(top, name, 0755) && errno != EEXIST)
+		return err_sys(e, "make control group %s/%s", path, name);
+	below = openat(top, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (below < 0)
+		return err_sys(e, "open control group %s/%s", path, name);
+	return move_down(host, top, below, holder, path, e);
 }
 
 int cg_create(const char *path, struct cg *cg, struct err *e)

@@ -58,6 +58,11 @@ int cg_create(const char *path, struct cg *cg, struct err *e);
 int cg_adopt(const char *path, pid_t holder, bool inner, struct cg *cg, struct err *e);
 
 /*
+ * Makes the level PATH/NAME in such a group, before it is adopted, and moves holder there: PATH/NAME is what can be adopted then, with PATH's controllers.
+ */
+int cg_descend(const char *path, const char *name, pid_t holder, struct err *e);
+
+/*
  * As cg_create(), of a path that cg_vacate() has just found free. inner: with the level PATH/ct, which who can write to control groups must have: its limits are out of its
  * reach then, and so is a group of its own making beside them.
  */

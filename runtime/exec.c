@@ -291,7 +291,7 @@ static int clone_middle(struct entry *en, const struct ct *ct, int leaf, int *pi
 	if (en->middle < 0)
 		return ct_exec_group_refused(en->how, e);
 	own_close_fd(&en->theirs);
-	return attach ? ct_scope_attach_leaf(ct->s.scope, ct->s.cgroup, leaf, en->middle, e) : 0;
+	return attach ? ct_scope_attach(ct->s.scope, leaf, en->middle, e) : 0;
 }
 
 /* While the rights to do so are those of the host. The program inherits all of it. */

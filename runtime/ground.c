@@ -119,6 +119,24 @@ static int make_group(struct ct *ct, const struct ct_spec *spec, struct cg *cg, 
 	return r < 0 ? r : cg_make(ct->s.cgroup, writes_groups(ct, spec), cg, e);
 }
 
+/* Below the scope, if the annotations say so: all of the container's is there, limits too. What is written down is the scope's group, and with it what is below. */
+static int enter_subgroup(struct ct_state *s, const struct ct_spec *spec, pid_t holder,
+			  struct err *e)
+{
+	const char *name = ct_scope_subgroup(spec);
+	size_t len = strlen(s->cgroup);
+
+	if (!name)
+		return 0;
+	if (len + 1 + strlen(name) >= sizeof(s->cgroup))
+		return err_set(e, ENAMETOOLONG, "%s/%s is too long for a control group", s->cgroup,
+			       name);
+	if (cg_descend(s->cgroup, name, holder, e) < 0)
+		return -e->no;
+	snprintf(s->cgroup + len, sizeof(s->cgroup) - len, "/%s", name);
+	return 0;
+}
+
 /* Systemd's answer names the group, which is noted before anything but the placeholder is put there. */
 static int make_scope(struct ct *ct, const struct ct_spec *spec, struct cg *cg,
 		      struct ct_scope *scope, struct err *e)
@@ -136,6 +154,8 @@ static int make_scope(struct ct *ct, const struct ct_spec *spec, struct cg *cg,
 		log_warn("%s", why.text);
 	if (r >= 0)
 		r = ct_ledger_add(ct->dir, CT_LEDGER_CGROUP, s->cgroup, e);
+	if (r >= 0)
+		r = enter_subgroup(s, spec, scope->pid, e);
 	/* A user moves processes there by a word to systemd, which has PATH/ct in it (start_host.c). */
 	return r < 0 ? r
 		     : cg_adopt(s->cgroup, scope->pid, spec->rootless || writes_groups(ct, spec),

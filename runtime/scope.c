@@ -22,7 +22,9 @@
 #include "runtime/libexec.h"
 #include "runtime/spec.h"
 
-#define HELPER "skep-systemd"
+#define HELPER	      "skep-systemd"
+#define SUBGROUP      "run.oci.systemd.subgroup"
+#define SUBGROUP_MOST 100
 
 /* The helper gives up on a job of systemd's before. */
 #define ANSWER_S 60
@@ -210,16 +212,35 @@ static int ask(struct words *w, struct err *e)
 	return r;
 }
 
-/* Where the parts of "SLICE:PREFIX:NAME" end. */
+/* Where the parts of "SLICE:PREFIX:NAME" begin. Of "SLICE:NAME", which crun takes, too, prefix is the colon: none. */
 static bool split(const char *path, const char **prefix, const char **name)
 {
-	*prefix = path ? strchr(path, ':') : NULL;
-	*name = *prefix ? strchr(*prefix + 1, ':') : NULL;
-	if (!*name || !(*name)[1] || strchr(*name + 1, ':') || strchr(path, '/'))
+	const char *first = path ? strchr(path, ':') : NULL;
+	const char *second = first ? strchr(first + 1, ':') : NULL;
+
+	if (!first || strchr(path, '/'))
 		return false;
-	(*prefix)++;
-	(*name)++;
-	return true;
+	*prefix = second ? first + 1 : first;
+	*name = (second ? second : first) + 1;
+	return **name && !strchr(*name, ':');
+}
+
+const char *ct_scope_subgroup(const struct ct_spec *spec)
+{
+	const char *name = json_string_value(json_object_get(spec->annotations, SUBGROUP));
+
+	return name && *name ? name : NULL;
+}
+
+static int judge_subgroup(const struct ct_spec *spec, struct err *e)
+{
+	const char *name = ct_scope_subgroup(spec);
+
+	if (!name || (!strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+		      strlen(name) <= SUBGROUP_MOST))
+		return 0;
+	err_set(e, EINVAL, "annotations: " SUBGROUP ": '%.64s' cannot name a control group", name);
+	return err_class(e, ERR_CONFIG);
 }
 
 int ct_scope_judge(const struct ct_spec *spec, struct err *e)
@@ -229,7 +250,7 @@ int ct_scope_judge(const struct ct_spec *spec, struct err *e)
 
 	if (spec->manager == CT_MANAGER_SYSTEMD) {
 		if (!path || fits)
-			return 0;
+			return judge_subgroup(spec, e);
 		err_set(e, EINVAL,
 			"linux.cgroupsPath: '%s' must be \"SLICE:PREFIX:NAME\" for systemd", path);
 		return err_class(e, ERR_CONFIG);
@@ -295,33 +316,27 @@ int ct_scope_start(const char *name, const struct ct_spec *spec, const char *id,
 	return 0;
 }
 
-int ct_scope_attach(const char *name, const char *subgroup, pid_t pid, struct err *e)
+int ct_scope_attach(const char *name, int group, pid_t pid, struct err *e)
 {
 	struct words w = {.n = 0};
-	int r = add_name(&w, "attach", name, e);
-
-	if (r < 0)
-		return r;
-	add(&w, "%s", subgroup);
-	add(&w, "%d", pid);
-	return ask(&w, e);
-}
-
-int ct_scope_attach_leaf(const char *name, const char *group, int leaf, pid_t pid, struct err *e)
-{
 	char link[32], path[512];
-	const char *below;
+	const char *unit, *below;
 	ssize_t n;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", leaf);
+	if (add_name(&w, "attach", name, e) < 0)
+		return -e->no;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", group);
 	n = readlink(link, path, sizeof(path) - 1);
 	if (n < 0)
 		return err_sys(e, "read %s", link);
 	path[n] = 0;
-	below = strstr(path, group);
+	unit = strchr(name, ':') + 1;
+	below = strstr(path, unit);
 	if (!below)
-		return err_set(e, EINVAL, "%s is not below %s", path, group);
-	return ct_scope_attach(name, below + strlen(group), pid, e);
+		return err_set(e, EINVAL, "%s is not below %s", path, unit);
+	add(&w, "%s", below + strlen(unit));
+	add(&w, "%d", pid);
+	return ask(&w, e);
 }
 
 int ct_scope_set(const char *name, const struct cg_limits *limits, struct err *e)

@@ -31,7 +31,7 @@ struct ct_scope {
 		.hold = -EBADF, \
 	}
 
-/* Whether cgroupsPath fits who is to make the group: "SLICE:PREFIX:NAME" is for systemd alone, and the only form for it. Class CONFIG. */
+/* Whether cgroupsPath fits who is to make the group: "SLICE:PREFIX:NAME" or "SLICE:NAME" is for systemd alone, and the only form for it. Whether the annotations name a group below it. Class CONFIG. */
 int ct_scope_judge(const struct ct_spec *spec, struct err *e);
 
 /* The name that the container's scope is to have. */
@@ -45,11 +45,11 @@ int ct_scope_start(const char *name, const struct ct_spec *spec, const char *id,
 /* Ends the placeholder. */
 void ct_scope_release(struct ct_scope *scope);
 
-/* Moves one process below the scope. For a user's own systemd, whose group a user may not reach from another one's. */
-int ct_scope_attach(const char *name, const char *subgroup, pid_t pid, struct err *e);
+/* crun's annotation run.oci.systemd.subgroup: the group below the scope that the container is to be in; NULL: none. ct_scope_judge() has refused what names none. */
+const char *ct_scope_subgroup(const struct ct_spec *spec);
 
-/* The same into a group that is open (cg_exec_fd()); group: the scope's own path. */
-int ct_scope_attach_leaf(const char *name, const char *group, int leaf, pid_t pid, struct err *e);
+/* Moves one process to a group, open, of the scope's or below (cg_v2_fd(), cg_exec_fd()). For a user's own systemd, whose group a user may not reach from another one's. */
+int ct_scope_attach(const char *name, int group, pid_t pid, struct err *e);
 
 /* Changes those of the limits that systemd has words for. */
 int ct_scope_set(const char *name, const struct cg_limits *limits, struct err *e);

@@ -122,7 +122,7 @@ static int enter_scope(struct making *m, struct err *e)
 	if (m->how->spec->manager != CT_MANAGER_SYSTEMD)
 		return 0;
 	if (!is_born_inside(m))
-		r = ct_scope_attach(m->ct->s.scope, "/ct", m->pid, e);
+		r = ct_scope_attach(m->ct->s.scope, cg_v2_fd(&m->cg), m->pid, e);
 	ct_scope_release(&m->scope);
 	return r;
 }

@@ -43,6 +43,29 @@ script() {
 		[ "$(systemctl show box-one.scope -p LoadState --value)" = not-found ]'
 }
 
+@test "a scope by two words; a group of the container's own below a scope" {
+	script 'cfg ".linux.cgroupsPath = \"machine.slice:two\" | .annotations[\"run.oci.systemd.subgroup\"] = \"inside\" | .linux.resources = {memory: {limit: 104857600}}"
+		skep --systemd-cgroup run --detach two </dev/null >/dev/null 2>&1
+		group=/sys/fs/cgroup/machine.slice/two.scope
+		[ "$(cat /proc/$(skep state two | jq .pid)/cgroup)" = 0::/machine.slice/two.scope/inside ]
+		[ "$(cat $group/memory.max $group/inside/memory.max | xargs)" = "104857600 104857600" ]
+		[ "$(skep exec two cat /proc/self/cgroup)" = "$(skep exec two cat /proc/1/cgroup)" ]
+		skep update --memory 200M two
+		[ "$(cat $group/memory.max $group/inside/memory.max | xargs)" = "209715200 209715200" ]
+		systemctl daemon-reload
+		skep pause two; [ "$(skep state two | jq -r .status)" = paused ]; skep resume two
+		skep delete --force two
+		[ ! -e $group ]
+		cfg ".linux.resources = {memory: {swap: 0}}"
+		skep --systemd-cgroup run --detach two </dev/null >/dev/null 2>&1
+		[ "$(cat $group/inside/memory.swap.max)" = 0 ]
+		skep delete --force two
+		[ "$(systemctl show two.scope -p LoadState --value)" = not-found ]
+		cfg ".annotations[\"run.oci.systemd.subgroup\"] = \"../up\""
+		! skep --systemd-cgroup run two 2>said
+		grep "cannot name a control group" said'
+}
+
 @test "a scope's end: what ended by itself, what could not be made, what is there already" {
 	script 'cfg ".process.args = [\"true\"]"; cp /usr/bin/busybox rootfs/bin/true
 		skep --systemd-cgroup run two
