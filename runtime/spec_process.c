@@ -191,8 +191,9 @@ static int read_caps(const json_t *value, const char *path, void *into, struct e
 		return -e->no;
 	/* The kernel raises only what is both (capabilities(7)); `runc spec` writes ambient ones without inheritable ones. */
 	grantable = p->caps.permitted & p->caps.inheritable;
+	/* What root executes has all that is permitted without any (ibid.), and loses nothing: Buildah lists them for each RUN, whose output a warning would stand in. */
 	for (int cap = 0; cap < 64; cap++)
-		if (p->caps.ambient & ~grantable & UINT64_C(1) << cap)
+		if (p->caps.ambient & ~grantable & UINT64_C(1) << cap && p->uid)
 			log_warn(
 				"can't raise ambient capability %s: it is not permitted and inheritable, too",
 				ns_caps_to_str(cap, name, sizeof(name)));
