@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -189,6 +190,7 @@ static int refuse(const char *name, int no, struct err *e)
  */
 static int attempt(const char *file, const struct ct_process *p, bool look)
 {
+	struct statvfs mount;
 	struct stat st;
 
 	if (!look) {
@@ -199,7 +201,11 @@ static int attempt(const char *file, const struct ct_process *p, bool look)
 		return 0;
 	if (stat(file, &st) < 0)
 		return errno == ENOENT || errno == ENOTDIR ? errno : 0;
-	return S_ISREG(st.st_mode) && st.st_mode & 0111 ? 0 : EACCES;
+	/* From a mount with noexec nobody executes, root neither. */
+	if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111) ||
+	    (statvfs(file, &mount) == 0 && mount.f_flag & ST_NOEXEC))
+		return EACCES;
+	return 0;
 }
 
 static int execute(const struct ct_process *p, bool look, struct err *e)

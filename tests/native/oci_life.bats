@@ -217,6 +217,11 @@ teardown() { oci_teardown; }
 	# Who creates hears it already; what only execve(2) can tell, who starts.
 	fails_with 1 'Permission denied' oci create --bundle "$BUNDLE" "$ID"
 	oci_gone "$ID"
+	cp "$BUNDLE/rootfs/bin/busybox" "$BUNDLE/rootfs/tmp/echo"
+	configure '.mounts += [{destination: "/tmp", type: "bind", source: "'"$BUNDLE"'/rootfs/tmp", options: ["bind", "noexec"]}] | .process.args = ["/tmp/echo"]'
+	if oci create --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/said" 2>&1 3>&-; then false; fi # not fails_with: who is created after all would keep its pipe open
+	grep -q 'execute /tmp/echo in the container: Permission denied' "$SKEP_DIR/said"
+	oci_gone "$ID"
 	printf '#!/nowhere\n' >"$BUNDLE/rootfs/bin/script"
 	chmod 755 "$BUNDLE/rootfs/bin/script"
 	configure '.process.args = ["script"]'
