@@ -227,7 +227,8 @@ int ct_step_dev(struct ct_stage *s, struct err *e)
 				!ct_spec_userns(spec) ||
 					ns_idmap_to_host(spec->gids, spec->n_gids, 5, &tty),
 				spec->mount_label, e);
-		if (r >= 0 && !has_mount_at(spec, "/dev/shm"))
+		/* Whoever lists the one default file system below /dev, and not the other, wants none: Podman's --ipc=none. */
+		if (r >= 0 && !has_mount_at(spec, "/dev/pts") && !has_mount_at(spec, "/dev/shm"))
 			r = ns_dev_mount_shm(s->root, 64 << 20, spec->mount_label, e);
 	}
 	for (size_t i = 0; r >= 0 && i < spec->n_devices; i++)

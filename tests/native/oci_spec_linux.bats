@@ -16,6 +16,14 @@ output_is() { [ "$(oci run --bundle "$BUNDLE" "$ID")" = "$1" ]; }
 	output_is $'sh\n/sys/class\npts\nx'
 }
 
+@test "config-linux.md, Default Filesystems: devpts and shm are there without being listed; devpts alone, when it alone is listed" {
+	bundle '.mounts |= map(select(.destination | IN("/dev/pts", "/dev/shm", "/dev/mqueue") | not))
+		| .process.args = ["sh", "-c", "test -c /dev/ptmx && echo pts; echo x >/dev/shm/x && cat /dev/shm/x"]'
+	output_is $'pts\nx'
+	bundle '.mounts |= map(select(.destination != "/dev/shm")) | .process.args = ["sh", "-c", "test -c /dev/ptmx && echo pts; test -e /dev/shm || echo none"]'
+	output_is $'pts\nnone'
+}
+
 @test "config-linux.md, Namespaces: one that is listed is new, one that is not is the runtime's" {
 	local kind
 	bundle '.process.args = ["sh", "-c", "for n in pid net ipc uts mnt cgroup user; do readlink /proc/self/ns/$n; done"]'
