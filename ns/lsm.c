@@ -73,8 +73,9 @@ int ns_lsm_exec(enum ns_lsm lsm, const char *label, struct err *e)
 	if (fd < 0)
 		return err_sys(e, "open /proc/%s", path);
 	if (write(fd, text, (size_t)len) != len) {
-		err_sys(e, "set the %s '%.100s'", apparmor ? "AppArmor profile" : "SELinux label",
-			label);
+		/* Podman tells by a file in backticks, the last ones, what could not be labelled (libpod/oci_util.go, getOCIRuntimeError()). */
+		err_sys(e, "write the %s '%.100s' to `/proc/%s`",
+			apparmor ? "AppArmor profile" : "SELinux label", label, path);
 		return e->no == ENOENT && apparmor ? err_hint(e, "the profile is not loaded")
 						   : -e->no;
 	}

@@ -84,12 +84,39 @@ static void a_part_of_proc_on_proc(void **state)
 	lab_drop(&lab);
 }
 
+/* A kernel without the module takes no label, as one with it takes none that is unknown to it. */
+static int unknown(struct lab *lab, struct err *e)
+{
+	(void)lab;
+	return ns_lsm_exec(NS_LSM_SELINUX, "x`y`", e);
+}
+
+/* Podman looks for `/proc/.../attr/...` in a message, and says by it that the security attribute could not be assigned (libpod/oci_util.go). */
+static void a_refused_label_names_its_file(void **state)
+{
+	const char *file;
+	struct lab lab;
+
+	(void)state;
+	if (access("/proc/self/attr/exec", F_OK) < 0 || ns_lsm_has(NS_LSM_SELINUX)) {
+		print_message("skip: this kernel has no security modules, or has SELinux\n");
+		skip();
+	}
+	lab_make(&lab);
+	assert_int_equal(lab_run(&lab, 0, unknown), -EINVAL);
+	file = strstr(lab.shared->err.text, "`/proc/");
+	assert_non_null(file);
+	assert_non_null(strstr(file, "/attr/exec`: Invalid argument"));
+	lab_drop(&lab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(another_file_system_on_proc),
 		cmocka_unit_test(a_mount_on_our_file),
 		cmocka_unit_test(a_part_of_proc_on_proc),
+		cmocka_unit_test(a_refused_label_names_its_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
