@@ -12,13 +12,14 @@
 #include "base/sys.h"
 #include "cgroups/group.h"
 
-/* Behind the controllers, without the slashes before it. */
+/* Behind the controllers, without the slashes before it; "." for nothing but these. */
 static const char *path_of(const char *word)
 {
-	const char *colon = strchr(word, ':');
+	const char *colon = strchr(word, ':'), *path;
 
 	word = colon ? colon + 1 : word;
-	return word + strspn(word, "/");
+	path = word + strspn(word, "/");
+	return *path || path == word ? path : ".";
 }
 
 int cg_sub_check(const char *word, struct err *e)

@@ -7,7 +7,7 @@ struct err;
 
 /*
  * word: "PATH" or, of v1 hierarchies, "CONTROLLER[,CONTROLLER...]:PATH". Whether it may be the name of one: -EINVAL, class VALUE, when it leads up, in crun's
- * words, or is empty.
+ * words, or is empty. "/" is the container's own group, and not one that is made below it for who would be refused there (cg_exec_fd()).
  */
 int cg_sub_check(const char *word, struct err *e);
 

@@ -288,9 +288,10 @@ sub_groups() {
 		fails_with 255 "no control group nosuch of controller pids" oci exec --cgroup pids:nosuch "$ID" true
 	fi
 	fails_with 255 "'nosuch' is not a controller" oci exec --cgroup nosuch:foo "$ID" true
-	# And the next one is where it always was.
+	# And the next one is where it always was, as "/" says, too.
 	run -0 oci exec "$ID" cat /proc/self/cgroup
 	[[ $output != *foo* ]]
+	[ "$(oci exec --cgroup=/ "$ID" cat /proc/self/cgroup)" = "$output" ]
 }
 
 @test "--cgroup: no way out of the container's groups" {
@@ -302,6 +303,6 @@ sub_groups() {
 		# shellcheck disable=SC2016 # the backquotes are crun's
 		fails_with 255 "invalid cgroup path \`$bad\`"': `..` components are not allowed' oci exec --cgroup="$bad" "$ID" true
 	done
-	fails_with 255 'names no group' oci exec --cgroup=/ "$ID" true
+	fails_with 255 'names no group' oci exec --cgroup= "$ID" true
 	fails_with 255 'has no control group foo' oci exec --cgroup=foo/cgroup.procs/x "$ID" true || fails_with 255 'open control group' oci exec --cgroup=foo/cgroup.procs/x "$ID" true
 }
