@@ -7,9 +7,7 @@
  * came packed to squeeze_unpack(), which trusts nothing. How a chunk is marked as packed is the business of the protocol that carries it: a chunk that does not
  * become smaller by an eighth is sent as it is.
  *
- * With SQUEEZE_AUTO it is off until the link is known to be slow: what the socket still holds when the next chunk is there has waited for the link, so the speed is what went out of the
- * socket's queue meanwhile; an empty queue says that the link is not what is waited for. Then a little of what goes is compressed for trial, and it is on when
- * that gains more bytes a second than the link carries. While it is on it is judged by the time that it and the writes really took: a link to a host that is itself the slow one becomes no faster by it.
+ * With SQUEEZE_AUTO base/adapt.h decides, from what the socket and the compressor are seen to do.
  */
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Packing over links of different speeds; what a hostile sender could call packed. */
+/* Packing, over a slow link too; what a hostile sender could call packed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -197,33 +197,21 @@ static void test_bomb(void **state)
 
 /* --- links --- */
 
-/* The other end of a link, in a process of its own: reads at so many bytes a second, 0: as fast as it can. */
-static pid_t reader(int *link, uint64_t bytes_per_s)
+/* The other end of a link, in a process of its own: never faster than 64 KiB in 16 ms, 4 MB/s, and slower by whatever else this machine does meanwhile. */
+static pid_t reader(int *link)
 {
 	int pair[2];
 	pid_t pid;
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &(int){4 << 20}, sizeof(int));
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &(int){1 << 20}, sizeof(int));
 	pid = fork();
 	if (pid == 0) {
 		static uint8_t buffer[64 << 10];
-		uint64_t began = log_now_ns(), all = 0;
-		ssize_t n;
 
 		close(pair[0]);
-		while ((n = read(pair[1], buffer, sizeof(buffer))) > 0) {
-			uint64_t due, now = log_now_ns();
-
-			all += (uint64_t)n;
-			due = bytes_per_s ? began + all * 1000000000ull / bytes_per_s : 0;
-			if (due > now)
-				nanosleep(
-					&(struct timespec){
-						.tv_sec = (time_t)((due - now) / 1000000000),
-						.tv_nsec = (long)((due - now) % 1000000000)},
-					NULL);
-		}
+		while (read(pair[1], buffer, sizeof(buffer)) > 0)
+			nanosleep(&(struct timespec){.tv_nsec = 16000000}, NULL);
 		_exit(0);
 	}
 	close(pair[1]);
@@ -231,86 +219,33 @@ static pid_t reader(int *link, uint64_t bytes_per_s)
 	return pid;
 }
 
-static void end_reader(pid_t pid, int *link)
-{
-	int status;
-
-	own_close_fd(link);
-	kill(pid, SIGKILL); /* what is still queued is nobody's */
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-}
-
-/* Sends mb megabytes; the last of them that went packed, counted from 1; 0: none. */
-static unsigned send_over(struct squeeze *s, int link, unsigned mb, const uint8_t *data)
-{
-	unsigned last = 0;
-	struct err e = {0};
-
-	for (unsigned i = 1; i <= mb; i++) {
-		const void *packed;
-		size_t n = squeeze_pack(s, data, CHUNK, &packed);
-
-		assert_int_equal(file_write_all(link, n ? packed : data, n ? n : CHUNK, &e), 0);
-		squeeze_passed(s, CHUNK, n ? n : CHUNK);
-		last = n ? i : last;
-	}
-	return last;
-}
-
+/*
+ * What a real socket holds says that the link is slow: so slow that packing pays at any speed of the compressor. When it pays at others, and when it stops to, is
+ * for unit/base/adapt, whose clock no other process can stop.
+ */
 static void test_slow_link(void **state)
 {
 	auto_free uint8_t *data = half_random(CHUNK);
 	struct err e = {0};
 	auto_fd int link = -EBADF;
-	pid_t pid = reader(&link, 20000000);
+	pid_t pid = reader(&link);
 	auto_squeeze struct squeeze *s = squeeze_new(SQUEEZE_AUTO, link, 0, &e);
+	size_t n = 0;
+	int status;
 
 	(void)state;
-	/* The socket takes a few before it is seen that they do not leave it. */
-	assert_int_equal(send_over(s, link, 24, data), 24);
-	assert_in_range(squeeze_stats(s).before, 12U << 20, 23U << 20);
-	end_reader(pid, &link);
-}
+	/* Fewer than are judged: JUDGE_BYTES. */
+	for (int i = 0; i < 8; i++) {
+		const void *packed;
 
-/*
- * As fast as memory: it was never on. Of a reader that is not given a processor for a while that cannot be said, so one link of several has to show it; one that is slow is slow in all
- * of them (test_slow_link).
- */
-static void test_fast_link(void **state)
-{
-	auto_free uint8_t *data = half_random(CHUNK);
-	uint64_t least = UINT64_MAX;
-
-	(void)state;
-	for (int i = 0; i < 8 && least > 32U << 20; i++) {
-		struct err e = {0};
-		auto_fd int link = -EBADF;
-		pid_t pid = reader(&link, 0);
-		auto_squeeze struct squeeze *s = squeeze_new(SQUEEZE_AUTO, link, 0, &e);
-
-		(void)send_over(s, link, 256, data);
-		if (squeeze_stats(s).before < least)
-			least = squeeze_stats(s).before;
-		end_reader(pid, &link);
+		n = squeeze_pack(s, data, CHUNK, &packed);
+		assert_int_equal(file_write_all(link, n ? packed : data, n ? n : CHUNK, &e), 0);
+		squeeze_passed(s, CHUNK, n ? n : CHUNK);
 	}
-	assert_in_range(least, 0, 32U << 20);
-}
-
-/* Noise over a slow link: it is tried, and given up. */
-static void test_in_vain(void **state)
-{
-	auto_free uint64_t *noise = malloc(CHUNK);
-	struct err e = {0};
-	auto_fd int link = -EBADF;
-	pid_t pid = reader(&link, 100000000);
-	auto_squeeze struct squeeze *s = squeeze_new(SQUEEZE_AUTO, link, 0, &e);
-
-	(void)state;
-	for (size_t i = 0; i < CHUNK / 8; i++)
-		noise[i] = random64();
-	assert_int_equal(send_over(s, link, 48, (const uint8_t *)noise), 0);
-	assert_in_range(squeeze_stats(s).before, 0, 16U << 20);
-	end_reader(pid, &link);
+	assert_in_range(n, 1, CHUNK * 7 / 8);
+	own_close_fd(&link);
+	kill(pid, SIGKILL); /* what is still queued is nobody's */
+	assert_int_equal(waitpid(pid, &status, 0), pid);
 }
 
 /* The limit is the link, from the first chunk on, until somebody waits: then the limit is none, and what was on stays on. */
@@ -335,10 +270,9 @@ static void test_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_words),	  cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_as_it_is),  cmocka_unit_test(test_cut_and_flipped),
-		cmocka_unit_test(test_bomb),	  cmocka_unit_test(test_slow_link),
-		cmocka_unit_test(test_fast_link), cmocka_unit_test(test_in_vain),
+		cmocka_unit_test(test_words),	 cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_as_it_is), cmocka_unit_test(test_cut_and_flipped),
+		cmocka_unit_test(test_bomb),	 cmocka_unit_test(test_slow_link),
 		cmocka_unit_test(test_limit),
 	};
 
