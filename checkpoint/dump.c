@@ -36,6 +36,7 @@
 #include "checkpoint/preflight.h"
 #include "checkpoint/record.h"
 #include "checkpoint/repair.h"
+#include "checkpoint/strangers.h"
 #include "checkpoint/sums.h"
 #include "checkpoint/timers.h"
 #include "checkpoint/traits.h"
@@ -370,6 +371,9 @@ static int run(struct dump *d, struct err *e)
 	if (cr_ctty_find(&how->ct->s, d->cg, d->ctty, e) < 0)
 		return -e->no;
 	add_words(&c, how, d->ctty);
+	r = cr_strangers_add(&c, how->ct->s.pid, how->ct->s.cgroup, e);
+	if (r < 0)
+		return r;
 	r = cr_watches_find(d->cg, how->ct->s.pid, add_watched, &c, e);
 	if (r < 0)
 		return r;

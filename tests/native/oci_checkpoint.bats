@@ -199,6 +199,23 @@ restore_it() { restore_from "$IMAGES" "$ID" "$@"; }
 	oci delete --force "$ID"
 }
 
+# As in a container that sees cgroup2 alone; or of a controller that skep has no use for.
+@test "a v1 hierarchy that is mounted nowhere, or has no group of the container's, hinders no restore" {
+	local pids
+	pids=$(awk '$3 == "cgroup" && $4 ~ /(^|,)pids(,|$)/ { print $2; exit }' /proc/mounts)
+	[ -n "$pids" ] || skip 'no v1 hierarchy here'
+	configure 'del(.linux.resources)'
+	ln -sf busybox "$BUNDLE/rootfs/bin/tail"
+	unshare -m --propagation private sh -ec '
+		umount -l "$1"
+		"$2" run -d --bundle "$3" "$4" </dev/null >/dev/null 2>&1
+		"$2" checkpoint --image-path "$5" "$4"
+		"$2" restore -d --image-path "$5" --bundle "$3" "$4" </dev/null >/dev/null
+		"$2" state "$4" >"$5/state"
+		"$2" delete --force "$4"' x "$pids" "$SKEP_DIR/here/bin/skep" "$BUNDLE" "$ID" "$IMAGES" 3>&-
+	jq -e '.status == "running"' "$IMAGES/state"
+}
+
 @test "what cannot be is said" {
 	fails_with 1 'does not exist' oci checkpoint --image-path "$IMAGES" "$ID"
 	oci create --bundle "$BUNDLE" "$ID"
