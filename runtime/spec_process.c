@@ -173,6 +173,16 @@ static int read_cap_set(const json_t *value, const char *path, void *into, struc
 	return r;
 }
 
+static void warn_of(uint64_t set, const char *kind, const char *why)
+{
+	char name[32];
+
+	for (int cap = 0; cap < 64; cap++)
+		if (set & UINT64_C(1) << cap)
+			log_warn("can't raise %s capability %s: %s", kind,
+				 ns_caps_to_str(cap, name, sizeof(name)), why);
+}
+
 static int read_caps(const json_t *value, const char *path, void *into, struct err *e)
 {
 	static const struct ct_member members[] = {
@@ -184,19 +194,20 @@ static int read_caps(const json_t *value, const char *path, void *into, struct e
 	};
 	struct ct_process *p = into;
 	uint64_t grantable;
-	char name[32];
 
 	p->caps = (struct ns_caps){0};
 	if (ct_read_members(value, path, members, ARRAY_SIZE(members), &p->caps, e) < 0)
 		return -e->no;
+	/* To add what the bounding set lacks the kernel refuses with EPERM (capabilities(7), "Capability bounding set"). */
+	warn_of(p->caps.inheritable & ~p->caps.bounding, "inheritable",
+		"it is not in the bounding set (Operation not permitted)");
+	p->caps.inheritable &= p->caps.bounding;
 	/* The kernel raises only what is both (capabilities(7)); `runc spec` writes ambient ones without inheritable ones. */
 	grantable = p->caps.permitted & p->caps.inheritable;
 	/* What root executes has all that is permitted without any (ibid.), and loses nothing: Buildah lists them for each RUN, whose output a warning would stand in. */
-	for (int cap = 0; cap < 64; cap++)
-		if (p->caps.ambient & ~grantable & UINT64_C(1) << cap && p->uid)
-			log_warn(
-				"can't raise ambient capability %s: it is not permitted and inheritable, too",
-				ns_caps_to_str(cap, name, sizeof(name)));
+	if (p->uid)
+		warn_of(p->caps.ambient & ~grantable, "ambient",
+			"it is not permitted and inheritable, too");
 	p->caps.ambient &= grantable;
 	p->has_caps = true;
 	return ns_caps_check(&p->caps, e) < 0 ? ct_refuse_why(e, path) : 0;

@@ -146,6 +146,13 @@ atime_of() { oci exec "$ID" awk -v at="$1" '$5 == at { print $6 }' /proc/self/mo
 	[[ $output == *'warning: process.capabilities.bounding'*CAP_NOSUCH* ]]
 }
 
+@test "config.md, Linux Process: an inheritable capability that the bounding set lacks is a warning, and left out" {
+	bundle '.process.args = ["grep", "-E", "^Cap(Inh|Bnd)", "/proc/self/status"]
+		| .process.capabilities = {permitted: ["CAP_KILL"], effective: ["CAP_KILL"], inheritable: ["CAP_KILL", "CAP_CHOWN"], bounding: ["CAP_CHOWN"]}'
+	run -0 oci run --bundle "$BUNDLE" "$ID"
+	[ "$output" = $'skep: warning: can\'t raise inheritable capability CAP_KILL: it is not in the bounding set (Operation not permitted)\nCapInh:\t0000000000000001\nCapBnd:\t0000000000000001' ]
+}
+
 @test "config.md, Linux Process: oomScoreAdj is set when given, and else left" {
 	bundle '.process.args = ["cat", "/proc/self/oom_score_adj"] | .process.oomScoreAdj = 777'
 	output_is 777
