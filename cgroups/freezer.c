@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -115,6 +116,21 @@ int cg_thaw(const struct cg *cg, int wait_ms, struct err *e)
 		return err_set(e, ETIMEDOUT, "control group %s did not thaw within %d ms", cg->path,
 			       wait_ms);
 	return rc < 0 ? err_wrap(e, "thaw %s", cg->path) : 0;
+}
+
+int cg_freezer_watch(const struct cg *cg, struct err *e)
+{
+	auto_fd int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	bool v2 = has_v2(cg);
+	char path[64];
+
+	if (!v2 && cg->v1[CG_FREEZER] < 0)
+		return no_freezer(cg, e);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", v2 ? cg->v2 : cg->v1[CG_FREEZER],
+		 v2 ? "cgroup.freeze" : "freezer.state");
+	if (fd < 0 || inotify_add_watch(fd, path, IN_MODIFY) < 0)
+		return err_sys(e, "watch the freezer of control group %s", cg->path);
+	return take_fd(&fd);
 }
 
 int cg_hold(const struct cg *cg, bool held, struct err *e)

@@ -20,6 +20,12 @@ int cg_freeze(const struct cg *cg, int wait_ms, struct err *e);
 int cg_thaw(const struct cg *cg, int wait_ms, struct err *e);
 
 /*
+ * An inotify(7) descriptor, the caller's, not blocking: readable when somebody has frozen or thawed this very group, which is done by a write(2) to a file of it. That of v1's
+ * controller tells of a group above it nothing.
+ */
+int cg_freezer_watch(const struct cg *cg, struct err *e);
+
+/*
  * For tasks that are all stopped already, by a tracer: says that they are to stay so without it, or not any more, and waits for nothing. By cgroup.freeze only: -EOPNOTSUPP, e
  * untouched, where there is none.
  */

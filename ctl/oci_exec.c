@@ -13,6 +13,7 @@
 #include "cgroups/sub.h"
 #include "ctl/oci.h"
 #include "ns/lsm.h"
+#include "runtime/container.h"
 #include "runtime/exec.h"
 
 static int no_memory(struct err *e)
@@ -230,6 +231,29 @@ static int read_groups(const struct ctl_line *line, const char ***list, struct e
 	return 0;
 }
 
+/*
+ * A program put into a frozen group would stop there on its way, with the container's lock in our hands that a resume needs: it is begun when the container goes on. runc begins
+ * it at once, and it comes no further than there (exec.go).
+ */
+static int await_turn(const struct ctl_line *line, struct ct *ct, struct err *e)
+{
+	enum ct_status now = CT_STOPPED;
+	int r;
+
+	while ((r = ct_may(ct, CT_EVENT_EXEC, &now, e)) < 0 && now == CT_PAUSED &&
+	       ctl_flag(line, "ignore-paused")) {
+		*e = (struct err){0};
+		own_close_fd(&ct->lock);
+		r = ct_await_resumed(ct, e);
+		ct_close(ct);
+		if (r >= 0)
+			r = ctl_oci_open(line, "exec", ct, e);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
 static int run_exec(struct ctl_line *line, struct err *e)
 {
 	auto_fd int cache = -EBADF;
@@ -252,7 +276,7 @@ static int run_exec(struct ctl_line *line, struct err *e)
 	if (r >= 0)
 		r = ctl_oci_open(line, "exec", &ct, e);
 	if (r >= 0)
-		r = ct_may(&ct, CT_EVENT_EXEC, NULL, e);
+		r = await_turn(line, &ct, e);
 	cache = ctl_oci_cache_look(line);
 	if (r >= 0)
 		r = ct_spec_of(&ct, cache, &spec, e);
@@ -300,6 +324,7 @@ static const struct ctl_option options[] = {
 	 .arg = "SOCKET",
 	 .help = "send the terminal's master to this socket"},
 	{.name = "pidfd-socket", .arg = "SOCKET", .help = "send its pidfd to this socket"},
+	{.name = "ignore-paused", .help = "when the container is paused, wait until it goes on"},
 	{.name = "preserve-fds", .arg = "N", .help = "N descriptors from 3 on are the program's"},
 	{0},
 };

@@ -71,6 +71,11 @@ int ct_destroy_processes(struct ct *ct, struct err *e);
 int ct_pause(struct ct *ct, struct err *e);
 int ct_resume(struct ct *ct, struct err *e);
 
+/*
+ * Waits, as long as it takes, until the container is not frozen, or has ended. Whoever resumes it wants its lock, so not with that; what holds is to be asked anew with it.
+ */
+int ct_await_resumed(const struct ct *ct, struct err *e);
+
 /* Undoes the ledger and removes the state. Running: refused unless force, which kills first. */
 int ct_delete(struct ct *ct, bool force, struct err *e);
 

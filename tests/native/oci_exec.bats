@@ -306,3 +306,38 @@ sub_groups() {
 	fails_with 255 'names no group' oci exec --cgroup= "$ID" true
 	fails_with 255 'has no control group foo' oci exec --cgroup=foo/cgroup.procs/x "$ID" true || fails_with 255 'open control group' oci exec --cgroup=foo/cgroup.procs/x "$ID" true
 }
+
+# Whoever waits for a resume has an inotify descriptor on the freezer: that it has come so far is seen by this, and what is frozen then lets it go no further.
+exec_waits() {
+	spawn here "$SKEP_DIR/out" skep exec --ignore-paused "$ID" echo ran
+	wait_for 30 waits_for_resume
+	[ ! -s "$SKEP_DIR/out" ]
+	oci_is "$ID" paused
+}
+waits_for_resume() { find "/proc/$SPAWNED/fd" -lname '*inotify*' | grep -q .; }
+
+@test "--ignore-paused: what is paused is waited for, and begun when it is resumed" {
+	start_it
+	[ "$(oci exec --ignore-paused "$ID" echo at once)" = 'at once' ]
+	oci pause "$ID"
+	fails_with 255 'is paused' oci exec "$ID" sh -c 'echo ran >/dev/shm/ran'
+	exec_waits
+	# The lock is free for who resumes it.
+	oci resume "$ID"
+	wait "$SPAWNED"
+	[ "$(cat "$SKEP_DIR/out")" = ran ]
+	fails_with 1 '' oci exec "$ID" test -e /dev/shm/ran
+}
+
+# By one delete: it has the lock from before the group is thawed, which is how a kill begins where v1 freezes, until nothing is left to get into.
+@test "--ignore-paused: what ends instead of being resumed is waited for no longer, and nothing is begun" {
+	local rc=0
+	start_it
+	oci pause "$ID"
+	exec_waits
+	oci delete --force "$ID"
+	wait "$SPAWNED" || rc=$?
+	[ $rc = 255 ]
+	grep -q 'does not exist' "$SKEP_DIR/out"
+	run ! grep -x ran "$SKEP_DIR/out"
+}
