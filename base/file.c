@@ -46,16 +46,13 @@ static int read_whole(int fd, const char *name, size_t most, uint64_t until, cha
 	bool asked = false;
 	size_t room = 4096;
 	size_t len = 0;
-	auto_free char *buf = NULL;
+	auto_free char *buf = malloc(room + 1);
 
+	if (!buf)
+		return err_sys(e, "read %s", name);
 	for (;;) {
-		char *more = realloc(buf, room + 1);
-		ssize_t n;
+		ssize_t n = read(fd, buf + len, room - len);
 
-		if (!more)
-			return err_sys(e, "read %s", name);
-		buf = more;
-		n = read(fd, buf + len, room - len);
 		if (n < 0 && errno == EINTR)
 			continue;
 		/* A FIFO reads as an empty file until somebody has opened it for writing; poll(2) knows the difference. */
@@ -72,8 +69,14 @@ static int read_whole(int fd, const char *name, size_t most, uint64_t until, cha
 		len += (size_t)n;
 		if (len > most)
 			return err_set(e, EFBIG, "%s is larger than %zu bytes", name, most);
-		if (len == room)
+		if (len == room) {
+			char *more = realloc(buf, 2 * room + 1);
+
+			if (!more)
+				return err_sys(e, "read %s", name);
+			buf = more;
 			room *= 2;
+		}
 	}
 	buf[len] = 0;
 	*text = take_ptr(&buf);
