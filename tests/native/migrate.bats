@@ -131,6 +131,8 @@ longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
 	local pid rc=0
 	on A skepctl -q create "$c" --template probe --bridge br0 --ip 10.77.1.1/16 --init "/probe touch 24 1" --start
 	fails_with 120 'no migration' on A skepctl migrate "$c" --status
+	# How much there is to be sent is asked at the beginning, when a probe that had no processor yet has not touched all of it.
+	wait_for 30 grep -q ready "$SKEP_DIR/A/lib/ct/$c/console.log"
 	big_file 8M
 	spawn A "$SKEP_DIR/out" skepctl migrate "$c" B --mode precopy --bwlimit 16mbit --compress none --progress json --json --rsh "$rsh"
 	pid=$SPAWNED
