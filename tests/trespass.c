@@ -105,7 +105,7 @@ static int cmd_unshare(char **arg)
 
 static int cmd_call(char **arg)
 {
-	return said("call", syscall(atol(arg[0]), 0, 0, 0, 0, 0));
+	return said("call", syscall(atol(arg[0]), arg[1] ? atol(arg[1]) : 0, 0, 0, 0, 0));
 }
 
 /* The same by the door of 32-bit programs, whose calls have other numbers. */
@@ -259,7 +259,7 @@ static const struct {
 	{"netlink", 1, cmd_netlink, "PROTOCOL"},
 	{"option", 2, cmd_option, "LEVEL NUMBER"},
 	{"unshare", 1, cmd_unshare, "FLAGS"},
-	{"call", 1, cmd_call, "NUMBER"},
+	{"call", 1, cmd_call, "NUMBER [ARG]"},
 	{"call32", 1, cmd_call32, "NUMBER"},
 	{"watch", 0, cmd_watch, ""},
 	{"write", 1, cmd_write, "PATH..."},

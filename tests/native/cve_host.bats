@@ -155,8 +155,8 @@ as_other() {
 		run as_other "$BUILD/skep" --root "$SKEP_DIR/here/oci" $verb
 		[[ $status != 0 && $output == *'Permission denied'* ]] || { echo "$verb: $output"; return 1; }
 	done
-	run as_other ls "$SKEP_DIR/here/lib/ct/$c" "$SKEP_DIR/here/run/$c" "$SKEP_DIR/here/oci/$ID"
-	[ "$(grep -c 'Permission denied' <<<"$output")" = 3 ]
+	run as_other ls "$SKEP_DIR/here/lib/ct" "$SKEP_DIR/here/lib/ct/$c" "$SKEP_DIR/here/run/$c" "$SKEP_DIR/here/oci/$ID"
+	[ "$(grep -c 'Permission denied' <<<"$output")" = 4 ]
 	oci_is "$ID" running
 	[ "$(skepctl list -H -o status "$c" 2>/dev/null || skepctl info --json "$c" | jq -r .status)" = running ]
 	# What would be done: a build with other flags than ours is not made anew.

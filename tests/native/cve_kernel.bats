@@ -87,8 +87,12 @@ says() {
 	says 'socket: Address family not supported by protocol' trespass socket 38
 	says 'socket: Address family not supported by protocol' trespass socket 40
 	[ "$(uname -m)" = x86_64 ] || return 0
-	# bpf, perf_event_open, userfaultfd, io_uring_setup, kexec_load, init_module, finit_module, kexec_file_load, quotactl, syslog
-	for call in 321 298 323 425 246 175 313 320 179 103; do says 'call: Operation not permitted' trespass call $call; done
+	# bpf, perf_event_open, io_uring_setup, kexec_load, init_module, finit_module, kexec_file_load, quotactl, syslog; userfaultfd with UFFD_USER_MODE_ONLY, which
+	# the kernel itself gives to all (userfaultfd(2)). Of syslog the kernel says the same where kernel.dmesg_restrict is 1.
+	for call in 321 298 425 246 175 313 320 179 '103 10' '323 1'; do
+		# shellcheck disable=SC2086 # words
+		says 'call: Operation not permitted' trespass call $call
+	done
 	# keyctl, add_key, request_key, clone3: as if the kernel had none
 	for call in 250 248 249 435; do says 'call: Function not implemented' trespass call $call; done
 }
