@@ -17,6 +17,7 @@
 #include "base/own.h"
 #include "base/sys.h"
 #include "cgroups/hierarchy.h"
+#include "cgroups/member.h"
 #include "cgroups/tree.h"
 
 /* Somebody else's end may remove a parent, or the group, between two of our calls; then we begin anew. */
@@ -147,14 +148,14 @@ int cg_leaf_enter(const struct cg_leaf *leaf, struct err *e)
 /* Whether this process is in the group of that hierarchy. */
 static int is_inside(enum hierarchy h, const char *path, struct err *e)
 {
-	static const char *const fields[] = {[UNIFIED] = "\n0::/", [SYSTEMD] = ":name=systemd:/"};
-	auto_free char *text = NULL, *lines = NULL, *line = NULL;
+	static const char *const controllers[] = {[UNIFIED] = "", [SYSTEMD] = "name=systemd"};
+	auto_free char *text = NULL;
+	const char *in;
 
 	if (file_read_at(AT_FDCWD, "/proc/self/cgroup", PROC_MOST, &text, e) < 0)
 		return -e->no;
-	if (asprintf(&lines, "\n%s", text) < 0 || asprintf(&line, "%s%s\n", fields[h], path) < 0)
-		return err_set(e, ENOMEM, "out of memory");
-	return strstr(lines, line) != NULL;
+	in = cg_member_path(text, controllers[h]);
+	return in && !strcmp(in + 1, path);
 }
 
 int cg_leaf_leave(const char *path, struct err *e)

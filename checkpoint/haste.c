@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "cgroups/hierarchy.h"
+#include "cgroups/member.h"
 #include "ns/orphan.h"
 
 /* Shorter than any grace period is (two ticks, of at most 1000 a second, and then some); and no freeze is longer than all of them. */
@@ -27,17 +28,14 @@ static int open_own_group(void)
 	struct err ignored = {0};
 	const struct cg_host *host = cg_host(&ignored);
 	char path[PATH_MAX];
-	const char *line;
+	const char *group;
 
 	if (!host || !host->unified[0] ||
 	    file_try_read_at(AT_FDCWD, "/proc/self/cgroup", 65536, &text, &ignored) < 0)
 		return -EBADF;
-	line = strncmp(text, "0::", 3) ? strstr(text, "\n0::") : text;
-	if (!line)
-		return -EBADF;
-	line += *line == '\n' ? 4 : 3;
-	if (snprintf(path, sizeof(path), "%s%.*s/cgroup.procs", host->unified,
-		     (int)strcspn(line, "\n"), line) >= (int)sizeof(path))
+	group = cg_member_path(text, "");
+	if (!group || snprintf(path, sizeof(path), "%s%s/cgroup.procs", host->unified, group) >=
+			      (int)sizeof(path))
 		return -EBADF;
 	return open(path, O_WRONLY | O_CLOEXEC);
 }

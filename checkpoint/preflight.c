@@ -18,6 +18,7 @@
 #include "base/own.h"
 #include "base/proc.h"
 #include "cgroups/group.h"
+#include "cgroups/member.h"
 #include "checkpoint/preflight_look.h"
 #include "runtime/compile.h"
 
@@ -83,8 +84,8 @@ bool cr_look_has_ns(const struct cr_look *l, uint64_t inode)
 static void find_unit(const struct cr_look_process *p, char unit[128])
 {
 	auto_free char *text = cr_look_read(p, "cgroup", 64 << 10);
-	const char *line = text ? strstr(text, "0::") : NULL;
-	size_t n = line ? strcspn(line, "\n") : 0;
+	const char *line = text ? cg_member_path(text, "") : NULL;
+	size_t n = line ? strlen(line) : 0;
 
 	while (n) {
 		const char *name = memrchr(line, '/', n);

@@ -18,6 +18,7 @@
 #include "base/own.h"
 #include "cgroups/hierarchy.h"
 #include "cgroups/kill.h"
+#include "cgroups/member.h"
 #include "checkpoint/preflight_look.h"
 #include "ns/caps.h"
 
@@ -376,13 +377,12 @@ static void look_at_sharing(struct cr_look *l)
 static bool is_frozen(const struct cr_look_process *p, const char *unified)
 {
 	auto_free char *groups = cr_look_read(p, "cgroup", 64 << 10), *events = NULL;
-	const char *at = groups ? strstr(groups, "0::")
-				: NULL; /* the last line: names begin with a letter */
+	const char *group = groups ? cg_member_path(groups, "") : NULL;
 	char file[PATH_MAX];
 	struct err gone = {0};
 
-	if (!at || snprintf(file, sizeof(file), "%s%.*s/cgroup.events", unified,
-			    (int)strcspn(at + 3, "\n"), at + 3) >= (int)sizeof(file))
+	if (!group ||
+	    snprintf(file, sizeof(file), "%s%s/cgroup.events", unified, group) >= (int)sizeof(file))
 		return false;
 	return file_try_read_at(AT_FDCWD, file, 4096, &events, &gone) >= 0 &&
 	       strstr(events, "frozen 1");

@@ -10,26 +10,17 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "cgroups/member.h"
 #include "checkpoint/criu.h"
 
 #define FILE_MOST 65536
 
-/*
- * Of "4:cpu,cpuacct:/a/group" the controllers (cgroup2: "", and of a named one "name=systemd"), and
- * whether that group is the container's or below it. NULL: that is no such line. Cuts the line.
- */
-static const char *controllers_of(char *line, const char *cgroup, bool *own)
+/* Whether that group is the container's, "a/b", or below it. */
+static bool is_own(const char *path, const char *cgroup)
 {
 	size_t len = strlen(cgroup);
-	char *controllers = strchr(line, ':'), *path;
 
-	path = controllers ? strchr(++controllers, ':') : NULL;
-	if (!path || path[1] != '/')
-		return NULL;
-	*path = 0;
-	path += 2;
-	*own = !strncmp(path, cgroup, len) && (!path[len] || path[len] == '/');
-	return controllers;
+	return !strncmp(path + 1, cgroup, len) && (!path[1 + len] || path[1 + len] == '/');
 }
 
 int cr_strangers_add(struct cr_criu *c, pid_t pid, const char *cgroup, struct err *e)
@@ -38,19 +29,17 @@ int cr_strangers_add(struct cr_criu *c, pid_t pid, const char *cgroup, struct er
 	const char *owned[64];
 	size_t n = 0;
 	bool strangers = false;
-	char name[48], *rest, *line;
+	struct cg_member m;
+	char name[48], *rest;
 
 	snprintf(name, sizeof(name), "/proc/%d/cgroup", pid);
 	if (file_read_at(AT_FDCWD, name, FILE_MOST, &text, e) < 0)
 		return -e->no;
-	for (rest = text; (line = strsep(&rest, "\n")) && n < ARRAY_SIZE(owned);) {
-		bool own = false;
-		const char *controllers = controllers_of(line, cgroup, &own);
-
-		if (controllers && own)
-			owned[n++] = controllers;
-		strangers |= controllers && !own;
-	}
+	for (rest = text; n < ARRAY_SIZE(owned) && cg_member_next(&rest, &m);)
+		if (is_own(m.path, cgroup))
+			owned[n++] = m.controllers;
+		else
+			strangers = true;
 	/* criu compares with all that stands between the colons (cgp_should_skip_controller()). */
 	for (size_t i = 0; strangers && i < n; i++)
 		cr_criu_add(c, "--cgroup-dump-controller=%s", owned[i]);

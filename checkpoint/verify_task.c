@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "cgroups/group.h"
+#include "cgroups/member.h"
 #include "checkpoint/verify_check.h"
 #include "ns/caps.h"
 
@@ -188,25 +189,6 @@ static int check_namespaces(struct cr_check *l, pid_t pid, pid_t tid, struct err
 	return cr_numbers_add(&l->net_spaces, theirs[CT_NS_NETWORK], e);
 }
 
-/* Whether the container has a group in the hierarchy of these controllers ("cpu,cpuacct"; "" for the unified one): a host may have more of them. */
-static bool is_managed(const struct cg *cg, char *kinds)
-{
-	static const char *const v1[CG_CONTROLLER_COUNT] = {
-#define X(name, word, word2) [CG_##name] = word,
-		CG_CONTROLLERS(X)
-#undef X
-	};
-	char *save = NULL;
-
-	if (!kinds[0])
-		return cg->v2 >= 0;
-	for (char *k = strtok_r(kinds, ",", &save); k; k = strtok_r(NULL, ",", &save))
-		for (int c = 0; c < CG_CONTROLLER_COUNT; c++)
-			if (!strcmp(k, v1[c]) && cg->v1[c] >= 0)
-				return true;
-	return false;
-}
-
 bool cr_check_below_group(const struct cr_check *l, const char *path)
 {
 	size_t n = strlen(l->v->cg->path);
@@ -215,11 +197,11 @@ bool cr_check_below_group(const struct cr_check *l, const char *path)
 	       (!path[1 + n] || path[1 + n] == '/');
 }
 
-/* "4:memory:/skep/101" */
 static int check_groups(const struct cr_check *l, pid_t pid, pid_t tid, struct err *e)
 {
 	auto_free char *text = NULL;
-	char name[48], *save = NULL;
+	struct cg_member m;
+	char name[48], *rest;
 	int r;
 
 	if (!cr_numbers_have(&l->members, (uint64_t)pid))
@@ -228,15 +210,11 @@ static int check_groups(const struct cr_check *l, pid_t pid, pid_t tid, struct e
 	r = cr_check_read(pid, name, &text, e);
 	if (r < 0)
 		return r;
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char *kinds = strchr(line, ':'), *path = kinds ? strchr(kinds + 1, ':') : NULL;
-
-		if (!path)
-			continue;
-		*path++ = 0;
-		if (is_managed(l->v->cg, kinds + 1) && !cr_check_below_group(l, path))
+	/* A host may have more hierarchies than those in which the container has a group. */
+	for (rest = text; cg_member_next(&rest, &m);)
+		if ((cg_member_bits(m.controllers) & cg_member_bits_of(l->v->cg)) &&
+		    !cr_check_below_group(l, m.path))
 			return cr_check_refuse(tid, "is not in the container's control groups", e);
-	}
 	return 0;
 }
 

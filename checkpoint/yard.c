@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "cgroups/member.h"
 
 #define FILE_MOST (16u << 20)
 
@@ -63,35 +64,29 @@ static bool find(const char *mounts, const char *controllers, char at[256])
 	return false;
 }
 
-/* "3:cpu,cpuacct:/x": criu's name of the link. */
-static const char *name_of(char *line, char **controllers)
+/* criu's name of the link. */
+static const char *name_of(const char *controllers)
 {
-	char *end;
-
-	*controllers = strchr(line, ':');
-	end = *controllers ? strchr(++*controllers, ':') : NULL;
-	if (!end)
-		return NULL;
-	*end = 0;
-	if (!**controllers)
+	if (!*controllers)
 		return "unified";
-	return !strncmp(*controllers, "name=", 5) ? *controllers + 5 : *controllers;
+	return !strncmp(controllers, "name=", 5) ? controllers + 5 : controllers;
 }
 
 /* The kernel shows all processes the same hierarchies. */
 static int fill(int yard, struct err *e)
 {
 	auto_free char *groups = NULL, *mounts = NULL;
-	char *rest, *line;
+	struct cg_member m;
+	char *rest;
 
 	if (file_read_at(AT_FDCWD, "/proc/self/cgroup", FILE_MOST, &groups, e) < 0 ||
 	    file_read_at(AT_FDCWD, "/proc/self/mountinfo", FILE_MOST, &mounts, e) < 0)
 		return -e->no;
-	for (rest = groups; (line = strsep(&rest, "\n")) && *line;) {
-		char *controllers, at[256];
-		const char *name = name_of(line, &controllers);
+	for (rest = groups; cg_member_next(&rest, &m);) {
+		const char *name = name_of(m.controllers);
+		char at[256];
 
-		if (!name || strchr(name, '/') || !find(mounts, controllers, at))
+		if (strchr(name, '/') || !find(mounts, m.controllers, at))
 			return 0;
 		if (symlinkat(at, yard, name) < 0)
 			return err_sys(e, "make a link to %s", at);
