@@ -108,8 +108,8 @@ static int read_rootless(const struct ctl_line *line, struct err *e)
 	/* Without a value it is the flag of `spec`. */
 	if (!word || !*word || !strcmp(word, "auto"))
 		return getauxval(AT_EUID) != 0 || is_users_root();
-	if (!strcmp(word, "true") || !strcmp(word, "false"))
-		return word[0] == 't';
+	if (ctl_truth(word) >= 0)
+		return ctl_truth(word);
 	err_set(e, EINVAL, "--rootless: '%.20s' is not true, false or auto", word);
 	return err_class(e, ERR_VALUE);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/own.h"
 #include "ctl/nearest.h"
 
 /* Tables end with an option without a name. The globals count as one more table behind the verb's own. */
@@ -109,62 +110,130 @@ static int keep(struct ctl_line *line, const struct ctl_option *o, const char *v
 	return 0;
 }
 
-/* --name, --name=value, --name value. Returns how many words of argv it used. */
-static int parse_long(struct ctl_line *line, char **argv, struct err *e)
+int ctl_truth(const char *word)
 {
-	char name[64];
-	const char *equals = strchr(argv[0], '=');
-	size_t len = equals ? (size_t)(equals - argv[0]) - 2 : strlen(argv[0]) - 2;
+	static const char *const words[][6] = {{"0", "f", "F", "false", "FALSE", "False"},
+					       {"1", "t", "T", "true", "TRUE", "True"}};
+
+	for (int truth = 0; truth <= 1; truth++)
+		for (size_t i = 0; i < ARRAY_SIZE(words[truth]); i++)
+			if (strcmp(word, words[truth][i]) == 0)
+				return truth;
+	return -EINVAL;
+}
+
+/* 1 if a flag is set, 0 if not. It takes no word, but runc's take that behind a "=". */
+static int read_flag(const struct ctl_line *line, const char *typed, const char *word,
+		     struct err *e)
+{
+	int truth;
+
+	if (!word)
+		return 1;
+	if (!line->front->as_runc)
+		return usage(e, line, "a flag takes no value: ", typed);
+	truth = ctl_truth(word);
+	if (truth >= 0)
+		return truth;
+	err_set(e, EINVAL, "invalid boolean value \"%s\": %s", word, typed);
+	return err_class(e, ERR_USAGE);
+}
+
+static const char *meant(const struct ctl_option *o)
+{
+	return o->means ? o->means : o->name;
+}
+
+/* The last one wins: one that is not set takes back those before. */
+static int keep_flag(struct ctl_line *line, const struct ctl_option *o, int set, struct err *e)
+{
+	int left = 0;
+
+	if (set)
+		return set < 0 ? set : keep(line, o, "", e);
+	for (int i = 0; i < line->count; i++)
+		if (line->options[i].option->arg ||
+		    strcmp(meant(line->options[i].option), meant(o)) != 0)
+			line->options[left++] = line->options[i];
+	line->count = left;
+	return 0;
+}
+
+static int ask_help(struct ctl_line *line, int set)
+{
+	line->help = set > 0;
+	return set;
+}
+
+/* What stands in front of "=". */
+static bool copy_name(const char *word, char (*name)[64])
+{
+	size_t len = strcspn(word, "=");
+
+	if (len >= sizeof(*name))
+		return false;
+	memcpy(*name, word, len);
+	(*name)[len] = '\0';
+	return true;
+}
+
+/* --name, --name=value, --name value; so many dashes. Returns how many words of argv it used. */
+static int parse_long(struct ctl_line *line, char **argv, int dashes, struct err *e)
+{
+	const char *equals = strchr(argv[0], '='), *value = equals ? equals + 1 : NULL;
 	const struct ctl_option *o;
+	char name[64];
 	int r;
 
-	if (len >= sizeof(name))
+	if (!copy_name(argv[0] + dashes, &name))
 		return usage(e, line, "this is no option: ", argv[0]);
-	memcpy(name, argv[0] + 2, len);
-	name[len] = '\0';
-	if (strcmp(name, "help") == 0) {
-		line->help = true;
-		return 1;
-	}
+	if (strcmp(name, "help") == 0)
+		return ask_help(line, read_flag(line, argv[0], value, e)) < 0 ? -e->no : 1;
 	o = ctl_option_find(line->front, line->command, name);
 	if (!o)
 		return no_such_option(line, name, e);
-	if (!o->arg) {
-		if (equals)
-			return usage(e, line, "a flag takes no value: ", argv[0]);
-		r = keep(line, o, "", e);
-		return r < 0 ? r : 1;
-	}
-	if (equals) {
-		r = keep(line, o, equals + 1, e);
-		return r < 0 ? r : 1;
-	}
-	if (!argv[1])
+	if (o->arg && !value && !argv[1])
 		return usage(e, line, "a value is missing after --", name);
-	r = keep(line, o, argv[1], e);
-	return r < 0 ? r : 2;
+	if (!o->arg)
+		r = keep_flag(line, o, read_flag(line, argv[0], value, e), e);
+	else
+		r = keep(line, o, value ? value : argv[1], e);
+	return r < 0 ? r : o->arg && !value ? 2 : 1;
 }
 
-/* -abc, -ovalue, -o value. Returns how many words of argv it used. */
+/* runc's options are as good with one dash, and it has no bundles of letters: what is a whole name is that, in place of `-e nv` for `-env`. */
+static bool is_long_with_one_dash(const struct ctl_line *line, const char *word)
+{
+	char name[64];
+
+	return line->front->as_runc && copy_name(word + 1, &name) && name[0] && name[1] &&
+	       (strcmp(name, "help") == 0 || ctl_option_find(line->front, line->command, name));
+}
+
+/* -abc, -ovalue, -o value; with runc's -o=value, too. Returns how many words of argv it used. */
 static int parse_short(struct ctl_line *line, char **argv, struct err *e)
 {
 	for (const char *p = argv[0] + 1; *p; p++) {
 		const struct ctl_option *o = find_letter(line->front, line->command, *p);
+		bool equals = p[1] == '=' && line->front->as_runc;
+		const char *value = equals ? p + 2 : NULL;
 		int r;
 
-		if (*p == 'h' && !o) {
-			line->help = true;
+		if (!o && *p != 'h')
+			return usage(e, line, "there is no such option: ", argv[0]);
+		if (!o || !o->arg) {
+			r = read_flag(line, argv[0], value, e);
+			r = o ? keep_flag(line, o, r, e) : ask_help(line, r);
+			if (r < 0 || value)
+				return r < 0 ? r : 1;
 			continue;
 		}
-		if (!o)
-			return usage(e, line, "there is no such option: ", argv[0]);
-		if (o->arg && !p[1] && !argv[1])
+		if (!p[1] && !argv[1])
 			return usage(e, line, "a value is missing after ", argv[0]);
-		r = keep(line, o, !o->arg ? "" : p[1] ? p + 1 : argv[1], e);
+		r = keep(line, o, value ? value : p[1] ? p + 1 : argv[1], e);
 		if (r < 0)
 			return r;
-		if (o->arg)
-			return p[1] ? 1 : 2;
+		return p[1] ? 1 : 2;
 	}
 	return 1;
 }
@@ -209,8 +278,9 @@ int ctl_parse(const struct ctl_front *front, int argc, char **argv, struct ctl_l
 			break;
 		}
 		if (is_option) {
-			r = word[1] == '-' ? parse_long(line, argv + i, e)
-					   : parse_short(line, argv + i, e);
+			r = word[1] == '-'			? parse_long(line, argv + i, 2, e)
+			    : is_long_with_one_dash(line, word) ? parse_long(line, argv + i, 1, e)
+								: parse_short(line, argv + i, e);
 			if (r < 0)
 				return r;
 			i += r;
@@ -247,11 +317,6 @@ int ctl_parse(const struct ctl_front *front, int argc, char **argv, struct ctl_l
 		return usage(e, line, "a command is missing", "");
 	}
 	return check_words(line, e);
-}
-
-static const char *meant(const struct ctl_option *o)
-{
-	return o->means ? o->means : o->name;
 }
 
 const char *ctl_value_nth(const struct ctl_line *line, const char *name, int n,

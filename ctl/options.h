@@ -46,7 +46,7 @@ struct ctl_front {
 	const struct ctl_option *global;
 	const struct ctl_command *const *commands; /* NULL-terminated */
 	bool exit_codes; /* a failure's class is its exit code: the help lists them */
-	bool as_runc; /* refuses in runc's words; nothing said at all asks for the help; usage in crun's form */
+	bool as_runc; /* refuses in runc's words, takes its -name and --flag=false; nothing said at all asks for the help; usage in crun's form */
 };
 
 #define CTL_MOST_OPTIONS 128
@@ -72,6 +72,9 @@ struct ctl_line {
  */
 int ctl_parse(const struct ctl_front *front, int argc, char **argv, struct ctl_line *line,
 	      struct err *e);
+
+/* 1 or 0 by the words of Go's strconv.ParseBool(), which is how runc reads a flag's; -EINVAL for any other. */
+int ctl_truth(const char *word);
 
 /* The value of an option (an alias counts for what it means), NULL if not given; the last one wins. */
 const char *ctl_value(const struct ctl_line *line, const char *name);

@@ -19,6 +19,23 @@ teardown() { oci_teardown; }
 	[[ $(oci) == *'an OCI runtime'* ]]
 }
 
+@test "one dash before a whole name, a truth behind a flag's =, a value behind a letter's: as runc reads them" {
+	bundle '.process.args = ["sleep", "1000"]'
+	oci -debug=false run -detach=true -bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	[ "$(oci list -q)" = "$ID" ]
+	[ "$(oci list -quiet)" = "$ID" ]
+	[[ $(oci list -q=false) == ID*"$ID"* ]]
+	[[ $(oci list -quiet --quiet=F) == ID*"$ID"* ]]
+	[ "$(oci list -f=json | jq -r '.[].id')" = "$ID" ]
+	[ "$(oci --systemd-cgroup --systemd-cgroup=0 list -quiet=T)" = "$ID" ]
+	[ "$(oci --rootless=0 -rootless F list -q)" = "$ID" ]
+	[ "$(oci exec -env A=b "$ID" sh -c 'echo $A' -env)" = b ]
+	fails_with 1 'invalid boolean value "maybe": --systemd-cgroup=maybe' oci --systemd-cgroup=maybe list
+	fails_with 1 'invalid boolean value "": -q=' oci list -q=
+	fails_with 1 'there is no such option: -xfrob' oci list -xfrob
+	oci delete -force=1 "$ID"
+}
+
 @test "the name ends the options of ps and exec" {
 	bundle '.process.args = ["sleep", "1000"]'
 	oci run --detach --bundle "$BUNDLE" "$ID" >/dev/null 3>&-

@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/own.h"
 #include "ctl/nearest.h"
 #include "ctl/options.h"
 
@@ -26,11 +28,15 @@ static const struct ctl_command exec_cmd = {
 static const struct ctl_command *const commands[] = {&create_cmd, &exec_cmd, NULL};
 static const struct ctl_front front = {.name = "skepctl", .global = globals, .commands = commands};
 
-#define PARSE(...)                                               \
+static const struct ctl_front runcs = {
+	.name = "skep", .global = globals, .commands = commands, .as_runc = true};
+
+#define PARSE_AS(front, ...)                                     \
 	char *argv[] = {(char[]){"skepctl"}, __VA_ARGS__, NULL}; \
 	struct ctl_line line;                                    \
 	struct err e = {0};                                      \
-	int r = ctl_parse(&front, (int)(sizeof(argv) / sizeof(argv[0])) - 1, argv, &line, &e)
+	int r = ctl_parse(&(front), (int)(sizeof(argv) / sizeof(argv[0])) - 1, argv, &line, &e)
+#define PARSE(...) PARSE_AS(front, __VA_ARGS__)
 
 static void alias_counts_and_last_wins(void **state)
 {
@@ -102,6 +108,86 @@ static void missing_value_and_extra_word_fail(void **state)
 	}
 }
 
+/* Whether --force is meant, -1 if the words are none. */
+static int forces(const struct ctl_front *of, char *first, char *second)
+{
+	PARSE_AS(*of, "create", "101", "--memory=1G", first, second);
+
+	if (r >= 0)
+		assert_string_equal(ctl_value(&line, "memory"), "1G");
+	else
+		assert_non_null(strstr(e.text, of == &front ? "no" : "invalid boolean"));
+	return r < 0 ? -1 : ctl_flag(&line, "force");
+}
+
+static void flag_of_runcs_takes_a_truth(void **state)
+{
+	static char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
+	static char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
+	static char *const neither[] = {"", "yes", "no", "on", "FaLSE", "2", "true "};
+	static char *const names[] = {"--force", "-force", "-f"};
+	char word[32];
+
+	(void)state;
+	for (size_t n = 0; n < ARRAY_SIZE(names); n++) {
+		for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
+			snprintf(word, sizeof(word), "%s=%s", names[n], yes[i]);
+			assert_int_equal(forces(&runcs, "--ram=1G", word), 1);
+			assert_int_equal(forces(&runcs, "--force=false", word), 1);
+			assert_int_equal(forces(&front, "--ram=1G", word), -1);
+		}
+		for (size_t i = 0; i < ARRAY_SIZE(no); i++) {
+			snprintf(word, sizeof(word), "%s=%s", names[n], no[i]);
+			assert_int_equal(forces(&runcs, "--ram=1G", word), 0);
+			assert_int_equal(forces(&runcs, "-f", word), 0);
+			assert_int_equal(forces(&front, "--ram=1G", word), -1);
+		}
+		for (size_t i = 0; i < ARRAY_SIZE(neither); i++) {
+			snprintf(word, sizeof(word), "%s=%s", names[n], neither[i]);
+			assert_int_equal(forces(&runcs, "--ram=1G", word), -1);
+		}
+	}
+}
+
+static void runcs_names_have_one_dash_as_well(void **state)
+{
+	(void)state;
+	{
+		PARSE_AS(runcs, "-root", "/x", "create", "-memory=5M", "101", "-force");
+		assert_int_equal(r, 0);
+		assert_string_equal(ctl_value(&line, "root"), "/x");
+		assert_string_equal(ctl_value(&line, "memory"), "5M");
+		assert_true(ctl_flag(&line, "force"));
+		assert_int_equal(line.nwords, 1);
+	}
+	{
+		PARSE_AS(runcs, "create", "-m=5M", "101", "-fmemory");
+		assert_int_equal(r, 0);
+		assert_string_equal(ctl_value_nth(&line, "memory", 0, NULL), "5M");
+		assert_string_equal(ctl_value_nth(&line, "memory", 1, NULL), "emory");
+		assert_true(ctl_flag(&line, "force"));
+	}
+	{
+		PARSE("create", "101", "-memory=5M");
+		assert_int_equal(r, 0);
+		assert_string_equal(ctl_value(&line, "memory"), "emory=5M");
+	}
+	{
+		PARSE("-root", "/x", "create", "101");
+		assert_true(r < 0);
+	}
+	{
+		PARSE_AS(runcs, "create", "-help=false", "-h=1", "--help=0");
+		assert_true(r < 0);
+		assert_false(line.help);
+	}
+	{
+		PARSE_AS(runcs, "create", "-help");
+		assert_int_equal(r, 0);
+		assert_true(line.help);
+	}
+}
+
 static void distance_counts_swaps_once(void **state)
 {
 	(void)state;
@@ -119,6 +205,8 @@ int main(void)
 		cmocka_unit_test(wrong_option_is_told_the_right_one),
 		cmocka_unit_test(what_no_help_names_is_not_offered),
 		cmocka_unit_test(missing_value_and_extra_word_fail),
+		cmocka_unit_test(flag_of_runcs_takes_a_truth),
+		cmocka_unit_test(runcs_names_have_one_dash_as_well),
 		cmocka_unit_test(distance_counts_swaps_once),
 	};
 
