@@ -203,7 +203,7 @@ static int run_run(struct ctl_line *line, struct err *e)
 	}
 	if (detached)
 		return await_ready(&ct, notify, e);
-	ct_notify_follow(notify, made.pidfd, ct.s.pid, getenv("NOTIFY_SOCKET"));
+	ct_notify_follow(notify, made.pidfd, getenv("NOTIFY_SOCKET"));
 	own_close_fd(&notify);
 	r = ctl_oci_run_to_end(line, &ct, &made, e);
 	log_step("run and delete", &since);

@@ -191,7 +191,8 @@ static int pass_on(pid_t pid, const char *path, struct err *e)
 {
 	char text[64];
 	auto_fd int fd = reach(path, e);
-	int n = snprintf(text, sizeof(text), "READY=1\nMAINPID=%d", pid);
+	int n = pid ? snprintf(text, sizeof(text), "READY=1\nMAINPID=%d", pid)
+		    : snprintf(text, sizeof(text), "READY=1");
 
 	if (fd < 0)
 		return fd;
@@ -222,7 +223,7 @@ int ct_notify_wait(int fd, int pidfd, pid_t pid, const char *path, struct err *e
 	return 0;
 }
 
-void ct_notify_follow(int fd, int pidfd, pid_t pid, const char *path)
+void ct_notify_follow(int fd, int pidfd, const char *path)
 {
 	struct err ignored = {0};
 	int r;
@@ -231,7 +232,7 @@ void ct_notify_follow(int fd, int pidfd, pid_t pid, const char *path)
 		return;
 	r = ns_orphan("skep-notify", (int[]){fd, pidfd}, 2);
 	if (r == 0) {
-		(void)ct_notify_wait(fd, pidfd, pid, path, &ignored);
+		(void)ct_notify_wait(fd, pidfd, 0, path, &ignored);
 		_exit(0);
 	}
 	if (r < 0)
