@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "checkpoint/criu.h"
 #include "checkpoint/dump.h"
 #include "checkpoint/pages_daemon.h"
 #include "checkpoint/held.h"
@@ -265,7 +266,7 @@ int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 	auto_fd int images = -EBADF;
 	/* Until its links are gone, see remove_links(). */
 	auto_fd int hold = -EBADF;
-	char decided[PATH_MAX], journal[PATH_MAX];
+	char decided[PATH_MAX], journal[PATH_MAX], criu[256];
 	struct cr_dump dump = {.s = s,
 			       .ct = &ct,
 			       .leave_running = what.how->keep_running,
@@ -291,6 +292,9 @@ int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 	/* It came by a migration lately: a page that is still on its way would be lost. */
 	if (r >= 0)
 		r = cr_pages_wait(ct.dir, CR_RESIDENT_MS, e);
+	/* Without it the log of the last one that failed stays. */
+	if (r >= 0)
+		r = cr_criu_find(criu, e);
 	if (r >= 0)
 		r = images = make_images(s, e);
 	if (r < 0)

@@ -138,6 +138,7 @@ has_log() { grep -q "$1" "$(data)/console.log"; }
 	wait_for 30 runs 'sleep 301'
 	fails_with 16 'namespaces of its own (uts)' skepctl suspend "$c"
 	fails_with 16 'Can'"'"'t dump nested uts namespace' skepctl suspend --no-check "$c"
+	SKEP_CRIU=/none fails_with 5 'SKEP_CRIU=/none is no program' skepctl suspend --no-check "$c"
 	is running
 	counts
 	in_net here ping -c 1 -W 30 "$(address)"
