@@ -149,8 +149,9 @@ static int make_scope(struct ct *ct, const struct ct_spec *spec, struct cg *cg,
 		r = ct_ledger_add(ct->dir, CT_LEDGER_SCOPE, s->scope, e);
 	if (r >= 0)
 		r = ct_scope_start(s->scope, spec, s->id, scope, s->cgroup, sizeof(s->cgroup), e);
-	/* What is not ours must not be stopped when this is cleaned up. */
-	if (r == -EEXIST && ct_ledger_drop(ct->dir, CT_LEDGER_SCOPE, s->scope, &why) < 0)
+	/* What is not ours must not be stopped when this is cleaned up; and where systemd is not to be reached, nothing was asked of it. */
+	if ((r == -EEXIST || r == -ENOTCONN) &&
+	    ct_ledger_drop(ct->dir, CT_LEDGER_SCOPE, s->scope, &why) < 0)
 		log_warn("%s", why.text);
 	if (r >= 0)
 		r = ct_ledger_add(ct->dir, CT_LEDGER_CGROUP, s->cgroup, e);

@@ -230,3 +230,5 @@ void ct_spec_done(struct ct_spec *spec);
 #define auto_spec __attribute__((cleanup(ct_spec_done)))
 
 const char *ct_namespace_to_str(enum ct_namespace n);
+/* Opens namespaces[].path for setns(2), which alone can tell what is there. Never waits. Returns a descriptor, the caller's. */
+int ct_namespace_open(const char *path, struct err *e);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The id maps of a user namespace that is given by its path. */
+/* Namespaces that are given by their paths, and the id maps of one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,6 +8,14 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "runtime/spec_read.h"
+
+/* O_NONBLOCK: a FIFO of that name would be waited for, until somebody writes to it (fifo(7)); setns(2) says what it is instead. */
+int ct_namespace_open(const char *path, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	return fd < 0 ? err_sys(e, "open namespace %s", path) : fd;
+}
 
 /* What Podman adds for runc's sake when it joins (libpod, addUserNS). */
 static bool is_dummy(const struct ns_idmap *map, size_t n)
@@ -39,11 +47,14 @@ int ct_spec_join_maps(struct ct_spec *spec, struct err *e)
 
 	if (!path)
 		return 0;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = ct_namespace_open(path, e);
 	if (fd < 0)
-		return err_sys(e, "open namespace %s", path);
-	if (ns_idmap_read(fd, &uids, &n_uids, &gids, &n_gids, e) < 0)
+		return fd;
+	if (ns_idmap_read(fd, &uids, &n_uids, &gids, &n_gids, e) < 0) {
+		if (e->no == EINVAL)
+			err_hint(e, "is it a user namespace?");
 		return err_wrap(e, "join user namespace %s", path);
+	}
 	if (replace(&spec->uids, &spec->n_uids, uids, n_uids, "linux.uidMappings", e) < 0) {
 		free(gids);
 		return -e->no;

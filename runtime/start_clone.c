@@ -53,10 +53,9 @@ static int joined_open(struct joined *j, const struct ct_spec *spec, struct err 
 	for (int i = 0; i < CT_NS_COUNT; i++) {
 		if (!spec->join[i])
 			continue;
-		j->fd[i] = open(spec->join[i], O_RDONLY | O_CLOEXEC);
+		j->fd[i] = ct_namespace_open(spec->join[i], e);
 		if (j->fd[i] >= 0)
 			continue;
-		err_sys(e, "open namespace %s", spec->join[i]);
 		joined_done(j);
 		return -e->no;
 	}

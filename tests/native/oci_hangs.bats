@@ -196,6 +196,16 @@ full() {
 	oci_gone "$ID"
 }
 
+@test "namespaces by a path at which a FIFO is" {
+	local kind
+	mkfifo "$SKEP_DIR/fifo"
+	for kind in user network pid mount ipc uts cgroup time; do
+		sleeper ".linux.namespaces |= map(select(.type != \"$kind\")) + [{type: \"$kind\", path: \"$SKEP_DIR/fifo\"}]"
+		refused "is it a $kind namespace?" run --bundle "$BUNDLE" "$ID"
+		oci_gone "$ID"
+	done
+}
+
 @test "a log that nobody reads, or on a full disk; a pid file that was a FIFO" {
 	sleeper
 	mkfifo "$SKEP_DIR/fifo"

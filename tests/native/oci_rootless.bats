@@ -127,15 +127,31 @@ has_stopped() { [ "$(as_user state "$ID" | jq -r .status)" = stopped ]; }
 	oci_gone "$ID"
 }
 
+# skep where no systemd can be reached.
+without_systemd() {
+	# shellcheck disable=SC2030,SC2031
+	in_net here unshare --mount --propagation private sh -c 'mkdir -p /run/systemd /run/dbus && mount -t tmpfs no /run/systemd && mount -t tmpfs no /run/dbus
+		exec env -u DBUS_SYSTEM_BUS_ADDRESS "$@"' sh "$BUILD/skep" --root "$SKEP_DIR/here/oci" "$@"
+}
+
 @test "systemd as the maker of groups: the form of cgroupsPath, and where it cannot be reached" {
 	bundle '.process.args = ["true"] | .linux.cgroupsPath = "machine.slice:skep:x"'
 	fails_with 1 "is for systemd as the maker" oci run --bundle "$BUNDLE" "$ID"
 	configure '.linux.cgroupsPath = "/a/b"'
 	fails_with 1 'must be "SLICE:PREFIX:NAME"' oci --systemd-cgroup run --bundle "$BUNDLE" "$ID"
 	configure '.linux.cgroupsPath = "machine.slice:skep:x"'
-	# shellcheck disable=SC2030,SC2031
-	fails_with 1 'reach systemd' in_net here unshare --mount --propagation private sh -c 'mkdir -p /run/systemd /run/dbus && mount -t tmpfs no /run/systemd && mount -t tmpfs no /run/dbus
-		exec env -u DBUS_SYSTEM_BUS_ADDRESS "$@"' sh "$BUILD/skep" --root "$SKEP_DIR/here/oci" --cgroup-manager systemd run --bundle "$BUNDLE" "$ID"
+	# The cause is told once: nothing was made that the cleaning up could miss.
+	fails_with 1 $'skep: systemd\'s skep-x.scope: reach systemd: No such file or directory\nhint: is systemd' without_systemd --cgroup-manager systemd run --bundle "$BUNDLE" "$ID"
+	run without_systemd --cgroup-manager systemd run --bundle "$BUNDLE" "$ID"
+	[ "${#lines[@]}" = 2 ]
+	oci_gone "$ID"
+	# Of one that was made it is told that it cannot be ended.
+	bundle
+	oci create --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	echo 'scope system:skep-x.scope' >>"$SKEP_DIR/here/oci/$ID/ledger"
+	run without_systemd delete --force "$ID"
+	[ "$status" = 0 ]
+	[[ $output == *'skep-x.scope: reach systemd'* ]]
 	oci_gone "$ID"
 	fails_with 1 'is not cgroupfs, systemd or disabled' oci --cgroup-manager other list
 	fails_with 1 'is not true, false or auto' oci --rootless maybe list
