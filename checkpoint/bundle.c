@@ -231,22 +231,33 @@ static bool is_outside(pid_t init, int fd, unsigned *mount)
 	return strstr(mounts, line + 1) != mounts && !strstr(mounts, line);
 }
 
-/* criu's name for what one of init's standard streams is outside of the container: "pipe:[123]", "file[1b:5a3]"; "": it is the container's own. */
+static bool is_pipe(const char *name)
+{
+	return strncmp(name, "pipe:[", strlen("pipe:[")) == 0;
+}
+
+/*
+ * criu's name for what one of init's standard streams is outside of the container: "pipe:[123]", "file[1b:5a3]"; "": it is the container's own. Which pipe is the caller's was noted when the
+ * container was made: init may have put one of the container's in its place. Where nothing was (it had a terminal), init's own pipe is taken for it.
+ */
 static int name_stream(struct ct *ct, int fd, char *name, size_t size, struct err *e)
 {
+	const char *made_with = json_string_value(json_array_get(ct->s.streams, (size_t)fd));
 	char path[48];
 	struct stat st;
 	unsigned mount;
 	ssize_t n;
 
-	name[0] = 0;
+	snprintf(name, size, "%s", made_with && is_pipe(made_with) ? made_with : "");
+	if (name[0])
+		return 0;
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", ct->s.pid, fd);
 	if (stat(path, &st) < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "look at descriptor %d of init", fd);
-	if (S_ISFIFO(st.st_mode)) {
+	if (S_ISFIFO(st.st_mode) && !made_with) {
 		n = readlink(path, name, size - 1);
 		name[n > 0 ? n : 0] = 0;
-		if (strncmp(name, "pipe:[", 6) != 0) /* a named one */
+		if (!is_pipe(name)) /* a named one */
 			name[0] = 0;
 	}
 	if (S_ISREG(st.st_mode) && is_outside(ct->s.pid, fd, &mount))
@@ -361,6 +372,7 @@ int cr_bundle_checkpoint(struct ct *ct, const struct ct_spec *spec, const struct
 {
 	auto_bundle_conf struct cr_bundle_conf conf = {0};
 	struct cr_bundle all = *how;
+	char criu[256];
 	auto_fd int images = -EBADF;
 	auto_json json_t *streams = json_array();
 	struct cr_bundle_words w = {
@@ -378,6 +390,9 @@ int cr_bundle_checkpoint(struct ct *ct, const struct ct_spec *spec, const struct
 		r = cr_bundle_conf_load(spec, &all, &conf, e);
 	if (r >= 0)
 		r = ct_may(ct, CT_EVENT_CHECKPOINT, NULL, e);
+	/* Without it nothing is made in the caller's directories. */
+	if (r >= 0)
+		r = cr_criu_find(criu, e);
 	if (r >= 0)
 		r = open_images(how, &images, e);
 	if (r >= 0)

@@ -256,6 +256,9 @@ int cr_bundle_conf_load(const struct ct_spec *spec, struct cr_bundle *how,
 
 void cr_bundle_conf_add(struct cr_criu *c, const struct cr_bundle_conf *conf)
 {
+	/* Who names a log wants to read it, and with our own level a restore in which all goes well leaves it empty. A "verbosity" of the file's counts, as the later word. */
+	if (conf->log)
+		cr_criu_add(c, "-v4");
 	for (unsigned i = 0; i < conf->n; i++)
 		cr_criu_add(c, "%s", conf->words[i]);
 	if (conf->log)

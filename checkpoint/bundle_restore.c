@@ -11,7 +11,6 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "base/path.h"
-#include "cgroups/entry.h"
 #include "checkpoint/bundle_conf.h"
 #include "checkpoint/bundle_words.h"
 #include "checkpoint/criu.h"
@@ -174,8 +173,7 @@ static int prepare(const struct ct_ground *ground, void *arg, struct err *e)
 	for (size_t i = 0; i < w->spec->n_mounts; i++)
 		if (make_mount_point(w->spec, i, ground->rootfs, e) < 0 || shelve(w, i, e) < 0)
 			return err_wrap(e, "mount %s", w->spec->mounts[i].target);
-	/* criu that does not look at control groups leaves its tasks where it is itself. */
-	return is_plain(w->how) ? cg_add(&ground->cg, getpid(), true, e) : 0;
+	return 0;
 }
 
 /* What create does to new namespaces, for the first of the programs to find. */
@@ -213,9 +211,9 @@ static int open_namespaces(struct cr_bundle_words *w, struct err *e)
 				ct_namespace_to_str(n), path);
 			return err_class(e, ERR_UNSUPPORTED);
 		}
-		w->fds[n] = open(path, O_RDONLY | O_CLOEXEC);
+		w->fds[n] = ct_namespace_open(path, e);
 		if (w->fds[n] < 0)
-			return err_sys(e, "open the %s namespace %s", ct_namespace_to_str(n), path);
+			return w->fds[n];
 	}
 	return 0;
 }
@@ -236,16 +234,20 @@ int cr_bundle_restore(const struct ct_create *start, const struct cr_bundle *how
 		.state_root = start->state_root,
 		.id = start->id,
 		.spec = start->spec,
+		.stdio = start->stdio,
 		.add = add_restore,
 		.prepare = prepare,
 		.fill = fill,
 		.arg = &w,
 	};
 	const struct cr_restore restore = {.bundle = &bundle, .images = images};
+	char criu[256];
 	int r = cr_bundle_judge_joined(start->spec, e);
 
 	if (r >= 0)
 		r = cr_bundle_conf_load(start->spec, &all, &conf, e);
+	if (r >= 0)
+		r = cr_criu_find(criu, e);
 	bundle.plain_groups = is_plain(&all);
 	if (r < 0)
 		return r;
@@ -259,6 +261,8 @@ int cr_bundle_restore(const struct ct_create *start, const struct cr_bundle *how
 		r = open_namespaces(&w, e);
 	if (r >= 0)
 		r = cr_restore(&restore, ct, out, e);
+	if (r >= 0)
+		ct_state_show(ct);
 	for (enum ct_namespace n = 0; n < CT_NS_COUNT; n++)
 		own_close_fd(&w.fds[n]);
 	own_close_fd(&w.work);

@@ -202,7 +202,7 @@ static void add_words(struct cr_criu *c, const struct cr_restoring *r, const cha
 
 	cr_criu_add(c, "--restore-detached");
 	cr_criu_add(c, "--restore-sibling");
-	cr_criu_add(c, "--manage-cgroups=%s", b && b->plain_groups ? "ignore" : "none");
+	cr_criu_add(c, "--manage-cgroups=%s", r->plain_groups ? "ignore" : "none");
 	cr_criu_add(c, "--action-script");
 	cr_criu_add(c, "%s", hook);
 	cr_criu_add(c, "--root");

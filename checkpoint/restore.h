@@ -23,6 +23,7 @@ struct err;
 struct cr_restore_bundle {
 	const char *state_root, *id;
 	const struct ct_spec *spec;
+	const int *stdio; /* three, borrowed: what the state says its streams are */
 	/* Adds to criu's words: namespaces and mounts that are others', standard streams, what the caller asked for. May pass descriptors, which are borrowed until the end. */
 	void (*add)(struct cr_criu *c, void *arg);
 	/* I am criu's process, in a mount namespace of its own in which the root file system is attached and a shelf (shelf.h) is. */

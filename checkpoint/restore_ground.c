@@ -7,9 +7,11 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "checkpoint/image.h"
+#include "checkpoint/image_groups.h"
 #include "checkpoint/restore_parts.h"
 #include "runtime/hook.h"
 #include "runtime/network.h"
+#include "runtime/streams.h"
 
 static int check_nets(const struct cr_restoring *r, struct err *e)
 {
@@ -39,12 +41,26 @@ static int prepare_network(struct cr_restoring *r, struct err *e)
 	return n;
 }
 
+/* Images of a host with other hierarchies (image_groups.h). Groups below the container's own are lost so: who has some is left to criu. */
+static int choose_groups(struct cr_restoring *r, struct err *e)
+{
+	bool inner = json_array_size(r->record.groups) > 1 || r->equip_groups;
+	int fits = 1;
+
+	if (!inner && !r->how->bundle->plain_groups)
+		fits = cr_image_groups_fit(r->how->images, &r->ground.cg, e);
+	r->plain_groups = r->how->bundle->plain_groups || !fits;
+	return fits < 0 ? fits : 0;
+}
+
 int cr_restore_prepare(struct cr_restoring *r, struct err *e)
 {
 	const struct ct_system *s = r->how->s;
 	int n = fault_at("resume.ground", e);
 
 	ct_ground_describe(r->ct, r->spec, r->id, s != NULL);
+	if (n >= 0 && !s && !r->spec->process.terminal)
+		n = ct_streams_note(r->how->bundle->stdio, &r->ct->s.streams, e);
 	/* Before anything is made: whoever deletes what we leave, killed, runs the hooks of the end. */
 	if (n >= 0)
 		n = ct_hooks_keep(r->ct, &r->spec->hooks, e);
@@ -62,6 +78,8 @@ int cr_restore_prepare(struct cr_restoring *r, struct err *e)
 	if (n >= 0)
 		n = cr_record_make_groups(&r->record, &r->ground.cg, e);
 	r->equip_groups = n > 0;
+	if (n >= 0 && !s)
+		n = choose_groups(r, e);
 	if (n >= 0 && s)
 		n = prepare_network(r, e);
 	if (n >= 0)

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "cgroups/entry.h"
 #include "checkpoint/kerndat.h"
 #include "checkpoint/restore_parts.h"
 #include "checkpoint/shelf.h"
@@ -121,6 +122,16 @@ static int attach_tmp(const struct cr_restoring *r, struct err *e)
 }
 
 /* I am criu's process, before its execve. The root file system is mounted in a mount namespace that ends with me. */
+/* A criu that does not look at control groups leaves its tasks where it is itself, in its cgroup namespace, too. */
+static int enter_group(const struct cr_restoring *r, struct err *e)
+{
+	if (cg_add(&r->ground.cg, getpid(), true, e) < 0)
+		return -e->no;
+	if (r->spec->own[CT_NS_CGROUP] && unshare(CLONE_NEWCGROUP) < 0)
+		return err_sys(e, "make a cgroup namespace");
+	return 0;
+}
+
 int cr_restore_attach(void *arg, struct err *e)
 {
 	struct cr_restoring *r = arg;
@@ -146,6 +157,8 @@ int cr_restore_attach(void *arg, struct err *e)
 	    cr_shelf_make(e) < 0)
 		return -e->no;
 	if (r->how->bundle && r->how->bundle->prepare(&r->ground, r->how->bundle->arg, e) < 0)
+		return -e->no;
+	if (r->plain_groups && enter_group(r, e) < 0)
 		return -e->no;
 	/* Any other criu takes the file that we mount on, which is empty elsewhere, for a stale one and removes it (kerndat_try_load_cache() in criu/kerndat.c). */
 	if (r->kerndat >= 0 && cr_kerndat_attach(r->kerndat, &without) < 0)

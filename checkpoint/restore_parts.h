@@ -40,7 +40,8 @@ struct cr_restoring {
 	int uffd; /* allowed as long as it is open */
 	pid_t init;
 	bool equip_groups; /* the control groups inside get their controllers when init is in its own */
-	bool decided;	   /* its tasks may run */
+	bool plain_groups; /* criu does not look at control groups: all tasks are in the container's own, where criu is put */
+	bool decided; /* its tasks may run */
 };
 
 /* restore_ground.c: state, control groups, root file system, network, console. */

@@ -224,8 +224,12 @@ int ct_start_waiting(struct ct *ct, struct ct_created *made, struct err *e)
 	struct sync sync = {.fd = made->init, .peer = "init", .step_to_str = ct_step_to_str};
 	int r = made->told ? 0 : ct_start_say(ct, made->init, false, e);
 
+	if (r < 0) {
+		ct_prefer_words_of_init(&sync, e);
+		return -e->no;
+	}
+	r = see_it_run(ct, &sync, e);
 	if (r >= 0)
-		return see_it_run(ct, &sync, e);
-	ct_prefer_words_of_init(&sync, e);
-	return -e->no;
+		ct_state_show(ct);
+	return r;
 }

@@ -38,19 +38,9 @@
 #include "runtime/start_network.h"
 #include "runtime/start_sources.h"
 #include "runtime/steps.h"
+#include "runtime/streams.h"
 
 #define END_MS 2000 /* as long as a process has for its end that nothing holds */
-
-const char *ct_step_to_str(unsigned step)
-{
-	static const char *const names[] = {
-#define X(name, word, who) [CT_STEP_##name] = word,
-		CT_STEPS(X)
-#undef X
-	};
-
-	return step < ARRAY_SIZE(names) ? names[step] : "unknown";
-}
 
 /* What exists between the beginning of a create and its end. */
 struct making {
@@ -263,6 +253,7 @@ static int grant_ready(struct making *m, struct err *e)
 	r = ct_state_save(m->ct, e);
 	if (r < 0)
 		return r;
+	ct_state_show(m->ct);
 	r = sync_send(&m->sync, CT_STEP_READY, SYNC_OK, 0, -EBADF, e);
 	return r < 0 ? r : sync_expect(&m->sync, CT_STEP_READY, SYNC_OK, NULL, NULL, e);
 }
@@ -334,6 +325,8 @@ static int prepare(struct making *m, struct err *e)
 		return r;
 	ct_ground_describe(m->ct, m->how->spec, m->how->id, m->how->system);
 	r = ct_listener_new(m->how->spec, &m->ct->s.listener, e);
+	if (r >= 0 && !m->how->system && !m->how->spec->process.terminal)
+		r = ct_streams_note(m->how->stdio, &m->ct->s.streams, e);
 	if (r >= 0)
 		r = ct_state_save(m->ct, e);
 	if (r >= 0)

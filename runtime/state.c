@@ -212,8 +212,7 @@ static int begin(struct ct *ct, const char *id, bool fresh, struct err *e)
 		       (unlinkat(ct->dir, CT_START_SOCKET, 0) < 0 && errno != ENOENT) ||
 		       (unlinkat(ct->dir, CT_STATE_FILE, 0) < 0 && errno != ENOENT)))
 		return err_sys(e, "remove the state of an earlier container %s", id);
-	json_decref(ct->s.annotations);
-	json_decref(ct->s.listener);
+	ct_state_drop(&ct->s);
 	ct->s = (struct ct_state){.status = CT_CREATING};
 	snprintf(ct->s.id, sizeof(ct->s.id), "%s", id);
 	say_time(time(NULL), ct->s.created);
@@ -317,13 +316,26 @@ int ct_open_to_end(const char *state_root, const char *id, const char *verb, str
 	return open_locked(state_root, id, verb, true, ct, e);
 }
 
+void ct_state_show(const struct ct *ct)
+{
+	if (!ct->s.system && symlinkat(CT_STATE_FILE, ct->dir, CT_STATUS_LINK) < 0 &&
+	    errno != EEXIST)
+		log_warn("container %s: make " CT_STATUS_LINK ": %s", ct->s.id, strerror(errno));
+}
+
+void ct_state_drop(struct ct_state *s)
+{
+	json_decref(s->annotations);
+	json_decref(s->listener);
+	json_decref(s->streams);
+	s->annotations = s->listener = s->streams = NULL;
+}
+
 void ct_close(struct ct *ct)
 {
 	own_close_fd(&ct->dir);
 	own_close_fd(&ct->lock);
-	json_decref(ct->s.annotations);
-	json_decref(ct->s.listener);
-	ct->s.annotations = ct->s.listener = NULL;
+	ct_state_drop(&ct->s);
 }
 
 bool ct_state_is_system(const struct ct *ct)
@@ -334,8 +346,8 @@ bool ct_state_is_system(const struct ct *ct)
 /* What most containers leave, by name: to list the directory takes longer. 0: it is gone. */
 static int remove_usual(int root, const struct ct *ct)
 {
-	static const char *const files[] = {CT_STATE_FILE, CT_LEDGER_FILE, CT_CONFIG_FILE,
-					    CT_LOCK_FILE};
+	static const char *const files[] = {CT_STATUS_LINK, CT_STATE_FILE, CT_LEDGER_FILE,
+					    CT_CONFIG_FILE, CT_LOCK_FILE};
 	char gone[80];
 
 	snprintf(gone, sizeof(gone), ".gone-%s", ct->s.id);

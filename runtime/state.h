@@ -23,6 +23,7 @@ struct err;
 #define CT_STATE_DIR	"/run/skep"
 #define CT_CONFIG_FILE	"config.json" /* as the container was made from it: ct_spec_keep() */
 #define CT_STATE_FILE	"state.json"
+#define CT_STATUS_LINK	"status" /* to CT_STATE_FILE: crun's name for it */
 #define CT_LOCK_FILE	"lock"
 #define CT_EXIT_FILE	"exit"
 #define CT_LEDGER_FILE	"ledger"
@@ -85,6 +86,7 @@ struct ct_state {
 		[64]; /* "rdev:dev" in hex of the console's slave, for checkpoint; empty: none */
 	json_t *annotations; /* owned */
 	json_t *listener;    /* owned; as ct_listener_new() made it; NULL: the filter asks nobody */
+	json_t *streams; /* owned; as ct_streams_note() made it; NULL: a terminal's, or skepctl's */
 };
 
 /* An open container: borrowed by the engine's calls. */
@@ -114,6 +116,12 @@ int ct_state_new(const char *state_root, const char *id, const char *verb, struc
  * opens as CREATING (ct_status() then says stopped), so that it can be deleted.
  */
 int ct_open(const char *state_root, const char *id, const char *verb, struct ct *ct, struct err *e);
+
+/* Gives the state crun's name, too, which crun gives its own when all is made: who waits for one of its containers waits for that. After the state that is to be found is saved. */
+void ct_state_show(const struct ct *ct);
+
+/* Lets go of what it owns. */
+void ct_state_drop(struct ct_state *s);
 
 /*
  * For an end by force. As ct_open with a verb, but one whose state.json is damaged opens, too, as CREATING, with a warning: its ledger, which names its

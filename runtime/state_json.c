@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "runtime/streams.h"
 
 #define VERSION	    1
 #define OCI_VERSION "1.2.0"
@@ -54,7 +55,7 @@ int ct_state_save(struct ct *ct, struct err *e)
 	if (boot_id(boot, e) < 0)
 		return err_wrap(e, "container %s", s->id);
 	j = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:i, s:I, s:s, s:I, s:i, s:i, s:b, "
-		      "s:s, s:s, s:b, s:O*, s:O*}",
+		      "s:s, s:s, s:b, s:O*, s:O*, s:o*}",
 		      "version", VERSION, "id", s->id, "boot", boot, "status",
 		      ct_status_to_str(s->status), "bundle", s->bundle, "cgroup", s->cgroup, "pid",
 		      (int)s->pid, "pidStart", (json_int_t)s->pid_start, "monitor", (int)s->monitor,
@@ -62,7 +63,7 @@ int ct_state_save(struct ct *ct, struct err *e)
 		      (json_int_t)s->id_base, "stopSignal", s->stop_signal, "stopTimeout",
 		      s->stop_timeout_s, "system", s->system, "terminal", s->terminal, "scope",
 		      s->scope, "hooked", s->hooked, "annotations", s->annotations, "listener",
-		      s->listener);
+		      s->listener, "external_descriptors", ct_streams_to_text(s->streams));
 	text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
 	if (!text)
 		return err_set(e, ENOMEM,
@@ -136,6 +137,8 @@ static int from_json(const json_t *j, struct ct_state *s, struct err *e)
 			VERSION);
 		return err_class(e, ERR_CONFIG);
 	}
+	if (ct_streams_from_text(json_object_get(j, "external_descriptors"), &s->streams, e) < 0)
+		return -e->no;
 	s->pid = (pid_t)pid;
 	s->pid_start = (uint64_t)pid_start;
 	s->monitor = (pid_t)monitor;
@@ -169,8 +172,7 @@ int ct_state_reload(struct ct *ct, struct err *e)
 			*e = why;
 		return -why.no;
 	}
-	json_decref(ct->s.annotations);
-	json_decref(ct->s.listener);
+	ct_state_drop(&ct->s);
 	ct->s = s;
 	return 0;
 }

@@ -42,6 +42,27 @@ teardown() { oci_teardown; }
 	oci_gone "$ID"
 }
 
+@test "the state lies under runc's name, and when all is made under crun's" {
+	local dir=$SKEP_DIR/here/oci/$ID
+	bundle '.process.args = ["sleep", "1000"]'
+	oci create --bundle "$BUNDLE" "$ID"
+	[ "$(jq -r .pid "$dir/state.json")" = "$(oci_pid "$ID")" ]
+	[ "$(jq -r .status "$dir/status")" = created ]
+	[ "$(jq -r '.external_descriptors | fromjson | .[0]' "$dir/status")" = "$(readlink /proc/self/fd/0)" ]
+	oci start "$ID"
+	[ "$(jq -r .status "$dir/status")" = running ]
+	oci delete --force "$ID"
+	[ ! -e "$dir" ]
+	# What waits for it finds the program, not what was there before.
+	configure '.hooks.createRuntime = [{path: "/bin/sh", args: ["sh", "-c", "ls '"$dir"' >'"$SKEP_DIR"'/seen"]}]'
+	oci run --detach --bundle "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1 3>&-
+	grep -qx state.json "$SKEP_DIR/seen"
+	run ! grep -qx status "$SKEP_DIR/seen"
+	[ "$(jq -r .status "$dir/status")" = running ]
+	oci delete --force "$ID"
+	oci_gone "$ID"
+}
+
 @test "run gives the program's exit code and its output, and deletes" {
 	bundle '.process.args = ["sh", "-c", "echo out; echo err >&2; exit 7"]'
 	local rc=0

@@ -39,6 +39,7 @@ static void saved_and_read(void **state)
 	a.s.system = true;
 	a.s.status = CT_CREATED;
 	a.s.annotations = json_pack("{s:s}", "org.x", "y");
+	a.s.streams = json_pack("[s, s, s]", "/dev/null", "pipe:[7]", "");
 	ok(ct_state_save(&a, &e));
 	/* Without the lock, while the other one has it. */
 	ok(ct_open(p->state, "101", NULL, &b, &e));
@@ -57,6 +58,7 @@ static void saved_and_read(void **state)
 	assert_int_equal(strlen(b.s.created), 20);
 	ok(json_get_str(b.s.annotations, "org.x", &text, &e));
 	assert_string_equal(text, "y");
+	assert_true(json_equal(a.s.streams, b.s.streams));
 	assert_int_equal(place_status(&b), CT_STOPPED); /* no such process */
 	ok(ct_delete(&a, false, &e));
 	assert_int_equal(place_count(p), 0);
