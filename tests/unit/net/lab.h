@@ -37,13 +37,15 @@
 		_r;                                        \
 	})
 
-/* Every test begins on a host without anything; the old one dies with its last descriptor. */
+/* Every test begins on a host without anything; the old one dies with its last descriptor. A new network namespace forwards if the machine's own does: Linux's Documentation/admin-guide/sysctl/net.rst, devconf_inherit_init_net. */
 LAB_UNUSED static int lab_setup(void **state)
 {
 	struct err e = {0};
 
 	(void)state;
-	return unshare(CLONE_NEWNET) || net_loopback_up(-1, &e) ? -1 : 0;
+	if (unshare(CLONE_NEWNET) || net_loopback_up(-1, &e) < 0)
+		return -1;
+	return net_sysctl_write(-1, "ipv4/ip_forward", "0", &e) < 0 ? -1 : 0;
 }
 
 LAB_UNUSED static struct net_addr lab_addr(const char *text)
