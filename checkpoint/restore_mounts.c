@@ -121,7 +121,6 @@ static int attach_tmp(const struct cr_restoring *r, struct err *e)
 	return n;
 }
 
-/* I am criu's process, before its execve. The root file system is mounted in a mount namespace that ends with me. */
 /* A criu that does not look at control groups leaves its tasks where it is itself, in its cgroup namespace, too. */
 static int enter_group(const struct cr_restoring *r, struct err *e)
 {
@@ -132,6 +131,7 @@ static int enter_group(const struct cr_restoring *r, struct err *e)
 	return 0;
 }
 
+/* I am criu's process, before its execve. The root file system is mounted in a mount namespace that ends with me. */
 int cr_restore_attach(void *arg, struct err *e)
 {
 	struct cr_restoring *r = arg;
