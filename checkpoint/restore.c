@@ -107,13 +107,19 @@ static int hold(struct cr_restoring *r, struct err *e)
 	return n == -EOPNOTSUPP && !e->no ? 0 : n;
 }
 
-/* A write to the kernel's own file: it fails when the group is gone, and then so are they. */
-static void let_go(struct cr_restoring *r)
+/* A write to the kernel's own file: it fails when the group is gone, and then so are they. Of a system it is decided that it runs here, and that cannot be taken back. */
+static int let_go(struct cr_restoring *r, struct err *e)
 {
 	struct err why = {0};
 
-	if (cg_hold(&r->ground.cg, false, &why) < 0 && why.no)
-		log_warn("container %s: %s", r->ct->s.id, why.text);
+	if (cg_hold(&r->ground.cg, false, &why) >= 0 || !why.no)
+		return 0;
+	if (!r->how->s) {
+		*e = why;
+		return -why.no;
+	}
+	log_warn("container %s: %s", r->ct->s.id, why.text);
+	return 0;
 }
 
 /* All tasks have all they had, and none has run. Not 0: the hook kills init, and we do, for a hook that was killed itself. */
@@ -124,12 +130,11 @@ static int hook_pre_resume(pid_t init, void *arg, struct err *e)
 	if (init <= 1)
 		return err_set(e, EPROTO, "criu does not tell the restored init");
 	r->init = init;
-	if (hold(r, e) < 0 || decide(r, e) < 0) {
+	if (hold(r, e) < 0 || decide(r, e) < 0 || let_go(r, e) < 0) {
 		kill(init, SIGKILL); /* our child, not reaped yet: the number is its own */
 		return -e->no;
 	}
 	r->decided = true;
-	let_go(r);
 	open_links(r);
 	return 0;
 }

@@ -292,6 +292,27 @@ where_hidden() {
 	oci_gone "$ID"
 }
 
+@test "a restore whose n-th write to the freezer fails is an error, and leaves nothing" {
+	local n freeze
+	start_it
+	freeze=$(awk -F: '$2 == "" { print $3 }' "/proc/$(oci_pid "$ID")/cgroup")
+	freeze=$(findmnt -n -o TARGET -t cgroup2 | head -n 1)$freeze/cgroup.freeze
+	[ -e "$freeze" ]
+	oci checkpoint --image-path "$IMAGES" "$ID"
+	# The tasks are held when criu has made them, and let go.
+	for n in 1 2; do
+		# shellcheck disable=SC2031
+		fails_with 1 'cgroup.freeze: Input/output error' in_net here env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" timeout 60 strace -qq -o "$SKEP_DIR/strace" \
+			-P "$freeze" -e trace=write -e inject="write:error=EIO:when=$n" -- \
+			"$BUILD/skep" --root "$SKEP_DIR/here/oci" restore -d --bundle "$BUNDLE" --image-path "$IMAGES" "$ID"
+		grep -q INJECTED "$SKEP_DIR/strace"
+		oci_gone "$ID"
+	done
+	restore_it
+	oci_is "$ID" running
+	oci delete --force "$ID"
+}
+
 @test "one that fails when all is frozen already lets it go on" {
 	start_it
 	mkdir -p "$IMAGES/skep.json/in-the-way"
