@@ -121,3 +121,10 @@ with_others() {
 	wait_for 30 [ -S "$SKEP_DIR/agent" ]
 	wait_for 30 [ -S "$NOTIFY_SOCKET" ]
 }
+
+# freezers: a file and its word of each freezer that a group of ours can have.
+freezers() {
+	[ ! -e /sys/fs/cgroup/freezer ] || echo freezer freezer.state FROZEN THAWED
+	[ ! -e /sys/fs/cgroup/unified ] || echo unified cgroup.freeze 1 0
+	[ ! -e /sys/fs/cgroup/cgroup.controllers ] || echo . cgroup.freeze 1 0
+}

@@ -156,6 +156,16 @@ stop_spawned() {
 	wait "$1"
 }
 
+# criu_of PID: the criu that this process has begun.
+criu_of() {
+	local child
+	# shellcheck disable=SC2013 # words
+	for child in $(cat "/proc/$1/task/"*/children); do
+		[[ $(readlink "/proc/$child/exe") != */criu ]] || { echo "$child" && return; }
+	done
+	return 1
+}
+
 # host_bare NAME: a test host without any wire.
 host_bare() {
 	host_dirs "$1"

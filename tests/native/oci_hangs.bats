@@ -40,13 +40,6 @@ refused() { # TEXT ARGS...
 gives_up() { SKEP_PATIENCE=1 refused "$@"; }
 sleeper() { bundle '.process.args = ["sleep", "1000"]'"${1:+ | $1}"; }
 
-# freezers: a file and its word of each freezer that a group of ours can have.
-freezers() {
-	[ ! -e /sys/fs/cgroup/freezer ] || echo freezer freezer.state FROZEN THAWED
-	[ ! -e /sys/fs/cgroup/unified ] || echo unified cgroup.freeze 1 0
-	[ ! -e /sys/fs/cgroup/cgroup.controllers ] || echo . cgroup.freeze 1 0
-}
-
 # bats test_tags=host_all
 @test "a control group that is frozen already, and one below a frozen one, are refused" {
 	local where file frozen thawed at

@@ -343,8 +343,7 @@ resume_within() { timeout -s KILL "$1" nsenter --net="$(host_net here)" -- "$SKE
 	spawn here "$SKEP_DIR/out" env SKEP_FAULT="resume.made:pause=$SKEP_DIR/paused" "$SKEP_DIR/here/bin/skepctl" resume "$c"
 	wait_for 30 test -s "$SKEP_DIR/paused"
 	wait_for 30 grep -q '^State:.*stopped' "/proc/$(cat "$SKEP_DIR/paused")/status"
-	# shellcheck disable=SC2013 # words
-	criu=$(for p in $(cat "/proc/$(cat "$SKEP_DIR/paused")/task/"*/children); do [[ $(readlink "/proc/$p/exe") != */criu ]] || echo "$p"; done | head -n1)
+	criu=$(criu_of "$(cat "$SKEP_DIR/paused")")
 	name=$(ls -d "/proc/$criu/root/tmp/".criu.mntns.??????)
 	[ -n "$name" ]
 	kill -KILL "$criu"
