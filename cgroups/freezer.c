@@ -154,24 +154,43 @@ int cg_freeze_path(const struct cg *cg, char *path, size_t size, struct err *e)
 	return 0;
 }
 
-int cg_frozen(const struct cg *cg, struct err *e)
+static int v2_frozen(const struct cg *cg, struct err *e)
 {
 	uint64_t v = 0;
-	char state[16];
-	int rc;
+	int rc = has_v2(cg) ? file_read_u64_at(cg->v2, "cgroup.freeze", &v, e) : 0;
 
-	if (has_v2(cg)) {
-		rc = file_read_u64_at(cg->v2, "cgroup.freeze", &v, e);
-		if (rc < 0)
-			return e->no ? -e->no
-				     : err_set(e, ENOENT, "control group %s is gone", cg->path);
-		if (v)
-			return 1;
-	}
+	if (rc < 0)
+		return e->no ? -e->no : err_set(e, ENOENT, "control group %s is gone", cg->path);
+	return v != 0;
+}
+
+static int v1_frozen(const struct cg *cg, struct err *e)
+{
+	char state[16];
+
 	if (cg->v1[CG_FREEZER] < 0)
 		return 0;
-	rc = v1_state(cg, state, e);
-	return rc < 0 ? rc : strcmp(state, "THAWED") != 0;
+	return v1_state(cg, state, e) < 0 ? -e->no : strcmp(state, "THAWED") != 0;
+}
+
+int cg_frozen(const struct cg *cg, struct err *e)
+{
+	int rc = v2_frozen(cg, e);
+
+	return rc ? rc : v1_frozen(cg, e);
+}
+
+int cg_frozen_path(const struct cg *cg, char *path, size_t size, struct err *e)
+{
+	const struct cg_host *host = cg_host(e);
+	int v2 = host ? v2_frozen(cg, e) : -e->no, rc = v2 ? v2 : v1_frozen(cg, e);
+
+	if (rc > 0 &&
+	    (size_t)snprintf(path, size, "%s/%s", v2 ? host->unified : host->ctl[CG_FREEZER].mount,
+			     cg->path) >= size)
+		return err_set(e, ENAMETOOLONG, "the path of control group %s is too long",
+			       cg->path);
+	return rc;
 }
 
 bool cg_dir_frozen(int dir)

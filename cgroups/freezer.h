@@ -37,5 +37,8 @@ int cg_freeze_path(const struct cg *cg, char *path, size_t size, struct err *e);
 /* 1 frozen (or freezing), 0 not. */
 int cg_frozen(const struct cg *cg, struct err *e);
 
+/* As cg_frozen, with the path of its directory in the hierarchy whose freezer does it. */
+int cg_frozen_path(const struct cg *cg, char *path, size_t size, struct err *e);
+
 /* Whether that directory of a hierarchy, unified or v1, is frozen or about to be; one that cannot be asked is not. */
 bool cg_dir_frozen(int dir);

@@ -19,9 +19,11 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/size.h"
+#include "cgroups/group.h"
 #include "checkpoint/bundle_conf.h"
 #include "checkpoint/criu.h"
 #include "checkpoint/dump.h"
+#include "checkpoint/paused.h"
 #include "runtime/notify.h"
 
 const struct cr_bundle_outside cr_bundle_outside[CR_BUNDLE_OUTSIDE] = {
@@ -303,25 +305,34 @@ static int find_outside(const struct ct *ct, struct cr_bundle_words *w, struct e
 static int pre_dump(const struct ct *ct, int images, struct cr_bundle_words *w, struct err *e)
 {
 	auto_criu struct cr_criu c = CR_CRIU_INIT;
-	int r = cr_criu_init(&c, "pre-dump", ERR_CHECKPOINT, images, e);
+	auto_cg struct cg cg = CG_INIT;
+	struct cr_paused paused = {0};
+	int r = ct->s.cgroup[0] ? cg_open(ct->s.cgroup, &cg, e) : 0;
 
+	if (r >= 0 && ct->s.cgroup[0])
+		r = cr_paused_find(&paused, &cg, e);
+	if (r >= 0)
+		r = cr_criu_init(&c, "pre-dump", ERR_CHECKPOINT, images, e);
 	if (r < 0)
 		return r;
+	cr_paused_add(&c, &paused);
 	cr_criu_add(&c, "--tree");
 	cr_criu_add(&c, "%d", ct->s.pid);
 	cr_criu_add(&c, "--track-mem");
 	add_checkpoint(&c, w);
 	cr_criu_pass(&c, ct->lock);
-	return cr_criu_run(&c, NULL, e);
+	r = cr_criu_run(&c, NULL, e);
+	cr_paused_keep(&paused);
+	return r;
 }
 
-/* One that fails behind the freeze leaves it frozen (dump.h). */
-static int dump_or_recover(const struct cr_dump *dump, struct err *e)
+/* One that fails behind the freeze leaves it frozen (dump.h), unless it was paused before. */
+static int dump_or_recover(const struct cr_dump *dump, bool paused, struct err *e)
 {
 	struct err why = {0};
 	int r = cr_dump(dump, e);
 
-	if (r < 0 && cr_dump_recover(dump->ct, &why) < 0)
+	if (r < 0 && (paused ? cr_dump_mend(dump->ct, &why) : cr_dump_recover(dump->ct, &why)) < 0)
 		log_warn("after a failed checkpoint: %s", why.text);
 	return r;
 }
@@ -373,6 +384,7 @@ int cr_bundle_checkpoint(struct ct *ct, const struct ct_spec *spec, const struct
 	auto_bundle_conf struct cr_bundle_conf conf = {0};
 	struct cr_bundle all = *how;
 	char criu[256];
+	enum ct_status status;
 	auto_fd int images = -EBADF;
 	auto_json json_t *streams = json_array();
 	struct cr_bundle_words w = {
@@ -389,7 +401,7 @@ int cr_bundle_checkpoint(struct ct *ct, const struct ct_spec *spec, const struct
 	if (r >= 0)
 		r = cr_bundle_conf_load(spec, &all, &conf, e);
 	if (r >= 0)
-		r = ct_may(ct, CT_EVENT_CHECKPOINT, NULL, e);
+		r = ct_may(ct, CT_EVENT_CHECKPOINT, &status, e);
 	/* Without it nothing is made in the caller's directories. */
 	if (r >= 0)
 		r = cr_criu_find(criu, e);
@@ -405,7 +417,8 @@ int cr_bundle_checkpoint(struct ct *ct, const struct ct_spec *spec, const struct
 		r = json_save_at(images, CR_BUNDLE_DESCRIPTORS, streams, e);
 	dump.images = images;
 	if (r >= 0)
-		r = how->pre_dump ? pre_dump(ct, images, &w, e) : dump_or_recover(&dump, e);
+		r = how->pre_dump ? pre_dump(ct, images, &w, e)
+				  : dump_or_recover(&dump, status == CT_PAUSED, e);
 	own_close_fd(&w.work);
 	return r;
 }

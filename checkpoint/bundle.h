@@ -32,7 +32,7 @@ int cr_bundle_judge(const struct cr_bundle *how, struct err *e);
 /* Whether what it shares with others by namespaces[].path can be left out of its images, and whether what it has of the host by its config.json can be in them: class UNSUPPORTED. */
 int cr_bundle_judge_joined(const struct ct_spec *spec, struct err *e);
 
-/* ct: locked, running. When it returns 0 its tasks are dead (unless leave_running, pre_dump) and ct is the caller's to ct_delete(). Class CHECKPOINT, NOT_RUNNING. */
+/* ct: locked, running or paused. When it returns 0 its tasks are dead (unless leave_running, pre_dump) and ct is the caller's to ct_delete(). Class CHECKPOINT, NOT_RUNNING. */
 int cr_bundle_checkpoint(struct ct *ct, const struct ct_spec *spec, const struct cr_bundle *how,
 			 struct err *e);
 

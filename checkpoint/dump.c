@@ -32,6 +32,7 @@
 #include "checkpoint/ghosts.h"
 #include "checkpoint/hook.h"
 #include "checkpoint/kerndat.h"
+#include "checkpoint/paused.h"
 #include "checkpoint/pidfds.h"
 #include "checkpoint/preflight.h"
 #include "checkpoint/record.h"
@@ -68,9 +69,10 @@ struct dump {
 	const struct cg *cg;
 	const struct cr_criu *criu;
 	struct cr_unseen *unseen; /* of a live migration */
-	int kerndat;		  /* what criu knows of the kernel (cr_kerndat_open()) */
+	struct cr_paused paused;
+	int kerndat; /* what criu knows of the kernel (cr_kerndat_open()) */
 	uint64_t stopped_ns;
-	bool frozen;   /* they are, from the hook's last stage on */
+	bool frozen; /* they are, from the hook's last stage on; what is paused is criu's to freeze again */
 	bool killed;   /* they were given away: that criu did not end well is no matter */
 	bool last;     /* what fails now is not what criu could not take along: no other try */
 	char ctty[64]; /* cr_ctty_find(); what criu was told */
@@ -280,7 +282,7 @@ static int prepare_traffic(struct dump *d, struct err *e)
 /* A hook whose command is dead thaws by one write. A suspend does without, where there is no such file: then it is empty. */
 static int freezer_path(const struct dump *d, char path[PATH_MAX], struct err *e)
 {
-	int r = d->how->leave_running && !d->how->journal
+	int r = (d->how->leave_running && !d->how->journal) || cr_paused_is(&d->paused)
 			? -EOPNOTSUPP
 			: cg_freeze_path(d->cg, path, PATH_MAX, e);
 
@@ -371,6 +373,7 @@ static int run(struct dump *d, struct err *e)
 	if (cr_ctty_find(&how->ct->s, d->cg, d->ctty, e) < 0)
 		return -e->no;
 	add_words(&c, how, d->ctty);
+	cr_paused_add(&c, &d->paused);
 	r = cr_strangers_add(&c, how->ct->s.pid, how->ct->s.cgroup, e);
 	if (r < 0)
 		return r;
@@ -392,6 +395,8 @@ static int run(struct dump *d, struct err *e)
 	cr_criu_pass(&c, how->ct->lock);
 	r = cr_criu_run(&c, &hook, e);
 	let_go_on(d, &hook);
+	if (r < 0 || how->leave_running)
+		cr_paused_keep(&d->paused);
 	cr_yard_remove(how->ct->dir);
 	if (d->killed) {
 		err_clear(e);
@@ -400,6 +405,12 @@ static int run(struct dump *d, struct err *e)
 	if (r >= 0 && how->hold)
 		*how->hold = take_fd(&hold);
 	return r;
+}
+
+/* A system container that is paused is not suspended: it would be resumed as one that runs. */
+static enum ct_event event_of(const struct cr_dump *how)
+{
+	return how->s ? CT_EVENT_SUSPEND : CT_EVENT_CHECKPOINT;
 }
 
 /* What a failed try wrote; its log is written anew. */
@@ -433,13 +444,14 @@ static int run_again(struct dump *d, struct err *e)
 	int ms = FIRST_PAUSE_MS;
 	int r = run(d, e);
 
-	for (int tries = 1; r == -EAGAIN && !d->last && tries < TRIES; tries++, ms *= 2) {
+	for (int tries = 1; r == -EAGAIN && !d->last && !cr_paused_is(&d->paused) && tries < TRIES;
+	     tries++, ms *= 2) {
 		log_info("container %s: %s; once more", ct->s.id, e->text);
 		cr_held_return(d->how->s, ct, d->how->frames);
 		/* Nothing tells when the program has done that, but it may end. */
 		(void)poll(&ended, 1, ms);
 		err_clear(e);
-		r = ct_may(ct, CT_EVENT_CHECKPOINT, NULL, e);
+		r = ct_may(ct, event_of(d->how), NULL, e);
 		if (r >= 0)
 			r = clear_images(d->how->images, e);
 		if (r >= 0)
@@ -452,10 +464,12 @@ int cr_dump(const struct cr_dump *how, struct err *e)
 {
 	auto_cg struct cg cg = CG_INIT;
 	struct dump d = {.how = how, .cg = &cg};
-	int r = ct_may(how->ct, CT_EVENT_CHECKPOINT, NULL, e);
+	int r = ct_may(how->ct, event_of(how), NULL, e);
 
 	if (r >= 0)
 		r = cg_open(how->ct->s.cgroup, &cg, e);
+	if (r >= 0)
+		r = cr_paused_find(&d.paused, &cg, e);
 	if (r >= 0 && !how->unchecked)
 		r = refuse(how->s, how->ct, e);
 	if (r >= 0)

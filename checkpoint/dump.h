@@ -37,7 +37,8 @@ struct net_hold;
 struct cr_dump {
 	struct ct_system *
 		s; /* locked; NULL: an OCI container, of which only `add` knows what criu is to be told */
-	struct ct *ct;	    /* locked, running */
+	struct ct *
+		ct; /* locked, running; an OCI container may be paused, and then stays so unless it ends */
 	int images;	    /* directory, empty but for parent images; borrowed */
 	bool leave_running; /* after commit has said 0 */
 	bool unchecked;	    /* without the preflight: criu says itself what it cannot do */

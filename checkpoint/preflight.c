@@ -249,7 +249,7 @@ int cr_preflight(const struct ct *ct, const struct ct_definition *d, enum cr_pre
 				    .quickly = quickly,
 				    .root = -EBADF};
 	size_t passing = 0;
-	int ms = FIRST_LOOK_MS, r = ct_may(ct, CT_EVENT_CHECKPOINT, NULL, e);
+	int ms = FIRST_LOOK_MS, r = ct_may(ct, CT_EVENT_SUSPEND, NULL, e);
 
 	if (r >= 0)
 		r = cg_open(ct->s.cgroup, &cg, e);

@@ -288,7 +288,7 @@ int cr_suspend(struct ct_system *s, const struct cr_suspend *how, struct err *e)
 		return err_class(e, ERR_NOT_RUNNING);
 	}
 	if (r >= 0)
-		r = ct_may(&ct, CT_EVENT_CHECKPOINT, NULL, e);
+		r = ct_may(&ct, CT_EVENT_SUSPEND, NULL, e);
 	/* It came by a migration lately: a page that is still on its way would be lost. */
 	if (r >= 0)
 		r = cr_pages_wait(ct.dir, CR_RESIDENT_MS, e);

@@ -54,6 +54,7 @@ enum ct_status {
 	X(STOP, "stop")             \
 	X(PAUSE, "pause")           \
 	X(RESUME, "resume")         \
+	X(SUSPEND, "suspend")       \
 	X(CHECKPOINT, "checkpoint") \
 	X(UPDATE, "update")         \
 	X(DELETE, "delete")

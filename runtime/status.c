@@ -57,12 +57,12 @@ static const struct {
 
 /* clang-format off */
 static const unsigned char may[][EVENT_COUNT] = {
-	/*              START            EXEC         KILL      STOP      PAUSE            RESUME           CHECKPOINT       UPDATE    DELETE */
-	[CT_CREATING] = {WHY_MAKING,     WHY_MAKING,  WHY_MAKING, WHY_MAKING, WHY_MAKING,  WHY_MAKING,      WHY_MAKING,      WHY_MAKING, WHY_OK},
-	[CT_CREATED]  = {WHY_OK,         WHY_OK,      WHY_OK,   WHY_OK,   WHY_OK,          WHY_NOT_STARTED, WHY_NOT_STARTED, WHY_OK,   WHY_LIVES_FORCE},
-	[CT_RUNNING]  = {WHY_RUNS,       WHY_OK,      WHY_OK,   WHY_OK,   WHY_OK,          WHY_NOT_PAUSED,  WHY_OK,          WHY_OK,   WHY_RUNS_FORCE},
-	[CT_PAUSED]   = {WHY_PAUSED,     WHY_PAUSED,  WHY_OK,   WHY_OK,   WHY_PAUSED,      WHY_OK,          WHY_PAUSED,      WHY_OK,   WHY_PAUSED_FORCE},
-	[CT_STOPPED]  = {WHY_ENDED,      WHY_GONE,    WHY_GONE, WHY_GONE, WHY_GONE,        WHY_GONE,        WHY_GONE,        WHY_GONE, WHY_OK},
+	/*              START            EXEC         KILL      STOP      PAUSE            RESUME           SUSPEND          CHECKPOINT       UPDATE    DELETE */
+	[CT_CREATING] = {WHY_MAKING,     WHY_MAKING,  WHY_MAKING, WHY_MAKING, WHY_MAKING,  WHY_MAKING,      WHY_MAKING,      WHY_MAKING,      WHY_MAKING, WHY_OK},
+	[CT_CREATED]  = {WHY_OK,         WHY_OK,      WHY_OK,   WHY_OK,   WHY_OK,          WHY_NOT_STARTED, WHY_NOT_STARTED, WHY_NOT_STARTED, WHY_OK,   WHY_LIVES_FORCE},
+	[CT_RUNNING]  = {WHY_RUNS,       WHY_OK,      WHY_OK,   WHY_OK,   WHY_OK,          WHY_NOT_PAUSED,  WHY_OK,          WHY_OK,          WHY_OK,   WHY_RUNS_FORCE},
+	[CT_PAUSED]   = {WHY_PAUSED,     WHY_PAUSED,  WHY_OK,   WHY_OK,   WHY_PAUSED,      WHY_OK,          WHY_PAUSED,      WHY_OK,          WHY_OK,   WHY_PAUSED_FORCE},
+	[CT_STOPPED]  = {WHY_ENDED,      WHY_GONE,    WHY_GONE, WHY_GONE, WHY_GONE,        WHY_GONE,        WHY_GONE,        WHY_GONE,        WHY_GONE, WHY_OK},
 };
 /* clang-format on */
 

@@ -78,3 +78,15 @@ task_is() { [ "$(ctr tasks ls | awk -v name="$1" '$1 == name { print $3 }')" = "
 	[ -z "$(ctr containers ls -q)" ]
 	[ -z "$("$BUILD/skep" --root "$CALLER/runc/default" list -q)" ]
 }
+
+@test "a checkpoint, for which it pauses the task: the task goes on, or ends with --exit" {
+	start c -d -- sh -c 'i=0; while :; do i=$((i+1)); echo $i >/dev/shm/count; sleep 0.05; done'
+	wait_for 30 task_is c RUNNING
+	ctr tasks checkpoint --image-path "$CALLER/images" c
+	[ -s "$CALLER/images/inventory.img" ]
+	wait_for 30 task_is c RUNNING
+	ctr tasks checkpoint --exit --image-path "$CALLER/images2" c
+	wait_for 30 task_is c STOPPED
+	ctr tasks rm c
+	ctr containers rm c
+}

@@ -313,6 +313,58 @@ where_hidden() {
 	oci delete --force "$ID"
 }
 
+stands_still() { # what runs counts twenty times a second
+	oci_is "$ID" paused
+	[ "$(frozen_count)" = "$(sleep 0.3 && frozen_count)" ]
+}
+frozen_count() { tail -n 1 "/proc/$(oci_pid "$ID")/root/tmp/count"; }
+
+# bats test_tags=host_all
+@test "of one that is paused, by whichever freezer: it stays so unless it ends, and what is restored runs" {
+	local where file frozen n
+	while read -r where file frozen _; do
+		start_it
+		echo "$frozen" >"/sys/fs/cgroup/$where/skep-$ID/$file"
+		oci checkpoint --leave-running --image-path "$IMAGES" "$ID"
+		stands_still
+		rm -r "$IMAGES"
+		# One that fails when criu has stopped all and has thawed them for it.
+		mkdir -p "$IMAGES/skep.json/in-the-way"
+		fails_with 1 'skep.json' oci checkpoint --image-path "$IMAGES" "$ID"
+		stands_still
+		rm -r "$IMAGES"
+		n=$(frozen_count)
+		oci resume "$ID"
+		wait_for 30 count_is_over "$n"
+		echo "$frozen" >"/sys/fs/cgroup/$where/skep-$ID/$file"
+		n=$(frozen_count)
+		oci checkpoint --image-path "$IMAGES" "$ID"
+		oci_gone "$ID"
+		restore_it
+		oci_is "$ID" running
+		wait_for 30 count_is_over "$n"
+		[ -z "$(oci exec "$ID" cat /tmp/count | sort -n | uniq -d)" ]
+		oci delete --force "$ID"
+		rm -r "$IMAGES"
+	done < <(freezers)
+}
+
+@test "of one that is paused: a criu that is killed leaves it so" {
+	start_it
+	oci pause "$ID"
+	spawn here "$SKEP_DIR/said" "SKEP_FAULT=suspend.stopped:pause=$SKEP_DIR/at" skep checkpoint --image-path "$IMAGES" "$ID"
+	wait_for 30 test -s "$SKEP_DIR/at"
+	wait_for 30 grep -q '^State:.*stopped' "/proc/$(cat "$SKEP_DIR/at")/status"
+	run ! oci_is "$ID" paused
+	kill -KILL "$(criu_of "$(cat "$SKEP_DIR/at")")"
+	kill -CONT "$(cat "$SKEP_DIR/at")"
+	run ! wait "$SPAWNED"
+	stands_still
+	oci resume "$ID"
+	wait_for 30 count_is_over "$(frozen_count)"
+	oci delete --force "$ID"
+}
+
 @test "one that fails when all is frozen already lets it go on" {
 	start_it
 	mkdir -p "$IMAGES/skep.json/in-the-way"
