@@ -104,9 +104,11 @@ static void add_page_server(struct cr_criu *c, const struct cr_bundle *how)
 		address++;
 		len -= 2;
 	}
-	/* A server of lazy pages is criu itself, which others ask; else another one is sent the pages. */
-	if (!how->lazy_pages)
+	/* A server of lazy pages is criu itself, which others ask; else another one is sent the pages. That it is not there criu tells at this level only (explain.c). */
+	if (!how->lazy_pages) {
+		cr_criu_add(c, "-v3");
 		cr_criu_add(c, "--page-server");
+	}
 	cr_criu_add(c, "--address");
 	cr_criu_add(c, "%.*s", len, address);
 	cr_bundle_add_pair(c, "--port", port);

@@ -97,6 +97,7 @@ static const struct {
 	{{"Unable to seize"}, EBUSY, 0, true, "a program in it cannot be stopped", "is it being traced? end strace or gdb first"},
 	{{"memfd", "hugetlb"}, EOPNOTSUPP, 0, true, "a program in it has huge pages that cannot be taken along", "stop it first"},
 	{{"kerndat_tcp_repair failed"}, ENETUNREACH, ERR_UNSUPPORTED, false, "criu cannot try connections on this host's lo", "bring up lo: `ip link set lo up`"},
+	{{"Can't connect to server"}, ECONNREFUSED, 0, true, "no page server takes its memory", "begin `criu page-server` first, where its --port is that one"},
 	/* A restore. */
 	{{"Address already in use"}, EADDRINUSE, ERR_ADDR_IN_USE, true, "an address that it had is in use", "free it, then resume again"},
 	{{"Cannot assign requested address"}, EADDRNOTAVAIL, 0, true, "an address that its connections had is not there", "its network must be as it was when it was suspended"},
@@ -154,11 +155,12 @@ static bool is_noise(const char *line, size_t len)
 /* "(00.012345) Error (criu/x.c:12): words" and "pie: 12: Error (...)": the words. NULL: another line. */
 static const char *error_words(const char *line, size_t len)
 {
-	static const char mark[] = "Error (";
+	static const char mark[] = "Error (", told_lightly[] = "Can't connect to server";
 	const char *stop = line + len, *at = memmem(line, len, mark, sizeof(mark) - 1);
 
+	/* At its level of information (setup_tcp_client() in criu/util.c); what ends it then has no words of its own. */
 	if (!at)
-		return NULL;
+		return memmem(line, len, told_lightly, sizeof(told_lightly) - 1);
 	at = memmem(at, (size_t)(stop - at), "): ", 3);
 	return at ? at + 3 : NULL;
 }

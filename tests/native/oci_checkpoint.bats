@@ -270,6 +270,7 @@ where_hidden() {
 	fails_with 1 'manage-cgroups-mode' oci checkpoint --image-path "$IMAGES" --manage-cgroups-mode maybe "$ID"
 	fails_with 1 'must be relative' oci checkpoint --image-path "$IMAGES" --parent-path /x "$ID"
 	fails_with 1 'ADDRESS:PORT' oci checkpoint --image-path "$IMAGES" --page-server nowhere "$ID"
+	fails_with 1 "no page server takes its memory (Can't connect to server 127.0.0.1:9)" oci checkpoint --image-path "$SKEP_DIR/sent" --page-server 127.0.0.1:9 "$ID"
 	fails_with 1 "namespace 'pid' is not supported" oci checkpoint --image-path "$IMAGES" --empty-ns pid "$ID"
 	fails_with 1 'not open' oci checkpoint --image-path "$IMAGES" --lazy-pages --page-server 127.0.0.1:1 --status-fd 99 "$ID"
 	SKEP_CRIU=/none fails_with 1 'SKEP_CRIU=/none is no program' oci checkpoint --image-path "$IMAGES" --work-path "$SKEP_DIR/work" "$ID"

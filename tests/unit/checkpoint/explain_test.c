@@ -54,6 +54,10 @@ static const struct {
 	 ENETUNREACH, ERR_UNSUPPORTED, "this host's lo", "ip link set lo up"},
 	{"(00.001) Error (criu/protobuf.c:72): Unexpected EOF\n", EINVAL, ERR_SYSTEM,
 	 "images are damaged", "skepctl stop"},
+	{"(00.003) Connecting to server 127.0.0.1:9\n(00.003) Can't connect to server 127.0.0.1:9\n"
+	 "(00.003) Error (compel/src/lib/infect.c:417): Unable to detach from 27051: No such "
+	 "process\n",
+	 ECONNREFUSED, ERR_SYSTEM, "Can't connect to server 127.0.0.1:9", "page-server"},
 	{NOISE, EIO, ERR_SYSTEM, "without saying why", ""},
 	{"", EIO, ERR_SYSTEM, "without saying why", ""},
 	{"Error (no end of the place", EIO, ERR_SYSTEM, "without saying why", ""},
