@@ -89,17 +89,31 @@ static int lock_id(int root, const char *id, int dir, const char *verb, int *loc
 	return 1;
 }
 
+#define ALNUM "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+/* In crun's words. */
+static int invalid_id(const char *id, struct err *e)
+{
+	size_t good = strspn(id, ALNUM) ? strspn(id, ALNUM "_.+-") : 0;
+	unsigned char bad = (unsigned char)id[good];
+
+	if (!bad)
+		err_set(e, EINVAL, "invalid container ID '%.80s': invalid length", id);
+	else
+		err_set(e, EINVAL,
+			bad > ' ' && bad < 0x7f
+				? "invalid container ID '%.80s': invalid character `%c` in the ID"
+				: "invalid container ID '%.80s': invalid character 0x%02x in the ID",
+			id, bad);
+	err_hint(e, "it is 1 to 64 letters, digits, _ . + -, and starts with a letter or digit");
+	return err_class(e, ERR_VALUE);
+}
+
 static int prepare(struct ct *ct, const char *state_root, const char *id, struct err *e)
 {
 	*ct = (struct ct)CT_INIT;
-	if (!path_name_ok(id)) {
-		err_set(e, EINVAL, "invalid container ID '%.80s': invalid character, or length",
-			id);
-		err_hint(
-			e,
-			"it is 1 to 64 letters, digits, _ . + -, and starts with a letter or digit");
-		return err_class(e, ERR_VALUE);
-	}
+	if (!path_name_ok(id))
+		return invalid_id(id, e);
 	if (strlen(state_root) >= sizeof(ct->state_root))
 		return err_set(e, ENAMETOOLONG, "state directory too long: %.64s...", state_root);
 	snprintf(ct->state_root, sizeof(ct->state_root), "%s", state_root);

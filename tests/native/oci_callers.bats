@@ -147,6 +147,10 @@ names() { find /dev -mindepth 1 -maxdepth 1 -printf '%f\n' | sort; }
 	for id in . .. .x 'a b' a/b; do
 		fails_with 1 "invalid container ID '$id': invalid character" oci run --bundle "$BUNDLE" "$id"
 	done
+	fails_with 1 "invalid container ID 'a/b': invalid character \`/\` in the ID" oci run --bundle "$BUNDLE" a/b
+	fails_with 1 "invalid character 0x20 in the ID" oci run --bundle "$BUNDLE" 'a b'
+	fails_with 1 "invalid length" oci run --bundle "$BUNDLE" ''
+	fails_with 1 "invalid length" oci run --bundle "$BUNDLE" "$(printf 'a%.0s' {1..65})"
 	fails_with 1 'No such file' "$SKEP_DIR/here/bin/skep" --root "$SKEP_DIR/nothing" list
 	oci create --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
 	[ "$(oci list --format json | jq -c '.[0] | keys_unsorted[:5]')" = '["ociVersion","id","pid","status","bundle"]' ]
