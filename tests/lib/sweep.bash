@@ -36,11 +36,12 @@ sweep_processes() {
 	done < <(grep -lszF "$1/" /proc/[0-9]*/{cmdline,environ} 2>/dev/null | sort -u)
 }
 
-# sweep_dead PARENT: those of PARENT/skep-check.* whose runner was killed. Each notes itself in a file "runner", as PID and start time.
+# sweep_dead PARENT: those of PARENT/skep-check.* whose runner was killed. Each notes itself in a file "runner", as PID and start time, and the PID namespace: in another one nobody can tell.
 sweep_dead() {
-	local dir pid start
+	local dir pid start space
 	for dir in "$1"/skep-check.*/; do
-		read -r pid start 2>/dev/null <"$dir/runner" || continue
+		read -r pid start space 2>/dev/null <"$dir/runner" || continue
+		[ "$space" = "$(readlink /proc/self/ns/pid)" ] || continue
 		[ "$(start_of "$pid")" = "$start" ] || sweep "${dir%/}"
 	done
 }
