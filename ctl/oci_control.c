@@ -30,7 +30,10 @@ static int run_kill(struct ctl_line *line, struct err *e)
 	struct err why = {0};
 	int sig = SIGTERM;
 
-	if (line->nwords > 1)
+	/* As kill(2)'s: whether there is one to hear it. */
+	if (line->nwords > 1 && !strcmp(line->words[1], "0"))
+		sig = 0;
+	else if (line->nwords > 1)
 		sig = ct_signal_from_str("signal", line->words[1], e);
 	/* Without the lock: a signal must get through to a container whose start hangs. */
 	if (sig < 0 || ctl_oci_open(line, NULL, &ct, e) < 0)

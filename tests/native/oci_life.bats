@@ -189,9 +189,12 @@ teardown() { oci_teardown; }
 	fails_with 1 'is running' oci start "$ID"
 	fails_with 1 'is running' oci delete "$ID"
 	oci_is "$ID" running
+	oci kill "$ID" 0
+	oci_is "$ID" running
 	oci kill "$ID" 9
 	wait_for 30 oci_is "$ID" stopped
 	fails_with 1 'container not running' oci kill "$ID"
+	fails_with 1 'container not running' oci kill "$ID" 0
 	fails_with 1 'has ended' oci start "$ID"
 	oci delete "$ID"
 	fails_with 1 'does not exist' oci delete "$ID"
