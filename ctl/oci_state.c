@@ -64,17 +64,23 @@ static void owner_of(const struct ct *ct, char *out, size_t size)
 		snprintf(out, size, "#%u", st.st_uid);
 }
 
-/* OCI's document, with what runc adds to it, and crun: the unit of systemd's. The caller's. */
+/* OCI's document, with what runc adds to it, in its order, and crun: the unit of systemd's. The caller's. */
 static int describe(const struct ct *ct, json_t **out, struct err *e)
 {
-	auto_json json_t *j = NULL;
+	auto_json json_t *j = NULL, *annotations = NULL;
 	const char *unit = strchr(ct->s.scope, ':');
 	char owner[64];
 
 	if (ct_state_to_oci(ct, &j, e) < 0)
 		return -e->no;
 	owner_of(ct, owner, sizeof(owner));
-	if (json_object_set_new(j, "created", json_string(ct->s.created)) < 0 ||
+	/* These two stand behind the root file system. */
+	annotations = json_incref(json_object_get(j, "annotations"));
+	(void)json_object_del(j, "annotations");
+	(void)json_object_del(j, "created");
+	if ((ct->s.rootfs[0] && json_object_set_new(j, "rootfs", json_string(ct->s.rootfs)) < 0) ||
+	    json_object_set_new(j, "created", json_string(ct->s.created)) < 0 ||
+	    (annotations && json_object_set(j, "annotations", annotations) < 0) ||
 	    json_object_set_new(j, "owner", json_string(owner)) < 0 ||
 	    (unit && json_object_set_new(j, "systemd-scope", json_string(unit + 1)) < 0))
 		return err_set(e, ENOMEM, "out of memory for JSON");

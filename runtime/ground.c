@@ -55,6 +55,8 @@ void ct_ground_describe(struct ct *ct, const struct ct_spec *spec, const char *i
 	struct ct_state *s = &ct->s;
 
 	snprintf(s->bundle, sizeof(s->bundle), "%s", spec->bundle);
+	snprintf(s->rootfs, sizeof(s->rootfs), "%s",
+		 system || !spec->root_path ? "" : spec->root_path);
 	if (spec->manager != CT_MANAGER_CGROUPFS)
 		s->cgroup[0] = 0; /* systemd's is known when it is made */
 	else if (spec->cgroup)

@@ -68,7 +68,8 @@ enum ct_event {
 struct ct_state {
 	char id[65];
 	char bundle[PATH_MAX];
-	char cgroup[256]; /* empty: it has none */
+	char rootfs[PATH_MAX]; /* absolute; empty: skepctl's, or noted by an earlier skep */
+	char cgroup[256];      /* empty: it has none */
 	char scope
 		[256]; /* the unit of systemd's that the cgroup is of (scope.h); empty: it is ours */
 	enum ct_status status; /* what was done last: CREATING, CREATED or RUNNING */

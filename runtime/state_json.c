@@ -54,16 +54,17 @@ int ct_state_save(struct ct *ct, struct err *e)
 
 	if (boot_id(boot, e) < 0)
 		return err_wrap(e, "container %s", s->id);
-	j = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:i, s:I, s:s, s:I, s:i, s:i, s:b, "
-		      "s:s, s:s, s:b, s:O*, s:O*, s:o*}",
-		      "version", VERSION, "id", s->id, "boot", boot, "status",
-		      ct_status_to_str(s->status), "bundle", s->bundle, "cgroup", s->cgroup, "pid",
-		      (int)s->pid, "pidStart", (json_int_t)s->pid_start, "monitor", (int)s->monitor,
-		      "monitorStart", (json_int_t)s->monitor_start, "created", s->created, "idBase",
-		      (json_int_t)s->id_base, "stopSignal", s->stop_signal, "stopTimeout",
-		      s->stop_timeout_s, "system", s->system, "terminal", s->terminal, "scope",
-		      s->scope, "hooked", s->hooked, "annotations", s->annotations, "listener",
-		      s->listener, "external_descriptors", ct_streams_to_text(s->streams));
+	j = json_pack(
+		"{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:i, s:I, s:s, s:I, s:i, s:i, s:b, "
+		"s:s, s:s, s:b, s:O*, s:O*, s:o*}",
+		"version", VERSION, "id", s->id, "boot", boot, "status",
+		ct_status_to_str(s->status), "bundle", s->bundle, "rootfs", s->rootfs, "cgroup",
+		s->cgroup, "pid", (int)s->pid, "pidStart", (json_int_t)s->pid_start, "monitor",
+		(int)s->monitor, "monitorStart", (json_int_t)s->monitor_start, "created",
+		s->created, "idBase", (json_int_t)s->id_base, "stopSignal", s->stop_signal,
+		"stopTimeout", s->stop_timeout_s, "system", s->system, "terminal", s->terminal,
+		"scope", s->scope, "hooked", s->hooked, "annotations", s->annotations, "listener",
+		s->listener, "external_descriptors", ct_streams_to_text(s->streams));
 	text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
 	if (!text)
 		return err_set(e, ENOMEM,
@@ -116,6 +117,7 @@ static int from_json(const json_t *j, struct ct_state *s, struct err *e)
 	    get_string(j, "boot", boot, sizeof(boot), e) < 0 ||
 	    get_string(j, "id", s->id, sizeof(s->id), e) < 0 ||
 	    get_string(j, "bundle", s->bundle, sizeof(s->bundle), e) < 0 ||
+	    get_string(j, "rootfs", s->rootfs, sizeof(s->rootfs), e) < 0 ||
 	    get_string(j, "cgroup", s->cgroup, sizeof(s->cgroup), e) < 0 ||
 	    get_string(j, "created", s->created, sizeof(s->created), e) < 0 ||
 	    get_string(j, "terminal", s->terminal, sizeof(s->terminal), e) < 0 ||

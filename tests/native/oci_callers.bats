@@ -153,5 +153,6 @@ names() { find /dev -mindepth 1 -maxdepth 1 -printf '%f\n' | sort; }
 	fails_with 1 "invalid length" oci run --bundle "$BUNDLE" "$(printf 'a%.0s' {1..65})"
 	fails_with 1 'No such file' "$SKEP_DIR/here/bin/skep" --root "$SKEP_DIR/nothing" list
 	oci create --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
-	[ "$(oci list --format json | jq -c '.[0] | keys_unsorted[:5]')" = '["ociVersion","id","pid","status","bundle"]' ]
+	[ "$(oci list --format json | jq -c '.[0] | keys_unsorted')" = '["ociVersion","id","pid","status","bundle","rootfs","created","annotations","owner"]' ]
+	[ "$(oci state "$ID" | jq -r .rootfs)" = "$BUNDLE/rootfs" ]
 }

@@ -38,6 +38,7 @@ static void saved_and_read(void **state)
 	a.s.stop_timeout_s = 7;
 	a.s.system = true;
 	a.s.status = CT_CREATED;
+	snprintf(a.s.rootfs, sizeof(a.s.rootfs), "/b/rootfs");
 	a.s.annotations = json_pack("{s:s}", "org.x", "y");
 	a.s.streams = json_pack("[s, s, s]", "/dev/null", "pipe:[7]", "");
 	ok(ct_state_save(&a, &e));
@@ -59,6 +60,7 @@ static void saved_and_read(void **state)
 	ok(json_get_str(b.s.annotations, "org.x", &text, &e));
 	assert_string_equal(text, "y");
 	assert_true(json_equal(a.s.streams, b.s.streams));
+	assert_string_equal(b.s.rootfs, "/b/rootfs");
 	assert_int_equal(place_status(&b), CT_STOPPED); /* no such process */
 	ok(ct_delete(&a, false, &e));
 	assert_int_equal(place_count(p), 0);
