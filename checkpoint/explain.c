@@ -75,6 +75,8 @@ static const struct {
 	{{"Can't get 1:16 opt"}, EOPNOTSUPP, ERR_UNSUPPORTED, false, "this criu is too old for this kernel", "kernels from 6.16 on need criu 4.2"},
 	{{"Unexpected rt vDSO area bounds"}, EOPNOTSUPP, ERR_UNSUPPORTED, false, "this criu is too old for this kernel", "kernels from 6.13 on need criu 4.1"},
 	{{"half of stream unix connection"}, EBUSY, 0, true, "a program in it is connected to a program outside", "end that connection first"},
+	{{"Connected TCP socket in image"}, EOPNOTSUPP, 0, false, "it was checkpointed with established TCP connections", "restore it with --tcp-established, too"},
+	{{"Connected TCP socket"}, EOPNOTSUPP, 0, false, "a program in it has an established TCP connection", "--tcp-established takes connections along; or end them first"},
 	{{"External socket is used"}, EBUSY, 0, true, "a program in it has a socket of a program outside", "end that connection first"},
 	{{"In-flight connection"}, EAGAIN, 0, false, "a connection is just being made", "try again"},
 	{{"Can't dump ghost file", "increase limit"}, EFBIG, 0, true, "a deleted file that is still open is too large to be kept", "end the program that holds it"},

@@ -58,6 +58,11 @@ static const struct {
 	 "(00.003) Error (compel/src/lib/infect.c:417): Unable to detach from 27051: No such "
 	 "process\n",
 	 ECONNREFUSED, ERR_SYSTEM, "Can't connect to server 127.0.0.1:9", "page-server"},
+	{NOISE "(00.1) Error (criu/sk-inet.c:191): inet: Connected TCP socket, consider using "
+	       "--tcp-established option.\n",
+	 EOPNOTSUPP, ERR_SYSTEM, "a program in it has", "takes connections along"},
+	{NOISE "(00.1) Error (criu/sk-inet.c:865): inet: Connected TCP socket in image\n",
+	 EOPNOTSUPP, ERR_SYSTEM, "was checkpointed with", "restore it with --tcp-established"},
 	{NOISE, EIO, ERR_SYSTEM, "without saying why", ""},
 	{"", EIO, ERR_SYSTEM, "without saying why", ""},
 	{"Error (no end of the place", EIO, ERR_SYSTEM, "without saying why", ""},
