@@ -130,6 +130,7 @@ void cr_bundle_add_common(struct cr_criu *c, const struct cr_bundle_words *w)
 		{how->auto_dedup, "--auto-dedup"},
 	};
 
+	c->tell_log = true;
 	if (w->work >= 0)
 		cr_criu_set_logs(c, w->work, w->work_path);
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)

@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "checkpoint/bundle_conf.h"
 #include "checkpoint/bundle_words.h"
+#include "checkpoint/record.h"
 #include "checkpoint/criu.h"
 #include "checkpoint/restore.h"
 #include "checkpoint/shelf.h"
@@ -24,6 +25,20 @@
 static bool is_plain(const struct cr_bundle *how)
 {
 	return how->groups && !strcmp(how->groups, "ignore");
+}
+
+/* What a checkpoint writes first and last. */
+static int judge_images(int images, const char *path, struct err *e)
+{
+	static const char *const names[] = {CR_BUNDLE_DESCRIPTORS, CR_RECORD_FILE};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (faccessat(images, names[i], F_OK, 0) == 0)
+			continue;
+		err_set(e, ENOENT, "%s holds no whole checkpoint: it has no %s", path, names[i]);
+		return err_hint(e, "give the directory of a checkpoint that did not fail");
+	}
+	return 0;
 }
 
 /* Three words, from who gave us the images. */
@@ -253,7 +268,9 @@ int cr_bundle_restore(const struct ct_create *start, const struct cr_bundle *how
 		return r;
 	if (images < 0)
 		return err_sys(e, "open the images %s", how->images);
-	r = cr_bundle_open_work(&w, e);
+	r = judge_images(images, how->images, e);
+	if (r >= 0)
+		r = cr_bundle_open_work(&w, e);
 	if (r >= 0)
 		r = load_streams(images, &streams, e);
 	w.streams = streams;

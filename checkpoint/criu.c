@@ -365,9 +365,27 @@ static void end_helpers(const struct cr_criu *c, int pidfd)
 		kill(-c->pid, SIGKILL);
 }
 
+/* Behind the cause, in the same line. */
+static void name_log(int dir, const char *log, struct err *e)
+{
+	size_t n = strlen(e->text);
+	char self[48], path[PATH_MAX];
+	ssize_t len;
+
+	if (faccessat(dir, log, F_OK, 0) < 0)
+		return;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", dir);
+	len = readlink(self, path, sizeof(path));
+	if (*log == '/')
+		snprintf(e->text + n, sizeof(e->text) - n, "; log: %s", log);
+	else if (len > 0 && len < (ssize_t)sizeof(path))
+		snprintf(e->text + n, sizeof(e->text) - n, "; log: %.*s/%s", (int)len, path, log);
+}
+
 int cr_criu_wait(struct cr_criu *c, struct cr_hook *hook, int pidfd, struct err *e)
 {
 	struct err callback = {0};
+	int logs = c->logs >= 0 ? c->logs : c->images;
 	int status, r;
 
 	if (hook)
@@ -390,8 +408,9 @@ int cr_criu_wait(struct cr_criu *c, struct cr_hook *hook, int pidfd, struct err 
 	if (WIFSIGNALED(status))
 		err_set(e, EIO, "criu %s was ended by signal %d", c->verb, WTERMSIG(status));
 	else
-		cr_explain_at(c->logs >= 0 ? c->logs : c->images, c->log,
-			      c->class == ERR_RESTORE ? "restore" : "checkpoint", e);
+		cr_explain_at(logs, c->log, c->class == ERR_RESTORE ? "restore" : "checkpoint", e);
+	if (c->tell_log)
+		name_log(logs, c->log, e);
 	return err_class(e, c->class);
 }
 

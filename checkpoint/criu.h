@@ -36,6 +36,7 @@ struct cr_criu {
 	int images;	    /* directory of the images, and of the log; borrowed */
 	int logs;	    /* directory of the log, when it is another one; borrowed */
 	char log[PATH_MAX]; /* in there, or absolute */
+	bool tell_log;	    /* what fails names the log's path: its directory is our caller's */
 	pid_t pid;	    /* once started; also the number of its session and process group */
 	bool failed;	    /* a cr_criu_add() had no room or memory: cr_criu_run() says so */
 	/* I am criu's process, right before execve: what only it is to have (a mount namespace). May be NULL. Its err becomes that of cr_criu_start(). */

@@ -289,8 +289,29 @@ where_hidden() {
 	fi
 	fails_with 1 images oci restore --bundle "$BUNDLE" --image-path "$SKEP_DIR/none" "$ID"
 	mkdir "$SKEP_DIR/empty"
-	fails_with 1 descriptors.json oci restore --bundle "$BUNDLE" --image-path "$SKEP_DIR/empty" "$ID"
+	fails_with 1 "$SKEP_DIR/empty holds no whole checkpoint: it has no descriptors.json" oci restore --bundle "$BUNDLE" --image-path "$SKEP_DIR/empty" "$ID"
 	oci_gone "$ID"
+}
+
+@test "connections that nobody asked for: what to say at a checkpoint and at a restore, and where criu's log is" {
+	local net
+	net=$(host_net here)
+	configure "(.linux.namespaces[] | select(.type == \"network\")).path = \"$net\" | .process.args = [\"/bin/probe\", \"counter\", \"7000\"]"
+	oci run -d --bundle "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1 3>&-
+	spawn here "$SKEP_DIR/numbers" "$PROBE" client 127.0.0.1 7000 0 10
+	wait_for 30 grep -q ready "$SKEP_DIR/numbers"
+	fails_with 1 "; log: $IMAGES/dump.log" oci checkpoint --image-path "$IMAGES" "$ID"
+	fails_with 1 "; log: $SKEP_DIR/work/dump.log" oci checkpoint --image-path "$IMAGES" --work-path "$SKEP_DIR/work" "$ID"
+	run oci checkpoint --image-path "$IMAGES" "$ID"
+	[[ $output == *'established TCP connection'*'--tcp-established takes connections along'* ]]
+	# What has failed is no checkpoint.
+	fails_with 1 "$IMAGES holds no whole checkpoint: it has no skep.json" oci restore --bundle "$BUNDLE" --image-path "$IMAGES" "$ID-2"
+	oci checkpoint --image-path "$IMAGES" --tcp-established "$ID"
+	run restore_it
+	[ "$status" = 1 ]
+	[[ $output == *"; log: $IMAGES/restore.log"*'restore it with --tcp-established, too'* ]]
+	restore_it --tcp-established
+	oci delete --force "$ID"
 }
 
 @test "a restore whose n-th write to the freezer fails is an error, and leaves nothing" {
