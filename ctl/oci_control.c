@@ -26,6 +26,7 @@ static int not_running(struct err *why, struct err *e)
 
 static int run_kill(struct ctl_line *line, struct err *e)
 {
+	bool all = ctl_flag(line, "all");
 	auto_ct struct ct ct = CT_INIT;
 	struct err why = {0};
 	int sig = SIGTERM;
@@ -38,7 +39,10 @@ static int run_kill(struct ctl_line *line, struct err *e)
 	/* Without the lock: a signal must get through to a container whose start hangs. */
 	if (sig < 0 || ctl_oci_open(line, NULL, &ct, e) < 0)
 		return -e->no;
-	return ct_kill(&ct, sig, ctl_flag(line, "all"), &why) < 0 ? not_running(&why, e) : 0;
+	if (ct_kill(&ct, sig, all, &why) >= 0)
+		return 0;
+	/* All of one that has ended are none: no error to runc and crun, either. */
+	return all && why.no == ESRCH ? 0 : not_running(&why, e);
 }
 
 static int run_pause(struct ctl_line *line, struct err *e)

@@ -202,6 +202,18 @@ teardown() { oci_teardown; }
 	oci_gone "$ID"
 }
 
+@test "kill --all of one that has ended is no error" {
+	bundle '.process.args = ["sleep", "1000"]'
+	oci run -d --bundle "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1
+	oci kill --all "$ID" 0
+	oci kill "$ID" KILL
+	wait_for 30 oci_is "$ID" stopped
+	fails_with 1 'container not running' oci kill "$ID" KILL
+	oci kill --all "$ID" 0
+	oci kill --all "$ID" KILL
+	fails_with 1 'does not exist' oci kill --all "$ID-none" 0
+}
+
 @test "delete of one that has not been started" {
 	bundle '.process.args = ["sleep", "1000"]'
 	oci create --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
