@@ -3,6 +3,7 @@
 #include "runtime/start_go.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -16,6 +17,8 @@
 #include "base/fault.h"
 #include "base/own.h"
 #include "base/sync.h"
+#include "cgroups/group.h"
+#include "cgroups/stat.h"
 #include "runtime/container.h"
 #include "runtime/exec.h"
 #include "runtime/hook.h"
@@ -55,6 +58,23 @@ void ct_prefer_words_of_init(struct sync *sync, struct err *e)
 			return;
 		}
 	}
+}
+
+void ct_blame_memory(const struct ct *ct, struct err *e)
+{
+	auto_cg struct cg cg = CG_INIT;
+	struct cg_stat st = {0};
+	struct err ignored = {0};
+
+	if (e->no != EPIPE || !ct->s.cgroup[0] || cg_open(ct->s.cgroup, &cg, &ignored) < 0 ||
+	    cg_stat_read(&cg, &st, &ignored) < 0 || !st.oom_kill.valid || !st.oom_kill.v)
+		return;
+	err_clear(e);
+	err_set(e, ENOMEM,
+		"init was killed for lack of memory: the limit of its control group is %" PRIu64
+		" bytes",
+		st.mem_max.v);
+	err_hint(e, "give it more memory");
 }
 
 static int run_poststart(struct ct *ct, const struct ct_hooks *hooks, struct err *e)
@@ -157,8 +177,10 @@ static int see_it_run(struct ct *ct, struct sync *sync, struct err *e)
 	if (r < 0)
 		return r;
 	r = sync_expect(sync, CT_STEP_EXEC, SYNC_OK, NULL, NULL, e);
-	if (r < 0)
-		return r;
+	if (r < 0) {
+		ct_blame_memory(ct, e);
+		return -e->no;
+	}
 	/*
 	 * After init's "about to execute" comes an error, or the end of the stream: its descriptor closes at execve. No need to look whether
 	 * the process lives: a program that ran and ended at once was started all the same.

@@ -460,6 +460,7 @@ int ct_create(const struct ct_create *how, struct ct *ct, struct ct_created *out
 		r = walk_steps(&m, e);
 	if (r < 0) {
 		ct_prefer_words_of_init(&m.sync, e);
+		ct_blame_memory(ct, e);
 		ct_devices_take_back(m.netns, &m.devices);
 		/* One that somebody has frozen meanwhile (a hook may) ends when ct_delete() thaws it. */
 		proc_end(m.pid, m.pidfd, END_MS);

@@ -50,6 +50,14 @@ block_device() { cat /sys/block/*/dev | tail -1; }
 	[ ! -e /sys/fs/cgroup/memory/memory.use_hierarchy ] || holds memory memory.use_hierarchy none 1
 }
 
+@test "config-linux.md, Memory: a limit in which not even the first process fits is told as that" {
+	bundle '.process.args = ["true"] | .linux.resources = {memory: {limit: 4096}}'
+	refused 'killed for lack of memory: the limit of its control group is 4096 bytes'
+	oci_gone "$ID"
+	fails_with 1 'killed for lack of memory: the limit of its control group is 4096 bytes' oci create --bundle "$BUNDLE" "$ID"
+	oci_gone "$ID"
+}
+
 @test "config-linux.md, CPU: shares, quota, period, burst, cpus, mems" {
 	with 'cpu: {shares: 512, quota: 50000, period: 100000, burst: 20000, cpus: "0", mems: "0"}'
 	holds cpu cpu.shares cpu.weight 512 59
