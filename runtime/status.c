@@ -33,6 +33,7 @@ static const char *const event_words[] = {
 	X(LIVES_FORCE, EBUSY, RUNNING, "is not stopped", "kill it first, or use --force")    \
 	X(NOT_PAUSED, EINVAL, RUNNING, "is running, not paused", NULL)                       \
 	X(PAUSED, EBUSY, NOT_RUNNING, "is paused", "resume it first")                        \
+	X(PAUSED_NOW, EBUSY, NOT_RUNNING, "is paused already", NULL)                         \
 	X(PAUSED_FORCE, EBUSY, RUNNING, "is paused", "stop it first, or use --force")        \
 	X(GONE, ESRCH, NOT_RUNNING, "is not running", NULL)                                  \
 	X(ENDED, ESRCH, NOT_RUNNING, "has ended already", "delete it and create it again")
@@ -61,7 +62,7 @@ static const unsigned char may[][EVENT_COUNT] = {
 	[CT_CREATING] = {WHY_MAKING,     WHY_MAKING,  WHY_MAKING, WHY_MAKING, WHY_MAKING,  WHY_MAKING,      WHY_MAKING,      WHY_MAKING,      WHY_MAKING, WHY_OK},
 	[CT_CREATED]  = {WHY_OK,         WHY_OK,      WHY_OK,   WHY_OK,   WHY_OK,          WHY_NOT_STARTED, WHY_NOT_STARTED, WHY_NOT_STARTED, WHY_OK,   WHY_LIVES_FORCE},
 	[CT_RUNNING]  = {WHY_RUNS,       WHY_OK,      WHY_OK,   WHY_OK,   WHY_OK,          WHY_NOT_PAUSED,  WHY_OK,          WHY_OK,          WHY_OK,   WHY_RUNS_FORCE},
-	[CT_PAUSED]   = {WHY_PAUSED,     WHY_PAUSED,  WHY_OK,   WHY_OK,   WHY_PAUSED,      WHY_OK,          WHY_PAUSED,      WHY_OK,          WHY_OK,   WHY_PAUSED_FORCE},
+	[CT_PAUSED]   = {WHY_PAUSED,     WHY_PAUSED,  WHY_OK,   WHY_OK,   WHY_PAUSED_NOW,  WHY_OK,          WHY_PAUSED,      WHY_OK,          WHY_OK,   WHY_PAUSED_FORCE},
 	[CT_STOPPED]  = {WHY_ENDED,      WHY_GONE,    WHY_GONE, WHY_GONE, WHY_GONE,        WHY_GONE,        WHY_GONE,        WHY_GONE,        WHY_GONE, WHY_OK},
 };
 /* clang-format on */
@@ -186,6 +187,9 @@ int ct_may(const struct ct *ct, enum ct_event event, enum ct_status *status, str
 	if (status)
 		*status = now;
 	why = may[now][event];
+	/* criu would take its first process, which is still ours, for the program. */
+	if (event == CT_EVENT_CHECKPOINT && now == CT_PAUSED && ct->s.status == CT_CREATED)
+		why = may[CT_CREATED][event];
 	if (why == WHY_OK)
 		return 0;
 	err_set(e, whys[why].no, "cannot %s: container %s %s", event_words[event], ct->s.id,

@@ -371,6 +371,16 @@ frozen_count() { tail -n 1 "/proc/$(oci_pid "$ID")/root/tmp/count"; }
 	done < <(freezers)
 }
 
+@test "of one that is paused and was not started: refused" {
+	oci create --bundle "$BUNDLE" "$ID" >/dev/null 2>&1 </dev/null 3>&-
+	oci pause "$ID"
+	fails_with 1 'is paused already' oci pause "$ID"
+	fails_with 1 'not started' oci checkpoint --image-path "$IMAGES" "$ID"
+	[ ! -e "$IMAGES" ]
+	oci_is "$ID" paused
+	oci delete --force "$ID"
+}
+
 @test "of one that is paused: a criu that is killed leaves it so" {
 	start_it
 	oci pause "$ID"
