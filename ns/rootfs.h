@@ -58,7 +58,7 @@ int ns_rootfs_pivot(int root, unsigned long propagation, struct err *e);
 
 /*
  * The same where pivot_root(2) is not to be had: when the host's root is the initial ramdisk. As switch_root(8): the tree covers the old "/", so that no
- * way through that leads anywhere but back into it. The host's mounts stay in the namespace, out of reach.
+ * way through that leads anywhere but back into it. The host's mounts stay in the namespace, out of reach (outside.h).
  */
 int ns_rootfs_chroot(int root, unsigned long propagation, struct err *e);
 

@@ -17,6 +17,7 @@
 #include "ns/idmap.h"
 #include "ns/mask.h"
 #include "ns/mount.h"
+#include "ns/outside.h"
 #include "ns/rootfs.h"
 #include "runtime/ground.h"
 #include "runtime/start_init.h"
@@ -297,6 +298,8 @@ int ct_step_pivot(struct ct_stage *s, struct err *e)
 	bool joined = !s->in->spec->own[CT_NS_MOUNT];
 	int r = for_each_before(s->in->spec, s->in->spec->n_mounts, seal_for_good, e);
 
+	if (r >= 0 && s->in->no_pivot && !joined)
+		r = ns_outside_hide(s->root, e);
 	if (r >= 0)
 		r = s->in->no_pivot || joined
 			    ? ns_rootfs_chroot(s->root, s->in->spec->propagation, e)

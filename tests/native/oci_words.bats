@@ -62,6 +62,23 @@ teardown() { oci_teardown; }
 	[ "$(oci exec --cap CAP_SYS_CHROOT "$ID" probe escape mine)" = mine ]
 }
 
+@test "run --no-pivot: a user namespace inside mounts no bare procfs or sysfs, for the host's are not there" {
+	local of words
+	bundle
+	ln -s busybox "$BUNDLE/rootfs/bin/unshare"
+	for of in host userns; do
+		for words in '' --no-pivot; do
+			configure '.process.args = ["unshare", "-mrpfn", "sh", "-c", "mount -t proc none /proc || mount -t sysfs none /sys"]
+				| .linux.maskedPaths = ["/proc/timer_list", "/sys/firmware"]
+				| (.process.capabilities | .bounding, .permitted, .effective) += ["CAP_SETFCAP"]'
+			# shellcheck disable=SC2086 # none or one
+			run oci run $words --bundle "$BUNDLE" "$ID"
+			[[ $status = 1 && $(grep -c 'mount: permission denied' <<<"$output") = 2 ]] || { echo "$of $words: $output" && return 1; }
+		done
+		[ $of = userns ] || with_userns
+	done
+}
+
 @test "run --no-new-keyring: the caller's session keyring" {
 	bundle '.process.args = ["probe", "keyring"]'
 	[ "$(oci run --no-new-keyring --bundle "$BUNDLE" "$ID")" = "$(probe keyring)" ]
