@@ -161,6 +161,9 @@ int ns_self_shield(char *const argv[], struct err *e)
 	return err_sys(e, "execute our own program from where nobody can write to it");
 }
 
+/* In .bss, which neither libc's beginning nor the relocation of the program touches: 0 is none. */
+int ns_self_mount;
+
 static int begun_from = -EBADF;
 
 void ns_self_mount_find(void)
@@ -171,6 +174,10 @@ void ns_self_mount_find(void)
 	char *end;
 	long fd;
 
+	if (ns_self_mount > STDERR_FILENO) {
+		begun_from = ns_self_mount;
+		return;
+	}
 	if (!name || strncmp(name, at, strlen(at)) != 0)
 		return;
 	fd = strtol(name + strlen(at), &end, 10);

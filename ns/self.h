@@ -40,10 +40,12 @@ int ns_self_new_keyring(struct err *e);
 int ns_self_shield(char *const argv[], struct err *e);
 
 /*
- * The mount that the program has begun again from, where its own entry did that (ctl/static/entry.c), is held by a descriptor. The last to close it unmounts it, and waits for all processors (namespace_unlock(), fs/namespace.c:
+ * The mount that the program is mapped or executed from again, where its own entry did that (ctl/static/entry.c), is held by a descriptor. The last to close it unmounts it, and waits for all processors (namespace_unlock(), fs/namespace.c:
  * synchronize_rcu_expedited()): tens of microseconds on an idle machine, more on others. So it is closed while we wait anyway, and init has closed its copy as it does with all.
  * _find: first of all, whatever the command: nobody inherits it from here on. _above: its number is at least `least`, what is below is the caller's. _drop: closes it. Without one they do nothing.
+ * ns_self_mount: what the entry leaves, CLOEXEC; 0: it has executed the program again, and the descriptor is in the name of that, or it has done nothing.
  */
+extern int ns_self_mount __attribute__((visibility("hidden")));
 void ns_self_mount_find(void);
 void ns_self_mount_above(int least);
 void ns_self_mount_drop(void);

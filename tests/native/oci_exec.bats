@@ -110,6 +110,24 @@ likeness='for n in mnt pid net ipc uts cgroup user; do readlink /proc/self/ns/$n
 	cmp "$BUILD/skep" "$SKEP_DIR/victim"
 }
 
+# Of ctl/static/entry.c: a sanitizer's program has none.
+@test "nor where the kernel does not let the program be mapped once more: it is executed once more" {
+	local held victim=("$SKEP_DIR/victim" --root "$SKEP_DIR/here/oci")
+	cp "$BUILD/skep" "$SKEP_DIR/victim"
+	strace -qq -o "$SKEP_DIR/trace" -e trace=prctl,execveat "${victim[@]}" create --help >/dev/null 2>&1
+	grep -q 'PR_SET_MM_MAP.* = 0$' "$SKEP_DIR/trace" || skip 'the program is not the static one'
+	run ! grep execveat "$SKEP_DIR/trace"
+	strace -qq -o "$SKEP_DIR/trace" -e trace=prctl,execveat -e inject=prctl:error=EPERM:when=1 "${victim[@]}" create --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	grep -q 'PR_SET_MM_MAP.*INJECTED' "$SKEP_DIR/trace"
+	grep -q 'execveat.* = 0$' "$SKEP_DIR/trace"
+	exec {held}<"/proc/$(oci_pid "$ID")/exe"
+	oci delete "$ID"
+	oci_gone "$ID"
+	run ! bash -c ": >>/proc/self/fd/$held"
+	[[ $output == *'Read-only file system'* ]]
+	exec {held}<&-
+}
+
 @test "nor can one on a mount that has no copies be: unbindable" {
 	local held
 	mkdir "$SKEP_DIR/there"
