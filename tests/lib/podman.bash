@@ -52,10 +52,12 @@ caller_teardown() {
 	[ ! -d "$CALLER/run" ] || podman pod rm --all --force --time 0 >/dev/null || rc=1
 	[ ! -d "$CALLER/run" ] || wait_for 30 no_conmon || rc=1
 	# Podman leaves the groups that it made for its containers and conmons.
-	for dir in /sys/fs/cgroup/{,*/}"$ID"{/conmon,}; do [ ! -d "$dir" ] || rmdir "$dir" || rc=1; done
+	for dir in /sys/fs/cgroup/{,*/}"$ID"{/conmon,}; do [ ! -d "$dir" ] || leave_group "$dir" || rc=1; done
 	oci_teardown || rc=1
 	return $rc
 }
+# On a host that has a directory for a hierarchy, and nothing mounted there, Podman writes cgroup.procs in plain directories.
+leave_group() { if [ "$(stat -f -c %T "$1")" = tmpfs ]; then rm -r "$1"; else rmdir "$1"; fi; }
 # It cleans up behind its container by a podman of its own.
 no_conmon() { ! grep -qszF "$CALLER/" /proc/[0-9]*/cmdline; }
 
