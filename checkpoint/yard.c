@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "cgroups/member.h"
+#include "ns/rootfs.h"
 
 #define FILE_MOST (16u << 20)
 
@@ -36,19 +38,32 @@ static bool all_among(const char *words, const char *others)
 	return true;
 }
 
-/* A line of proc_pid_mountinfo(5): the mount point, if it is that hierarchy ("": cgroup2) from its root on. */
+/* Not when something else is mounted over it, or above it. */
+static bool leads_to(const char *at, uint64_t mount)
+{
+	auto_fd int fd = open(at, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct ns_rootfs_id id;
+	struct err why = {0};
+
+	return fd >= 0 && ns_rootfs_id(fd, &id, &why) >= 0 && id.id == mount;
+}
+
+/* A line of proc_pid_mountinfo(5): the mount point, if it is that hierarchy ("": cgroup2) from its root on, and can be reached. */
 static bool is_hierarchy(const char *line, const char *controllers, char at[256])
 {
 	const char *rest = strstr(line, " - ");
 	char root[8], type[16], options[256];
+	uint64_t id;
 
-	if (!rest || sscanf(line, "%*d %*d %*s %7s %255s", root, at) != 2 ||
+	if (!rest || sscanf(line, "%" SCNu64 " %*d %*s %7s %255s", &id, root, at) != 3 ||
 	    sscanf(rest, " - %15s %*s %255s", type, options) != 2)
 		return false;
 	if (strcmp(root, "/") != 0 || strchr(at, '\\'))
 		return false;
-	return *controllers ? !strcmp(type, "cgroup") && all_among(controllers, options)
-			    : !strcmp(type, "cgroup2");
+	if (*controllers ? strcmp(type, "cgroup") != 0 || !all_among(controllers, options)
+			 : strcmp(type, "cgroup2") != 0)
+		return false;
+	return leads_to(at, id);
 }
 
 static bool find(const char *mounts, const char *controllers, char at[256])

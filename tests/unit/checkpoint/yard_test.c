@@ -110,11 +110,36 @@ static void test_missing(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* What is mounted over is as if it were not: here what lies below /sys/fs/cgroup, under a cgroup2 of its own. */
+static void test_hidden(void **state)
+{
+	struct err e = {0};
+	const struct cg_host *host = cg_host(&e);
+	int status, made = strcmp(host->unified, "/sys/fs/cgroup") == 0;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		int dir = open(*state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (unshare(CLONE_NEWNS) < 0 ||
+		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		    mount("hides", "/sys/fs/cgroup", "cgroup2", 0, NULL) < 0)
+			_exit(1);
+		if (cr_yard_make(dir, &e) != made || e.no)
+			_exit(2);
+		_exit(!made || same(dir, "unified", "/sys/fs/cgroup") ? 0 : 3);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_links, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_missing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_hidden, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
