@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "checkpoint/bundle_conf.h"
@@ -181,10 +182,21 @@ static int shelve(const struct cr_bundle_words *w, size_t i, struct err *e)
 	return fd < 0 ? fd : cr_shelf_put(path, fd, m->source, e);
 }
 
+/*
+ * criu pivots by way of the /tmp in there, or of a directory that it makes for that (cr_pivot_root() in criu/mount.c), and cannot make one when it has made the root file system read-only.
+ * One that cannot be made here, either, is criu's to tell.
+ */
+static void make_tmp(const struct ct_spec *spec, int rootfs)
+{
+	if (spec->root_readonly && mkdirat(rootfs, "tmp", 0755) < 0 && errno != EEXIST)
+		log_info("no /tmp in the root file system: %s", strerror(errno));
+}
+
 static int prepare(const struct ct_ground *ground, void *arg, struct err *e)
 {
 	const struct cr_bundle_words *w = arg;
 
+	make_tmp(w->spec, ground->rootfs);
 	for (size_t i = 0; i < w->spec->n_mounts; i++)
 		if (make_mount_point(w->spec, i, ground->rootfs, e) < 0 || shelve(w, i, e) < 0)
 			return err_wrap(e, "mount %s", w->spec->mounts[i].target);

@@ -51,6 +51,16 @@ restore_it() { restore_from "$IMAGES" "$ID" "$@"; }
 	oci_gone "$ID"
 }
 
+@test "a read-only root file system that has no /tmp" {
+	bundle '.root.readonly = true | .process.args = ["sleep", "1000"]'
+	rmdir "$BUNDLE/rootfs/tmp"
+	oci run -d --bundle "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1 3>&-
+	oci checkpoint --image-path "$IMAGES" "$ID"
+	restore_it
+	run ! oci exec "$ID" sh -c ': >/bin/x'
+	[[ $output == *'Read-only file system'* ]]
+}
+
 @test "--leave-running leaves it running; a second one of it under another name" {
 	start_it
 	oci checkpoint --image-path "$IMAGES" --leave-running "$ID"
