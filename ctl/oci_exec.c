@@ -72,23 +72,27 @@ static int add_groups(const struct ctl_line *line, struct ct_process *p, struct 
  * Nothing becomes inheritable (CVE-2022-29162), and only what config.json made so becomes ambient, as in runc 1.5 (exec.go) and crun: a program of another user than root that
  * has neither loses it at execve (capabilities(7)).
  */
-static int add_caps(const struct ctl_line *line, struct ct_process *p, struct err *e)
+static void add_caps(const struct ctl_line *line, struct ct_process *p)
 {
+	struct err why = {0};
 	const char *text;
 
 	for (int i = 0; (text = ctl_value_nth(line, "cap", i, NULL)); i++) {
 		uint64_t bit;
 		int cap;
 
-		if (ns_caps_from_str(text, &cap, e) < 0)
-			return err_wrap(e, "--cap");
+		/* As one of config.json (runtime-spec, "Linux Process"), and as runc and crun. */
+		if (ns_caps_from_str(text, &cap, &why) < 0) {
+			log_warn("--cap: %s; going on without it", why.text);
+			err_clear(&why);
+			continue;
+		}
 		bit = UINT64_C(1) << cap;
 		p->caps.bounding |= bit;
 		p->caps.permitted |= bit;
 		p->caps.effective |= bit;
 		p->caps.ambient |= bit & p->caps.inheritable;
 	}
-	return 0;
 }
 
 static int set_words(struct ct_process *p, char **words, int n, struct err *e)
@@ -138,7 +142,7 @@ static int from_words(const struct ctl_line *line, struct ct_process *p, struct 
 	if (r >= 0)
 		r = add_groups(line, p, e);
 	if (r >= 0)
-		r = add_caps(line, p, e);
+		add_caps(line, p);
 	if (r >= 0 && cwd) {
 		free(p->cwd);
 		p->cwd = strdup(cwd);

@@ -186,6 +186,10 @@ likeness='for n in mnt pid net ipc uts cgroup user; do readlink /proc/self/ns/$n
 	fails_with 255 'not NAME=VALUE' oci exec -e A "$ID" true
 	[ "$(oci exec --cwd /tmp "$ID" pwd)" = /tmp ]
 	oci exec --cap CAP_SYS_NICE "$ID" grep CapEff /proc/self/status | grep -q '20800420$'
+	# As one of config.json that does not exist: a warning.
+	run oci exec --cap CAP_NONE --cap CAP_SYS_NICE "$ID" grep CapEff /proc/self/status
+	[ "$status" = 0 ]
+	[[ $output == *"--cap: unknown capability 'CAP_NONE'; going on without it"*20800420 ]]
 	# From the bounding set of the container it cannot be had: another user has none.
 	oci exec --user joe "$ID" grep CapEff /proc/self/status | grep -q ' *0000000000000000$'
 }
