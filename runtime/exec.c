@@ -322,6 +322,8 @@ static int talk(struct entry *en, const struct ct *ct, struct ct_executed *out, 
 
 	if (r >= 0)
 		r = ct_rdt_add(ct, en->spec, en->middle, e);
+	/* The container sees nothing of us before it is told to join. */
+	ns_self_mount_drop();
 	if (r >= 0)
 		r = sync_send(&en->sync, STEP_LIMITS, SYNC_OK, 0, -EBADF, e);
 	if (r >= 0)
@@ -334,7 +336,6 @@ static int talk(struct entry *en, const struct ct *ct, struct ct_executed *out, 
 	r = ct_process_schedule(&en->p, out->pid, e);
 	if (r >= 0)
 		r = sync_send(&en->sync, STEP_PROCESS, SYNC_OK, 0, -EBADF, e);
-	ns_self_mount_drop();
 	if (r >= 0 && en->p.terminal)
 		r = sync_expect(&en->sync, STEP_PROCESS, SYNC_FD, NULL, &out->console, e);
 	if (r >= 0 && en->listener)

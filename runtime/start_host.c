@@ -230,21 +230,17 @@ static int grant_ready(struct making *m, struct err *e)
 	struct ct_state *s = &m->ct->s;
 	int r = 0;
 
-	/* Init has closed its own copy long ago, and has its mounts to make. */
-	if (!m->init.ahead) {
-		ns_self_mount_drop();
+	/* Init has closed its own copy long ago, has its mounts to make, and runs nothing of the container's yet. */
+	ns_self_mount_drop();
+	if (!m->init.ahead)
 		r = sync_expect(&m->sync, CT_STEP_READY, SYNC_ASK, NULL, NULL, e);
-	}
 	/* After the createContainer hooks: who has SCHED_DEADLINE must not fork (sched_fork()). And while there are host rights to do so, so before any startContainer hook. */
 	if (r >= 0)
 		r = ct_process_schedule(&m->how->spec->process, m->pid, e);
 	if (r >= 0)
 		r = fault_at("start.ready", e);
-	if (r >= 0 && m->init.ahead) {
-		r = ct_start_say(m->ct, m->sync.fd, true, e);
-		ns_self_mount_drop();
-		return r;
-	}
+	if (r >= 0 && m->init.ahead)
+		return ct_start_say(m->ct, m->sync.fd, true, e);
 	/* Else it waits for our OK, and ct_start_waiting() gives it. */
 	if (r < 0 || m->how->at_once)
 		return r;

@@ -3,8 +3,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mount.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef RENAME_EXCHANGE
@@ -192,6 +196,19 @@ static int cmd_watch(char **arg)
 	return 0;
 }
 
+/* Whoever may mount in a namespace of his own may change a mount that is in an anonymous one, as what open_tree(2) has cloned is while its descriptor is open (do_mount_setattr(), fs/namespace.c). */
+static bool lifts_read_only(int fd)
+{
+	struct mount_attr attr = {.attr_clr = MOUNT_ATTR_RDONLY};
+	int status = 1;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(unshare(CLONE_NEWUSER | CLONE_NEWNS) ||
+		      syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)));
+	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+}
+
 /* Waits for a process whose program is called NAME, holds that, and opens it for writing as soon as nobody executes it any more. */
 static int cmd_grab(char **arg)
 {
@@ -220,7 +237,7 @@ static int cmd_grab(char **arg)
 		if (proc)
 			closedir(proc);
 	}
-	printf("held\n");
+	printf(lifts_read_only(held) ? "lifted\n" : "held\n");
 	do {
 		char path[64];
 

@@ -170,8 +170,8 @@ says() {
 # (A sanitizer's search for leaks needs ptrace for itself.)
 slowly() { in_net here env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" strace -f -qq -o /dev/null -e trace=execve,setresuid,capset -e inject=execve,setresuid,capset:delay_enter=5000 -- "$SKEP_DIR/here/bin/$1" "${@:2}"; }
 
-# ns_self_shield() (ns/self.c), ctl/static/entry.c: for one that may trace the host's, as a container with CAP_SYS_PTRACE and no user namespace may.
-@test "nor write to it, where it can (CVE-2019-5736)" {
+# A watcher in a container gets hold of the program that `skep exec` is there, and tries to write to it; WAY: how that is slowed down.
+grabbed() { # WAY
 	local sum
 	cp "$BUILD/skep" "$SKEP_DIR/skep-victim"
 	sum=$(sha256sum <"$SKEP_DIR/skep-victim")
@@ -182,13 +182,26 @@ slowly() { in_net here env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_l
 	oci run -d --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/grab" 2>&1 3>&-
 	wait_for 30 grep -q watching "$SKEP_DIR/grab"
 	for _ in {1..100}; do
-		slowly victim exec "$ID" true || true
+		"$1" victim exec "$ID" true || true
 		! grep -q grab: "$SKEP_DIR/grab" || break
 	done
 	wait_for 30 grep -q grab: "$SKEP_DIR/grab" || { cat "$SKEP_DIR/grab"; return 1; }
+	grep -qx held "$SKEP_DIR/grab"
 	grep -qx 'grab: Read-only file system' "$SKEP_DIR/grab"
 	[ "$(sha256sum <"$SKEP_DIR/skep-victim")" = "$sum" ]
 }
+
+# ns_self_shield() (ns/self.c), ctl/static/entry.c: for one that may trace the host's, as a container with CAP_SYS_PTRACE and no user namespace may.
+@test "nor write to it, where it can (CVE-2019-5736)" {
+	grabbed slowly
+}
+
+# ns_self_mount_drop(): as long as the command on the host holds the mount's descriptor, a user namespace inside could make it writable again.
+@test "nor make the mount that it is of writable again" {
+	grabbed lingering
+}
+# Who was joined waits for the host's word.
+lingering() { in_net here strace -qq -o /dev/null -e trace=sendmsg -e inject=sendmsg:delay_enter=100000 -- "$SKEP_DIR/here/bin/$1" "${@:2}"; }
 
 # masked[] (runtime/compile.c); what is written to has no owner there that has a number in the user namespace.
 # bats test_tags=host
