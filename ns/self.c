@@ -140,6 +140,16 @@ static int read_only_mount(const char *exe, struct err *e)
 	return take_fd(&fd);
 }
 
+/* Of a mount without a place, which nobody can name (d_path()). One with a place may be read-only only for now, as /usr is on many hosts between two upgrades. */
+static bool is_detached(const char *exe)
+{
+	char path[16];
+	ssize_t n = readlink(exe, path, sizeof(path) - 1);
+
+	path[n > 0 ? n : 0] = '\0';
+	return !strcmp(path, "/") || !strcmp(path, "/ (deleted)");
+}
+
 int ns_self_shield(char *const argv[], struct err *e)
 {
 	static const char exe[] = "/proc/self/exe";
@@ -149,7 +159,7 @@ int ns_self_shield(char *const argv[], struct err *e)
 
 	if (statvfs(exe, &fs) < 0)
 		return err_sys(e, "look at our own program");
-	if (fs.f_flag & ST_RDONLY || is_sealed(exe))
+	if ((fs.f_flag & ST_RDONLY && is_detached(exe)) || is_sealed(exe))
 		return 0;
 	fd = read_only_mount(exe, &why);
 	/* An unbindable mount has no copies, and one of another mount namespace, or of none, neither (__do_loopback(), fs/namespace.c). */

@@ -147,6 +147,22 @@ BARE static long begin_again(long *stack, long file)
 	return call(SYS_prctl, PR_SET_MM, PR_SET_MM_MAP, (long)&map, sizeof(map), 0, 0);
 }
 
+/* A program that is the root of a mount without a place, as here and in ns_self_shield(). A mount with a place is its host's, who may make it writable whenever he likes. */
+BARE static bool is_shielded(const char *exe)
+{
+	static const char gone[] = "/ (deleted)";
+	char path[sizeof(gone) + 1];
+	struct statfs fs;
+	long n = call(SYS_readlink, (long)exe, (long)path, sizeof(path) - 1, 0, 0, 0);
+
+	if (n < 1)
+		return false;
+	path[n] = '\0';
+	fs.f_flags = 0;
+	return (n == 1 || same(path, gone)) &&
+	       call(SYS_statfs, (long)exe, (long)&fs, 0, 0, 0, 0) >= 0 && fs.f_flags & RDONLY;
+}
+
 HIDDEN __attribute__((used)) void skep_before_libc(long *stack);
 
 /* stack: as the kernel leaves it (argc, argv, NULL, environ). Returns unless the program is executed again. */
@@ -156,7 +172,6 @@ BARE void skep_before_libc(long *stack)
 	int argc = (int)stack[0];
 	char **argv = (char **)(stack + 1);
 	struct mount_attr attr;
-	struct statfs fs;
 	long fd, file;
 	bool again;
 
@@ -164,9 +179,7 @@ BARE void skep_before_libc(long *stack)
 	attr.attr_clr = 0;
 	attr.propagation = 0;
 	attr.userns_fd = 0;
-	fs.f_flags = 0;
-	if (!enters_container(argc, argv) ||
-	    call(SYS_statfs, (long)exe, (long)&fs, 0, 0, 0, 0) < 0 || (fs.f_flags & RDONLY))
+	if (!enters_container(argc, argv) || is_shielded(exe))
 		return;
 	fd = call(SYS_open_tree, AT_FDCWD, (long)exe, OPEN_TREE_CLONE | O_CLOEXEC, 0, 0, 0);
 	if (fd < 0)

@@ -128,6 +128,23 @@ likeness='for n in mnt pid net ipc uts cgroup user; do readlink /proc/self/ns/$n
 	exec {held}<&-
 }
 
+@test "nor can one on a mount that is read-only be, once that is writable again" {
+	local held
+	mkdir "$SKEP_DIR/there"
+	mount -t tmpfs programs "$SKEP_DIR/there"
+	cp "$BUILD/skep" "$SKEP_DIR/there/victim"
+	mount -o remount,ro "$SKEP_DIR/there"
+	"$SKEP_DIR/there/victim" --root "$SKEP_DIR/here/oci" create --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+	exec {held}<"/proc/$(oci_pid "$ID")/exe"
+	oci delete --force "$ID"
+	mount -o remount,rw "$SKEP_DIR/there"
+	run ! bash -c "echo x >>/proc/self/fd/$held"
+	[[ $output == *'Read-only file system'* ]]
+	exec {held}<&-
+	cmp "$BUILD/skep" "$SKEP_DIR/there/victim"
+	umount -l "$SKEP_DIR/there"
+}
+
 @test "nor can one on a mount that has no copies be: unbindable" {
 	local held
 	mkdir "$SKEP_DIR/there"
