@@ -180,7 +180,11 @@ $(filter-out $(BUILD)/skep,$(PROGRAMS)): $(BUILD)/%: $(BUILD)/ctl/%.o $(LIB)
 RELR = $(shell $(CC) -dM -E -x c -include features.h /dev/null 2>/dev/null | awk '$$2 == "__GLIBC__" { a = $$3 } $$2 == "__GLIBC_MINOR__" { b = $$3 } END { if (a == 2 && b >= 36) print "-Wl,-z,pack-relative-relocs" }')
 STATIC_LDFLAGS = -static-pie $(RELR) -Wl,-e,skep_entry -Wl,--gc-sections -Wl,-T,ctl/static/start.ld -Wl,-Map=$@.map
 STATIC_LDLIBS = -Wl,--no-warnings $(filter-out -lmnl -larchive -lzstd,$(LDLIBS))
+# Where it begins nothing of libc works yet, and a compiler may make a call of it of any loop.
+ENTRY_NEEDS = __ehdr_start _start ns_self_mount
 $(BUILD)/skep: $(BUILD)/ctl/skep.o $(LIB) $(BUILD)/net/static/mnl.o $(BUILD)/ctl/static/entry.o ctl/static/start.ld
+	@calls=$$($(if $(SANITIZE),,nm -uj $(BUILD)/ctl/static/entry.o | grep -vxF $(ENTRY_NEEDS:%=-e %))); \
+		[ -z "$$calls" ] || { echo "ctl/static/entry.c: the compiler made calls of libc: $$calls" >&2; exit 1; }
 	$(call say,LD)
 	$(Q)$(if $(SANITIZE),false,$(CC) $(CFLAGS) $(STATIC_LDFLAGS) $(LDFLAGS) -o $@ $(filter-out %.ld,$^) $(STATIC_LDLIBS) 2>/dev/null) || \
 		$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)

@@ -9,7 +9,7 @@
  *
  * The mount's descriptor lives on: closing it is a wait that a start would be held by (ns_self_mount_find()).
  *
- * Nothing of libc's works here yet, and nothing is relocated: system calls, the stack, and what lies at a relative address. No loop may be one that the compiler makes a call of memset or memcpy of.
+ * Nothing of libc's works here yet, and nothing is relocated: system calls, the stack, and what lies at a relative address. No loop may be one that the compiler makes a call of memset or memcpy of (the Makefile looks).
  */
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
 #include <elf.h>
