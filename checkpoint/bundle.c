@@ -24,6 +24,7 @@
 #include "checkpoint/criu.h"
 #include "checkpoint/dump.h"
 #include "checkpoint/paused.h"
+#include "ns/mountinfo.h"
 #include "runtime/notify.h"
 
 const struct cr_bundle_outside cr_bundle_outside[CR_BUNDLE_OUTSIDE] = {
@@ -220,9 +221,11 @@ static int open_images(const struct cr_bundle *how, int *images, struct err *e)
 static bool is_outside(pid_t init, int fd, unsigned *mount)
 {
 	auto_free char *info = NULL, *mounts = NULL;
-	char path[48], line[24];
+	struct ns_mountinfo m;
+	char path[48], *rest;
 	const char *at;
 	struct err ignored = {0};
+	int r;
 
 	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", init, fd);
 	if (file_read_at(AT_FDCWD, path, 65536, &info, &ignored) < 0)
@@ -230,10 +233,12 @@ static bool is_outside(pid_t init, int fd, unsigned *mount)
 	at = strstr(info, "mnt_id:");
 	snprintf(path, sizeof(path), "/proc/%d/mountinfo", init);
 	if (!at || sscanf(at, "mnt_id: %u", mount) != 1 ||
-	    file_read_at(AT_FDCWD, path, 16 << 20, &mounts, &ignored) < 0)
+	    file_read_at(AT_FDCWD, path, NS_MOUNTINFO_MOST, &mounts, &ignored) < 0)
 		return false;
-	snprintf(line, sizeof(line), "\n%u ", *mount);
-	return strstr(mounts, line + 1) != mounts && !strstr(mounts, line);
+	for (rest = mounts; (r = ns_mountinfo_next(&rest, &m));)
+		if (r > 0 && m.id == *mount)
+			return false;
+	return true;
 }
 
 static bool is_pipe(const char *name)

@@ -16,6 +16,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "checkpoint/hierarchy.h"
+#include "ns/mountinfo.h"
 
 #define LOCK_FILE "/run/skep-cgroup2.lock" /* one for the kernel, whatever --state says */
 #define MOST	  256
@@ -35,22 +37,21 @@ struct hierarchy {
 /* False: cgroup2 is not mounted from its root on, where we see it. */
 static bool find(struct hierarchy *h)
 {
+	auto_free struct ns_mountinfo *all = NULL;
 	auto_free char *text = NULL;
+	const struct ns_mountinfo *m;
 	struct err none = {0};
-	char *save = NULL;
+	ssize_t n;
 
-	if (file_try_read_at(AT_FDCWD, "/proc/self/mountinfo", 16 << 20, &text, &none) < 0)
+	if (file_try_read_at(AT_FDCWD, "/proc/self/mountinfo", NS_MOUNTINFO_MOST, &text, &none) < 0)
 		return false;
-	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
-		const char *rest = strstr(l, " - cgroup2 ");
-		char root[8];
-
-		if (rest && sscanf(l, "%*d %*d %*s %7s %255s", root, h->at) == 2 &&
-		    !strcmp(root, "/") && !strchr(h->at, '\\') &&
-		    sscanf(rest, " - %*s %*s %255s", h->options) == 1)
-			return true;
-	}
-	return false;
+	n = ns_mountinfo_list(text, &all, &none);
+	m = n < 0 ? NULL : cr_hierarchy_find(all, (size_t)n, "");
+	if (!m || strlen(m->at) >= MOST || strlen(m->options) >= MOST)
+		return false;
+	snprintf(h->at, MOST, "%s", m->at);
+	snprintf(h->options, MOST, "%s", m->options);
+	return true;
 }
 
 static bool has(const char *options, const char *word)

@@ -21,6 +21,7 @@
 #include "base/own.h"
 #include "checkpoint/criu.h"
 #include "ns/mount.h"
+#include "ns/mountinfo.h"
 #include "runtime/system.h"
 
 #define RUN	  "/run" /* of criu's RUNDIR in Makefile; Debian changes it not */
@@ -127,23 +128,19 @@ int cr_kerndat_open(const struct ct_host *h, struct err *e)
 
 bool cr_kerndat_would_spread(void)
 {
-	auto_file FILE *mounts = fopen("/proc/self/mountinfo", "re");
-	auto_free char *line = NULL;
-	size_t size = 0;
+	auto_free char *text = NULL;
+	struct err ignored = {0};
+	struct ns_mountinfo m;
 	struct statx st;
+	char *rest;
+	int r;
 
-	if (!mounts || statx(AT_FDCWD, RUN, 0, STATX_MNT_ID, &st) < 0 ||
-	    !(st.stx_mask & STATX_MNT_ID))
+	if (statx(AT_FDCWD, RUN, 0, STATX_MNT_ID, &st) < 0 || !(st.stx_mask & STATX_MNT_ID) ||
+	    file_read_at(AT_FDCWD, "/proc/self/mountinfo", NS_MOUNTINFO_MOST, &text, &ignored) < 0)
 		return true;
-	/* "ID PARENT DEV ROOT POINT OPTIONS [shared:N] [master:N] - TYPE ..." (proc_pid_mountinfo(5)) */
-	while (getline(&line, &size, mounts) > 0) {
-		char *fields = strstr(line, " - ");
-
-		if (strtoull(line, NULL, 10) != st.stx_mnt_id || !fields)
-			continue;
-		*fields = 0;
-		return strstr(line, " shared:") != NULL;
-	}
+	for (rest = text; (r = ns_mountinfo_next(&rest, &m));)
+		if (r > 0 && m.id == st.stx_mnt_id)
+			return strstr(m.propagation, "shared:");
 	return true;
 }
 

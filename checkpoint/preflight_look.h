@@ -52,7 +52,7 @@ struct cr_look_mount {
 	dev_t dev;
 	bool hidden;		/* criu: "overmounted" */
 	uint64_t ns;		/* mount namespace */
-	char *root, *at, *type; /* into cr_look.texts */
+	char *root, *at, *type; /* into cr_look.texts, as mountinfo writes them */
 };
 
 struct cr_look {
@@ -89,6 +89,8 @@ void cr_look_processes(struct cr_look *l);
 
 /* preflight_mounts.c */
 int cr_look_read_mounts(struct cr_look *l, struct err *e);
+/* The directory on it, of init's mount namespace; -errno. */
+int cr_look_open_mount(const struct cr_look *l, const struct cr_look_mount *m);
 void cr_look_mounts(struct cr_look *l);
 
 /* preflight_fds.c: the walk over all descriptors. */

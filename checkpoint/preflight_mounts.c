@@ -7,15 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "checkpoint/preflight_look.h"
-
-#define MOUNTINFO_MOST (8u << 20)
+#include "ns/mountinfo.h"
 
 /* Those that criu knows (filesystems.c); fuse is among them only to be refused. */
 static const char *const known[] = {"proc",	  "sysfs",   "devtmpfs", "binfmt_misc", "tmpfs",
@@ -29,26 +28,6 @@ static bool is_known(const char *type)
 		if (!strcmp(type, known[i]))
 			return true;
 	return false;
-}
-
-/* A line of proc_pid_mountinfo(5), taken apart in place. */
-static bool take_line(char *line, struct cr_look_mount *m)
-{
-	unsigned major, minor;
-	int at = 0;
-	char *save = NULL, *rest;
-
-	if (sscanf(line, "%d %d %u:%u %n", &m->id, &m->parent, &major, &minor, &at) != 4 || !at)
-		return false;
-	m->dev = makedev(major, minor);
-	m->root = strtok_r(line + at, " ", &save);
-	m->at = m->root ? strtok_r(NULL, " ", &save) : NULL;
-	rest = m->at ? strstr(save, " - ") : NULL;
-	if (!rest)
-		return false;
-	m->type = rest + 3;
-	m->type[strcspn(m->type, " ")] = 0;
-	return true;
 }
 
 static int add_mount(struct cr_look *l, const struct cr_look_mount *m)
@@ -68,8 +47,10 @@ static int add_mount(struct cr_look *l, const struct cr_look_mount *m)
 
 static int read_list(struct cr_look *l, const struct cr_look_process *p, struct err *e)
 {
-	char *text = cr_look_read(p, "mountinfo", MOUNTINFO_MOST), *save = NULL;
+	char *text = cr_look_read(p, "mountinfo", NS_MOUNTINFO_MOST);
 	char **more = realloc(l->texts, (l->text_count + 1) * sizeof(*more));
+	struct ns_mountinfo i;
+	int r;
 
 	if (more)
 		l->texts = more;
@@ -78,10 +59,16 @@ static int read_list(struct cr_look *l, const struct cr_look_process *p, struct 
 		return more ? 0 : err_set(e, ENOMEM, "read the mounts: no memory");
 	}
 	l->texts[l->text_count++] = text;
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		struct cr_look_mount m = {.ns = p->ns[CR_LOOK_NS_MNT]};
+	while ((r = ns_mountinfo_next(&text, &i))) {
+		struct cr_look_mount m = {.id = (int)i.id,
+					  .parent = (int)i.parent,
+					  .dev = i.dev,
+					  .ns = p->ns[CR_LOOK_NS_MNT],
+					  .root = i.root,
+					  .at = i.at,
+					  .type = i.type};
 
-		if (take_line(line, &m) && add_mount(l, &m) < 0)
+		if (r > 0 && add_mount(l, &m) < 0)
 			return err_set(e, ENOMEM, "read the mounts: no memory");
 	}
 	return 0;
@@ -151,17 +138,11 @@ int cr_look_read_mounts(struct cr_look *l, struct err *e)
 }
 
 /* What the host has mounted, too, is found there again ("mnt[]:sm"): the root of one of its mounts is that path or above it. */
-static bool host_has(const char *host, const struct cr_look_mount *m)
+static bool host_has(const struct ns_mountinfo *host, size_t n, const struct cr_look_mount *m)
 {
-	for (const char *line = host; line && *line; line = strchr(line, '\n')) {
-		unsigned major, minor;
-		char root[512];
-
-		line += *line == '\n';
-		if (sscanf(line, "%*d %*d %u:%u %511s", &major, &minor, root) == 3 &&
-		    makedev(major, minor) == m->dev && is_below(m->root, root))
+	for (size_t i = 0; i < n; i++)
+		if (host[i].dev == m->dev && is_below(m->root, host[i].root))
 			return true;
-	}
 	return false;
 }
 
@@ -182,10 +163,20 @@ static const struct cr_look_process *whose(const struct cr_look *l, uint64_t ns)
 	return NULL;
 }
 
+int cr_look_open_mount(const struct cr_look *l, const struct cr_look_mount *m)
+{
+	auto_free char *at = strdup(m->at);
+	struct err ignored = {0};
+
+	if (!at)
+		return -ENOMEM;
+	return path_try_open_in(l->root, ns_mountinfo_unescape(at), O_RDONLY | O_DIRECTORY,
+				&ignored);
+}
+
 static bool has_files(const struct cr_look *l, const struct cr_look_mount *m)
 {
-	struct err ignored = {0};
-	int fd = path_try_open_in(l->root, m->at, O_RDONLY | O_DIRECTORY, &ignored);
+	int fd = cr_look_open_mount(l, m);
 	auto_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 
@@ -198,11 +189,14 @@ static bool has_files(const struct cr_look *l, const struct cr_look_mount *m)
 void cr_look_mounts(struct cr_look *l)
 {
 	const struct cr_look_process *init = cr_look_init(l);
-	struct cr_look_process self = {.proc = open("/proc/self", O_PATH | O_CLOEXEC)};
-	auto_free char *host = self.proc < 0 ? NULL
-					     : cr_look_read(&self, "mountinfo", MOUNTINFO_MOST);
+	auto_free struct ns_mountinfo *host = NULL;
+	auto_free char *text = NULL;
+	struct err ignored = {0};
+	ssize_t n = -1;
 
-	for (size_t i = 0; host && i < l->mount_count; i++) {
+	if (file_read_at(AT_FDCWD, "/proc/self/mountinfo", NS_MOUNTINFO_MOST, &text, &ignored) >= 0)
+		n = ns_mountinfo_list(text, &host, &ignored);
+	for (size_t i = 0; n >= 0 && i < l->mount_count; i++) {
 		const struct cr_look_mount *m = &l->mounts[i];
 		const struct cr_look_process *p =
 			m->ns == init->ns[CR_LOOK_NS_MNT] ? NULL : whose(l, m->ns);
@@ -216,7 +210,7 @@ void cr_look_mounts(struct cr_look *l)
 		/* Control groups look rooted elsewhere from outside of their namespace. */
 		if (is_known(m->type) && (!strcmp(m->root, "/") || !strncmp(m->type, "cgroup", 6)))
 			continue;
-		if (host_has(host, m))
+		if (host_has(host, (size_t)n, m))
 			continue;
 		if (!strcmp(m->type, "nsfs"))
 			cr_look_add(
@@ -234,5 +228,4 @@ void cr_look_mounts(struct cr_look *l)
 				    "mount of it",
 				    m->at, m->type);
 	}
-	own_close_fd(&self.proc);
 }

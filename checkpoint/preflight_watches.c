@@ -83,7 +83,7 @@ static bool is_reachable(const struct cr_look *l, const struct cr_look_mount *m,
 {
 	bool forgets = !strcmp(m->type, "tmpfs") || !strcmp(m->type, "devtmpfs");
 	struct err ignored = {0};
-	auto_fd int mount = path_try_open_in(l->root, m->at, O_RDONLY | O_DIRECTORY, &ignored);
+	auto_fd int mount = cr_look_open_mount(l, m);
 	auto_fd int file = mount < 0 ? -EBADF : open_by_handle_at(mount, &h->h, O_PATH | O_CLOEXEC);
 	auto_fd int again = -EBADF;
 	char self[48], link[PATH_MAX];

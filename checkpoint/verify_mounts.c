@@ -11,54 +11,22 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "checkpoint/verify_check.h"
-
-/* A line of proc_pid_mountinfo(5), taken apart in place. */
-struct mount {
-	unsigned id;
-	dev_t dev;
-	const char *root, *at, *type;
-};
-
-/* 36 35 98:0 /root /at options shared:1 ... - type source options */
-static bool read_mount(char *line, struct mount *m)
-{
-	unsigned ma, mi;
-	char *word[5], *rest = strstr(line, " - ");
-
-	if (!rest)
-		return false;
-	*rest = 0;
-	rest += 3;
-	m->type = strsep(&rest, " ");
-	for (size_t i = 0; i < ARRAY_SIZE(word); i++) {
-		word[i] = strsep(&line, " ");
-		if (!word[i])
-			return false;
-	}
-	m->root = word[3];
-	m->at = word[4];
-	m->id = (unsigned)strtoul(word[0], NULL, 10);
-	if (sscanf(word[2], "%u:%u", &ma, &mi) != 2)
-		return false;
-	m->dev = makedev(ma, mi);
-	return true;
-}
+#include "ns/mountinfo.h"
 
 int cr_check_host_mounts(struct cr_check *l, struct err *e)
 {
 	auto_free char *text = NULL;
-	char *rest, *line;
-	struct mount m;
+	struct ns_mountinfo m;
+	char *rest;
 	int r = cr_check_read(getpid(), "mountinfo", &text, e);
 
-	for (rest = text; r >= 0 && (line = strsep(&rest, "\n"));)
-		if (read_mount(line, &m))
-			r = cr_numbers_add(&l->host, m.dev, e);
+	for (rest = text; r >= 0 && (r = ns_mountinfo_next(&rest, &m));)
+		r = r > 0 ? cr_numbers_add(&l->host, m.dev, e) : 0;
 	return r < 0 ? r : 0;
 }
 
 /* A node of the host's /dev, bound as a file. */
-static bool is_node(const struct mount *m, const char *path)
+static bool is_node(const struct ns_mountinfo *m, const char *path)
 {
 	const char *name = strrchr(path, '/'), *shown = strrchr(m->root, '/');
 	struct stat st;
@@ -67,7 +35,7 @@ static bool is_node(const struct mount *m, const char *path)
 	       (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) && st.st_dev == m->dev;
 }
 
-static bool is_device(const struct cr_check *l, const struct mount *m)
+static bool is_device(const struct cr_check *l, const struct ns_mountinfo *m)
 {
 	static const char *const always[] = {"/dev/null",   "/dev/zero",    "/dev/full",
 					     "/dev/random", "/dev/urandom", "/dev/tty"};
@@ -82,7 +50,7 @@ static bool is_device(const struct cr_check *l, const struct mount *m)
 }
 
 /* A terminal of the host's devpts, which is named by its number. */
-static bool is_console(const struct cr_check *l, const struct mount *m)
+static bool is_console(const struct cr_check *l, const struct ns_mountinfo *m)
 {
 	unsigned long long rdev, dev;
 	char name[24];
@@ -93,7 +61,7 @@ static bool is_console(const struct cr_check *l, const struct mount *m)
 	return !strcmp(m->root, name);
 }
 
-static bool may_show(const struct cr_check *l, const struct mount *m)
+static bool may_show(const struct cr_check *l, const struct ns_mountinfo *m)
 {
 	if (is_device(l, m) || is_console(l, m))
 		return true;
@@ -117,8 +85,10 @@ static bool may_show(const struct cr_check *l, const struct mount *m)
 int cr_check_mounts(struct cr_check *l, pid_t pid, struct err *e)
 {
 	auto_free char *text = NULL;
-	char path[48], *rest, *line;
+	struct ns_mountinfo m;
+	char path[48], *rest;
 	struct stat st;
+	int r;
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
 	if (stat(path, &st) < 0)
@@ -128,12 +98,10 @@ int cr_check_mounts(struct cr_check *l, pid_t pid, struct err *e)
 	if (cr_numbers_add(&l->mount_spaces, st.st_ino, e) < 0 ||
 	    cr_check_read(pid, "mountinfo", &text, e) < 0)
 		return -e->no;
-	rest = text;
-	while ((line = strsep(&rest, "\n")) && *line) {
-		struct mount m;
+	for (rest = text; (r = ns_mountinfo_next(&rest, &m));) {
 		char what[160];
 
-		if (!read_mount(line, &m))
+		if (r < 0)
 			return cr_check_refuse(pid, "has a mount that cannot be read", e);
 		if (!may_show(l, &m)) {
 			snprintf(what, sizeof(what),

@@ -4,9 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,68 +13,10 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "cgroups/member.h"
-#include "ns/rootfs.h"
+#include "checkpoint/hierarchy.h"
+#include "ns/mountinfo.h"
 
-#define FILE_MOST (16u << 20)
-
-/* Whether each of the words ("cpu,cpuacct") is among the others ("rw,cpu,cpuacct"). */
-static bool all_among(const char *words, const char *others)
-{
-	while (*words) {
-		size_t n = strcspn(words, ",");
-		bool found = false;
-
-		for (const char *at = others; !found && *at;
-		     at += strcspn(at, ","), at += *at == ',')
-			found = strcspn(at, ",\n") == n && !strncmp(at, words, n);
-		if (!found)
-			return false;
-		words += n;
-		words += *words == ',';
-	}
-	return true;
-}
-
-/* Not when something else is mounted over it, or above it. */
-static bool leads_to(const char *at, uint64_t mount)
-{
-	auto_fd int fd = open(at, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct ns_rootfs_id id;
-	struct err why = {0};
-
-	return fd >= 0 && ns_rootfs_id(fd, &id, &why) >= 0 && id.id == mount;
-}
-
-/* A line of proc_pid_mountinfo(5): the mount point, if it is that hierarchy ("": cgroup2) from its root on, and can be reached. */
-static bool is_hierarchy(const char *line, const char *controllers, char at[256])
-{
-	const char *rest = strstr(line, " - ");
-	char root[8], type[16], options[256];
-	uint64_t id;
-
-	if (!rest || sscanf(line, "%" SCNu64 " %*d %*s %7s %255s", &id, root, at) != 3 ||
-	    sscanf(rest, " - %15s %*s %255s", type, options) != 2)
-		return false;
-	if (strcmp(root, "/") != 0 || strchr(at, '\\'))
-		return false;
-	if (*controllers ? strcmp(type, "cgroup") != 0 || !all_among(controllers, options)
-			 : strcmp(type, "cgroup2") != 0)
-		return false;
-	return leads_to(at, id);
-}
-
-static bool find(const char *mounts, const char *controllers, char at[256])
-{
-	for (const char *line = mounts; line && *line;
-	     line = strchr(line, '\n'), line += line != NULL) {
-		char one[1024];
-
-		snprintf(one, sizeof(one), "%.*s", (int)strcspn(line, "\n"), line);
-		if (is_hierarchy(one, controllers, at))
-			return true;
-	}
-	return false;
-}
+#define GROUPS_MOST (1u << 20)
 
 /* criu's name of the link. */
 static const char *name_of(const char *controllers)
@@ -91,20 +30,25 @@ static const char *name_of(const char *controllers)
 static int fill(int yard, struct err *e)
 {
 	auto_free char *groups = NULL, *mounts = NULL;
+	auto_free struct ns_mountinfo *all = NULL;
 	struct cg_member m;
 	char *rest;
+	ssize_t n;
 
-	if (file_read_at(AT_FDCWD, "/proc/self/cgroup", FILE_MOST, &groups, e) < 0 ||
-	    file_read_at(AT_FDCWD, "/proc/self/mountinfo", FILE_MOST, &mounts, e) < 0)
+	if (file_read_at(AT_FDCWD, "/proc/self/cgroup", GROUPS_MOST, &groups, e) < 0 ||
+	    file_read_at(AT_FDCWD, "/proc/self/mountinfo", NS_MOUNTINFO_MOST, &mounts, e) < 0)
+		return -e->no;
+	n = ns_mountinfo_list(mounts, &all, e);
+	if (n < 0)
 		return -e->no;
 	for (rest = groups; cg_member_next(&rest, &m);) {
+		const struct ns_mountinfo *h = cr_hierarchy_find(all, (size_t)n, m.controllers);
 		const char *name = name_of(m.controllers);
-		char at[256];
 
-		if (strchr(name, '/') || !find(mounts, m.controllers, at))
+		if (strchr(name, '/') || !h)
 			return 0;
-		if (symlinkat(at, yard, name) < 0)
-			return err_sys(e, "make a link to %s", at);
+		if (symlinkat(h->at, yard, name) < 0)
+			return err_sys(e, "make a link to %s", h->at);
 	}
 	return 1;
 }

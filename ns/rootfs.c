@@ -13,10 +13,12 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "base/sys.h"
 #include "ns/mount.h"
+#include "ns/mountinfo.h"
 
 #ifndef STATX_MNT_ID_UNIQUE
 #define STATX_MNT_ID_UNIQUE 0x4000U /* linux/stat.h of 6.8 */
@@ -100,42 +102,20 @@ int ns_rootfs_id(int tree_fd, struct ns_rootfs_id *id, struct err *e)
 	return 0;
 }
 
-/* As proc_pid_mountinfo(5) writes it: blanks and backslashes by three octal digits. */
-static bool is_written(const char *path, const char *in_mountinfo)
-{
-	const char *w = in_mountinfo;
-
-	for (; *path; path++) {
-		char c = *w++;
-
-		if (c == '\\' && w[0] && w[1] && w[2]) {
-			c = (char)((w[0] - '0') << 6 | (w[1] - '0') << 3 | (w[2] - '0'));
-			w += 3;
-		}
-		if (c != *path)
-			return false;
-	}
-	return !*w;
-}
-
 /* A number of mountinfo is given again when its mount is gone: one at another place is another's. */
 static int find_mount(const char *at, uint64_t id, struct err *e)
 {
-	auto_file FILE *f = fopen("/proc/self/mountinfo", "re");
-	auto_free char *line = NULL;
-	size_t room = 0;
+	auto_free char *text = NULL;
+	struct ns_mountinfo m;
+	char *rest;
+	int r = file_read_at(AT_FDCWD, "/proc/self/mountinfo", NS_MOUNTINFO_MOST, &text, e);
 
-	if (!f)
-		return err_sys(e, "open /proc/self/mountinfo");
-	while (getline(&line, &room, f) > 0) {
-		auto_free char *point = NULL;
-		unsigned long long number;
-
-		if (sscanf(line, "%llu %*s %*s %*s %ms", &number, &point) == 2 && number == id &&
-		    is_written(at, point))
+	if (r < 0)
+		return r;
+	for (rest = text; (r = ns_mountinfo_next(&rest, &m));)
+		if (r > 0 && m.id == id && !strcmp(ns_mountinfo_unescape(m.at), at))
 			return 1;
-	}
-	return ferror(f) ? err_sys(e, "read /proc/self/mountinfo") : 0;
+	return 0;
 }
 
 /* Not on top at its place: gone, or something has been mounted over it since. */

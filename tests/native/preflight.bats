@@ -135,6 +135,14 @@ epoll child | watches by epoll .* a file that it has closed | by epoll
 '
 }
 
+@test "message queues that nobody has open are named, wherever they are mounted" {
+	container
+	inside sh -ec 'umount /dev/mqueue; mkdir "/root/my queues"; mount -t mqueue none "/root/my queues"; touch "/root/my queues/one"'
+	[[ $(blockers) == *'has POSIX message queues (in /root/my\040queues)'* ]]
+	inside rm '/root/my queues/one'
+	clean
+}
+
 # bats test_tags=planted_all
 @test "sockets that cannot be taken along are named" {
 	container
