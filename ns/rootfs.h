@@ -57,8 +57,8 @@ int ns_rootfs_detach(const char *at, const struct ns_rootfs_id *id, struct err *
 int ns_rootfs_pivot(int root, unsigned long propagation, struct err *e);
 
 /*
- * The same where pivot_root(2) is not to be had: when the host's root is the initial ramdisk. As switch_root(8): the tree covers the old "/", so that no
- * way through that leads anywhere but back into it. The host's mounts stay in the namespace, out of reach (outside.h).
+ * The same where pivot_root(2) is not to be had, or would be another's to do: in a mount namespace that we share, or when the host's root is the initial ramdisk (outside.h). The host's mounts
+ * stay in the namespace, out of reach.
  */
 int ns_rootfs_chroot(int root, unsigned long propagation, struct err *e);
 

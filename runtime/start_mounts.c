@@ -88,7 +88,7 @@ int ct_step_rootfs(struct ct_stage *s, struct err *e)
 		r = s->root = ct_ground_rootfs(s->in->spec, -EBADF, e);
 	if (r < 0)
 		return r;
-	if (!ct_has_create_hooks(s->in->spec) || s->in->no_pivot)
+	if (!ct_has_create_hooks(s->in->spec))
 		return ns_rootfs_attach(s->root, NULL, e);
 	/* Where a hook that mounts something into the container looks for it. Ids of the container's may have no way to that place: no hook of theirs has either. */
 	if (s->in->spec->root_path &&
@@ -298,12 +298,18 @@ int ct_step_pivot(struct ct_stage *s, struct err *e)
 	bool joined = !s->in->spec->own[CT_NS_MOUNT];
 	int r = for_each_before(s->in->spec, s->in->spec->n_mounts, seal_for_good, e);
 
-	if (r >= 0 && s->in->no_pivot && !joined)
-		r = ns_outside_hide(s->root, e);
-	if (r >= 0)
-		r = s->in->no_pivot || joined
-			    ? ns_rootfs_chroot(s->root, s->in->spec->propagation, e)
-			    : ns_rootfs_pivot(s->root, s->in->spec->propagation, e);
+	if (r >= 0) {
+		int (*leave)(int root, unsigned long propagation, struct err *e) =
+			joined		  ? ns_rootfs_chroot
+			: s->in->no_pivot ? ns_outside_leave
+					  : ns_rootfs_pivot;
+
+		r = leave(s->root, s->in->spec->propagation, e);
+		if (r == -EINVAL && leave == ns_rootfs_pivot)
+			err_hint(
+				e,
+				"where the host's root is the initial ramdisk, or a chroot, `skep run --no-pivot` may do");
+	}
 	if (r < 0 || !s->in->spec->root_readonly)
 		return r;
 	make_cwd(s);

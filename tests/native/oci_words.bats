@@ -49,36 +49,6 @@ teardown() { oci_teardown; }
 	[ "$(oci exec "$ID" -- echo --user x)" = '--user x' ]
 }
 
-@test "run --no-pivot: the container's root, and no way out of it" {
-	bundle '.process.args = ["sh", "-c", "cat /etc/passwd; cd ../../..; pwd; ls; sleep 1000"] | .root.readonly = true
-		| .process.capabilities.bounding += ["CAP_SYS_CHROOT"] | .process.capabilities.permitted += ["CAP_SYS_CHROOT"] | .process.capabilities.effective += ["CAP_SYS_CHROOT"]'
-	echo mine >"$BUNDLE/rootfs/mine"
-	oci run --no-pivot --detach --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/out" 3>&-
-	wait_for 30 grep -q mine "$SKEP_DIR/out"
-	grep -q joe "$SKEP_DIR/out"
-	run ! oci exec "$ID" sh -c 'echo x >/y'
-	[ "$(oci exec "$ID" cat /mine)" = mine ]
-	# A chroot within leaves its caller outside of the new root: it still meets only the container's.
-	[ "$(oci exec --cap CAP_SYS_CHROOT "$ID" probe escape mine)" = mine ]
-}
-
-@test "run --no-pivot: a user namespace inside mounts no bare procfs or sysfs, for the host's are not there" {
-	local of words
-	bundle
-	ln -s busybox "$BUNDLE/rootfs/bin/unshare"
-	for of in host userns; do
-		for words in '' --no-pivot; do
-			configure '.process.args = ["unshare", "-mrpfn", "sh", "-c", "mount -t proc none /proc || mount -t sysfs none /sys"]
-				| .linux.maskedPaths = ["/proc/timer_list", "/sys/firmware"]
-				| (.process.capabilities | .bounding, .permitted, .effective) += ["CAP_SETFCAP"]'
-			# shellcheck disable=SC2086 # none or one
-			run oci run $words --bundle "$BUNDLE" "$ID"
-			[[ $status = 1 && $(grep -c 'mount: permission denied' <<<"$output") = 2 ]] || { echo "$of $words: $output" && return 1; }
-		done
-		[ $of = userns ] || with_userns
-	done
-}
-
 @test "run --no-new-keyring: the caller's session keyring" {
 	bundle '.process.args = ["probe", "keyring"]'
 	[ "$(oci run --no-new-keyring --bundle "$BUNDLE" "$ID")" = "$(probe keyring)" ]
