@@ -41,7 +41,7 @@ int ns_self_shield(char *const argv[], struct err *e);
 
 /*
  * The mount that the program is mapped or executed from again, where its own entry did that (ctl/static/entry.c), is held by a descriptor. The last to close it unmounts it, and waits for all processors (namespace_unlock(), fs/namespace.c:
- * synchronize_rcu_expedited()): tens of microseconds on an idle machine, more on others. So it is closed while we wait anyway, and init has closed its copy as it does with all. But before anything of the container's
+ * synchronize_rcu_expedited()): tens of microseconds on an idle machine, more on others. So it is closed while we wait anyway, and init has closed its copy as it does with all. But before init is in a process namespace with others, and before anything of the container's
  * runs that could look at us: as long as it is open the mount is in an anonymous namespace, and whoever may mount in a namespace of his own may make it writable again (do_mount_setattr()).
  * _find: first of all, whatever the command: nobody inherits it from here on. _above: its number is at least `least`, what is below is the caller's. _drop: closes it. Without one they do nothing.
  * ns_self_mount: what the entry leaves, CLOEXEC; 0: it has executed the program again, and the descriptor is in the name of that, or it has done nothing.

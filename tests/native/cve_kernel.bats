@@ -170,8 +170,8 @@ says() {
 # (A sanitizer's search for leaks needs ptrace for itself.)
 slowly() { in_net here env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" strace -f -qq -o /dev/null -e trace=execve,setresuid,capset -e inject=execve,setresuid,capset:delay_enter=5000 -- "$SKEP_DIR/here/bin/$1" "${@:2}"; }
 
-# A watcher in a container gets hold of the program that `skep exec` is there, and tries to write to it; WAY: how that is slowed down.
-grabbed() { # WAY
+# A watcher in a container gets hold of the program that skep is there when it is told WORDS, and tries to write to it; WAY: how that is slowed down.
+grabbed() { # WAY WORDS...
 	local sum
 	cp "$BUILD/skep" "$SKEP_DIR/skep-victim"
 	sum=$(sha256sum <"$SKEP_DIR/skep-victim")
@@ -182,7 +182,7 @@ grabbed() { # WAY
 	oci run -d --bundle "$BUNDLE" "$ID" >"$SKEP_DIR/grab" 2>&1 3>&-
 	wait_for 30 grep -q watching "$SKEP_DIR/grab"
 	for _ in {1..100}; do
-		"$1" victim exec "$ID" true || true
+		"$1" victim "${@:2}" || true
 		! grep -q grab: "$SKEP_DIR/grab" || break
 	done
 	wait_for 30 grep -q grab: "$SKEP_DIR/grab" || { cat "$SKEP_DIR/grab"; return 1; }
@@ -193,12 +193,23 @@ grabbed() { # WAY
 
 # ns_self_shield() (ns/self.c), ctl/static/entry.c: for one that may trace the host's, as a container with CAP_SYS_PTRACE and no user namespace may.
 @test "nor write to it, where it can (CVE-2019-5736)" {
-	grabbed slowly
+	grabbed slowly exec "$ID" true
 }
 
 # ns_self_mount_drop(): as long as the command on the host holds the mount's descriptor, a user namespace inside could make it writable again.
 @test "nor make the mount that it is of writable again" {
-	grabbed lingering
+	grabbed lingering exec "$ID" true
+}
+
+# ct_clone_init(): the same of one that is started beside the watcher.
+@test "nor that of what is started in its process namespace" {
+	bundle '.process.args = ["true"]'
+	cp -a "$BUNDLE" "$SKEP_DIR/beside"
+	beside() {
+		jq --arg pids "/proc/$(oci_pid "$ID")/ns/pid" '(.linux.namespaces[] | select(.type == "pid")).path = $pids | .process.args = ["true"]' "$BUNDLE/config.json" >"$SKEP_DIR/beside/config.json"
+		lingering "$@"
+	}
+	grabbed beside run --bundle "$SKEP_DIR/beside" "$ID-beside"
 }
 # Who was joined waits for the host's word.
 lingering() { in_net here env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" strace -qq -o /dev/null -e trace=sendmsg -e inject=sendmsg:delay_enter=100000 -- "$SKEP_DIR/here/bin/$1" "${@:2}"; }
