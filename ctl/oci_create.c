@@ -225,7 +225,8 @@ static const struct ctl_option create_options[] = {
 	 .help = "send the terminal's master to this socket"},
 	{.name = "pidfd-socket", .arg = "SOCKET", .help = "send init's pidfd to this socket"},
 	{.name = "preserve-fds", .arg = "N", .help = "N descriptors from 3 on are the program's"},
-	{.name = "no-pivot", .help = "leave a root that pivot_root(2) cannot, a ramdisk, by chroot(2)"},
+	{.name = "no-pivot",
+	 .help = "leave a root that pivot_root(2) cannot, a ramdisk, by chroot(2)"},
 	{.name = "no-new-keyring", .help = "the program keeps the caller's session keyring"},
 	{0},
 };

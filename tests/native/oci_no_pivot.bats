@@ -8,11 +8,9 @@ load ../lib/oci
 setup() { oci_setup; }
 teardown() { oci_teardown; }
 
-# skep on such a host.
-ramdisk() {
-	in_net here env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" \
-		strace -f -qq -o /dev/null -e trace=pivot_root -e inject=pivot_root:error=EINVAL -- "$SKEP_DIR/here/bin/skep" "$@"
-}
+# As on such a host. (A sanitizer's search for leaks needs ptrace for itself.)
+on_ramdisk=(env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" strace -f -qq -o /dev/null -e trace=pivot_root -e inject=pivot_root:error=EINVAL --)
+ramdisk() { in_net here "${on_ramdisk[@]}" "$SKEP_DIR/here/bin/skep" "$@"; }
 
 # A bundle in which a user namespace of its own tries to mount what its masks hide.
 bare() {
@@ -71,28 +69,29 @@ hides() {
 }
 
 @test "run --no-pivot: nor one that was mounted over; where it is not to be had, for the mounts of a user namespace are locked, that is said" {
-	local trace=(strace -f -qq -o /dev/null -e trace=pivot_root -e inject=pivot_root:error=EINVAL --)
 	bare
-	run hides "${trace[@]}" "$SKEP_DIR/here/bin/skep" run --no-pivot --bundle "$BUNDLE" "$ID"
+	run hides "${on_ramdisk[@]}" "$SKEP_DIR/here/bin/skep" run --no-pivot --bundle "$BUNDLE" "$ID"
 	refused ramdisk
 	with_userns
 	run hides "$SKEP_DIR/here/bin/skep" run --no-pivot --bundle "$BUNDLE" "$ID"
 	refused userns
-	fails_with 1 'can be neither unmounted nor covered' hides "${trace[@]}" "$SKEP_DIR/here/bin/skep" run --no-pivot --bundle "$BUNDLE" "$ID"
+	fails_with 1 'can be neither unmounted nor covered' hides "${on_ramdisk[@]}" "$SKEP_DIR/here/bin/skep" run --no-pivot --bundle "$BUNDLE" "$ID"
 	oci_gone "$ID"
 }
 
 @test "run --no-pivot: nor one that the host mounts later, where its mounts arrive" {
-	local on
+	local on words
 	bare
 	configure '.process.args = ["sh", "-c", "until busybox grep -q /late/w /proc/self/mountinfo; do sleep 0.1; done; exec unshare -mrpfn sh -c \"mount -t proc none /proc || mount -t sysfs none /sys\""]
 		| .mounts += [{destination: "/late", source: "'"$SKEP_DIR"'/late", options: ["rbind", "rslave"]}] | .linux.rootfsPropagation = "rslave"'
 	mkdir -p "$SKEP_DIR/late/w" "$SKEP_DIR/w"
-	for on in '' 'strace -f -qq -o /dev/null -e trace=pivot_root -e inject=pivot_root:error=EINVAL --'; do
-		# shellcheck disable=SC2016,SC2086 # for that shell; words
+	for on in oci ramdisk; do
+		words=("$SKEP_DIR/here/bin/skep" run --no-pivot --pid-file "$SKEP_DIR/pid" --bundle "$BUNDLE" "$ID")
+		[ $on = oci ] || words=("${on_ramdisk[@]}" "${words[@]}")
+		# shellcheck disable=SC2016 # for that shell
 		run in_net here timeout 60 unshare -m --propagation shared sh -ec 'mount --bind "$0/late" "$0/late"; mount --make-shared "$0/late"
 			"$@" & until [ -s "$0/pid" ]; do sleep 0.1; done
-			mount -t proc none "$0/w"; mount -t sysfs none "$0/w"; mount -t tmpfs none "$0/late/w"; wait $!' "$SKEP_DIR" $on "$SKEP_DIR/here/bin/skep" run --no-pivot --pid-file "$SKEP_DIR/pid" --bundle "$BUNDLE" "$ID"
+			mount -t proc none "$0/w"; mount -t sysfs none "$0/w"; mount -t tmpfs none "$0/late/w"; wait $!' "$SKEP_DIR" "${words[@]}"
 		refused "$on"
 		rm "$SKEP_DIR/pid"
 	done
