@@ -7,6 +7,7 @@ DESTDIR    ?=
 CC         := $(if $(filter default,$(origin CC)),gcc,$(CC))
 AR         := $(if $(filter default,$(origin AR)),ar,$(AR))
 PKG_CONFIG ?= pkg-config
+NM         ?= nm
 STATIC_CC  ?= $(shell command -v musl-gcc || echo $(CC))
 LIBEXECDIR  = $(PREFIX)/libexec/skep
 MANDIR      = $(PREFIX)/share/man
@@ -182,9 +183,10 @@ STATIC_LDFLAGS = -static-pie $(RELR) -Wl,-e,skep_entry -Wl,--gc-sections -Wl,-T,
 STATIC_LDLIBS = -Wl,--no-warnings $(filter-out -lmnl -larchive -lzstd,$(LDLIBS))
 # Where it begins nothing of libc works yet, and a compiler may make a call of it of any loop.
 ENTRY_NEEDS = __ehdr_start _start ns_self_mount
+$(BUILD)/ctl/static/entry.o: SKEPFLAGS += -fno-lto
 $(BUILD)/skep: $(BUILD)/ctl/skep.o $(LIB) $(BUILD)/net/static/mnl.o $(BUILD)/ctl/static/entry.o ctl/static/start.ld
-	@calls=$$($(if $(SANITIZE),,nm -uj $(BUILD)/ctl/static/entry.o | grep -vxF $(ENTRY_NEEDS:%=-e %))); \
-		[ -z "$$calls" ] || { echo "ctl/static/entry.c: the compiler made calls of libc: $$calls" >&2; exit 1; }
+	@rm -f $@; $(if $(SANITIZE),:,seen=$$($(NM) -uj $(BUILD)/ctl/static/entry.o) || exit 1; calls=$$(echo "$$seen" | grep -vxF $(ENTRY_NEEDS:%=-e %)); \
+		[ -z "$$calls" ] || { echo "ctl/static/entry.c: the compiler made calls of libc: $$calls" >&2; exit 1; })
 	$(call say,LD)
 	$(Q)$(if $(SANITIZE),false,$(CC) $(CFLAGS) $(STATIC_LDFLAGS) $(LDFLAGS) -o $@ $(filter-out %.ld,$^) $(STATIC_LDLIBS) 2>/dev/null) || \
 		$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)

@@ -24,7 +24,7 @@ struct ns_mountinfo {
 	char *options;	   /* of the file system: "rw,cpu,cpuacct" */
 };
 
-/* No such file has more, in bytes: 100,000 mounts (fs.mount-max) by 160. */
+/* Of such a file, in bytes: 100,000 mounts (fs.mount-max) by 160. */
 #define NS_MOUNTINFO_MOST (16u << 20)
 
 /* The next line of *rest, which ends up NULL. 1; 0: there is no more; -EINVAL: a line of another form, which is passed over. */

@@ -76,8 +76,7 @@ struct entry {
 	const struct ct_spec *spec; /* the container's */
 	json_t *listener;	    /* NULL: the filter asks nobody */
 	int init;		    /* pidfd */
-	int root;      /* of init, where its mount namespace has another one; else -EBADF */
-	bool chrooted; /* init is, by no mount namespace of its own */
+	int root;		    /* init's */
 	int flags;
 	struct sync sync;
 	int theirs;
@@ -372,6 +371,21 @@ static void prefer_their_words(struct entry *en, const struct ct *ct, struct err
 		 ct->s.id);
 }
 
+/* That of its mount namespace may be the host's: of one that was joined, by --no-pivot, or where skep was called in a chroot. */
+static int open_root(struct entry *en, const struct ct *ct, struct err *e)
+{
+	int fd = ns_join_root(ct->s.pid, e);
+
+	/* A user's own skep may not look there when init's program is one that nobody may read. */
+	if (fd == -EACCES && en->spec->own[CT_NS_MOUNT]) {
+		err_clear(e);
+		return 0;
+	}
+	if (fd >= 0)
+		en->root = fd;
+	return fd;
+}
+
 /* The middle process has joined init's namespaces by number and pidfd; both are checked in ns_join_flags(). */
 static int enter(struct entry *en, const struct ct *ct, struct ct_executed *out, struct err *e)
 {
@@ -384,10 +398,8 @@ static int enter(struct entry *en, const struct ct *ct, struct ct_executed *out,
 	if (en->init < 0)
 		return e->no ? -e->no : not_running(ct, e);
 	r = ns_join_flags(en->init, ct->s.pid, &en->flags, e);
-	if (r >= 0 && en->chrooted) {
-		en->root = ns_join_root(ct->s.pid, e);
-		r = en->root;
-	}
+	if (r >= 0)
+		r = open_root(en, ct, e);
 	if (r >= 0)
 		r = ct_exec_group(ct, en->how, &cg, &leaf, e);
 	if (r >= 0)
@@ -445,7 +457,6 @@ int ct_exec(const struct ct *ct, const struct ct_exec *how, struct ct_executed *
 		en.p = *how->process;
 		ct_process_complete(&en.p, &spec->process);
 		en.spec = spec;
-		en.chrooted = !spec->own[CT_NS_MOUNT];
 	}
 	if (r >= 0)
 		r = prepare_filter(&en, spec, e);

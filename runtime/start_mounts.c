@@ -308,7 +308,7 @@ int ct_step_pivot(struct ct_stage *s, struct err *e)
 		if (r == -EINVAL && leave == ns_rootfs_pivot)
 			err_hint(
 				e,
-				"where the host's root is the initial ramdisk, or a chroot, `skep run --no-pivot` may do");
+				"where the host's root is the initial ramdisk, `skep run --no-pivot` does");
 	}
 	if (r < 0 || !s->in->spec->root_readonly)
 		return r;

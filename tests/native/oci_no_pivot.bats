@@ -97,6 +97,34 @@ hides() {
 	done
 }
 
+@test "run --no-pivot: in a user namespace one that could still come in is an error; one that hides another of its kind is not" {
+	bare
+	with_userns
+	# shellcheck disable=SC2016 # for that shell
+	run in_net here unshare -m --propagation private sh -ec 'mount -t proc none /proc; exec "$@"' sh "${on_ramdisk[@]}" "$SKEP_DIR/here/bin/skep" run --no-pivot --bundle "$BUNDLE" "$ID"
+	refused twice
+	configure '.linux.rootfsPropagation = "rslave"'
+	mkdir -m 700 "$SKEP_DIR/late"
+	# shellcheck disable=SC2016 # for that shell
+	fails_with 1 'late cannot be cut off' in_net here unshare -m --propagation shared sh -ec 'mount -t tmpfs none "$0/late"; exec "$@"' "$SKEP_DIR" "${on_ramdisk[@]}" "$SKEP_DIR/here/bin/skep" run --no-pivot --bundle "$BUNDLE" "$ID"
+	oci_gone "$ID"
+}
+
+# runtime/exec.c, open_root(): the mount namespace's own root is the host's.
+@test "exec: in the container's root, whatever the container does to its mounts" {
+	local pid
+	bundle '.process.args = ["sh", "-c", "umount -l /; echo gone >/gone; sleep 1000"] | .root.readonly = false | (.process.capabilities | .bounding, .permitted, .effective) += ["CAP_SYS_ADMIN"]'
+	ln -s busybox "$BUNDLE/rootfs/bin/umount"
+	ramdisk run --no-pivot --bundle "$BUNDLE" "$ID" >/dev/null 3>&- &
+	pid=$!
+	wait_for 30 test -e "$BUNDLE/rootfs/gone"
+	[ "$(oci exec "$ID" cat /gone)" = gone ]
+	[ "$(oci exec --cap CAP_SYS_CHROOT "$ID" probe escape gone)" = gone ]
+	run ! oci exec "$ID" test -e "$SKEP_DIR"
+	oci delete --force "$ID"
+	wait "$pid" || true
+}
+
 @test "run --no-pivot: a hook of createContainer finds the root file system at its path, with what is mounted in it" {
 	local on
 	bundle '.process.args = ["sh", "-c", "cat /marker/of-hook; probe escape mine"] | (.process.capabilities | .bounding, .permitted, .effective) += ["CAP_SYS_CHROOT"]'
@@ -106,5 +134,8 @@ hides() {
 	for on in oci ramdisk; do
 		[ "$("$on" run --no-pivot --bundle "$BUNDLE" "$ID")" = $'mounted\ninside' ]
 	done
+	# pivot_root(2) cannot leave a shared mount either, nor could the root be moved away from one.
+	configure '.hooks.createContainer[0].args[2] += " && mount --make-rshared /"'
+	[ "$(oci run --no-pivot --bundle "$BUNDLE" "$ID")" = $'mounted\ninside' ]
 	[ ! -e "$BUNDLE/rootfs/marker/of-hook" ]
 }
