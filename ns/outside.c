@@ -226,7 +226,7 @@ static int put_on_top(int root, int self, uint64_t id, struct err *e)
 static int hide(int root, struct err *e)
 {
 	auto_fd int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct ns_rootfs_id own;
+	struct ns_rootfs_id own = {0};
 	int r = self < 0 ? err_sys(e, "open /proc/self") : ns_rootfs_id(root, &own, e);
 
 	if (r >= 0)

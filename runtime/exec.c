@@ -376,6 +376,11 @@ static int open_root(struct entry *en, const struct ct *ct, struct err *e)
 {
 	int fd = ns_join_root(ct->s.pid, e);
 
+	/* It has ended meanwhile; of another with its number nothing is joined: that goes by the pidfd. */
+	if (fd == -ENOENT || fd == -ESRCH) {
+		err_clear(e);
+		return not_running(ct, e);
+	}
 	/* A user's own skep may not look there when init's program is one that nobody may read. */
 	if (fd == -EACCES && en->spec->own[CT_NS_MOUNT]) {
 		err_clear(e);
