@@ -246,9 +246,10 @@ static int check_words(struct ctl_line *line, struct err *e)
 	if (line->help || fits)
 		return 0;
 	if (line->front->as_runc) {
-		err_set(e, EINVAL, "%s: \"%s\" requires %s %d argument(s)", line->front->name,
-			c->name, c->least == c->most ? "exactly" : "a minimum of", c->least);
-		return err_class(e, ERR_USAGE);
+		err_set(e, EINVAL, "\"%s\" requires %s %d argument(s)", c->name,
+			c->least == c->most ? "exactly" : "a minimum of", c->least);
+		err_class(e, ERR_USAGE);
+		return err_hint(e, "%s %s --help shows them", line->front->name, c->name);
 	}
 	if (line->nwords < c->least) {
 		err_set(e, EINVAL, "%s needs: %s", c->name, c->words);
