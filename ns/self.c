@@ -6,12 +6,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/keyctl.h>
-#include <linux/mount.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
@@ -207,6 +207,19 @@ void ns_self_mount_above(int least)
 	there = fcntl(begun_from, F_DUPFD_CLOEXEC, least);
 	ns_self_mount_drop();
 	begun_from = there;
+}
+
+int ns_self_mount_fd(void)
+{
+	return begun_from;
+}
+
+void ns_self_mount_bury(void)
+{
+	/* On a file that every host has; nobody looks for it at its place any more. Without it closing is what waits. */
+	if (begun_from >= 0)
+		(void)move_mount(begun_from, "", AT_FDCWD, "/dev/null", MOVE_MOUNT_F_EMPTY_PATH);
+	ns_self_mount_drop();
 }
 
 void ns_self_mount_drop(void)

@@ -40,16 +40,19 @@ int ns_self_new_keyring(struct err *e);
 int ns_self_shield(char *const argv[], struct err *e);
 
 /*
- * The mount that the program is mapped or executed from again, where its own entry did that (ctl/static/entry.c), is held by a descriptor. The last to close it unmounts it, and waits for all processors (namespace_unlock(), fs/namespace.c:
- * synchronize_rcu_expedited()): tens of microseconds on an idle machine, more on others. So it is closed while we wait anyway, and init has closed its copy as it does with all. But before init is in a process namespace with others, and before anything of the container's
- * runs that could look at us: as long as it is open the mount is in an anonymous namespace, and whoever may mount in a namespace of his own may make it writable again (do_mount_setattr()).
- * _find: first of all, whatever the command: nobody inherits it from here on. _above: its number is at least `least`, what is below is the caller's. _drop: closes it. Without one they do nothing.
+ * The mount that the program is mapped or executed from again, where its own entry did that (ctl/static/entry.c), is held by a descriptor. As long as that is open the mount is in an anonymous namespace, and whoever gets hold of the program and may mount in a
+ * namespace of his own may make it writable again (do_mount_setattr(), fs/namespace.c). So it is closed before the process is where others see it, or before anything of the container's runs that could look.
+ * But the last to close it unmounts it, and waits for all processors (namespace_unlock(): synchronize_rcu_expedited()), a fortieth of a start. Init makes that one wait with the one for the host's mounts, which it has to make anyway.
+ * _find: first of all, whatever the command: nobody inherits it from here on. _above: its number is at least `least`, what is below is the caller's. _drop: closes it. _fd: -EBADF: there is none, and the others do nothing.
+ * _bury: init, in a mount namespace of its own that nothing leaves any more, before pivot_root(2): the mount is put where it is detached with the host's, and closed.
  * ns_self_mount: what the entry leaves, CLOEXEC; 0: it has executed the program again, and the descriptor is in the name of that, or it has done nothing.
  */
 extern int ns_self_mount __attribute__((visibility("hidden")));
 void ns_self_mount_find(void);
 void ns_self_mount_above(int least);
 void ns_self_mount_drop(void);
+int ns_self_mount_fd(void);
+void ns_self_mount_bury(void);
 
 /* Shown by ps; also the first 15 bytes of argv[0] of nobody. */
 int ns_self_name(const char *name, struct err *e);

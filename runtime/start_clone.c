@@ -248,14 +248,14 @@ int ct_clone_init(struct ct_init *init, int group, pid_t *pid, int *pidfd, struc
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)group;
 	}
-	/* Who lives in a process namespace already sees init from its first moment. */
-	if (!spec->own[CT_NS_PID])
+	if (!ct_init_buries(init))
 		ns_self_mount_drop();
 	init->parent = spec->own[CT_NS_PID] || spec->join[CT_NS_PID] ? 0 : getpid();
 	if (ct_clone_by_middle(spec))
 		r = clone_by_middle(init, &args, &j, pid, pidfd, e);
 	else
 		r = clone_directly(init, &args, &j, pid, e);
+	ns_self_mount_drop();
 	joined_done(&j);
 	return r;
 }

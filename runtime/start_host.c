@@ -230,8 +230,6 @@ static int grant_ready(struct making *m, struct err *e)
 	struct ct_state *s = &m->ct->s;
 	int r = 0;
 
-	/* Init has closed its own copy long ago, has its mounts to make, and runs nothing of the container's yet. */
-	ns_self_mount_drop();
 	if (!m->init.ahead)
 		r = sync_expect(&m->sync, CT_STEP_READY, SYNC_ASK, NULL, NULL, e);
 	/* After the createContainer hooks: who has SCHED_DEADLINE must not fork (sched_fork()). And while there are host rights to do so, so before any startContainer hook. */

@@ -32,6 +32,11 @@
 #include "runtime/state.h"
 #include "runtime/steps.h"
 
+bool ct_init_buries(const struct ct_init *init)
+{
+	return init->spec->own[CT_NS_PID] && init->spec->own[CT_NS_MOUNT] && !init->no_pivot;
+}
+
 /*
  * I am a copy of the host side in new namespaces, with its memory and descriptors, and no id of mine is mapped yet. First acts: die with who made
  * me, and hold nothing that I was not given.
@@ -40,7 +45,7 @@ static int begin(struct ct_stage *s, struct err *e)
 {
 	struct ct_init *in = s->in;
 	size_t n = 0,
-	       most = 9 + in->spec->n_mounts + in->spec->n_devices + (size_t)in->preserve_fds;
+	       most = 10 + in->spec->n_mounts + in->spec->n_devices + (size_t)in->preserve_fds;
 	auto_free int *keep = calloc(most, sizeof(int));
 	int r = ns_self_die_with_parent(in->parent, e);
 
@@ -57,6 +62,7 @@ static int begin(struct ct_stage *s, struct err *e)
 	keep[n++] = in->rootfs;
 	keep[n++] = in->console_mount;
 	keep[n++] = in->console_slave;
+	keep[n++] = ns_self_mount_fd();
 	for (int i = 0; i < 3; i++)
 		keep[n++] = in->stdio[i];
 	for (size_t i = 0; i < in->spec->n_mounts; i++)

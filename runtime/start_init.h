@@ -28,6 +28,9 @@ struct ct_init {
 	json_t *hook_state; /* of the hooks that init runs, but for their pid and status; NULL without any */
 };
 
+/* Whether init takes the mount that we run from out of the world, with the host's (ns_self_mount_bury()), and not we before it is there: who lives in its process namespace already sees it from its first moment. */
+bool ct_init_buries(const struct ct_init *init);
+
 /*
  * Runs steps.h's init side and executes the program. Never returns: a failure is told to the host side, or to who asked to
  * start, and the process ends (127: no such program, 126: not executable, 1: all else).

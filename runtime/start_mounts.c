@@ -19,6 +19,7 @@
 #include "ns/mount.h"
 #include "ns/outside.h"
 #include "ns/rootfs.h"
+#include "ns/self.h"
 #include "runtime/ground.h"
 #include "runtime/start_init.h"
 
@@ -304,6 +305,8 @@ int ct_step_pivot(struct ct_stage *s, struct err *e)
 			: s->in->no_pivot ? ns_outside_leave
 					  : ns_rootfs_pivot;
 
+		if (ct_init_buries(s->in))
+			ns_self_mount_bury();
 		r = leave(s->root, s->in->spec->propagation, e);
 		if (r == -EINVAL && leave == ns_rootfs_pivot)
 			err_hint(

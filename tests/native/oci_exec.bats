@@ -115,6 +115,32 @@ is_read_only_by_exe() { # WORDS...
 	cmp "$BUILD/skep" "$SKEP_DIR/victim"
 }
 
+# How many descriptors of the process lead to our program.
+to_program() { stat -Lc %d:%i "/proc/$1/fd"/* 2>/dev/null | grep -cx "$(stat -c %d:%i "$SKEP_DIR/victim")" || true; }
+
+among_others() {
+	without_userns
+	configure 'del(.linux.namespaces[] | select(.type == "pid"))'
+}
+
+# ns_self_mount_bury(), ns_self_mount_drop(): as long as its mount is held, a user namespace inside could make that writable again (native/cve_kernel).
+@test "nor does anybody hold it open: who waits to be started, who waits for the end" {
+	local way
+	cp "$BUILD/skep" "$SKEP_DIR/victim"
+	for way in : with_userns among_others; do
+		$way
+		"$SKEP_DIR/victim" --root "$SKEP_DIR/here/oci" create --bundle "$BUNDLE" "$ID" >/dev/null 3>&-
+		[ "$(to_program "$(oci_pid "$ID")")" = 0 ]
+		oci delete --force "$ID"
+		spawn here "$SKEP_DIR/said" "$SKEP_DIR/victim" --root "$SKEP_DIR/here/oci" run --bundle "$BUNDLE" "$ID"
+		wait_for 30 oci_is "$ID" running
+		[ "$(to_program "$SPAWNED")" = 0 ]
+		[ "$(to_program "$(oci_pid "$ID")")" = 0 ]
+		oci delete --force "$ID"
+		wait "$SPAWNED" || true
+	done
+}
+
 # Of ctl/static/entry.c: a sanitizer's program has none.
 @test "nor where the kernel does not let the program be mapped once more: it is executed once more" {
 	local ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 victim=("$SKEP_DIR/victim" --root "$SKEP_DIR/here/oci")
