@@ -50,57 +50,71 @@ int path_try_open_in(int root, const char *path, int flags, struct err *e)
 	return fd >= 0 ? fd : err_sys(e, "open %s in the root file system", path);
 }
 
+/* The directory that the first len bytes of path are. */
+static int open_directory(int root, const char *path, size_t len)
+{
+	char part[PATH_MAX];
+
+	memcpy(part, path, len);
+	part[len] = 0;
+	return open_in(root, len ? part : ".", O_PATH | O_DIRECTORY, 0);
+}
+
+/* What the length of path's first len bytes is without their last name. */
+static size_t parent_length(const char *path, size_t len)
+{
+	while (len && path[len - 1] == '/')
+		len--;
+	while (len && path[len - 1] != '/')
+		len--;
+	return len;
+}
+
 /*
- * Parent by parent: each one is opened inside the root, the next is made in it by name. A component that is a link
- * is followed inside the root; a dangling one is an error, never a reason to create something outside.
+ * From the end to the first parent that is there: most are, or lack one name. Then parent by parent: the next is made in it by name, and opened inside the root. A component that is a link is followed
+ * inside the root; a dangling one is an error, never a reason to create something outside.
  */
 int path_mkdirs_in(int root, const char *path, mode_t mode, struct err *e)
 {
-	char done[PATH_MAX];
-	size_t len = 0;
-	auto_fd int dir = open_in(root, *path ? path : ".", O_PATH | O_DIRECTORY, 0);
+	size_t whole = strlen(path), there = whole, next = whole;
+	auto_fd int dir = -EBADF;
+	int why = 0;
 
-	/* What is there already, as most is, is one call's work. */
-	if (dir >= 0)
-		return take_fd(&dir);
-	dir = open_in(root, ".", O_PATH | O_DIRECTORY, 0);
-	if (dir < 0)
-		return err_sys(e, "open the root file system");
-	if (strlen(path) >= sizeof(done))
+	if (whole >= PATH_MAX)
 		return err_set(e, ENAMETOOLONG, "path too long: %.64s...", path);
+	while ((dir = open_directory(root, path, there)) < 0) {
+		if (!there)
+			return err_sys(e, "open the root file system");
+		why = errno;
+		next = there;
+		there = parent_length(path, there);
+	}
+	if (why && why != ENOENT)
+		return err_set(e, why, "open directory %.*s in the root file system: %s", (int)next,
+			       path, strerror(why));
+	while (path[there]) {
+		char name[NAME_MAX + 1];
+		size_t n;
+		int below;
 
-	for (const char *p = path; *p;) {
-		size_t n = strcspn(p, "/");
-		int next;
-
-		if (n > 0) {
-			if (len)
-				done[len++] = '/';
-			memcpy(done + len, p, n);
-			len += n;
-			done[len] = 0;
-			next = open_in(root, done, O_PATH | O_DIRECTORY, 0);
-			if (next < 0 && errno == ENOENT) {
-				char name[NAME_MAX + 1];
-
-				if (n > NAME_MAX)
-					return err_set(e, ENAMETOOLONG, "name too long in %s",
-						       path);
-				memcpy(name, p, n);
-				name[n] = 0;
-				if (mkdirat(dir, name, mode) < 0 && errno != EEXIST)
-					return err_sys(e,
-						       "make directory %s in the root file system",
-						       done);
-				next = open_in(root, done, O_PATH | O_DIRECTORY, 0);
-			}
-			if (next < 0)
-				return err_sys(e, "open directory %s in the root file system",
-					       done);
-			own_close_fd(&dir);
-			dir = next;
-		}
-		p += n + (p[n] == '/');
+		there += strspn(path + there, "/");
+		n = strcspn(path + there, "/");
+		if (n > NAME_MAX)
+			return err_set(e, ENAMETOOLONG, "name too long in %s", path);
+		if (!n)
+			break;
+		memcpy(name, path + there, n);
+		name[n] = 0;
+		there += n;
+		if (mkdirat(dir, name, mode) < 0 && errno != EEXIST)
+			return err_sys(e, "make directory %.*s in the root file system", (int)there,
+				       path);
+		below = open_directory(root, path, there);
+		if (below < 0)
+			return err_sys(e, "open directory %.*s in the root file system", (int)there,
+				       path);
+		own_close_fd(&dir);
+		dir = below;
 	}
 	return take_fd(&dir);
 }

@@ -138,6 +138,32 @@ static void directories_are_made_inside(void **state)
 	assert_int_equal(faccessat(p->dir, "made", F_OK, 0), -1);
 }
 
+static void what_is_in_the_way_is_named(void **state)
+{
+	struct place *p = *state;
+	char deep[600];
+	struct err e = {0};
+	struct stat st;
+
+	auto_fd int made = path_mkdirs_in(p->root, "a/../b/./c", 0755, &e);
+	assert_inside(p, made);
+	assert_return_code(fstatat(p->root, "a", &st, 0), errno);
+	assert_return_code(fstatat(p->root, "b/c", &st, 0), errno);
+	assert_int_equal(path_write_in(p->root, "b/file", "x", 0644, &e), 0);
+	assert_int_equal(path_mkdirs_in(p->root, "b/file/d/e", 0755, &e), -ENOTDIR);
+	assert_string_equal(e.text,
+			    "open directory b/file/ in the root file system: Not a directory");
+	err_clear(&e);
+	assert_return_code(symlinkat("nowhere", p->root, "dangling"), errno);
+	assert_int_equal(path_mkdirs_in(p->root, "dangling/d", 0755, &e), -ENOENT);
+	assert_int_equal(fstatat(p->root, "nowhere", &st, 0), -1);
+	err_clear(&e);
+	memset(deep, 'x', sizeof(deep) - 1);
+	deep[sizeof(deep) - 1] = 0;
+	memcpy(deep, "c/", 2);
+	assert_int_equal(path_mkdirs_in(p->root, deep, 0755, &e), -ENAMETOOLONG);
+}
+
 static void mount_points_are_made_inside(void **state)
 {
 	struct place *p = *state;
@@ -192,6 +218,7 @@ int main(void)
 		TEST(links_end_inside),
 		TEST(magic_links_are_refused),
 		TEST(directories_are_made_inside),
+		TEST(what_is_in_the_way_is_named),
 		TEST(mount_points_are_made_inside),
 		TEST(a_write_replaces),
 	};
