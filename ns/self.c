@@ -150,6 +150,9 @@ static bool is_detached(const char *exe)
 	return !strcmp(path, "/") || !strcmp(path, "/ (deleted)");
 }
 
+/* In .bss, which neither libc's beginning nor the relocation of the program touches: 0 is none. */
+int ns_self_mount;
+
 int ns_self_shield(char *const argv[], struct err *e)
 {
 	static const char exe[] = "/proc/self/exe";
@@ -157,6 +160,9 @@ int ns_self_shield(char *const argv[], struct err *e)
 	struct err why = {0};
 	struct statvfs fs;
 
+	/* Done, and just now: in our own memory, which nobody else has written to. */
+	if (ns_self_mount > STDERR_FILENO)
+		return 0;
 	if (statvfs(exe, &fs) < 0)
 		return err_sys(e, "look at our own program");
 	if ((fs.f_flag & ST_RDONLY && is_detached(exe)) || is_sealed(exe))
@@ -170,9 +176,6 @@ int ns_self_shield(char *const argv[], struct err *e)
 	execveat(fd, "", argv, environ, AT_EMPTY_PATH);
 	return err_sys(e, "execute our own program from where nobody can write to it");
 }
-
-/* In .bss, which neither libc's beginning nor the relocation of the program touches: 0 is none. */
-int ns_self_mount;
 
 static int begun_from = -EBADF;
 

@@ -100,8 +100,10 @@ BARE static long map_segment(const Elf64_Phdr *ph, unsigned long at, long file)
 	unsigned long head = at % PAGE, end = at + ph->p_filesz, rest = -end % PAGE;
 	int prot = (ph->p_flags & PF_R ? PROT_READ : 0) | (ph->p_flags & PF_W ? PROT_WRITE : 0) |
 		   (ph->p_flags & PF_X ? PROT_EXEC : 0);
-	long r = call(SYS_mmap, (long)(at - head), (long)(head + ph->p_filesz), prot,
-		      MAP_PRIVATE | MAP_FIXED, file, (long)(ph->p_offset - head));
+	/* Of what is written to, relocation will touch each page: one call for them all instead of 17 faults. */
+	int flags = MAP_PRIVATE | MAP_FIXED | (ph->p_flags & PF_W ? MAP_POPULATE : 0);
+	long r = call(SYS_mmap, (long)(at - head), (long)(head + ph->p_filesz), prot, flags, file,
+		      (long)(ph->p_offset - head));
 
 	if (r >= 0 && ph->p_flags & PF_W)
 		__asm__ volatile("rep stosb" : "+D"(end), "+c"(rest) : "a"(0) : "memory");
