@@ -2,8 +2,13 @@
 #include "runtime/streams.h"
 
 #include <limits.h>
+#include <linux/magic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -11,18 +16,42 @@
 
 #define STREAMS 3
 
+/* Most are one of these, and readlink(2) has the kernel make an entry of /proc for each (8 us). */
+static bool is_plain(int fd, char name[PATH_MAX])
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return false;
+	if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
+		return snprintf(name, PATH_MAX, "/dev/null") > 0;
+	if (S_ISSOCK(st.st_mode))
+		return snprintf(name, PATH_MAX, "socket:[%lu]", (unsigned long)st.st_ino) > 0;
+	/* A named one has a path. */
+	return S_ISFIFO(st.st_mode) && fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC &&
+	       snprintf(name, PATH_MAX, "pipe:[%lu]", (unsigned long)st.st_ino) > 0;
+}
+
+static json_t *name_of(int fd)
+{
+	char path[32], name[PATH_MAX];
+	ssize_t n;
+
+	if (is_plain(fd, name))
+		return json_string(name);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, name, sizeof(name));
+	return n > 0 ? json_stringn(name, (size_t)n) : NULL;
+}
+
 int ct_streams_note(const int stdio[3], json_t **out, struct err *e)
 {
 	auto_json json_t *streams = json_array();
 
 	for (int i = 0; i < STREAMS; i++) {
-		char path[32], target[PATH_MAX];
-		json_t *name;
-		ssize_t n;
+		json_t *name = name_of(stdio[i]);
 
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", stdio[i]);
-		n = readlink(path, target, sizeof(target));
-		name = n > 0 ? json_stringn(target, (size_t)n) : NULL;
 		if (json_array_append_new(streams, name ? name : json_string("")) < 0)
 			return err_set(e, ENOMEM, "note the standard streams: no memory");
 	}
