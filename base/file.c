@@ -239,16 +239,17 @@ static int take_place(int dir, const char *temp, const char *name, bool durable)
 static int replace(int dir, const char *name, const char *text, size_t len, mode_t mode,
 		   bool durable, struct err *e)
 {
+	const int flags = O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW;
 	char temp[NAME_MAX + 1];
 	auto_fd int fd = -EBADF;
 	struct err why = {0};
 
 	if (snprintf(temp, sizeof(temp), ".%s.%d", name, getpid()) >= (int)sizeof(temp))
 		return err_set(e, ENAMETOOLONG, "name too long: %s", name);
-	/* A temporary of an earlier process with our pid, killed in between, is nobody's. */
-	if (unlinkat(dir, temp, 0) < 0 && errno != ENOENT)
-		return err_sys(e, "remove %s", temp);
-	fd = openat(dir, temp, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, mode);
+	fd = openat(dir, temp, flags, mode);
+	/* Of an earlier process with our pid, killed in between: nobody's. */
+	if (fd < 0 && errno == EEXIST && unlinkat(dir, temp, 0) == 0)
+		fd = openat(dir, temp, flags, mode);
 	if (fd < 0)
 		return err_sys(e, "create %s", temp);
 	/* Into an err of our own: the caller's may be filled already, and must not make us take the new file for a failure. */

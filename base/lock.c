@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/err.h"
@@ -85,6 +86,7 @@ int lock_take_at(int dir, const char *name, const char *verb, int wait_ms, struc
 {
 	auto_fd int fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	char line[128];
+	struct stat st;
 	int n;
 
 	if (fd < 0)
@@ -100,7 +102,8 @@ int lock_take_at(int dir, const char *name, const char *verb, int wait_ms, struc
 		n = (int)sizeof(line) - 1;
 	/* The name only serves a message: a full disk must not stop the command. */
 	/* In this order: ext4 takes "to nothing, then close" for a replacement and writes it to the disk (auto_da_alloc). */
-	if (pwrite(fd, line, (size_t)n, 0) != n || ftruncate(fd, n) < 0)
+	if (pwrite(fd, line, (size_t)n, 0) != n || fstat(fd, &st) < 0 ||
+	    (st.st_size > n && ftruncate(fd, n) < 0))
 		log_info("%s: cannot note its holder: %s", name, strerror(errno));
 	return take_fd(&fd);
 }

@@ -147,18 +147,30 @@ static int refuse_frozen(const struct cg *cg, struct err *e)
 	return err_hint(e, "thaw that first");
 }
 
+static int try_open(const char *mount, const char *path, int *fd, struct err *e)
+{
+	char dir[512];
+
+	snprintf(dir, sizeof(dir), "%s/%s", mount, path);
+	*fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*fd >= 0)
+		return 1;
+	*fd = -EBADF;
+	return errno == ENOENT ? 0 : err_sys(e, "open %s", dir);
+}
+
 /* What is there already is an empty left-over, which goes, or somebody's, which is refused. */
 static int clear_left_over(const char *mount, const char *path, struct err *e)
 {
-	auto_fd int root = open_root(mount, e);
+	auto_fd int root = -EBADF;
 	auto_fd int dir = -EBADF;
-	int rc;
+	int rc = try_open(mount, path, &dir, e);
 
+	if (rc <= 0)
+		return rc;
+	root = open_root(mount, e);
 	if (root < 0)
 		return root;
-	dir = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return errno == ENOENT ? 0 : err_sys(e, "open %s/%s", mount, path);
 	if (cg_dir_frozen(dir)) {
 		err_set(e, EEXIST, "control group %s/%s exists and is frozen", mount, path);
 		err_hint(e, "thaw and remove it, if nobody needs it");
@@ -181,18 +193,6 @@ static int each_mount_clear(const struct cg_host *host, const char *path, struct
 		if (host->ctl[c].version == 1 && clear_left_over(host->ctl[c].mount, path, e) < 0)
 			return -e->no;
 	return 0;
-}
-
-static int try_open(const char *mount, const char *path, int *fd, struct err *e)
-{
-	char dir[512];
-
-	snprintf(dir, sizeof(dir), "%s/%s", mount, path);
-	*fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (*fd >= 0)
-		return 1;
-	*fd = -EBADF;
-	return errno == ENOENT ? 0 : err_sys(e, "open %s", dir);
 }
 
 /* The group itself is where the processes are, too. */

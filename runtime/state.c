@@ -214,15 +214,11 @@ static void say_time(time_t now, char out[40])
 		 doy - (153 * mp + 2) / 5 + 1, secs / 3600, secs / 60 % 60, secs % 60);
 }
 
-/* An empty ledger. Who finds no state.json here takes us for one that died before its first intent, which is what we would be. */
+/* No ledger. Who finds no state.json here takes us for one that died before its first intent, which is what we would be. */
 static int begin(struct ct *ct, const char *id, bool fresh, struct err *e)
 {
-	auto_fd int ledger = openat(ct->dir, CT_LEDGER_FILE,
-				    O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (ledger < 0)
-		return err_sys(e, "make the ledger of container %s", id);
-	if (!fresh && ((unlinkat(ct->dir, CT_EXIT_FILE, 0) < 0 && errno != ENOENT) ||
+	if (!fresh && ((unlinkat(ct->dir, CT_LEDGER_FILE, 0) < 0 && errno != ENOENT) ||
+		       (unlinkat(ct->dir, CT_EXIT_FILE, 0) < 0 && errno != ENOENT) ||
 		       (unlinkat(ct->dir, CT_START_SOCKET, 0) < 0 && errno != ENOENT) ||
 		       (unlinkat(ct->dir, CT_STATE_FILE, 0) < 0 && errno != ENOENT)))
 		return err_sys(e, "remove the state of an earlier container %s", id);
