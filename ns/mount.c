@@ -72,7 +72,11 @@ int ns_mount_new_labelled(const char *fstype, const char *source, const char *da
 
 	if (ctx < 0) {
 		err_sys(e, "file system %s", fstype);
-		return errno == ENODEV ? err_hint(e, "this kernel has no %s", fstype) : -e->no;
+		if (e->no == ENODEV && !strcmp(fstype, "none"))
+			err_hint(e, "a bind mount has bind or rbind among its options");
+		else if (e->no == ENODEV)
+			err_hint(e, "this kernel has no %s", fstype);
+		return -e->no;
 	}
 	if (data && !words)
 		return err_set(e, ENOMEM, "out of memory for mount options");

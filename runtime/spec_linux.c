@@ -284,8 +284,12 @@ static int read_propagation(const json_t *value, const char *path, void *into, s
 	ns_mount_init(&word);
 	r = ns_mount_parse_option(&word, json_string_value(value), e);
 	*(unsigned long *)into = word.propagation;
-	if (r >= 0 && !word.propagation)
-		r = ct_refuse(e, path, "'%s' is not a propagation", json_string_value(value));
+	if (r >= 0 && !word.propagation) {
+		ct_refuse(e, path, "'%s' is not a propagation", json_string_value(value));
+		r = err_hint(
+			e,
+			"it is shared, slave, private or unbindable, or one of them with r in front");
+	}
 	ns_mount_done(&word);
 	return r;
 }

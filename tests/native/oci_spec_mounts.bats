@@ -142,3 +142,13 @@ output_is() { [ "$(oci run --bundle "$BUNDLE" "$ID")" = "$1" ]; }
 	[ ! -e "$SKEP_DIR/nothing" ]
 	[ -d "$root$SKEP_DIR/nothing/of/the/host" ]
 }
+
+@test "config.md, Mounts: what is typed wrong is told with what would be right" {
+	bundle '.mounts += [{destination: "/home", source: "/etc", type: "none", options: ["bnd"]}]'
+	refused 'a bind mount has bind or rbind among its options'
+	configure '.mounts[-1] = {destination: "/home", type: "nosuchfs"}'
+	refused 'this kernel has no nosuchfs'
+	configure 'del(.mounts[-1]) | .linux.rootfsPropagation = "sharde"'
+	refused 'it is shared, slave, private or unbindable'
+	oci_gone "$ID"
+}
